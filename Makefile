@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Ontime. `make help` lists what there is; each folder's rules stand in its own .mk file.
+
+CROSS ?= aarch64-linux-gnu-
+BUILD := build
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+
+# C for this machine (tools, unit tests) and warnings for all C.
+HOST_CC ?= gcc
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Werror
+
+.PHONY: all help clean distclean system demo test test-all check
+help:
+	@echo "make               build/ontime.bin, the host tool and the bare-metal guests"
+	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
+	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
+	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
+	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
+	@echo "make check         formatting, warnings of two compilers, static analysis"
+	@echo "make clean         removes what was built; distclean also what was fetched"
+
+include hypervisor/hypervisor.mk
+-include tools/tools.mk
+-include guest/linux/linux.mk
+-include guest/bare/bare.mk
+-include systems/systems.mk
+-include tests/unit/unit.mk
+-include tests/system/system.mk
+-include bench/bench.mk
+-include scripts/check.mk
+
+clean:
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name debian -exec rm -rf {} + 2>/dev/null || true
+
+distclean:
+	rm -rf $(BUILD) out

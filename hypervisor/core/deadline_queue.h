@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The deadline queue: one per core, the only user of the core's comparator.
+ *
+ * Deadlines are absolute ticks of the physical counter. The queue keeps the comparator set to its earliest deadline
+ * and off when it is empty. Arming, cancelling and firing cost O(log n); nothing is allocated after init.
+ *
+ * Locking: each queue has its own lock, taken inside; fire functions are called without it.
+ */
+#ifndef CORE_DEADLINE_QUEUE_H
+#define CORE_DEADLINE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/heap.h"
+#include "core/lock.h"
+
+#define DEADLINE_NONE UINT64_MAX /* "never": what an unset guest comparator holds too */
+
+struct deadline;
+
+/* Called by deadline_queue_run(), with the deadline already disarmed; it may arm it again. */
+typedef void deadline_fire(struct deadline *deadline, uint64_t now);
+
+struct deadline {
+    struct heap_node node; /* key: the instant */
+    deadline_fire *fire;
+};
+
+struct deadline_queue {
+    struct spinlock lock;
+    struct heap heap;
+    uint64_t programmed; /* what the comparator holds, or DEADLINE_NONE */
+};
+
+/* `slots` is room for `capacity` deadlines; more must never be armed at once. */
+void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned capacity);
+
+void deadline_init(struct deadline *deadline, deadline_fire *fire);
+
+/* Arms, or moves when armed. DEADLINE_NONE cancels. An instant that is past fires at the next interrupt. */
+void deadline_set(struct deadline_queue *queue, struct deadline *deadline, uint64_t when);
+
+/* Returns whether it was armed. */
+bool deadline_cancel(struct deadline_queue *queue, struct deadline *deadline);
+
+static inline bool deadline_is_armed(const struct deadline *deadline)
+{
+    return heap_contains(&deadline->node);
+}
+
+/* The instant it is armed for, or DEADLINE_NONE. */
+uint64_t deadline_when(const struct deadline *deadline);
+
+/*
+ * The comparator's interrupt: fires every deadline at or before `now`, in order of time, then sets the comparator. A
+ * deadline that its own fire function arms at or before `now` is left to the next interrupt, so that a run is finite.
+ */
+void deadline_queue_run(struct deadline_queue *queue, uint64_t now);
+
+#endif
