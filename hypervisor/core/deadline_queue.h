@@ -2,10 +2,12 @@
 /*
  * The deadline queue: one per core, the only user of the core's comparator.
  *
- * Deadlines are absolute ticks of the physical counter. The queue keeps the comparator set to its earliest deadline
- * and off when it is empty. Arming, cancelling and firing cost O(log n); nothing is allocated after init.
+ * Deadlines are absolute ticks of the physical counter. The queue keeps the comparator set to its earliest
+ * deadline and off when it is empty. Arming, cancelling and firing cost O(log n); nothing is allocated after
+ * init.
  *
- * Locking: each queue has its own lock, taken inside; fire functions are called without it.
+ * Locking: each queue has its own lock, taken inside; fire functions are called without it. As the comparator
+ * belongs to one core, init, set, cancel and run are called on that core.
  */
 #ifndef CORE_DEADLINE_QUEUE_H
 #define CORE_DEADLINE_QUEUE_H
@@ -23,14 +25,17 @@ struct deadline;
 typedef void deadline_fire(struct deadline *deadline, uint64_t now);
 
 struct deadline {
-    struct heap_node node; /* key: the instant */
+    struct heap_node node; /* key: when it can fire, which is later than `when` if armed during a run */
+    uint64_t when;         /* the instant asked for */
     deadline_fire *fire;
 };
 
 struct deadline_queue {
     struct spinlock lock;
     struct heap heap;
-    uint64_t programmed; /* what the comparator holds, or DEADLINE_NONE */
+    uint64_t programmed; /* what the comparator holds, or DEADLINE_NONE when it is off */
+    bool running;        /* in deadline_queue_run(), which sets the comparator once, at its end */
+    uint64_t run_now;    /* the `now` of that run */
 };
 
 /* `slots` is room for `capacity` deadlines; more must never be armed at once. */
@@ -53,8 +58,9 @@ static inline bool deadline_is_armed(const struct deadline *deadline)
 uint64_t deadline_when(const struct deadline *deadline);
 
 /*
- * The comparator's interrupt: fires every deadline at or before `now`, in order of time, then sets the comparator. A
- * deadline that its own fire function arms at or before `now` is left to the next interrupt, so that a run is finite.
+ * The comparator's interrupt: fires every deadline at or before `now`, in order of time, then sets the
+ * comparator. A deadline that a fire function arms at or before `now` is left to the next interrupt, so that
+ * a run is finite. Fire functions may arm and cancel any deadline, but not call this.
  */
 void deadline_queue_run(struct deadline_queue *queue, uint64_t now);
 

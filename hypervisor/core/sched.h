@@ -2,10 +2,13 @@
 /*
  * The interface between the dispatcher (core/dispatch.c) and a scheduling policy (hypervisor/sched).
  *
- * A policy orders the runnable units of one core. A unit is one vCPU as the policy sees it. All times are counter
- * ticks; `now` is the physical counter. The dispatcher holds the queue's lock around every call, charges the running
- * unit (charge()) before any other call that depends on what it has used, and calls pick() at wake-ups, blocks, warps
- * and at the instant pick() asked for.
+ * A policy orders the runnable units of one core. A unit is one vCPU as the policy sees it. All times are
+ * counter ticks; `now` is the physical counter and never goes back. The rules between the two:
+ *
+ *  - The dispatcher holds the queue's lock around every hook.
+ *  - It first charges the current unit for what it has run (charge()), and only then calls another hook.
+ *  - wake(), block(), warp(), unwarp() and a charge() that ended a warp do not choose: pick() does, and is
+ * called before the core returns to a guest, and at the latest at the instant that the last pick() asked for.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
@@ -16,26 +19,40 @@
 #include "core/lock.h"
 
 #define SCHED_WEIGHT_MAX 1000
+#define SCHED_TICKS_MAX  (UINT64_C(1) << 48) /* of W, L, U and C */
 #define SCHED_NEVER      UINT64_MAX
 
 struct sched_params {
-    uint32_t weight;       /* 1..SCHED_WEIGHT_MAX */
-    uint64_t warp;         /* W: how far a warped unit may run ahead of its share, ticks of CPU time */
-    uint64_t warp_limit;   /* L: CPU time of one warp, ticks */
-    uint64_t unwarp;       /* U: least time between two warps, ticks */
+    uint32_t weight;     /* 1..SCHED_WEIGHT_MAX */
+    uint64_t warp;       /* W: how far a warped unit may run ahead of its share, ticks of CPU time */
+    uint64_t warp_limit; /* L: CPU time of one warp, ticks; 0: the unit is never warped */
+    uint64_t unwarp;     /* U: least time between two warps, ticks */
 };
 
 /* BVT's part of a unit, see sched/bvt.c. */
 struct bvt_unit {
-    int64_t avt;           /* actual virtual time A: ticks of CPU time over weight */
-    uint32_t remainder;    /* CPU time not yet in avt, less than weight */
-    bool warped;
-    uint64_t warp_used;    /* CPU time used in this warp */
-    uint64_t warp_ended;   /* when the last warp ended, or 0 */
+    int64_t avt;              /* actual virtual time A, in 1/1024 tick of CPU time over weight */
+    uint32_t remainder;       /* CPU time not yet in avt, in 1/1024 tick, less than weight */
+    bool warped;              /* E = A - W */
+    bool spent;               /* warped, but W is used up: competes without a warp's privilege */
+    uint64_t warp_used;       /* CPU time used in this warp, ticks */
+    uint64_t warp_ended;      /* when the last warp ended */
+    bool was_warped;          /* there was a last warp */
+    struct heap_node by_avt;  /* in the queue's by_avt while it waits */
+    struct sched_unit *other; /* the next of the queue's units */
+};
+
+struct bvt_queue {
+    struct heap urgent; /* warped units that wait and are not spent, by E */
+    struct heap by_avt; /* all units that wait, by A */
+    int64_t svt; /* scheduler virtual time: the least A of the runnable when last looked at; never falls */
+    struct sched_unit *units; /* all units, runnable or not */
+    bool warp_begun;          /* since the last pick() */
 };
 
 struct sched_unit {
-    struct heap_node node; /* in the queue's heap while runnable and not current */
+    struct heap_node
+        node; /* in the queue's `waiting`, or another heap of its policy, while runnable and not current */
     struct sched_params params;
     bool runnable;
     struct bvt_unit bvt;
@@ -46,32 +63,44 @@ struct sched_policy;
 struct sched_queue {
     struct spinlock lock;
     const struct sched_policy *policy;
-    uint64_t allowance;            /* C: context-switch allowance, ticks */
-    struct heap waiting;           /* runnable units other than the current one */
-    struct sched_unit *current;    /* what pick() last returned */
-    struct sched_unit *incumbent;  /* the last unit that was chosen without a warp: goes on when the warp ends */
+    uint64_t allowance;  /* C: context-switch allowance, ticks of CPU time; more than some switches cost */
+    struct heap waiting; /* runnable units other than the current one, in the policy's order */
+    struct sched_unit *current; /* what pick() last returned */
+    struct sched_unit
+        *incumbent; /* the last unit that was chosen without a warp: goes on when the warp ends */
+    struct bvt_queue bvt;
 };
 
 struct sched_policy {
     const char *name; /* as in the system file's `scheduler` */
 
-    /* A new unit, blocked. */
+    /* A new unit, blocked; all zero but for its params. At most as many as the queue's capacity. */
     void (*add)(struct sched_queue *queue, struct sched_unit *unit);
 
-    /* The unit becomes runnable, or stops being so (also when it is the current one). No-ops when it already is. */
+    /* The unit becomes runnable. No-op when it is already. */
     void (*wake)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+
+    /*
+     * The unit stops being runnable, current or not. No-op when it already is. Its warp ends; the dispatcher
+     * that wants to know calls unwarp() before.
+     */
     void (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
-    /* The current unit has used `ran` ticks more. Returns true when that ended its warp by the limit L. */
+    /* The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the
+     * limit L. */
     bool (*charge)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now);
 
     /*
-     * Chooses who runs from `now` on: NULL when nobody can. *until: when pick() must be called again at the latest if
-     * nothing else happens, SCHED_NEVER when no such instant exists.
+     * Chooses who runs from `now` on: NULL when nobody can. *until, later than now: when pick() would choose
+     * otherwise if nothing else happens but that the unit runs; SCHED_NEVER when there is no such instant.
      */
     struct sched_unit *(*pick)(struct sched_queue *queue, uint64_t now, uint64_t *until);
 
-    /* Begins a warp; false when U forbids it or it is warped already. pick() next. */
+    /*
+     * Begins a warp of a runnable unit (wake() comes first); false when L is 0, U forbids it, it is warped
+     * already or is not runnable. Whether W suffices is seen by the next pick(): it returns the unit, or does
+     * not.
+     */
     bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /* Ends a warp; false when there was none. */
@@ -84,6 +113,10 @@ extern const struct sched_policy *const sched_policies[];
 /* The policy of that name, or NULL. */
 const struct sched_policy *sched_policy_find(const char *name);
 
+/* How many slots a queue needs for so many units. */
+#define SCHED_SLOTS(capacity) (3 * (capacity))
+
+/* An empty queue; `slots` is room for SCHED_SLOTS(capacity). */
 void sched_queue_init(struct sched_queue *queue, const struct sched_policy *policy, uint64_t allowance,
                       struct heap_node **slots, unsigned capacity);
 

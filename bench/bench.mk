@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# The paper's experiment, `make demo`: see docs/measuring.md. FILM_SECONDS=20 plays less of the film.
+
+BENCH := $(BUILD)/bench
+BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
+BENCH_GUESTS := player mixed matmul steps
+BENCH_SYSTEMS := player-tick player-precise mixed-wake mixed-precise steps-tick
+BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
+
+FILM_SECONDS ?= 79
+# -speed: 20 frames a second and ticks of 10 ms would keep, all film long, the phase that chance gave them; so it
+# drifts over eight ticks.
+PLAYER_OPTIONS := -vo null -ao null -nosound -framedrop -speed 1.001 -nolirc -noconsolecontrols -nojoystick
+
+BENCH_GUEST_CC = $(CROSS)gcc -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iguest/linux -Ibench/guest
+BENCH_GUEST_HEADERS := bench/guest/sleeplog.h guest/linux/ontime_ioctl.h
+
+demo: bench-inputs $(BENCH)/analyse
+	@bench/demo
+
+.PHONY: bench-need bench-inputs FORCE
+bench-need:
+	@scripts/need $(BENCH_PACKAGES)
+
+# Everything the runs need; afterwards bench/run NAME makes one of them.
+bench-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH_SYSTEMS:%=$(BUILD)/systems/%.dtb)
+
+$(BENCH_KERNEL)/release: scripts/fetch-kernel
+	@scripts/fetch-kernel 6.1 && touch $@
+$(BUILD)/debian/busybox.versions:
+	@scripts/fetch-debian busybox busybox-static
+$(BUILD)/debian/mplayer.versions:
+	@scripts/fetch-debian --deps mplayer mplayer
+
+$(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
+$(BENCH)/sleeper: bench/guest/sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+$(BENCH)/matmul: bench/guest/matmul.c | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+
+# Written anew only when it changes, so that what depends on it is, too.
+$(BENCH)/options: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PLAYER_OPTIONS)' | cmp -s - $@ || echo '$(PLAYER_OPTIONS)' >$@
+$(BENCH)/film-seconds: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FILM_SECONDS)' | cmp -s - $@ || echo '$(FILM_SECONDS)' >$@
+$(BENCH)/film.avi: bench/film $(BENCH)/film-seconds | bench-need
+	bench/film $(FILM_SECONDS) $@
+
+$(BENCH)/player.cpio: $(BENCH)/sleeplog.so $(BENCH)/film.avi $(BENCH)/options bench/elf-closure \
+	$(BUILD)/debian/mplayer.versions
+$(BENCH)/mixed.cpio: $(BENCH)/sleeper $(BENCH)/matmul
+$(BENCH)/steps.cpio: $(BENCH)/sleeper
+$(BENCH)/matmul.cpio: $(BENCH)/matmul
+$(filter-out $(BENCH)/matmul.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
+$(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs \
+	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
+	bench/initramfs $* $@
+
+$(BUILD)/systems/player-%.dtb: $(BENCH)/player.cpio $(BENCH)/matmul.cpio systems/player.dtsi
+$(BUILD)/systems/mixed-%.dtb: $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio systems/mixed.dtsi
+
+BENCH_ANALYSE := $(wildcard bench/analyse/*.c)
+$(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) | bench-need
+	@mkdir -p $(@D)
+	$(HOST_CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -Ibench $(BENCH_ANALYSE) -ljansson -lm -o $@

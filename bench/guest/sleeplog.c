@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See sleeplog.h. The log is a text of lines:
+ *
+ *   sleeplog begin hz=H slack_ns=S policy=P priority=Q
+ *   sleep REQUESTED_NS START END      START and END in ticks of CNTVCT_EL0
+ *   shown TIME                        a frame was shown, ticks of CNTVCT_EL0
+ *   sleeplog end sleeps=N shown=N dropped=N
+ *
+ * Several threads may sleep: each takes its place in the log by an atomic counter.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "ontime_ioctl.h"
+#include "sleeplog.h"
+
+#define CAPACITY 65536
+
+struct sleep {
+    uint64_t requested_ns, start, end;
+};
+
+static struct sleep sleeps[CAPACITY];
+static uint64_t shown[CAPACITY];
+static atomic_uint sleep_count, shown_count;
+
+static uint64_t counter(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(value)::"memory");
+    return value;
+}
+
+static uint64_t counter_frequency(void)
+{
+    uint64_t value;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(value));
+    return value;
+}
+
+static uint64_t nanoseconds(const struct timespec *time)
+{
+    return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
+static void place_mark(unsigned which)
+{
+    const char *first = getenv("SLEEPLOG_MARK");
+    unsigned long number = (first ? strtoul(first, NULL, 10) : 1) + which;
+    int device = open(ONTIME_DEVICE, O_RDONLY | O_CLOEXEC);
+
+    if (device < 0)
+        return;
+    if (ioctl(device, ONTIME_IOC_MARK, number) < 0)
+        perror("sleeplog: mark");
+    close(device);
+}
+
+/* What was asked for, also when the request names an absolute time. */
+static uint64_t requested_ns(clockid_t clock, int flags, const struct timespec *request)
+{
+    struct timespec now;
+    uint64_t until = nanoseconds(request);
+
+    if (!(flags & TIMER_ABSTIME))
+        return until;
+    clock_gettime(clock, &now);
+    return until > nanoseconds(&now) ? until - nanoseconds(&now) : 0;
+}
+
+int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remain)
+{
+    unsigned place = atomic_fetch_add(&sleep_count, 1);
+    struct sleep sleep;
+    long result;
+
+    if (place == 0)
+        place_mark(0);
+    sleep.requested_ns = requested_ns(clock, flags, request);
+    sleep.start = counter();
+    result = syscall(SYS_clock_nanosleep, clock, flags, request, remain);
+    sleep.end = counter();
+    if (place < CAPACITY)
+        sleeps[place] = sleep;
+    return result < 0 ? errno : 0;
+}
+
+void sleeplog_frame_shown(void)
+{
+    unsigned place = atomic_fetch_add(&shown_count, 1);
+
+    if (place < CAPACITY)
+        shown[place] = counter();
+}
+
+static unsigned kept(unsigned count)
+{
+    return count < CAPACITY ? count : CAPACITY;
+}
+
+static void write_log(FILE *out, unsigned slept, unsigned showed)
+{
+    struct sched_param priority = {0};
+
+    sched_getparam(0, &priority);
+    fprintf(out, "sleeplog begin hz=%" PRIu64 " slack_ns=%d policy=%d priority=%d\n", counter_frequency(),
+            prctl(PR_GET_TIMERSLACK), sched_getscheduler(0), priority.sched_priority);
+    for (unsigned i = 0; i < kept(slept); i++)
+        fprintf(out, "sleep %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", sleeps[i].requested_ns, sleeps[i].start,
+                sleeps[i].end);
+    for (unsigned i = 0; i < kept(showed); i++)
+        fprintf(out, "shown %" PRIu64 "\n", shown[i]);
+    fprintf(out, "sleeplog end sleeps=%u shown=%u dropped=%u\n", kept(slept), kept(showed),
+            slept - kept(slept) + showed - kept(showed));
+}
+
+void sleeplog_finish(void)
+{
+    unsigned slept = atomic_load(&sleep_count);
+    unsigned showed = atomic_load(&shown_count);
+    const char *path = getenv("SLEEPLOG");
+    FILE *out;
+
+    if (slept == 0)
+        return;
+    place_mark(1);
+    out = path ? fopen(path, "w") : stdout;
+    if (!out) {
+        perror(path);
+        return;
+    }
+    write_log(out, slept, showed);
+    if (out != stdout)
+        fclose(out);
+}

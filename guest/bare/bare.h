@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime of the bare-metal guests: all of its interface.
+ *
+ * A guest is one .c file with a guest_main(). It prints `PASS name` or `FAIL name: why` for each thing it
+ * looks at, at the end `END passed=N failed=M`, and powers off. The same binary runs under Ontime and on
+ * QEMU's virt machine; what only Ontime has is looked at when ontime_present().
+ *
+ * The runtime is entered with the MMU off and sets up: MMU with an identity map, caches, vectors, the GIC,
+ * the PL011. Interrupts stay masked until the guest unmasks them. Units of time: ticks of the counter, unless
+ * a name says else.
+ */
+#ifndef BARE_H
+#define BARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define read_sysreg(name)                                                                                    \
+    ({                                                                                                       \
+        uint64_t value_;                                                                                     \
+        __asm__ volatile("mrs %0, " #name : "=r"(value_)::"memory");                                         \
+        value_;                                                                                              \
+    })
+#define write_sysreg(name, value)                                                                            \
+    __asm__ volatile("msr " #name ", %x0\n\tisb" ::"rZ"((uint64_t)(value)) : "memory")
+
+/* The guest itself. */
+void guest_main(void);
+
+/* How the boot CPU was entered. */
+struct entry_state {
+    uint64_t x[4];
+    uint64_t current_el, daif, sctlr, spsel;
+};
+extern struct entry_state entry_state;
+
+/* Output, one call at a time on the UART: %s %c %d %u %x, with l, a width and zero padding. */
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Results. */
+void result(bool passed, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void expect_equal(const char *name, uint64_t got, uint64_t wanted);
+_Noreturn void finish(void);
+
+/* The UART, polled; uart_read() returns -1 when there is nothing. */
+#define UART_BASE   0x09000000UL
+#define UART_INTID  33u
+#define UART_DR     0x000
+#define UART_FR     0x018
+#define UART_IMSC   0x038
+#define UART_RIS    0x03C
+#define UART_MIS    0x040
+#define UART_ICR    0x044
+#define UART_INT_RX 0x50u /* receive, receive time-out */
+#define UART_INT_TX 0x20u
+int uart_read(void);
+
+static inline uint32_t mmio_read(uintptr_t address)
+{
+    uint32_t value;
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+static inline void mmio_write(uintptr_t address, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" ::"rZ"(value), "r"(address) : "memory");
+}
+
+/* The device tree. A property of the first node with that name (up to '@') or that compatible; NULL if none.
+ */
+const void *tree_property(const char *node, const char *compatible, const char *property, uint32_t *size);
+uint64_t tree_u64(const void *cells); /* two cells; properties are only 4-byte aligned */
+
+/* The boot arguments' words: "name" or "name=value". */
+bool option(const char *name);
+uint64_t option_number(const char *name, uint64_t otherwise);
+bool option_is(const char *name, const char *value);
+
+/* Memory of this guest. */
+#define RAM_BASE 0x40000000UL
+uint64_t ram_size(void);
+extern char _start[], _end[];
+
+/* Time. */
+static inline uint64_t now_virtual(void)
+{
+    __asm__ volatile("isb" ::: "memory");
+    return read_sysreg(CNTVCT_EL0);
+}
+
+static inline uint64_t now_physical(void)
+{
+    __asm__ volatile("isb" ::: "memory");
+    return read_sysreg(CNTPCT_EL0);
+}
+
+uint64_t microseconds(uint64_t us); /* in ticks */
+void spin(uint64_t ticks);
+
+#define TIMER_VIRTUAL  27u
+#define TIMER_PHYSICAL 30u
+
+/* Interrupts. on_irq is called with interrupts masked and has to acknowledge; it may unmask to be
+ * interrupted. */
+extern void (*volatile on_irq)(void);
+
+static inline void irq_enable(void)
+{
+    __asm__ volatile("msr DAIFClr, #2\n\tisb" ::: "memory");
+}
+
+static inline void irq_disable(void)
+{
+    __asm__ volatile("msr DAIFSet, #2\n\tisb" ::: "memory");
+}
+
+static inline void wfi(void)
+{
+    __asm__ volatile("dsb sy\n\twfi" ::: "memory");
+}
+
+/* The GIC; version 2 or 3, by the device tree. Registers of an interrupt, for this CPU. */
+#define GIC_SPURIOUS 1023u
+#define GICD_BASE    0x08000000UL
+#define GICC_BASE    0x08010000UL
+#define GICR_BASE    0x080A0000UL
+
+enum gic_bits { /* offset of the register with one bit per interrupt */
+                GIC_GROUP = 0x080,
+                GIC_ENABLE = 0x100,
+                GIC_DISABLE = 0x180,
+                GIC_SET_PENDING = 0x200,
+                GIC_CLEAR_PENDING = 0x280,
+                GIC_SET_ACTIVE = 0x300,
+                GIC_CLEAR_ACTIVE = 0x380,
+};
+
+extern unsigned gic_version;
+void gic_init(void);     /* once */
+void gic_init_cpu(void); /* on each CPU */
+uintptr_t gic_frame(uint32_t intid);
+bool gic_test(uint32_t intid, enum gic_bits which);
+void gic_set(uint32_t intid, enum gic_bits which);
+void gic_priority(uint32_t intid, uint8_t priority);
+uint8_t gic_get_priority(uint32_t intid);
+void gic_enable(uint32_t intid); /* with priority 0xa0; an SPI goes to CPU 0 */
+void gic_mask(uint8_t priority); /* interrupts of this priority value and above stay pending */
+void gic_eoi_mode(bool drop_only);
+void gic_send(unsigned cpu, uint32_t sgi);
+uint32_t gic_acknowledge(void);
+void gic_end(uint32_t intid);
+void gic_deactivate(uint32_t intid);
+
+/* Calls to the hypervisor. */
+void hypercall(uint64_t registers[18]);
+
+struct answer {
+    uint64_t x[4];
+};
+struct answer call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+bool ontime_present(void);
+uint64_t ontime_stat(unsigned which);
+
+#define PSCI_VERSION         0x84000000u
+#define PSCI_CPU_SUSPEND     0xC4000001u
+#define PSCI_CPU_OFF         0x84000002u
+#define PSCI_CPU_ON          0xC4000003u
+#define PSCI_AFFINITY_INFO   0xC4000004u
+#define PSCI_MIGRATE_TYPE    0x84000006u
+#define PSCI_SYSTEM_OFF      0x84000008u
+#define PSCI_SYSTEM_RESET    0x84000009u
+#define PSCI_FEATURES        0x8400000Au
+#define SMCCC_VERSION        0x80000000u
+#define SMCCC_ARCH_FEATURES  0x80000001u
+#define PSCI_NOT_SUPPORTED   (-1)
+#define PSCI_INVALID         (-2)
+#define PSCI_DENIED          (-3)
+#define PSCI_ALREADY_ON      (-4)
+#define PSCI_INVALID_ADDRESS (-9)
+int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+/* Other CPUs: starts CPU `cpu` in `function`; returns PSCI's answer. */
+#define MAX_CPUS 8u
+int64_t cpu_start(unsigned cpu, void (*function)(unsigned cpu));
+void secondary_entry(void);
+
+static inline unsigned cpu_number(void)
+{
+    return (unsigned)read_sysreg(TPIDR_EL1);
+}
+
+/*
+ * Faults that a test asks for: what happened while the statement ran. A data abort or undefined instruction
+ * is stepped over; an instruction abort returns to the caller (x30). On one CPU at a time.
+ */
+struct fault {
+    unsigned count;
+    uint64_t esr, far;
+};
+void fault_begin(void);
+struct fault fault_end(void);
+#define CATCH(statement)                                                                                     \
+    ({                                                                                                       \
+        fault_begin();                                                                                       \
+        statement;                                                                                           \
+        fault_end();                                                                                         \
+    })
+
+static inline unsigned fault_class(struct fault fault)
+{
+    return fault.count == 0 ? 0x3F : (unsigned)(fault.esr >> 26) & 0x3F;
+}
+#define CLASS_UNDEFINED   0x00u
+#define CLASS_TRAPPED     0x18u /* of an MSR or MRS: counts as undefined too */
+#define CLASS_INSTRUCTION 0x21u
+#define CLASS_DATA        0x25u
+#define CLASS_NONE        0x3Fu
+#define STATUS_EXTERNAL   0x10u
+
+extern volatile uint64_t page_table[4];
+void tlb_flush(void);
+
+#endif

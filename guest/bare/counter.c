@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Counts for ever, a hog. Each 100 ms it prints the physical counter, its count and the CPU time Ontime says
+ * it had: from two such lines of each of two guests follow their shares of the core. Boot arguments: for-ms=N
+ * ends after N ms of time, every-ms=N prints so often.
+ */
+#include "bare.h"
+#include "ontime/abi.h"
+
+static uint64_t work(uint64_t count)
+{
+    for (unsigned i = 0; i < 1000; i++)
+        __asm__ volatile("" : "+r"(count));
+    return count + 1;
+}
+
+void guest_main(void)
+{
+    bool ontime = ontime_present();
+    uint64_t every = microseconds(1000 * option_number("every-ms", 100));
+    uint64_t length = microseconds(1000 * option_number("for-ms", 0));
+    uint64_t begin = now_physical();
+    uint64_t next = begin;
+    uint64_t count = 0;
+
+    while (length == 0 || now_physical() - begin < length) {
+        count = work(count);
+        if (now_physical() < next)
+            continue;
+        print("at %lu count %lu run %lu\n", now_physical(), count,
+              ontime ? ontime_stat(ONTIME_STAT_RUN_TICKS) : 0);
+        while (next <= now_physical())
+            next += every;
+    }
+    result(count > 0, "counter", ": counted nothing\n");
+}

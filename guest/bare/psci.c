@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * PSCI's version, features and system calls, and what a reset leaves: RAM is as at the first boot. The guest
+ * knows its second boot by the CPU time that Ontime has counted for the VM; without Ontime it does not reset.
+ */
+#include "bare.h"
+#include "ontime/abi.h"
+
+#define MAGIC UINT64_C(0x6f6e74696d652121)
+
+static uint64_t in_data = 1;
+static uint64_t in_bss;
+
+static void check_calls(void)
+{
+    static const uint32_t offered[] = {
+        PSCI_VERSION, 0x84000001,         PSCI_CPU_SUSPEND, PSCI_CPU_OFF,      0x84000003,   PSCI_CPU_ON,
+        0x84000004,   PSCI_AFFINITY_INFO, PSCI_SYSTEM_OFF,  PSCI_SYSTEM_RESET, PSCI_FEATURES};
+
+    expect_equal("psci-version", (uint64_t)psci(PSCI_VERSION, 0, 0, 0), 0x10001);
+    for (unsigned i = 0; i < ARRAY_SIZE(offered); i++)
+        result(psci(PSCI_FEATURES, offered[i], 0, 0) >= 0, "psci-offered", ": not 0x%x\n", offered[i]);
+    expect_equal("psci-features-unknown", (uint64_t)psci(PSCI_FEATURES, 0x8400007F, 0, 0), (uint64_t)-1);
+    int64_t type = psci(PSCI_MIGRATE_TYPE, 0, 0, 0);
+    result(type == 2 || type == PSCI_NOT_SUPPORTED, "psci-migrate-type", ": %ld\n", (long)type);
+}
+
+/* All of RAM but this image and the device tree. */
+static void check_ram_is_zero(void)
+{
+    uint64_t tree = entry_state.x[0];
+    uint64_t tree_end = tree + 0x10000;
+    uint64_t end = RAM_BASE + ram_size();
+    unsigned long not_zero = 0, where = 0;
+
+    for (uint64_t at = RAM_BASE; at < end; at += 8) {
+        if ((at >= (uintptr_t)_start && at < (uintptr_t)_end) || (at >= tree && at < tree_end))
+            continue;
+        if (*(const volatile uint64_t *)at != 0) {
+            where = not_zero++ == 0 ? at : where;
+        }
+    }
+    result(not_zero == 0, "ram-is-zero", ": %lu words are not, the first at %lx\n", not_zero, where);
+}
+
+static void spoil_ram(void)
+{
+    uint64_t tree = entry_state.x[0];
+
+    in_data = in_bss = MAGIC;
+    for (uint64_t at = RAM_BASE; at < RAM_BASE + ram_size(); at += 0x8000) {
+        if (at + 8 <= (uintptr_t)_start || at >= (uintptr_t)_end)
+            *(volatile uint64_t *)at = MAGIC;
+    }
+    *(volatile uint64_t *)tree = MAGIC;
+}
+
+void guest_main(void)
+{
+    print("psci: boot\n");
+    check_calls();
+    expect_equal("data-is-pristine", in_data, 1);
+    expect_equal("bss-is-zero", in_bss, 0);
+    if (!ontime_present()) {
+        print("SKIP psci: no Ontime here\n");
+        return;
+    }
+    check_ram_is_zero();
+    if (ontime_stat(ONTIME_STAT_RUN_TICKS) > microseconds(3000000)) {
+        print("psci: this is the second boot\n");
+        return;
+    }
+    spin(microseconds(3000000));
+    spoil_ram();
+    print("psci: reset\n");
+    (void)psci(PSCI_SYSTEM_RESET, 0, 0, 0);
+    result(false, "reset", ": SYSTEM_RESET returned\n");
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sleeps by a timer's interrupt, thousands of times, and checks that none ends early. Half of the sleeps wait
+ * with interrupts masked, as Linux's idle loop does. Also: what the guest wrote to its timer is what it
+ * reads. Boot arguments: sleeps=N, max-us=N (requests are 0..max), seed=N, physical (CNTP, interrupt 30, else
+ * CNTV, 27), precise (tell Ontime by a call before each sleep and after it).
+ */
+#include "bare.h"
+#include "ontime/abi.h"
+
+#define CTL_ENABLE  1u
+#define CTL_MASK    2u
+#define CTL_PENDING 4u
+
+static bool physical;
+static volatile unsigned interrupts;
+static volatile uint64_t woken_at; /* by the timer's own counter */
+static volatile uint64_t seen_ctl, seen_cval;
+static unsigned spurious, wrong_ctl, wrong_cval, extra_interrupts;
+
+static uint64_t now(void)
+{
+    return physical ? now_physical() : now_virtual();
+}
+
+static void timer_set(uint64_t deadline, unsigned control)
+{
+    if (physical) {
+        write_sysreg(CNTP_CVAL_EL0, deadline);
+        write_sysreg(CNTP_CTL_EL0, control);
+    } else {
+        write_sysreg(CNTV_CVAL_EL0, deadline);
+        write_sysreg(CNTV_CTL_EL0, control);
+    }
+}
+
+static uint64_t timer_control(void)
+{
+    return physical ? read_sysreg(CNTP_CTL_EL0) : read_sysreg(CNTV_CTL_EL0);
+}
+
+static uint64_t timer_deadline(void)
+{
+    return physical ? read_sysreg(CNTP_CVAL_EL0) : read_sysreg(CNTV_CVAL_EL0);
+}
+
+static void timer_interrupt(void)
+{
+    uint64_t at = now();
+    uint32_t intid = gic_acknowledge();
+
+    if (intid == GIC_SPURIOUS) {
+        spurious++;
+        return;
+    }
+    woken_at = at;
+    seen_ctl = timer_control();
+    seen_cval = timer_deadline();
+    timer_set(UINT64_MAX, 0);
+    interrupts++;
+    gic_end(intid);
+}
+
+static void wait_unmasked(unsigned before)
+{
+    irq_enable();
+    while (interrupts == before)
+        wfi();
+    irq_disable();
+}
+
+static void wait_masked(unsigned before)
+{
+    while (interrupts == before) {
+        wfi();
+        irq_enable();
+        irq_disable();
+    }
+}
+
+/* Sleeps until `deadline`; returns when it was over. */
+static uint64_t sleep_until(uint64_t deadline, bool masked)
+{
+    unsigned before = interrupts;
+    bool precise = option("precise");
+
+    if (precise)
+        (void)call(ONTIME_CALL_ARM, deadline, 0, 0);
+    timer_set(deadline, CTL_ENABLE);
+    if (masked)
+        wait_masked(before);
+    else
+        wait_unmasked(before);
+    if (precise)
+        (void)call(ONTIME_CALL_DONE, 0, 0, 0);
+    extra_interrupts += interrupts - before - 1;
+    wrong_ctl += seen_ctl != (CTL_ENABLE | CTL_PENDING);
+    wrong_cval += seen_cval != deadline;
+    return woken_at;
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+    static uint64_t state;
+
+    if (state == 0)
+        state = option_number("seed", 1);
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (state >> 33) % limit;
+}
+
+static uint64_t to_us(uint64_t ticks)
+{
+    return ticks * 1000000 / read_sysreg(CNTFRQ_EL0);
+}
+
+static void check_sleeps(void)
+{
+    uint64_t count = option_number("sleeps", 1000);
+    uint64_t range = microseconds(option_number("max-us", 20000)) + 1;
+    uint64_t early = 0, late_sum = 0, late_max = 0;
+    uint64_t offset = now_physical() - now_virtual();
+    bool offset_kept = true;
+
+    for (uint64_t n = 0; n < count; n++) {
+        uint64_t deadline = now() + random_below(range);
+        uint64_t woken = sleep_until(deadline, (n & 1) != 0);
+        early += woken < deadline;
+        late_sum += woken - deadline;
+        late_max = woken - deadline > late_max ? woken - deadline : late_max;
+        uint64_t drift = now_physical() - now_virtual() - offset;
+        offset_kept = offset_kept && drift + microseconds(1000) < microseconds(2000);
+    }
+    expect_equal("never-early", early, 0);
+    expect_equal("timer-control-is-the-guests", wrong_ctl, 0);
+    expect_equal("timer-deadline-is-the-guests", wrong_cval, 0);
+    expect_equal("one-interrupt-each", extra_interrupts, 0);
+    result(offset_kept, "virtual-time-is-real-time", ": CNTPCT and CNTVCT drift apart\n");
+    print("sleeps %lu mean-us %lu max-us %lu spurious %u\n", count, to_us(late_sum / count), to_us(late_max),
+          spurious);
+}
+
+/* A deadline that is moved while it is awaited, or masked, is not served at its old time. */
+static void check_moved(void)
+{
+    uint64_t begin = now();
+
+    timer_set(begin + microseconds(2000), CTL_ENABLE);
+    spin(microseconds(500));
+    uint64_t later = begin + microseconds(30000);
+    result(sleep_until(later, false) >= later, "moved-deadline", ": served early\n");
+
+    unsigned before = interrupts;
+    timer_set(now(), CTL_ENABLE | CTL_MASK);
+    irq_enable();
+    spin(microseconds(1000));
+    expect_equal("masked-timer-silent", interrupts, before);
+    expect_equal("masked-timer-reads-pending", timer_control(), CTL_ENABLE | CTL_MASK | CTL_PENDING);
+    timer_set(timer_deadline(), 0);
+    spin(microseconds(1000));
+    irq_disable();
+    expect_equal("disabled-timer-silent", interrupts, before);
+}
+
+static void check_past(void)
+{
+    result(sleep_until(now(), false) != 0, "deadline-now", ": -\n");
+    result(sleep_until(0, true) != 0, "deadline-zero", ": -\n");
+    expect_equal("timer-off-reads-off", timer_control() & CTL_ENABLE, 0);
+}
+
+void guest_main(void)
+{
+    physical = option("physical");
+    on_irq = timer_interrupt;
+    gic_enable(physical ? TIMER_PHYSICAL : TIMER_VIRTUAL);
+    check_past();
+    check_moved();
+    check_sleeps();
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System registers: identification registers hide what is not offered; what is behind them reads as zero or
+ * is undefined, never a hang; register number 31 is zero, not the stack pointer; the guest's own registers,
+ * FP and SIMD too, survive other guests on the core. Boot arguments: survive-ms=N looks that long at the last
+ * point; pattern=N tells two guests apart.
+ */
+#include "bare.h"
+
+enum outcome { READS_ZERO = 1, UNDEFINED = 2, ANYTHING = 4 };
+
+static void check_outcome(const char *name, struct fault fault, uint64_t value, unsigned allowed)
+{
+    unsigned class = fault_class(fault);
+    unsigned got = ANYTHING;
+
+    if (class == CLASS_UNDEFINED || class == CLASS_TRAPPED)
+        got = UNDEFINED;
+    else if (fault.count == 0 && value == 0)
+        got = READS_ZERO;
+    bool sane = fault.count == 0 || got == UNDEFINED;
+    result(sane && ((allowed & ANYTHING) != 0 || (allowed & got) != 0), name, ": value 0x%lx, esr 0x%lx\n",
+           value, fault.count != 0 ? fault.esr : 0);
+}
+
+/* Read, write of ones, write of zero, and read to register 31. */
+#define CHECK_REGISTER(name, reg, allowed)                                                                   \
+    do {                                                                                                     \
+        uint64_t got_ = 0;                                                                                   \
+        struct fault f_ = CATCH(__asm__ volatile("mrs %0, " reg : "+r"(got_)));                              \
+        check_outcome(name, f_, got_, allowed);                                                              \
+        f_ = CATCH(__asm__ volatile("msr " reg ", %0" ::"r"(~UINT64_C(0))));                                 \
+        check_outcome(name "-write", f_, 0, (allowed) | READS_ZERO);                                         \
+        f_ = CATCH(__asm__ volatile("msr " reg ", xzr"));                                                    \
+        check_outcome(name "-write-zero", f_, 0, (allowed) | READS_ZERO);                                    \
+        f_ = CATCH(__asm__ volatile("mrs xzr, " reg));                                                       \
+        check_outcome(name "-read-to-zero", f_, 0, (allowed) | READS_ZERO);                                  \
+    } while (0)
+#define CHECK_READ(name, reg, allowed)                                                                       \
+    do {                                                                                                     \
+        uint64_t got_ = 0;                                                                                   \
+        struct fault f_ = CATCH(__asm__ volatile("mrs %0, " reg : "+r"(got_)));                              \
+        check_outcome(name, f_, got_, allowed);                                                              \
+    } while (0)
+
+static void check_field(const char *name, uint64_t value, unsigned shift, uint64_t allowed_a,
+                        uint64_t allowed_b)
+{
+    uint64_t field = value >> shift & 0xF;
+
+    result(field == allowed_a || field == allowed_b, name, ": 0x%lx of 0x%lx\n", field, value);
+}
+
+static void check_identification(void)
+{
+    uint64_t pfr0 = read_sysreg(ID_AA64PFR0_EL1);
+    uint64_t pfr1 = read_sysreg(ID_AA64PFR1_EL1);
+    uint64_t dfr0 = read_sysreg(ID_AA64DFR0_EL1);
+    uint64_t isar1 = read_sysreg(ID_AA64ISAR1_EL1);
+
+    check_field("id-no-sve", pfr0, 32, 0, 0);
+    check_field("id-no-amu", pfr0, 44, 0, 0);
+    check_field("id-no-mte", pfr1, 8, 0, 1);
+    check_field("id-no-sme", pfr1, 24, 0, 0);
+    check_field("id-no-pmu", dfr0, 8, 0, 15);
+    check_field("id-no-spe", dfr0, 32, 0, 0);
+    check_field("id-no-trace", dfr0, 4, 0, 0);
+    check_field("id-no-trace-filter", dfr0, 40, 0, 0);
+    check_field("id-no-pauth-apa", isar1, 4, 0, 0);
+    check_field("id-no-pauth-api", isar1, 8, 0, 0);
+    check_field("id-no-pauth-gpa", isar1, 24, 0, 0);
+    check_field("id-no-pauth-gpi", isar1, 28, 0, 0);
+    CHECK_READ("id-zfr0", "S3_0_C0_C4_4", READS_ZERO);
+    CHECK_READ("id-smfr0", "S3_0_C0_C4_5", READS_ZERO);
+    CHECK_READ("id-dfr1", "S3_0_C0_C5_1", READS_ZERO);
+    CHECK_READ("id-reserved", "S3_0_C0_C7_7", READS_ZERO);
+    CHECK_READ("id-aarch32", "ID_PFR0_EL1", ANYTHING);
+    expect_equal("id-cpu", read_sysreg(MPIDR_EL1) & 0xFF, 0);
+}
+
+static void check_pmu(void)
+{
+    const unsigned off = READS_ZERO | UNDEFINED;
+
+    CHECK_REGISTER("pmcr", "PMCR_EL0", off);
+    CHECK_REGISTER("pmccntr", "PMCCNTR_EL0", off);
+    CHECK_REGISTER("pmcntenset", "PMCNTENSET_EL0", off);
+    CHECK_REGISTER("pmselr", "PMSELR_EL0", off);
+    CHECK_REGISTER("pmuserenr", "PMUSERENR_EL0", off);
+    CHECK_REGISTER("pmintenset", "PMINTENSET_EL1", off);
+    CHECK_REGISTER("pmevcntr0", "PMEVCNTR0_EL0", off);
+    CHECK_REGISTER("pmccfiltr", "PMCCFILTR_EL0", off);
+    CHECK_READ("pmceid0", "PMCEID0_EL0", off);
+}
+
+static void check_debug(void)
+{
+    const unsigned off = READS_ZERO | UNDEFINED;
+
+    CHECK_REGISTER("dbgbvr0", "DBGBVR0_EL1", off);
+    CHECK_REGISTER("dbgbcr0", "DBGBCR0_EL1", off);
+    CHECK_REGISTER("dbgwvr0", "DBGWVR0_EL1", off);
+    CHECK_REGISTER("dbgwcr0", "DBGWCR0_EL1", off);
+    CHECK_REGISTER("mdscr", "MDSCR_EL1", off);
+    CHECK_REGISTER("osdlr", "OSDLR_EL1", off);
+    CHECK_READ("oslsr", "OSLSR_EL1", ANYTHING);
+    CHECK_READ("mdccsr", "MDCCSR_EL0", off);
+    CHECK_READ("dbgauthstatus", "DBGAUTHSTATUS_EL1", ANYTHING);
+    CHECK_READ("mdrar", "MDRAR_EL1", ANYTHING);
+    struct fault fault = CATCH(__asm__ volatile("msr OSLAR_EL1, xzr"));
+    check_outcome("oslar", fault, 0, off);
+}
+
+static void check_other(void)
+{
+    const unsigned off = READS_ZERO | UNDEFINED;
+
+    CHECK_READ("actlr", "ACTLR_EL1", ANYTHING);
+    CHECK_REGISTER("implementation-0", "S3_0_C15_C0_0", ANYTHING);
+    CHECK_REGISTER("implementation-1", "S3_1_C15_C2_0", ANYTHING);
+    CHECK_REGISTER("implementation-2", "S3_1_C15_C0_0", ANYTHING);
+    CHECK_REGISTER("implementation-3", "S3_7_C11_C15_7", ANYTHING);
+    CHECK_READ("l2ctlr", "S3_1_C11_C0_2", ANYTHING);
+    CHECK_REGISTER("pauth-key", "S3_0_C2_C1_0", off);
+    CHECK_REGISTER("zcr", "S3_0_C1_C2_0", off);
+    CHECK_REGISTER("smcr", "S3_0_C1_C2_6", off);
+    CHECK_REGISTER("trfcr", "S3_0_C1_C2_1", off);
+    CHECK_REGISTER("amcr", "S3_3_C13_C2_0", off);
+    CHECK_REGISTER("gcr", "S3_0_C1_C0_6", off);
+    CHECK_REGISTER("pmscr", "S3_0_C9_C9_0", off);
+    CHECK_REGISTER("trbe", "S3_0_C9_C11_0", off);
+    CHECK_REGISTER("trace", "S2_1_C0_C1_0", off);
+    CHECK_READ("lorid", "S3_0_C10_C4_7", off);
+    CHECK_READ("hcr", "HCR_EL2", UNDEFINED);
+    CHECK_READ("vttbr", "VTTBR_EL2", UNDEFINED);
+    CHECK_READ("ich-vtr", "S3_4_C12_C11_1", UNDEFINED);
+    CHECK_READ("scr", "SCR_EL3", UNDEFINED);
+}
+
+static void check_instructions(void)
+{
+    struct fault fault = CATCH(__asm__ volatile(".inst 0x04bf5020" ::: "x0")); /* rdvl x0, #1 */
+    check_outcome("sve-instruction", fault, 1, UNDEFINED);
+    fault = CATCH(__asm__ volatile("hint #25\n\thint #29" ::: "x30")); /* paciasp, autiasp */
+    expect_equal("pauth-hints-do-nothing", fault.count, 0);
+    uint64_t x0 = 0x84000000;
+    fault = CATCH(__asm__ volatile("mov x0, %0\n\t.inst 0xd4000003 /* smc #0 */\n\tmov %0, x0"
+                                   : "+r"(x0)::"x0", "x1", "x2", "x3"));
+    check_outcome("smc", fault, (uint32_t)x0 + 1, READS_ZERO | UNDEFINED);
+    fault = CATCH(__asm__ volatile("hvc #1" ::: "x0", "x1", "x2", "x3"));
+    check_outcome("hvc-1", fault, 0, ANYTHING);
+    fault = CATCH(__asm__ volatile("brk #1"));
+    result(fault.count == 1 && fault.esr >> 26 == 0x3C, "brk", ": esr 0x%lx\n", fault.esr);
+    fault = CATCH(__asm__ volatile("wfe\n\tsev\n\twfe\n\tyield"));
+    expect_equal("wfe", fault.count, 0);
+    fault = CATCH(__asm__ volatile("dc isw, xzr\n\tdsb sy"));
+    expect_equal("cache-by-set-and-way", fault.count, 0);
+}
+
+/* Loads and stores at a device, with register 31 and with sign extension. */
+static void check_device_operands(void)
+{
+    uintptr_t mask = UART_BASE + UART_IMSC;
+    uintptr_t priority = gic_frame(0) + 0x400;
+    uint64_t sp_before, sp_after, x;
+
+    mmio_write(mask, 0x7FF);
+    expect_equal("device-store", mmio_read(mask), 0x7FF);
+    __asm__ volatile("mov %0, sp\n\tldr wzr, [%2]\n\tmov %1, sp"
+                     : "=&r"(sp_before), "=&r"(sp_after)
+                     : "r"(mask));
+    expect_equal("load-to-zero-keeps-sp", sp_after, sp_before);
+    __asm__ volatile("str wzr, [%0]" ::"r"(mask) : "memory");
+    expect_equal("store-of-zero", mmio_read(mask), 0);
+
+    gic_priority(1, 0xF0);
+    uint8_t kept = gic_get_priority(1);
+    result(kept >= 0x80, "priority-byte", ": 0x%lx\n", (unsigned long)kept);
+    __asm__ volatile("mov %0, #-1\n\tldrb %w0, [%1]" : "=&r"(x) : "r"(priority + 1));
+    expect_equal("load-byte", x, kept);
+    __asm__ volatile("mov %0, #0\n\tldrsb %w0, [%1]" : "=&r"(x) : "r"(priority + 1));
+    expect_equal("load-signed-byte-to-word", x, 0xFFFFFF00 | kept);
+    __asm__ volatile("mov %0, #0\n\tldrsb %0, [%1]" : "=&r"(x) : "r"(priority + 1));
+    expect_equal("load-signed-byte-to-long", x, 0xFFFFFFFFFFFFFF00 | kept);
+    mmio_write(priority, 0xF0F0F0F0);
+    uint32_t word = mmio_read(priority);
+    __asm__ volatile("mov %0, #0\n\tldrsw %0, [%1]" : "=&r"(x) : "r"(priority));
+    expect_equal("load-signed-word", x, (uint64_t)(int64_t)(int32_t)word);
+}
+
+/* ---- what survives */
+
+struct vector_state {
+    uint64_t v[64];
+    uint64_t fpcr, fpsr;
+};
+
+static void load_vectors(const struct vector_state *state)
+{
+    __asm__ volatile(
+        ".arch_extension fp\n\t.arch_extension simd\n\t"
+        "ldp q0, q1, [%0]\n\tldp q2, q3, [%0, #32]\n\tldp q4, q5, [%0, #64]\n\tldp q6, q7, [%0, #96]\n\t"
+        "ldp q8, q9, [%0, #128]\n\tldp q10, q11, [%0, #160]\n\tldp q12, q13, [%0, #192]\n\t"
+        "ldp q14, q15, [%0, #224]\n\tldp q16, q17, [%0, #256]\n\tldp q18, q19, [%0, #288]\n\t"
+        "ldp q20, q21, [%0, #320]\n\tldp q22, q23, [%0, #352]\n\tldp q24, q25, [%0, #384]\n\t"
+        "ldp q26, q27, [%0, #416]\n\tldp q28, q29, [%0, #448]\n\tldp q30, q31, [%0, #480]\n\t"
+        "msr FPCR, %1\n\tmsr FPSR, %2" ::"r"(state->v),
+        "r"(state->fpcr), "r"(state->fpsr)
+        : "memory");
+}
+
+static void store_vectors(struct vector_state *state)
+{
+    __asm__ volatile(
+        ".arch_extension fp\n\t.arch_extension simd\n\t"
+        "stp q0, q1, [%2]\n\tstp q2, q3, [%2, #32]\n\tstp q4, q5, [%2, #64]\n\tstp q6, q7, [%2, #96]\n\t"
+        "stp q8, q9, [%2, #128]\n\tstp q10, q11, [%2, #160]\n\tstp q12, q13, [%2, #192]\n\t"
+        "stp q14, q15, [%2, #224]\n\tstp q16, q17, [%2, #256]\n\tstp q18, q19, [%2, #288]\n\t"
+        "stp q20, q21, [%2, #320]\n\tstp q22, q23, [%2, #352]\n\tstp q24, q25, [%2, #384]\n\t"
+        "stp q26, q27, [%2, #416]\n\tstp q28, q29, [%2, #448]\n\tstp q30, q31, [%2, #480]\n\t"
+        "mrs %0, FPCR\n\tmrs %1, FPSR"
+        : "=&r"(state->fpcr), "=&r"(state->fpsr)
+        : "r"(state->v)
+        : "memory");
+}
+
+#define SURVIVORS(do)                                                                                                                                      \
+    do                                                                                                                                                     \
+    (TPIDR_EL0) do(TPIDRRO_EL0) do(CONTEXTIDR_EL1) do(SP_EL0) do(PAR_EL1) do(AFSR0_EL1) do(AFSR1_EL1) do(FAR_EL1) do(ESR_EL1) do(ELR_EL1) do(SPSR_EL1) do( \
+        CNTKCTL_EL1) do(CSSELR_EL1) do(TTBR1_EL1) do(AMAIR_EL1) do(MDSCR_EL1) do(CNTV_CVAL_EL0) do(CNTP_CVAL_EL0) do(CPACR_EL1) do(MAIR_EL1) do(VBAR_EL1)
+
+/* Reads all of them, or compares: a mask of those that changed. */
+static uint64_t survey(uint64_t values[], bool compare)
+{
+    uint64_t changed = 0;
+    unsigned i = 0;
+#define LOOK(name)                                                                                           \
+    if (compare)                                                                                             \
+        changed |= (uint64_t)(values[i] != read_sysreg(name)) << i;                                          \
+    else                                                                                                     \
+        values[i] = read_sysreg(name);                                                                       \
+    i++;
+    SURVIVORS(LOOK)
+    return changed;
+}
+
+static void fill_registers(uint64_t pattern)
+{
+    write_sysreg(TPIDR_EL0, pattern * 3);
+    write_sysreg(TPIDRRO_EL0, pattern * 5);
+    write_sysreg(CONTEXTIDR_EL1, pattern & 0xFFFF);
+    write_sysreg(SP_EL0, pattern * 16);
+    write_sysreg(FAR_EL1, pattern * 7);
+    write_sysreg(ESR_EL1, pattern & 0xFFFF);
+    write_sysreg(ELR_EL1, pattern * 4);
+    write_sysreg(SPSR_EL1, 0x3C5 | (pattern & 1) << 30);
+    write_sysreg(CNTKCTL_EL1, pattern & 3);
+    write_sysreg(CSSELR_EL1, pattern & 1);
+    write_sysreg(TTBR1_EL1, (pattern & 0xFF) << 12);
+    write_sysreg(CNTV_CVAL_EL0, pattern << 40);
+    write_sysreg(CNTP_CVAL_EL0, pattern << 41);
+    __asm__ volatile("at s1e1r, %0\n\tisb" ::"r"(RAM_BASE + (pattern << 16)));
+}
+
+static void check_survival(void)
+{
+    static struct vector_state wanted, got;
+    static uint64_t registers[32];
+    uint64_t pattern = option_number("pattern", 1);
+    uint64_t end = now_virtual() + microseconds(1000 * option_number("survive-ms", 1000));
+    uint64_t changed = 0, rounds = 0, vectors_changed = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(wanted.v); i++)
+        wanted.v[i] = (pattern + i) * UINT64_C(0x0123456789abcdef);
+    wanted.fpcr = (pattern & 3) << 22;
+    wanted.fpsr = pattern & 0x1F;
+    fill_registers(pattern);
+    survey(registers, false);
+    load_vectors(&wanted);
+    for (; now_virtual() < end; rounds++) {
+        changed |= survey(registers, true);
+        store_vectors(&got);
+        for (unsigned i = 0; i < ARRAY_SIZE(wanted.v); i++)
+            vectors_changed += wanted.v[i] != got.v[i];
+        vectors_changed += got.fpcr != wanted.fpcr || got.fpsr != wanted.fpsr;
+    }
+    result(changed == 0, "registers-survive", ": changed: mask 0x%lx\n", changed);
+    result(vectors_changed == 0, "vectors-survive", ": %lu changed in %lu rounds\n", vectors_changed, rounds);
+}
+
+void guest_main(void)
+{
+    check_identification();
+    check_pmu();
+    check_debug();
+    check_other();
+    check_instructions();
+    check_device_operands();
+    check_survival();
+}

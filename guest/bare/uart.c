@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A tiny command line on the UART, driven by interrupts, for tests of the console. Each line is answered by
+ * `got: LINE`; some do more:
+ *   slow      a line in four pieces, 50 ms apart
+ *   flood     500 long lines at once
+ *   number    how many lines there were
+ *   reset, off
+ */
+#include "bare.h"
+
+#define LINE_LENGTH 80u
+#define RING_SIZE   256u
+
+static volatile uint8_t ring[RING_SIZE];
+static volatile unsigned ring_in, ring_out; /* the interrupt puts in, the guest takes out */
+static char line[LINE_LENGTH];
+static unsigned lines;
+
+static void receive(void)
+{
+    uint32_t intid = gic_acknowledge();
+    int c;
+
+    if (intid == GIC_SPURIOUS)
+        return;
+    mmio_write(UART_BASE + UART_ICR, UART_INT_RX);
+    while ((c = uart_read()) >= 0)
+        ring[ring_in++ % RING_SIZE] = (uint8_t)c;
+    gic_end(intid);
+}
+
+static char next_character(void)
+{
+    while (ring_out == ring_in) {
+        wfi();
+        irq_enable();
+        irq_disable();
+    }
+    return (char)ring[ring_out++ % RING_SIZE];
+}
+
+static void read_line(void)
+{
+    unsigned length = 0;
+    char c;
+
+    while ((c = next_character()) != '\r' && c != '\n') {
+        if (length < LINE_LENGTH - 1)
+            line[length++] = c;
+    }
+    line[length] = '\0';
+}
+
+static bool is(const char *word)
+{
+    unsigned i = 0;
+
+    while (word[i] != '\0' && line[i] == word[i])
+        i++;
+    return word[i] == '\0' && line[i] == '\0';
+}
+
+static void slow(void)
+{
+    for (unsigned piece = 1; piece <= 4; piece++) {
+        print("piece%u ", piece);
+        spin(microseconds(50000));
+    }
+    print("end\n");
+}
+
+static void flood(void)
+{
+    for (unsigned i = 0; i < 500; i++)
+        print("flood %u abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz end\n", i);
+    print("flooded\n");
+}
+
+static void obey(void)
+{
+    irq_enable();
+    print("got: %s\n", line);
+    lines++;
+    if (is("slow"))
+        slow();
+    else if (is("flood"))
+        flood();
+    else if (is("number"))
+        print("number %u\n", lines);
+    else if (is("off"))
+        finish();
+    else if (is("reset"))
+        (void)psci(PSCI_SYSTEM_RESET, 0, 0, 0);
+    irq_disable();
+}
+
+void guest_main(void)
+{
+    on_irq = receive;
+    gic_enable(UART_INTID);
+    mmio_write(UART_BASE + UART_IMSC, UART_INT_RX);
+    print("uart: ready\n");
+    for (;;) {
+        print("> ");
+        read_line();
+        obey();
+    }
+}

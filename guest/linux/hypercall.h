@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The calls to Ontime (include/ontime/abi.h), as C functions. Nothing else in the module issues an HVC, so a
+ * test can put a recorder in the place of hypercall.c.
+ *
+ * arm, cancel and done concern the calling CPU's vCPU: call them with preemption off. Errors are Linux's.
+ */
+#ifndef ONTIME_HYPERCALL_H
+#define ONTIME_HYPERCALL_H
+
+#include <linux/types.h>
+#include <ontime/abi.h>
+
+/* Finds Ontime; -ENODEV, having said why, on a machine that is not run by it. Comes before all others. */
+int hypercall_find(u64 *features);
+
+void hypercall_arm(u64 deadline);
+void hypercall_cancel(void);
+void hypercall_done(void);
+
+int hypercall_stat(unsigned int which, u64 *value);
+int hypercall_mark(u32 number);
+int hypercall_trace(u64 *cursor);
+
+#endif

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The Linux guest side: build/guest/KERNELRELEASE/ontime.ko for Debian's arm64 kernels, and the launcher
+# build/guest/ontime. KERNELS="6.1 6.12" says for which; by default 6.12 is left out where it cannot be fetched.
+# The module's bytes depend on its sources, the kernel and the compiler, not on where this tree lies.
+
+GUEST_LINUX := guest/linux
+GUEST_LINUX_SOURCES := $(wildcard $(GUEST_LINUX)/*.[ch]) $(GUEST_LINUX)/Kbuild include/ontime/abi.h
+GUEST_LINUX_KERNELS := $(or $(KERNELS),6.1 6.12)
+GUEST_LINUX_OPTIONAL := $(if $(KERNELS),,6.12)
+
+GUEST_LINUX_BUILD := $(GUEST_LINUX)/build-module
+
+.PHONY: guest-linux guest-linux-modules
+guest-linux: guest-linux-modules $(BUILD)/guest/ontime
+
+guest-linux-modules: $(GUEST_LINUX_KERNELS:%=$(BUILD)/guest/linux-%.stamp)
+
+$(BUILD)/guest/linux-%.stamp: $(GUEST_LINUX_SOURCES) $(GUEST_LINUX_BUILD) scripts/fetch-kernel
+	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@mkdir -p $(@D)
+	@if scripts/fetch-kernel --headers $*; then \
+		release=$$(cat $(BUILD)/debian/kernel-$*/release) && \
+		$(GUEST_LINUX_BUILD) $* $(BUILD)/guest/$$release/obj && \
+		cp $(BUILD)/guest/$$release/obj/ontime.ko $(BUILD)/guest/$$release/ontime.ko && \
+		touch $@ && echo "$(BUILD)/guest/$$release/ontime.ko"; \
+	else \
+		[ -n "$(filter $*,$(GUEST_LINUX_OPTIONAL))" ] && echo "no module for Linux $*: it could not be fetched"; \
+	fi
+
+$(BUILD)/guest/ontime: $(GUEST_LINUX)/launcher.c $(GUEST_LINUX)/ontime_ioctl.h
+	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@mkdir -p $(@D)
+	$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -DVERSION='"$(VERSION)"' $< -o $@
+
+# In QEMU, without a hypervisor: refused there; with a recorder in Ontime's place, what it would be told is right.
+.PHONY: test-guest-linux
+test-guest-linux: guest-linux
+	@set -e; for series in $(GUEST_LINUX_KERNELS); do \
+		[ ! -e $(BUILD)/guest/linux-$$series.stamp ] || { tests/guest/run $$series 1; tests/guest/run $$series 2; }; \
+	done

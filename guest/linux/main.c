@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ontime's module for Linux guests: tells the hypervisor when chosen tasks must run.
+ *
+ *   main.c       loading and unloading
+ *   watch.c      follows sleeps by the kernel's tracepoints, and decides what to tell
+ *   sleeps.c     the watched sleeps, by timer and by deadline
+ *   chosen.c     the tasks chosen by `ontime run`
+ *   device.c     /dev/ontime and /proc/ontime
+ *   hypercall.c  the calls to Ontime
+ *
+ * Where this VM's timers are not "precise" there is nothing to tell: the module then offers counters, marks
+ * and the trace.
+ */
+#define pr_fmt(format) "ontime: " format
+
+#include <linux/hrtimer.h>
+#include <linux/module.h>
+
+#include "device.h"
+#include "hypercall.h"
+#include "watch.h"
+
+/* Why sleeps cannot be watched here, or NULL. */
+static const char *obstacle(u64 features)
+{
+    if (!(features & ONTIME_FEATURE_PRECISE))
+        return "this VM's timers are not \"precise\"";
+    if (hrtimer_resolution != HIGH_RES_NSEC)
+        return "this kernel runs without high-resolution timers";
+    return NULL;
+}
+
+static bool watching;
+
+static int __init ontime_init(void)
+{
+    const char *why_not;
+    u64 features;
+    int error;
+
+    error = hypercall_find(&features);
+    if (error)
+        return error;
+    why_not = obstacle(features);
+    watching = !why_not;
+    error = watching ? watch_start() : 0;
+    if (error)
+        return error;
+    error = device_start(watching);
+    if (error) {
+        if (watching)
+            watch_stop();
+        return error;
+    }
+    if (watching)
+        pr_info("watching %s\n", watch_kinds());
+    else
+        pr_info("%s: counters and marks only\n", why_not);
+    return 0;
+}
+
+static void __exit ontime_exit(void)
+{
+    device_stop();
+    if (watching)
+        watch_stop();
+}
+
+module_init(ontime_init);
+module_exit(ontime_exit);
+MODULE_DESCRIPTION("Precise sleeps under the Ontime hypervisor");
+MODULE_LICENSE("GPL");

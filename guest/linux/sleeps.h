@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The watched sleeps, found by their timer and ordered by deadline for each CPU; see sleeps.c. */
+#ifndef ONTIME_SLEEPS_H
+#define ONTIME_SLEEPS_H
+
+#include <linux/types.h>
+#include <ontime/abi.h>
+
+struct hrtimer;
+
+int sleeps_init(void);
+void sleeps_exit(void);
+
+/* The functions below want interrupts off. */
+
+/* Puts a timer that is not in yet into a CPU's queue; false when that queue is full. */
+bool sleeps_add(const struct hrtimer *timer, unsigned int cpu, u64 deadline);
+
+/* Takes a timer out, whichever CPU's queue it is in; false when it is in none. */
+bool sleeps_remove(const struct hrtimer *timer, u64 *deadline);
+
+/* The CPU's earliest deadline, or ONTIME_NO_DEADLINE. */
+u64 sleeps_first(unsigned int cpu);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vCPU's registers while it is not in the CPU. `regs` is known to vectors.S by offset and is the first member of
+ * struct vcpu; x0..x30, pc and pstate are there at every exit, the others only after arch_vcpu_save().
+ */
+#ifndef ARM64_ARCH_VCPU_H
+#define ARM64_ARCH_VCPU_H
+
+#include <stdint.h>
+
+struct arch_regs {
+    uint64_t x[31];
+    uint64_t pc;     /* ELR_EL2 */
+    uint64_t pstate; /* SPSR_EL2 */
+};
+
+struct arch_fp {
+    _Alignas(16) uint8_t v[32][16];
+    uint64_t fpsr, fpcr;
+};
+
+struct arch_vcpu {
+    struct arch_regs regs;
+    struct arch_fp fp;
+
+    uint64_t sp_el0, sp_el1, elr_el1, spsr_el1;
+    uint64_t sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, vbar_el1;
+    uint64_t esr_el1, far_el1, afsr0_el1, afsr1_el1, par_el1, csselr_el1;
+    uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
+    uint64_t cntkctl_el1;
+    uint64_t cntv_ctl, cntv_cval;
+
+    uint64_t vmpidr;
+    uint64_t mdscr; /* what the guest wrote; debug is trapped and has no effect */
+    uint64_t osdlr;
+
+    /* Physical timer (CNTP), emulated: see guest_timer.c. */
+    uint64_t cntp_ctl, cntp_cval;
+
+    /* GICv3 CPU interface: ICH_VMCR_EL2, ICH_AP0Rn, ICH_AP1Rn; GICv2: GICH_VMCR, GICH_APR in the first of each. */
+    uint64_t gic_vmcr, gic_ap0[4], gic_ap1[4];
+
+    uint64_t virtual_serror; /* HCR_EL2.VSE while a virtual SError is pending */
+};
+
+/* What stage 2 needs of a VM. */
+struct arch_vm {
+    uint64_t *stage2_root;
+    uint64_t vttbr;
+};
+
+#endif

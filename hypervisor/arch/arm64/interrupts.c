@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the guests'
+ * virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
+ */
+#include "arch/arm64/interrupts.h"
+#include "arch/arm64/sysreg.h"
+#include "core/arch.h"
+#include "core/console.h"
+#include "core/cpu.h"
+
+#define KICK_SGI        0
+#define VIRTUAL_TIMER   VGIC_TIMER
+#define EXIT_INTERRUPT  0x100 /* in the trace, plus the INTID */
+#define ISR_PENDING     (UINT64_C(3) << 6) /* IRQ, FIQ */
+
+static struct board_interrupts numbers;
+
+void interrupts_init(const struct board_interrupts *board)
+{
+    numbers = *board;
+}
+
+void interrupts_init_cpu(void)
+{
+    gic->init_cpu();
+    arch_comparator_off();
+    gic->enable(KICK_SGI);
+    gic->enable(numbers.comparator);
+    gic->enable(VIRTUAL_TIMER);
+    gic->enable(numbers.maintenance);
+}
+
+void interrupts_enable_uart(void)
+{
+    if (numbers.uart != 0)
+        gic->enable(numbers.uart);
+}
+
+uint64_t arch_counter(void)
+{
+    isb(); /* not read ahead of what came before */
+    return read_sysreg(cntpct_el0);
+}
+
+uint64_t arch_counter_hz(void)
+{
+    return read_sysreg(cntfrq_el0);
+}
+
+void arch_comparator_set(uint64_t deadline)
+{
+    write_sysreg(cnthp_cval_el2, deadline);
+    write_sysreg(cnthp_ctl_el2, 1);
+    isb();
+}
+
+void arch_comparator_off(void)
+{
+    write_sysreg(cnthp_ctl_el2, 0);
+    isb();
+}
+
+static void handle(struct cpu *cpu, uint32_t intid)
+{
+    if (intid == numbers.comparator) {
+        deadline_queue_run(&cpu->deadlines, arch_counter());
+    } else if (intid == numbers.maintenance) {
+        if (cpu->loaded != NULL)
+            vgic_refresh(cpu->loaded); /* takes away what asked for it */
+    } else if (intid == numbers.uart) {
+        console_interrupt();
+    }
+}
+
+static void handle_one(struct cpu *cpu, uint32_t acknowledged)
+{
+    uint32_t intid = acknowledged & 1023;
+
+    cpu_trace(cpu, ONTIME_TRACE_EXIT, cpu->current, EXIT_INTERRUPT + intid);
+    gic->end(acknowledged);
+    if (intid == VIRTUAL_TIMER && cpu->loaded != NULL) {
+        /* Stays active until the guest deactivates its own. */
+        cpu_trace(cpu, ONTIME_TRACE_GUEST_TIMER, cpu->loaded, arch_counter() - read_sysreg(cntv_cval_el0));
+        vgic_timer_fired(cpu->loaded);
+        return;
+    }
+    handle(cpu, intid);
+    gic->deactivate(acknowledged);
+}
+
+void arch_interrupts_handle(void)
+{
+    struct cpu *cpu = arch_cpu();
+
+    while ((read_sysreg(isr_el1) & ISR_PENDING) != 0) {
+        uint32_t acknowledged = gic->acknowledge();
+
+        if ((acknowledged & 1023) >= 1020)
+            return;
+        handle_one(cpu, acknowledged);
+    }
+}
+
+void arch_wait_for_interrupt(void)
+{
+    dsb(sy);
+    __asm__ volatile("wfi" : : : "memory");
+}
+
+void arch_cpu_kick(unsigned index)
+{
+    gic->send_kick(index);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A physical CPU and what runs on it: the dispatcher's entry points.
+ *
+ * All functions here run at EL2 with interrupts masked. Those that take a vCPU may be called on any CPU; they take the
+ * scheduler lock of the vCPU's CPU.
+ */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/deadline_queue.h"
+#include "core/sched.h"
+#include "core/trace.h"
+#include "core/vm.h"
+
+struct cpu {
+    unsigned index;
+    struct sched_queue sched;
+    struct deadline_queue deadlines;
+
+    struct vcpu *current;   /* whose turn it is; NULL: idle */
+    struct vcpu *loaded;    /* whose registers are in the CPU: the last one that ran */
+    bool reschedule;        /* pick again before the next guest entry */
+    uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
+
+    struct deadline slice;  /* when the policy wants to be asked again */
+    uint64_t slice_end;     /* the same instant, for CPUs with a tick */
+
+    struct deadline tick;
+    uint64_t tick_period;   /* ticks of the counter; 0: no VM asks for a tick here */
+
+    struct trace_ring trace;
+};
+
+void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
+              unsigned vcpu_count);
+
+/* Starts the periodic tick; `period` in counter ticks. */
+void cpu_start_tick(struct cpu *cpu, uint64_t period);
+
+/* Asks the policy who runs from `now` on. */
+void dispatch_pick(struct cpu *cpu, uint64_t now);
+
+/* Runs vCPUs for ever. */
+_Noreturn void dispatch_run(struct cpu *cpu);
+
+/* Puts a new vCPU, blocked, on its CPU. */
+void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
+
+/* Makes a vCPU that is switched on runnable; nothing happens when it is already. */
+void vcpu_wake(struct vcpu *vcpu);
+
+/*
+ * The running vCPU waits for an interrupt: it is blocked until vcpu_wake() or until one of its own timers expires.
+ * Returns at once when one has.
+ */
+void vcpu_block(struct vcpu *vcpu);
+
+/* Takes a vCPU that was switched off from the scheduler, and its registers out of the CPU. */
+void vcpu_retire(struct vcpu *vcpu);
+
+/* Charges the current vCPU up to now. */
+void cpu_charge(struct cpu *cpu, uint64_t now);
+
+static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu, uint64_t arg)
+{
+    trace_record(&cpu->trace, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
+}
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher: who runs on a CPU, and the switch from one vCPU to the next.
+ *
+ * EL2 runs with interrupts masked and has one stack per CPU. dispatch_run() is the only loop: it handles what
+ * interrupts are pending, asks the policy when something has changed (`reschedule`), switches, and enters the guest
+ * until its next exit. Whatever takes long (loading a VM's images) is done in short pieces from this loop, so the
+ * longest time without preemption is one exit or one piece.
+ *
+ * Accounting: the current vCPU is charged for all time until the next pick, EL2's included. A CPU whose current vCPU
+ * is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is switched.
+ *
+ * With a tick (timer mode `tick`) the policy's instants are looked at only at the tick, as in a hypervisor without a
+ * programmable timer of its own.
+ */
+#include "core/cpu.h"
+#include "core/arch.h"
+#include "core/memory.h"
+#include "core/precise.h"
+#include "virt/stolen_time.h"
+#include <stddef.h>
+
+static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
+{
+    return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
+}
+
+void cpu_charge(struct cpu *cpu, uint64_t now)
+{
+    struct vcpu *vcpu = cpu->current;
+    uint64_t ran = now - cpu->charged_until;
+
+    cpu->charged_until = now;
+    if (vcpu == NULL)
+        return;
+    vcpu->stats[ONTIME_STAT_RUN_TICKS] += ran;
+    if (cpu->sched.policy->charge(&cpu->sched, &vcpu->unit, ran, now))
+        precise_warp_ended(vcpu, ONTIME_WARP_END_LIMIT);
+}
+
+static void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
+{
+    struct vcpu *previous = cpu->current;
+
+    cpu_trace(cpu, ONTIME_TRACE_SWITCH, next, previous != NULL ? previous->id : ONTIME_TRACE_IDLE);
+    if (previous != NULL && previous->unit.runnable)
+        previous->ready_since = now;
+    if (next == NULL)
+        return;
+    next->stats[ONTIME_STAT_SWITCHES]++;
+    if (next->ready_since != DEADLINE_NONE)
+        next->stats[ONTIME_STAT_STOLEN_TICKS] += now - next->ready_since;
+    next->ready_since = DEADLINE_NONE;
+    stolen_time_publish(next);
+}
+
+void dispatch_pick(struct cpu *cpu, uint64_t now)
+{
+    struct vcpu *next;
+    uint64_t until;
+
+    spin_lock(&cpu->sched.lock);
+    cpu->reschedule = false;
+    cpu_charge(cpu, now);
+    next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
+    if (next != cpu->current) {
+        account_switch(cpu, next, now);
+        cpu->current = next;
+    }
+    cpu->slice_end = until;
+    spin_unlock(&cpu->sched.lock);
+    if (cpu->tick_period == 0)
+        deadline_set(&cpu->deadlines, &cpu->slice, until);
+}
+
+/* The instant the policy asked for. */
+static void slice_ended(struct deadline *slice, uint64_t now)
+{
+    (void)now;
+    ((struct cpu *)(void *)((char *)slice - offsetof(struct cpu, slice)))->reschedule = true;
+}
+
+static void tick(struct deadline *deadline, uint64_t now)
+{
+    struct cpu *cpu = (struct cpu *)(void *)((char *)deadline - offsetof(struct cpu, tick));
+
+    cpu_trace(cpu, ONTIME_TRACE_TICK, NULL, 0);
+    for (unsigned i = 0; i < vm_count; i++) {
+        struct vm *vm = vms[i];
+
+        for (unsigned k = 0; vm->config->timers == TIMERS_TICK && k < vm->vcpu_count; k++)
+            if (vm->vcpus[k].cpu == cpu && vm->vcpus[k].on)
+                arch_vcpu_tick(&vm->vcpus[k], now);
+    }
+    if (now >= cpu->slice_end)
+        cpu->reschedule = true;
+    deadline_set(&cpu->deadlines, deadline, (now / cpu->tick_period + 1) * cpu->tick_period);
+}
+
+void cpu_start_tick(struct cpu *cpu, uint64_t period)
+{
+    cpu->tick_period = period;
+    deadline_set(&cpu->deadlines, &cpu->tick, (arch_counter() / period + 1) * period);
+}
+
+void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
+              unsigned vcpu_count)
+{
+    /* For each vCPU its own timers and its deadlines, and the CPU's own: slice, tick, console. */
+    unsigned deadlines = vcpu_count * (2 + ONTIME_DEADLINES) + 3;
+
+    cpu->index = index;
+    sched_queue_init(&cpu->sched, policy, allowance, memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)),
+                     vcpu_count);
+    deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines);
+    deadline_init(&cpu->slice, slice_ended);
+    deadline_init(&cpu->tick, tick);
+    cpu->charged_until = arch_counter();
+}
+
+static void wake_timer_expired(struct deadline *timer, uint64_t now)
+{
+    (void)now;
+    vcpu_wake((struct vcpu *)(void *)((char *)timer - offsetof(struct vcpu, wake_timer)));
+}
+
+void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
+{
+    vcpu->cpu = cpu;
+    vcpu->ready_since = DEADLINE_NONE;
+    deadline_init(&vcpu->wake_timer, wake_timer_expired);
+    cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
+}
+
+void vcpu_wake(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
+
+    if (!vcpu->on || vcpu->unit.runnable)
+        return;
+    spin_lock(&cpu->sched.lock);
+    cpu_charge(cpu, now);
+    cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
+    vcpu->ready_since = now;
+    cpu->reschedule = true;
+    spin_unlock(&cpu->sched.lock);
+    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    cpu_trace(cpu, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+    if (cpu != arch_cpu())
+        arch_cpu_kick(cpu->index);
+}
+
+static void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    spin_lock(&cpu->sched.lock);
+    cpu_charge(cpu, now);
+    if (cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now))
+        precise_warp_ended(vcpu, reason);
+    cpu->sched.policy->block(&cpu->sched, &vcpu->unit, now);
+    vcpu->ready_since = DEADLINE_NONE;
+    cpu->reschedule = true;
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_block(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
+    uint64_t timer = arch_vcpu_next_timer(vcpu);
+
+    if (timer <= now)
+        return;
+    cpu_trace(cpu, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
+    deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
+    take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
+}
+
+void vcpu_retire(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    take_from_scheduler(vcpu, arch_counter(), ONTIME_WARP_END_RESET);
+    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    if (cpu->loaded == vcpu) {
+        arch_vcpu_save(vcpu);
+        cpu->loaded = NULL;
+    }
+}
+
+static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (cpu->loaded != NULL)
+        arch_vcpu_save(cpu->loaded);
+    arch_vcpu_load(vcpu);
+    cpu->loaded = vcpu;
+}
+
+_Noreturn void dispatch_run(struct cpu *cpu)
+{
+    cpu->reschedule = true;
+    for (;;) {
+        struct vcpu *vcpu;
+
+        arch_interrupts_handle();
+        if (cpu->reschedule)
+            dispatch_pick(cpu, arch_counter());
+        vcpu = cpu->current;
+        if (vcpu == NULL) {
+            arch_wait_for_interrupt();
+        } else if (vcpu->vm->loading) {
+            vm_load_step(vcpu->vm);
+        } else {
+            if (cpu->loaded != vcpu)
+                switch_to(cpu, vcpu);
+            if (vcpu->fired_at != DEADLINE_NONE)
+                precise_entering(vcpu, arch_counter());
+            arch_vcpu_run(vcpu);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trace ring of one core, and its dump as lines of text (include/ontime/trace.h, docs/trace-format.md).
+ *
+ * Recording takes no lock: a ring has one writer, its own core at EL2 with interrupts masked, and the oldest
+ * record is overwritten. A frozen ring, as one of size 0, drops what is recorded.
+ *
+ * A dump is read a line at a time, so that it can be spread over many calls; the ring is frozen meanwhile. It
+ * may be read on another core. A record that the ring's core was writing when
+ * it was frozen goes to the slot after the newest one, which is why that slot is never dumped: a ring of n
+ * slots yields n - 1 records.
+ */
+#ifndef CORE_TRACE_H
+#define CORE_TRACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "core/arch.h"
+#include "ontime/trace.h"
+
+/* Room for every line that trace_dump_line() writes, with its final zero. */
+#define TRACE_LINE_SIZE 1000
+
+struct trace_ring {
+    struct ontime_trace_record *slots;
+    uint64_t mask;            /* the number of slots, a power of two, less 1 */
+    _Atomic uint64_t written; /* records ever written: the next one's slot, modulo the size */
+    atomic_bool recording;
+    uint64_t dump_end; /* `written` when the ring was frozen */
+};
+
+/* Names vCPU `id` in at most `size` bytes, zero included: "NAME.INDEX". */
+typedef void trace_name_vcpu(unsigned id, char *name, size_t size);
+
+/* What a dump says about the machine. */
+struct trace_header {
+    unsigned cpu;
+    uint64_t hz;
+    unsigned vcpus; /* ids 0..vcpus-1 */
+    trace_name_vcpu *name_vcpu;
+};
+
+/*
+ * Uses `size` bytes at `memory` (8-aligned), rounded down to a power of two of records, and begins to record.
+ * A ring of less than two records never records.
+ */
+void trace_init(struct trace_ring *ring, void *memory, size_t size);
+
+static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type type, uint16_t vcpu,
+                                uint64_t arg)
+{
+    if (!atomic_load_explicit(&ring->recording, memory_order_relaxed))
+        return;
+
+    uint64_t index = atomic_load_explicit(&ring->written, memory_order_relaxed);
+    struct ontime_trace_record *record = &ring->slots[index & ring->mask];
+
+    record->counter = arch_counter();
+    record->arg = arg < ONTIME_TRACE_ARG_MAX ? (uint32_t)arg : ONTIME_TRACE_ARG_MAX;
+    record->vcpu = vcpu;
+    record->type = (uint16_t)type;
+    atomic_store_explicit(&ring->written, index + 1, memory_order_release);
+}
+
+/*
+ * Writes line `cursor` of the dump into `line`, without an end of line, and returns its length. Cursor 0
+ * stops the recording; *next is the following line's cursor, 0 when this was the last: then recording goes
+ * on. A cursor without a line, as any but 0 while the ring records, gives 0 and *next = 0.
+ */
+size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
+                       char line[TRACE_LINE_SIZE], uint64_t *next);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the rest of Ontime asks of the machine's interrupt controller; one driver for each GIC version.
+ *
+ * Everything acts on the calling CPU. The list-register half is the hardware's view of a virtual CPU interface; the
+ * state machine that decides what goes in stands in virt/vgic.c.
+ */
+#ifndef DRIVERS_GIC_H
+#define DRIVERS_GIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arch_vcpu;
+
+#define GIC_SPURIOUS 1023
+#define GIC_MAX_LRS  16
+
+#define LR_PENDING 1
+#define LR_ACTIVE  2
+
+struct list_register {
+    uint16_t intid;
+    uint8_t priority;
+    uint8_t state;  /* LR_PENDING, LR_ACTIVE or both; 0: empty */
+    uint8_t source; /* GICv2: the vCPU that sent the SGI */
+    bool hardware;  /* deactivating it deactivates the physical interrupt of the same INTID */
+    bool group1;
+    bool eoi_wanted; /* maintenance interrupt when the guest deactivates it */
+};
+
+struct gic_driver {
+    const char *compatible;
+    unsigned version;
+
+    /* Finds its registers by the tree's node; NULL on success, else the reason for which it can't be used. */
+    const char *(*init)(const void *tree, int node);
+    void (*init_cpu)(void);
+
+    /* Physical interrupts. Ending one drops its priority; it stays active until deactivated. */
+    uint32_t (*acknowledge)(void);
+    void (*end)(uint32_t acknowledged);
+    void (*deactivate)(uint32_t acknowledged);
+    void (*enable)(uint32_t intid);
+    void (*set_private_active)(uint32_t intid, bool active);
+    void (*send_kick)(unsigned cpu_index);
+
+    /* List registers. */
+    unsigned (*lr_count)(void);
+    void (*lr_write)(unsigned n, const struct list_register *lr); /* NULL empties it */
+    void (*lr_read)(unsigned n, struct list_register *lr);
+    /* Virtual interface on; with `refill` a maintenance interrupt comes when no list register is pending. */
+    void (*virtual_enable)(bool refill);
+    void (*virtual_disable)(void);
+    /* How many interrupts without a list register the guest has ended since; reading resets it. */
+    unsigned (*take_eoi_count)(void);
+    /* The guest's priority mask and its enabled groups (bit 0: group 0, bit 1: group 1). */
+    uint8_t (*virtual_priority_mask)(unsigned *groups);
+    void (*interface_save)(struct arch_vcpu *vcpu);
+    void (*interface_load)(const struct arch_vcpu *vcpu);
+    void (*interface_reset)(struct arch_vcpu *vcpu);
+};
+
+extern const struct gic_driver gicv3_driver;
+extern const struct gic_driver gicv2_driver;
+
+/* The machine's. */
+extern const struct gic_driver *gic;
+
+#endif

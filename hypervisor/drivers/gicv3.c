@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GICv3 with the system-register interface (Arm IHI 0069). One security state, or the non-secure side of two; all
+ * interrupts are in group 1. EOI mode 1: ending an interrupt and deactivating it are two steps, so that the guest's
+ * timer interrupt can stay active while the guest handles it.
+ */
+#include <libfdt.h>
+#include "arch/arm64/mmu.h"
+#include "arch/arm64/sysreg.h"
+#include "arch_vcpu.h"
+#include "core/arch.h"
+#include "core/board.h"
+#include "drivers/gic.h"
+
+#define GICD_CTLR      0x0000
+#define GICD_TYPER     0x0004
+#define GICD_IGROUPR   0x0080
+#define GICD_ISENABLER 0x0100
+#define GICD_ICENABLER 0x0180
+#define GICD_IPRIORITY 0x0400
+#define GICD_IROUTER   0x6000
+#define GICR_TYPER     0x0008
+#define GICR_WAKER     0x0014
+#define GICR_SGI       0x10000
+#define GICR_IGROUPR0  (GICR_SGI + 0x0080)
+#define GICR_ISENABLE0 (GICR_SGI + 0x0100)
+#define GICR_ICENABLE0 (GICR_SGI + 0x0180)
+#define GICR_ISACTIVE0 (GICR_SGI + 0x0300)
+#define GICR_ICACTIVE0 (GICR_SGI + 0x0380)
+#define GICR_PRIORITY0 (GICR_SGI + 0x0400)
+
+#define CTLR_ENABLE_G1 2u
+#define CTLR_ARE       16u
+#define CTLR_RWP       (1u << 31)
+#define WAKER_SLEEP    2u
+#define WAKER_QUIET    4u
+#define TYPER_VLPIS    2u
+#define TYPER_LAST     16u
+#define FRAME_PAIR     0x20000 /* RD and SGI frames; twice that with virtual LPIs */
+#define PRIORITY       0xA0
+
+#define HCR_EN         UINT64_C(1)
+#define HCR_NPIE       UINT64_C(8)
+#define HCR_EOI_SHIFT  27
+#define LR_HW          (UINT64_C(1) << 61)
+#define LR_GROUP1      (UINT64_C(1) << 60)
+#define LR_EOI         (UINT64_C(1) << 41)
+#define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
+#define MAX_CPUS       64
+
+static uint64_t distributor;
+static uint64_t redistributors, redistributors_end;
+static uint64_t own_redistributor[MAX_CPUS];
+static unsigned list_registers, priority_bits;
+
+static uint32_t read32(uint64_t address)
+{
+    return *(volatile uint32_t *)(uintptr_t)address;
+}
+
+static void write32(uint64_t address, uint32_t value)
+{
+    *(volatile uint32_t *)(uintptr_t)address = value;
+}
+
+static const char *gicv3_init(const void *tree, int node)
+{
+    struct reg_range range;
+    unsigned lines;
+
+    if (!board_reg(tree, node, 0, &range))
+        return "no distributor in `reg`";
+    distributor = range.start;
+    mmu_map(range.start, range.start + range.size, MMU_DEVICE);
+    if (!board_reg(tree, node, 1, &range))
+        return "no redistributors in `reg`";
+    redistributors = range.start;
+    redistributors_end = range.start + range.size;
+    mmu_map(range.start, redistributors_end, MMU_DEVICE);
+
+    write32(distributor + GICD_CTLR, 0);
+    while ((read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
+    }
+    lines = (read32(distributor + GICD_TYPER) & 31) + 1;
+    for (unsigned i = 1; i < lines; i++) {
+        write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
+        write32(distributor + GICD_IGROUPR + 4 * i, UINT32_MAX);
+        for (unsigned k = 0; k < 8; k++)
+            write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
+    }
+    write32(distributor + GICD_CTLR, CTLR_ARE);
+    write32(distributor + GICD_CTLR, CTLR_ARE | CTLR_ENABLE_G1);
+    return NULL;
+}
+
+/* The redistributor whose affinity is this CPU's. */
+static uint64_t find_redistributor(void)
+{
+    uint64_t mpidr = read_sysreg(mpidr_el1);
+    uint32_t affinity = (uint32_t)((mpidr & 0xFFFFFF) | (mpidr >> 8 & 0xFF000000));
+    uint64_t frame = redistributors;
+
+    while (frame < redistributors_end) {
+        uint32_t type = read32(frame + GICR_TYPER);
+
+        if (read32(frame + GICR_TYPER + 4) == affinity)
+            return frame;
+        if ((type & TYPER_LAST) != 0)
+            break;
+        frame += (type & TYPER_VLPIS) != 0 ? 2 * FRAME_PAIR : FRAME_PAIR;
+    }
+    return 0;
+}
+
+static uint64_t this_redistributor(void)
+{
+    return own_redistributor[arch_cpu_index()];
+}
+
+static void gicv3_init_cpu(void)
+{
+    uint64_t frame = find_redistributor();
+    uint64_t vtr;
+
+    own_redistributor[arch_cpu_index()] = frame;
+    write32(frame + GICR_WAKER, read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
+    while ((read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
+    }
+    write32(frame + GICR_ICENABLE0, UINT32_MAX);
+    write32(frame + GICR_ICACTIVE0, UINT32_MAX);
+    write32(frame + GICR_IGROUPR0, UINT32_MAX);
+    for (unsigned k = 0; k < 8; k++)
+        write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
+
+    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* SRE, and EL1 may use it too */
+    isb();
+    write_sysreg_(ICC_SRE_EL1, 1);
+    write_sysreg_(ICC_PMR_EL1, 0xFF);
+    write_sysreg_(ICC_CTLR_EL1, 2); /* EOImode */
+    write_sysreg_(ICC_IGRPEN1_EL1, 1);
+    isb();
+    vtr = read_sysreg_(ICH_VTR_EL2);
+    list_registers = (unsigned)(vtr & 31) + 1;
+    priority_bits = (unsigned)(vtr >> 26 & 7) + 1;
+    write_sysreg_(ICH_HCR_EL2, 0);
+}
+
+static uint32_t gicv3_acknowledge(void)
+{
+    uint32_t intid = (uint32_t)read_sysreg_(ICC_IAR1_EL1);
+
+    dsb(sy); /* acknowledged before the device is touched: IHI 0069, 4.1.1 */
+    return intid;
+}
+
+static void gicv3_end(uint32_t acknowledged)
+{
+    write_sysreg_(ICC_EOIR1_EL1, acknowledged);
+    isb();
+}
+
+static void gicv3_deactivate(uint32_t acknowledged)
+{
+    write_sysreg_(ICC_DIR_EL1, acknowledged);
+    isb();
+}
+
+static void gicv3_enable(uint32_t intid)
+{
+    if (intid < 32) {
+        write32(this_redistributor() + GICR_ISENABLE0, 1u << intid);
+        return;
+    }
+    *(volatile uint64_t *)(uintptr_t)(distributor + GICD_IROUTER + 8 * intid) = read_sysreg(mpidr_el1) & 0xFF00FFFFFF;
+    write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
+}
+
+static void gicv3_set_private_active(uint32_t intid, bool active)
+{
+    write32(this_redistributor() + (active ? GICR_ISACTIVE0 : GICR_ICACTIVE0), 1u << intid);
+    /* The change is in the redistributor before the guest can be interrupted by it. */
+    dsb(sy);
+}
+
+static void gicv3_send_kick(unsigned cpu_index)
+{
+    uint64_t affinity = read32(own_redistributor[cpu_index] + GICR_TYPER + 4);
+
+    dsb(ishst);
+    write_sysreg(S3_0_C12_C11_5, (affinity & 0xFF000000) << 24 | (affinity & 0xFF0000) << 16 |
+                                     (affinity & 0xFF00) << 8 | UINT64_C(1) << (affinity & 15));
+    isb();
+}
+
+static unsigned gicv3_lr_count(void)
+{
+    return list_registers;
+}
+
+#define LR_CASE(n, reg, action)                                                                                      \
+    case n:                                                                                                          \
+        action(reg);                                                                                                 \
+        break;
+#define LR_CASES(action)                                                                                             \
+    LR_CASE(0, S3_4_C12_C12_0, action)                                                                               \
+    LR_CASE(1, S3_4_C12_C12_1, action)                                                                               \
+    LR_CASE(2, S3_4_C12_C12_2, action)                                                                               \
+    LR_CASE(3, S3_4_C12_C12_3, action)                                                                               \
+    LR_CASE(4, S3_4_C12_C12_4, action)                                                                               \
+    LR_CASE(5, S3_4_C12_C12_5, action)                                                                               \
+    LR_CASE(6, S3_4_C12_C12_6, action)                                                                               \
+    LR_CASE(7, S3_4_C12_C12_7, action)                                                                               \
+    LR_CASE(8, S3_4_C12_C13_0, action)                                                                               \
+    LR_CASE(9, S3_4_C12_C13_1, action)                                                                               \
+    LR_CASE(10, S3_4_C12_C13_2, action)                                                                              \
+    LR_CASE(11, S3_4_C12_C13_3, action)                                                                              \
+    LR_CASE(12, S3_4_C12_C13_4, action)                                                                              \
+    LR_CASE(13, S3_4_C12_C13_5, action)                                                                              \
+    LR_CASE(14, S3_4_C12_C13_6, action)                                                                              \
+    LR_CASE(15, S3_4_C12_C13_7, action)
+
+static void gicv3_lr_write(unsigned n, const struct list_register *lr)
+{
+    uint64_t value = 0;
+
+    if (lr != NULL)
+        value = (uint64_t)lr->state << 62 | (lr->hardware ? LR_HW | (uint64_t)lr->intid << 32 : 0) |
+                (lr->group1 ? LR_GROUP1 : 0) | (uint64_t)lr->priority << 48 | (lr->eoi_wanted ? LR_EOI : 0) |
+                lr->intid;
+#define WRITE_LR(reg) write_sysreg_(reg, value)
+    switch (n) {
+        LR_CASES(WRITE_LR)
+    default:
+        break;
+    }
+}
+
+static void gicv3_lr_read(unsigned n, struct list_register *lr)
+{
+    uint64_t value = 0;
+
+#define READ_LR(reg) value = read_sysreg_(reg)
+    switch (n) {
+        LR_CASES(READ_LR)
+    default:
+        break;
+    }
+    *lr = (struct list_register){
+        .intid = (uint16_t)(value & 0x1FFF),
+        .priority = (uint8_t)(value >> 48),
+        .state = (uint8_t)(value >> 62),
+        .hardware = (value & LR_HW) != 0,
+        .group1 = (value & LR_GROUP1) != 0,
+    };
+}
+
+static void gicv3_virtual_enable(bool refill)
+{
+    write_sysreg_(ICH_HCR_EL2, HCR_EN | (refill ? HCR_NPIE : 0));
+}
+
+static void gicv3_virtual_disable(void)
+{
+    write_sysreg_(ICH_HCR_EL2, 0);
+}
+
+static unsigned gicv3_take_eoi_count(void)
+{
+    uint64_t hcr = read_sysreg_(ICH_HCR_EL2);
+    unsigned count = (unsigned)(hcr >> HCR_EOI_SHIFT);
+
+    if (count != 0)
+        write_sysreg_(ICH_HCR_EL2, hcr & ~(UINT64_MAX << HCR_EOI_SHIFT));
+    return count;
+}
+
+static uint8_t gicv3_virtual_priority_mask(unsigned *groups)
+{
+    uint64_t vmcr = read_sysreg_(ICH_VMCR_EL2);
+
+    *groups = (unsigned)(vmcr & 3);
+    return (uint8_t)(vmcr >> 24);
+}
+
+/* The active-priority registers that exist for this many priority bits: 5: one, 6: two, 7: four of each group. */
+static void gicv3_interface_save(struct arch_vcpu *vcpu)
+{
+    vcpu->gic_vmcr = read_sysreg_(ICH_VMCR_EL2);
+    vcpu->gic_ap0[0] = read_sysreg_(ICH_AP0R0_EL2);
+    vcpu->gic_ap1[0] = read_sysreg_(ICH_AP1R0_EL2);
+    if (priority_bits >= 6) {
+        vcpu->gic_ap0[1] = read_sysreg_(ICH_AP0R1_EL2);
+        vcpu->gic_ap1[1] = read_sysreg_(ICH_AP1R1_EL2);
+    }
+    if (priority_bits >= 7) {
+        vcpu->gic_ap0[2] = read_sysreg_(ICH_AP0R2_EL2);
+        vcpu->gic_ap0[3] = read_sysreg_(ICH_AP0R3_EL2);
+        vcpu->gic_ap1[2] = read_sysreg_(ICH_AP1R2_EL2);
+        vcpu->gic_ap1[3] = read_sysreg_(ICH_AP1R3_EL2);
+    }
+}
+
+static void gicv3_interface_load(const struct arch_vcpu *vcpu)
+{
+    write_sysreg_(ICH_VMCR_EL2, vcpu->gic_vmcr);
+    write_sysreg_(ICH_AP0R0_EL2, vcpu->gic_ap0[0]);
+    write_sysreg_(ICH_AP1R0_EL2, vcpu->gic_ap1[0]);
+    if (priority_bits >= 6) {
+        write_sysreg_(ICH_AP0R1_EL2, vcpu->gic_ap0[1]);
+        write_sysreg_(ICH_AP1R1_EL2, vcpu->gic_ap1[1]);
+    }
+    if (priority_bits >= 7) {
+        write_sysreg_(ICH_AP0R2_EL2, vcpu->gic_ap0[2]);
+        write_sysreg_(ICH_AP0R3_EL2, vcpu->gic_ap0[3]);
+        write_sysreg_(ICH_AP1R2_EL2, vcpu->gic_ap1[2]);
+        write_sysreg_(ICH_AP1R3_EL2, vcpu->gic_ap1[3]);
+    }
+}
+
+static void gicv3_interface_reset(struct arch_vcpu *vcpu)
+{
+    vcpu->gic_vmcr = VMCR_RESET;
+    for (unsigned i = 0; i < 4; i++)
+        vcpu->gic_ap0[i] = vcpu->gic_ap1[i] = 0;
+}
+
+const struct gic_driver gicv3_driver = {
+    .compatible = "arm,gic-v3",
+    .version = 3,
+    .init = gicv3_init,
+    .init_cpu = gicv3_init_cpu,
+    .acknowledge = gicv3_acknowledge,
+    .end = gicv3_end,
+    .deactivate = gicv3_deactivate,
+    .enable = gicv3_enable,
+    .set_private_active = gicv3_set_private_active,
+    .send_kick = gicv3_send_kick,
+    .lr_count = gicv3_lr_count,
+    .lr_write = gicv3_lr_write,
+    .lr_read = gicv3_lr_read,
+    .virtual_enable = gicv3_virtual_enable,
+    .virtual_disable = gicv3_virtual_disable,
+    .take_eoi_count = gicv3_take_eoi_count,
+    .virtual_priority_mask = gicv3_virtual_priority_mask,
+    .interface_save = gicv3_interface_save,
+    .interface_load = gicv3_interface_load,
+    .interface_reset = gicv3_interface_reset,
+};

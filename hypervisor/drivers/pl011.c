@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine's console UART: Arm PL011 (Arm DDI 0183), left at the speed the firmware set. */
+#include "core/console.h"
+#include "drivers/uart.h"
+
+#define DR   0x00
+#define FR   0x18
+#define CR   0x30
+#define IMSC 0x38
+#define ICR  0x44
+
+#define FR_RXFE 0x10u
+#define FR_TXFF 0x20u
+#define CR_ON   0x301u /* UART, transmitter and receiver enabled */
+#define INT_RX  0x10u
+#define INT_TX  0x20u
+#define INT_RT  0x40u
+
+static uint64_t base;
+static bool space_wanted;
+
+static volatile uint32_t *reg(unsigned offset)
+{
+    return (volatile uint32_t *)(uintptr_t)(base + offset);
+}
+
+static void pl011_start(uint64_t address)
+{
+    base = address;
+    *reg(IMSC) = 0;
+    *reg(ICR) = 0x7FF;
+    *reg(CR) = CR_ON;
+    *reg(IMSC) = INT_RX | INT_RT;
+}
+
+static bool pl011_put(char c)
+{
+    if ((*reg(FR) & FR_TXFF) != 0)
+        return false;
+    *reg(DR) = (uint8_t)c;
+    return true;
+}
+
+static bool pl011_get(char *c)
+{
+    if ((*reg(FR) & FR_RXFE) != 0)
+        return false;
+    *c = (char)*reg(DR);
+    return true;
+}
+
+static void pl011_want_space(bool wanted)
+{
+    if (wanted == space_wanted)
+        return;
+    space_wanted = wanted;
+    *reg(IMSC) = INT_RX | INT_RT | (wanted ? INT_TX : 0);
+}
+
+const struct uart_driver pl011_driver = {
+    .compatible = "arm,pl011",
+    .init = pl011_start,
+    .put = pl011_put,
+    .get = pl011_get,
+    .want_space = pl011_want_space,
+};

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# build/ontime.bin: the hypervisor as an arm64 Linux Image, with libfdt from Debian's libfdt-dev:arm64.
+
+HYP := $(BUILD)/hypervisor
+HYP_CC := $(CROSS)gcc
+LIBFDT := $(BUILD)/debian/libfdt
+LIBFDT_A := $(LIBFDT)/usr/lib/aarch64-linux-gnu/libfdt.a
+
+HYP_SOURCES := $(wildcard hypervisor/core/*.c hypervisor/sched/*.c hypervisor/virt/*.c hypervisor/drivers/*.c \
+	hypervisor/lib/*.c hypervisor/arch/arm64/*.c hypervisor/arch/arm64/*.S)
+HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
+
+HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
+HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
+	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES)
+# A loop that copies must not become a call of itself.
+$(HYP)/lib/%.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
+$(HYP)/arch/arm64/boot.c.o: HYP_CFLAGS += -DONTIME_VERSION='"$(VERSION)"'
+
+all: $(BUILD)/ontime.bin
+
+$(LIBFDT_A):
+	scripts/fetch-debian libfdt libfdt-dev
+	@touch $@
+
+$(HYP)/%.c.o: hypervisor/%.c | $(LIBFDT_A)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(HYP_CC) $(HYP_CFLAGS) -MMD -MP -c $< -o $@
+
+$(HYP)/%.S.o: hypervisor/%.S
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	@$(HYP_CC) -MMD -MP -c $< -o $@
+
+$(BUILD)/ontime.elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
+	@echo "  LD      $@"
+	@$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
+	@! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
+		{ echo "error: $@ has relocations that start.S does not know" >&2; exit 1; }
+
+$(BUILD)/ontime.bin: $(BUILD)/ontime.elf
+	@$(CROSS)objcopy -O binary $< $@
+
+-include $(HYP_OBJECTS:.o=.d)

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of <string.h> that the hypervisor and libfdt call.
+ *
+ * Every access is naturally aligned, so that the code also runs where the MMU is off or alignment is checked.
+ * Blocks are moved in the largest of 8, 4 and 1 bytes for which both ends have the same alignment: a blob
+ * inside a device tree is aligned to 4 bytes only, a guest's RAM to 8.
+ *
+ * To be compiled with -ffreestanding and, for gcc, -fno-tree-loop-distribute-patterns: otherwise the loops
+ * below may be replaced by calls of the functions they implement.
+ */
+#define _POSIX_C_SOURCE 200809L /* strnlen */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint64_t __attribute__((may_alias)) word64;
+typedef uint32_t __attribute__((may_alias)) word32;
+
+/* The size of the accesses with which blocks at these two addresses can be moved once their heads are
+ * aligned. */
+static size_t common_unit(uintptr_t a, uintptr_t b)
+{
+    uintptr_t differ = a ^ b;
+
+    if (differ % sizeof(word64) == 0)
+        return sizeof(word64);
+    return differ % sizeof(word32) == 0 ? sizeof(word32) : 1;
+}
+
+static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
+{
+    size_t unit = common_unit((uintptr_t)to, (uintptr_t)from);
+
+    for (; size > 0 && (uintptr_t)to % unit != 0; size--)
+        *to++ = *from++;
+    if (unit == sizeof(word64)) {
+        for (; size >= unit; size -= unit, to += unit, from += unit)
+            *(word64 *)(void *)to = *(const word64 *)(const void *)from;
+    } else if (unit == sizeof(word32)) {
+        for (; size >= unit; size -= unit, to += unit, from += unit)
+            *(word32 *)(void *)to = *(const word32 *)(const void *)from;
+    }
+    for (; size > 0; size--)
+        *to++ = *from++;
+}
+
+/* As copy_up(), from the end; `to` and `from` point behind the blocks. */
+static void copy_down(unsigned char *to, const unsigned char *from, size_t size)
+{
+    size_t unit = common_unit((uintptr_t)to, (uintptr_t)from);
+
+    for (; size > 0 && (uintptr_t)to % unit != 0; size--)
+        *--to = *--from;
+    if (unit == sizeof(word64)) {
+        for (; size >= unit; size -= unit) {
+            to -= unit;
+            from -= unit;
+            *(word64 *)(void *)to = *(const word64 *)(const void *)from;
+        }
+    }
+    for (; size > 0; size--)
+        *--to = *--from;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+    copy_up(to, from, size);
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+    if ((uintptr_t)to - (uintptr_t)from >= size)
+        copy_up(to, from, size);
+    else
+        copy_down((unsigned char *)to + size, (const unsigned char *)from + size, size);
+    return to;
+}
+
+void *memset(void *block, int value, size_t size)
+{
+    unsigned char *to = block;
+    unsigned char byte = (unsigned char)value;
+    uint64_t word = byte * UINT64_C(0x0101010101010101);
+
+    for (; size > 0 && (uintptr_t)to % sizeof(word64) != 0; size--)
+        *to++ = byte;
+    for (; size >= sizeof(word64); size -= sizeof(word64), to += sizeof(word64))
+        *(word64 *)(void *)to = word;
+    for (; size > 0; size--)
+        *to++ = byte;
+    return block;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+    const unsigned char *left = a;
+    const unsigned char *right = b;
+
+    for (; size > 0; size--, left++, right++) {
+        if (*left != *right)
+            return *left - *right;
+    }
+    return 0;
+}
+
+void *memchr(const void *block, int value, size_t size)
+{
+    const unsigned char *at = block;
+
+    for (; size > 0; size--, at++) {
+        if (*at == (unsigned char)value)
+            return (void *)(uintptr_t)at;
+    }
+    return NULL;
+}
+
+size_t strlen(const char *string)
+{
+    size_t length = 0;
+
+    while (string[length] != '\0')
+        length++;
+    return length;
+}
+
+size_t strnlen(const char *string, size_t limit)
+{
+    size_t length = 0;
+
+    while (length < limit && string[length] != '\0')
+        length++;
+    return length;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t limit)
+{
+    for (; limit > 0; limit--, a++, b++) {
+        if (*a != *b || *a == '\0')
+            return (unsigned char)*a - (unsigned char)*b;
+    }
+    return 0;
+}
+
+char *strchr(const char *string, int character)
+{
+    for (; *string != (char)character; string++) {
+        if (*string == '\0')
+            return NULL;
+    }
+    return (char *)(uintptr_t)string;
+}
+
+char *strrchr(const char *string, int character)
+{
+    const char *found = NULL;
+
+    for (;; string++) {
+        if (*string == (char)character)
+            found = string;
+        if (*string == '\0')
+            return (char *)(uintptr_t)found;
+    }
+}

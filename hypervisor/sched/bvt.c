@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Borrowed virtual time (Duda and Cheriton, SOSP '99).
+ *
+ * Each unit has an actual virtual time A, its CPU time over its weight: units whose A keep pace have CPU time
+ * in proportion to their weights. The effective virtual time is E = A, or A - W while the unit is warped, and
+ * the least E runs. A unit that wakes gets A = max(A, SVT), SVT being the least A of the runnable units:
+ * sleeping earns nothing.
+ *
+ * Who runs (pick):
+ *
+ *  1. A warped unit is urgent: it runs at once if its E is less than the front, which is the least A of all
+ *     runnable units (and the least E of those under rule 2), and goes on until its E is greater. Of several,
+ *     the least E; that choice is made when a warp begins or ends, so that two of them do not alternate.
+ *  2. A warped unit that is not ahead of the front has spent its warp: until the warp ends it competes by
+ * rule 3 with its E = A - W.
+ *  3. Of the others the incumbent runs, which is the one last chosen by this rule, until another's E is
+ * behind it by the context-switch allowance C; then the least E becomes the incumbent. A warp of another unit
+ *     interrupts the incumbent, which goes on afterwards with the rest of its allowance. An incumbent that
+ *     blocks leaves its place to the least E.
+ *
+ * So a unit gets ahead of the least E by C at most, and a warped one ahead of the least A by W, or by W + C
+ * as the incumbent, each over its weight, plus one tick.
+ *
+ * Units. W, C, L and U are ticks of CPU time. Virtual time is in 1/1024 tick over weight, so that it is exact
+ * to about a tick at the greatest weight; what a division leaves is kept. A unit's own weight divides its W,
+ * the incumbent's divides C.
+ *
+ * Overflow. A grows by 2^10 a tick at most. When one passes REBASE_AT, the SVT is subtracted from all, which
+ * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at
+ * 1 GHz to get there, so the O(n) does not count. Every other operation is O(log n). The counter itself, and
+ * so `now`, lasts 584 years at 1 GHz.
+ *
+ * Locking: the queue's lock is held by the caller.
+ */
+#include <stddef.h>
+#include "core/assert.h"
+#include "core/sched.h"
+#include "sched/policies.h"
+
+#define SCALE_SHIFT 10                  /* virtual time units in a tick, at weight 1 */
+#define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
+#define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
+#define AHEAD_MAX   (INT64_C(1) << 52)  /* virtual time: look again after this at the latest */
+
+/* What so many ticks are worth to the unit, in virtual time. */
+static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
+{
+    return (int64_t)((ticks << SCALE_SHIFT) / unit->params.weight);
+}
+
+static int64_t effective(const struct sched_unit *unit)
+{
+    return unit->bvt.avt - (unit->bvt.warped ? over_weight(unit, unit->params.warp) : 0);
+}
+
+/* C over the incumbent's weight; at least 1, as two equal units would change places at every pick(). */
+static int64_t allowance(const struct sched_queue *queue, const struct sched_unit *incumbent)
+{
+    int64_t time = over_weight(incumbent, queue->allowance);
+
+    return time > 0 ? time : 1;
+}
+
+/* Signed to unsigned, order kept. */
+static uint64_t heap_key(int64_t time)
+{
+    return (uint64_t)time ^ (UINT64_C(1) << 63);
+}
+
+static int64_t key_time(uint64_t key)
+{
+    return (int64_t)(key ^ (UINT64_C(1) << 63));
+}
+
+static bool is_urgent(const struct sched_unit *unit)
+{
+    return unit->bvt.warped && !unit->bvt.spent;
+}
+
+static struct heap *heap_of(struct sched_queue *queue, const struct sched_unit *unit)
+{
+    return is_urgent(unit) ? &queue->bvt.urgent : &queue->waiting;
+}
+
+static struct sched_unit *first_of(const struct heap *heap)
+{
+    struct heap_node *node = heap_first(heap);
+
+    return node != NULL ? HEAP_ENTRY(node, struct sched_unit, node) : NULL;
+}
+
+static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+{
+    heap_insert(heap_of(queue, unit), &unit->node, heap_key(effective(unit)));
+    heap_insert(&queue->bvt.by_avt, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
+}
+
+static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
+{
+    heap_remove(heap_of(queue, unit), &unit->node);
+    heap_remove(&queue->bvt.by_avt, &unit->bvt.by_avt);
+}
+
+/* Changes what E and the unit's heap follow from. */
+static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool warped, bool spent)
+{
+    bool waits = heap_contains(&unit->node);
+
+    if (waits)
+        dequeue(queue, unit);
+    unit->bvt.warped = warped;
+    unit->bvt.spent = spent;
+    if (waits)
+        enqueue(queue, unit);
+}
+
+/*
+ * The least A of the runnable does not fall: a unit that joins them has at least the SVT. So it needs a look
+ * only when one joins, or when the last may be leaving.
+ */
+static void update_svt(struct sched_queue *queue)
+{
+    const struct heap_node *first = heap_first(&queue->bvt.by_avt);
+    const struct sched_unit *current = queue->current;
+    int64_t least = INT64_MAX;
+
+    if (first != NULL)
+        least = key_time(first->key);
+    if (current != NULL && current->runnable && current->bvt.avt < least)
+        least = current->bvt.avt;
+    if (least == INT64_MAX)
+        return;
+    ASSERT(least >= queue->bvt.svt);
+    queue->bvt.svt = least;
+}
+
+static void raise_to_svt(const struct sched_queue *queue, struct sched_unit *unit)
+{
+    if (unit->bvt.avt < queue->bvt.svt) {
+        unit->bvt.avt = queue->bvt.svt;
+        unit->bvt.remainder = 0;
+    }
+}
+
+static void shift_keys(struct heap *heap, uint64_t by)
+{
+    for (unsigned i = 0; i < heap->count; i++)
+        heap->slots[i]->key -= by;
+}
+
+/* Subtracts the SVT from every virtual time. A blocked unit that is behind it loses nothing: see wake(). */
+static void rebase(struct sched_queue *queue)
+{
+    update_svt(queue);
+    int64_t base = queue->bvt.svt;
+
+    for (struct sched_unit *unit = queue->bvt.units; unit != NULL; unit = unit->bvt.other) {
+        if (!unit->runnable)
+            raise_to_svt(queue, unit);
+        unit->bvt.avt -= base;
+    }
+    shift_keys(&queue->waiting, (uint64_t)base);
+    shift_keys(&queue->bvt.urgent, (uint64_t)base);
+    shift_keys(&queue->bvt.by_avt, (uint64_t)base);
+    queue->bvt.svt = 0;
+}
+
+static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
+{
+    const struct sched_params *params = &unit->params;
+
+    ASSERT(params->weight >= 1 && params->weight <= SCHED_WEIGHT_MAX);
+    ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
+    ASSERT(params->unwarp <= SCHED_TICKS_MAX);
+    unit->runnable = false;
+    unit->bvt = (struct bvt_unit){.avt = queue->bvt.svt, .other = queue->bvt.units};
+    queue->bvt.units = unit;
+}
+
+static bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (!unit->bvt.warped)
+        return false;
+    set_warp(queue, unit, false, false);
+    unit->bvt.warp_ended = now;
+    unit->bvt.was_warped = true;
+    return true;
+}
+
+static bool may_warp(const struct sched_unit *unit, uint64_t now)
+{
+    if (unit->bvt.warped || !unit->runnable || unit->params.warp_limit == 0)
+        return false;
+    return !unit->bvt.was_warped || now - unit->bvt.warp_ended >= unit->params.unwarp;
+}
+
+static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (!may_warp(unit, now))
+        return false;
+    set_warp(queue, unit, true, false);
+    unit->bvt.warp_used = 0;
+    queue->bvt.warp_begun = true;
+    return true;
+}
+
+static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    (void)now;
+    if (unit->runnable)
+        return;
+    update_svt(queue);
+    raise_to_svt(queue, unit);
+    unit->runnable = true;
+    if (unit != queue->current)
+        enqueue(queue, unit);
+}
+
+static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (!unit->runnable)
+        return;
+    update_svt(queue);
+    (void)bvt_unwarp(queue, unit, now);
+    unit->runnable = false;
+    if (heap_contains(&unit->node))
+        dequeue(queue, unit);
+    if (unit == queue->incumbent)
+        queue->incumbent = NULL;
+}
+
+/* At most CHARGE_MAX ticks, so that nothing overflows. */
+static void advance(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
+{
+    uint64_t time = (ran << SCALE_SHIFT) + unit->bvt.remainder;
+
+    unit->bvt.avt += (int64_t)(time / unit->params.weight);
+    unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
+    if (unit->bvt.avt >= REBASE_AT)
+        rebase(queue);
+    ASSERT(unit->bvt.avt < REBASE_AT);
+}
+
+static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+{
+    ASSERT(unit == queue->current);
+    for (uint64_t left = ran; left > 0;) {
+        uint64_t step = left < CHARGE_MAX ? left : CHARGE_MAX;
+
+        advance(queue, unit, step);
+        left -= step;
+    }
+    if (!unit->bvt.warped)
+        return false;
+    unit->bvt.warp_used += ran;
+    return unit->bvt.warp_used >= unit->params.warp_limit && bvt_unwarp(queue, unit, now);
+}
+
+/* The time that an urgent unit has to be ahead of, INT64_MAX when no unit waits. */
+static int64_t front(const struct sched_queue *queue)
+{
+    const struct heap_node *least_effective = heap_first(&queue->waiting);
+    const struct heap_node *least_actual = heap_first(&queue->bvt.by_avt);
+    int64_t time = least_actual != NULL ? key_time(least_actual->key) : INT64_MAX;
+
+    if (least_effective != NULL && key_time(least_effective->key) < time)
+        time = key_time(least_effective->key);
+    return time;
+}
+
+/* Rule 1, and 2 for those that fail it. All runnable units are in the heaps; `last` is the one that ran. */
+static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_unit *last)
+{
+    int64_t limit = front(queue);
+    struct sched_unit *urgent = first_of(&queue->bvt.urgent);
+
+    if (last != NULL && last->runnable && is_urgent(last) && effective(last) <= limit) {
+        bool keep = !queue->bvt.warp_begun || effective(last) <= effective(urgent);
+
+        return keep ? last : urgent;
+    }
+    while (urgent != NULL && effective(urgent) >= limit) {
+        set_warp(queue, urgent, true, true);
+        urgent = first_of(&queue->bvt.urgent);
+    }
+    return urgent;
+}
+
+/* Rule 3. No unit is urgent. */
+static struct sched_unit *choose_incumbent(struct sched_queue *queue)
+{
+    struct sched_unit *least = first_of(&queue->waiting);
+    struct sched_unit *incumbent = queue->incumbent;
+
+    if (least == NULL || incumbent == NULL ||
+        effective(least) + allowance(queue, incumbent) <= effective(incumbent))
+        queue->incumbent = least;
+    return queue->incumbent;
+}
+
+/* How long the unit has to run, in ticks, for its A to grow by `time` or more. */
+static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
+{
+    uint64_t bounded = (uint64_t)(time < AHEAD_MAX ? time : AHEAD_MAX);
+    uint64_t scaled = bounded * unit->params.weight - unit->bvt.remainder;
+
+    return (scaled + (UINT64_C(1) << SCALE_SHIFT) - 1) >> SCALE_SHIFT;
+}
+
+/* What the current unit's E has to reach for pick() to choose another; INT64_MAX: no such time. */
+static int64_t turning_point(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    const struct sched_unit *rival = first_of(&queue->waiting);
+
+    if (is_urgent(unit)) {
+        int64_t limit = front(queue);
+
+        return limit == INT64_MAX ? limit : limit + 1;
+    }
+    return rival != NULL ? effective(rival) + allowance(queue, unit) : INT64_MAX;
+}
+
+/* How long the current unit can run until pick() chooses another, in ticks; SCHED_NEVER: for ever. */
+static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    int64_t turn = turning_point(queue, unit);
+    uint64_t ticks = SCHED_NEVER;
+
+    ASSERT(turn > effective(unit));
+    if (turn != INT64_MAX)
+        ticks = ticks_to_advance(unit, turn - effective(unit));
+    if (unit->bvt.warped && unit->params.warp_limit - unit->bvt.warp_used < ticks)
+        ticks = unit->params.warp_limit - unit->bvt.warp_used;
+    ASSERT(ticks > 0);
+    return ticks;
+}
+
+static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
+{
+    struct sched_unit *last = queue->current;
+
+    if (last != NULL && last->runnable)
+        enqueue(queue, last);
+    struct sched_unit *chosen = choose_urgent(queue, last);
+
+    if (chosen == NULL)
+        chosen = choose_incumbent(queue);
+    queue->bvt.warp_begun = false;
+    queue->current = chosen;
+    *until = SCHED_NEVER;
+    if (chosen == NULL)
+        return NULL;
+    dequeue(queue, chosen);
+    uint64_t ticks = slice(queue, chosen);
+
+    if (ticks < SCHED_NEVER - now)
+        *until = now + ticks;
+    return chosen;
+}
+
+const struct sched_policy bvt_policy = {
+    .name = "bvt",
+    .add = bvt_add,
+    .wake = bvt_wake,
+    .block = bvt_block,
+    .charge = bvt_charge,
+    .pick = bvt_pick,
+    .warp = bvt_warp,
+    .unwarp = bvt_unwarp,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest can call by HVC: SMCCC's own queries (Arm DEN0028), PSCI (virt/psci.c), stolen time (DEN0057), and
+ * Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
+ */
+#include "virt/hypercall.h"
+#include "core/arch.h"
+#include "core/cpu.h"
+#include "core/precise.h"
+#include "core/vm.h"
+#include "virt/psci.h"
+#include "virt/stolen_time.h"
+#include "virt/wait.h"
+#include <stdio.h>
+
+#define SMCCC_VERSION       0x80000000
+#define SMCCC_ARCH_FEATURES 0x80000001
+#define SMCCC_1_1           0x00010001
+
+static int64_t arch_features(uint64_t number)
+{
+    switch ((uint32_t)number) {
+    case SMCCC_VERSION:
+    case SMCCC_ARCH_FEATURES:
+    case PV_TIME_FEATURES:
+        return 0;
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
+}
+
+static int64_t pv_time(const struct vcpu *vcpu, uint32_t call, uint64_t about)
+{
+    if (call == PV_TIME_ST)
+        return (int64_t)stolen_time_address(vcpu);
+    return about == PV_TIME_FEATURES || about == PV_TIME_ST ? 0 : ONTIME_NOT_SUPPORTED;
+}
+
+static uint64_t feature_bits(const struct vcpu *vcpu)
+{
+    const struct vm_config *config = vcpu->vm->config;
+
+    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE : 0) |
+           (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
+}
+
+static int64_t stat(struct vcpu *vcpu, uint64_t *x)
+{
+    if (x[1] >= ONTIME_STAT_COUNT)
+        return ONTIME_INVALID;
+    cpu_charge(vcpu->cpu, arch_counter());
+    x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
+    return ONTIME_OK;
+}
+
+static int64_t mark(struct vcpu *vcpu, uint32_t number)
+{
+    if (!vcpu->vm->config->observer)
+        return ONTIME_DENIED;
+    cpu_charge(vcpu->cpu, arch_counter());
+    cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
+    vm_print_accounting(number);
+    return ONTIME_OK;
+}
+
+static void name_vcpu(unsigned id, char *name, size_t size)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        if (id - vms[i]->vcpus[0].id < vms[i]->vcpu_count)
+            snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
+}
+
+/* Writes one line of the dump of this CPU's trace. */
+static int64_t trace(struct vcpu *vcpu, uint64_t *x)
+{
+    const struct vm *last = vms[vm_count - 1];
+    struct trace_header header = {
+        .cpu = vcpu->cpu->index,
+        .hz = arch_counter_hz(),
+        .vcpus = last->vcpus[0].id + last->vcpu_count,
+        .name_vcpu = name_vcpu,
+    };
+    char line[TRACE_LINE_SIZE];
+    uint64_t next;
+
+    if (!vcpu->vm->config->observer)
+        return ONTIME_DENIED;
+    if (trace_dump_line(&vcpu->cpu->trace, &header, x[1], line, &next) != 0)
+        console_write_line(line);
+    x[1] = next;
+    return ONTIME_OK;
+}
+
+static int64_t ontime_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+{
+    switch (number) {
+    case ONTIME_CALL_FEATURES:
+        return (int64_t)feature_bits(vcpu);
+    case ONTIME_CALL_ARM:
+        return precise_arm(vcpu, x[1], x[2]);
+    case ONTIME_CALL_CANCEL:
+        return precise_cancel(vcpu, x[1]);
+    case ONTIME_CALL_DONE:
+        return precise_done(vcpu);
+    case ONTIME_CALL_QUERY:
+        return precise_query(vcpu, x[1], &x[1], &x[2]);
+    case ONTIME_CALL_STAT:
+        return stat(vcpu, x);
+    case ONTIME_CALL_MARK:
+        return mark(vcpu, (uint32_t)x[1]);
+    case ONTIME_CALL_TRACE:
+        return trace(vcpu, x);
+    case PV_TIME_FEATURES:
+    case PV_TIME_ST:
+        return pv_time(vcpu, number, x[1] & UINT32_MAX);
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
+}
+
+void hypercall(struct vcpu *vcpu)
+{
+    uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
+    int64_t result;
+
+    switch (psci_call(vcpu, number, &x[1], &result)) {
+    case PSCI_RETURN:
+        x[0] = (uint64_t)result;
+        return;
+    case PSCI_NO_RETURN:
+        return;
+    case PSCI_SUSPEND:
+        x[0] = (uint64_t)result;
+        wait_for_interrupt(vcpu);
+        return;
+    case PSCI_UNKNOWN:
+        break;
+    }
+    switch (number) {
+    case SMCCC_VERSION:
+        x[0] = SMCCC_1_1;
+        break;
+    case SMCCC_ARCH_FEATURES:
+        x[0] = (uint64_t)arch_features(x[1]);
+        break;
+    case ONTIME_CALL_UID:
+        x[0] = ONTIME_UID_0;
+        x[1] = ONTIME_UID_1;
+        x[2] = ONTIME_UID_2;
+        x[3] = ONTIME_UID_3;
+        break;
+    case ONTIME_CALL_REVISION:
+        x[0] = ONTIME_REVISION_MAJOR;
+        x[1] = ONTIME_REVISION_MINOR;
+        break;
+    default:
+        x[0] = (uint64_t)ontime_call(vcpu, number, x);
+    }
+}

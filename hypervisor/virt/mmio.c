@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The map of emulated devices. */
+#include "virt/mmio.h"
+#include "core/vm.h"
+
+bool mmio_handle(struct vcpu *vcpu, uint64_t address, struct mmio_access *access)
+{
+    uint64_t redistributors = GUEST_GICR_SIZE * vcpu->vm->vcpu_count;
+
+    if ((address & (access->size - 1)) != 0)
+        return false;
+    if (address - GUEST_UART_BASE < GUEST_UART_SIZE) {
+        access->offset = address - GUEST_UART_BASE;
+        return pl011_access(vcpu, access);
+    }
+    if (address - GUEST_GICD_BASE < GUEST_GICD_SIZE) {
+        access->offset = address - GUEST_GICD_BASE;
+        return vgic_distributor_access(vcpu, access);
+    }
+    if (gic->version == 3 && address - GUEST_GICR_BASE < redistributors) {
+        access->offset = address - GUEST_GICR_BASE;
+        return vgic_redistributor_access(vcpu, access);
+    }
+    return false;
+}

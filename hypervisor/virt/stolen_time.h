@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stolen time for guests: Arm DEN0057 (Paravirtualized Time for Arm-based Systems), section 3. */
+#ifndef VIRT_STOLEN_TIME_H
+#define VIRT_STOLEN_TIME_H
+
+#include <stdint.h>
+
+struct vcpu;
+
+/* Guest physical address of the VM's page of records; the guest may only read it. */
+#define GUEST_STOLEN_TIME UINT64_C(0x09010000)
+
+#define PV_TIME_FEATURES 0xC5000020
+#define PV_TIME_ST       0xC5000021
+
+/* The record of one vCPU in the VM's page. */
+uint8_t *stolen_time_record(uint8_t *page, unsigned vcpu_index);
+
+/* Its guest physical address, the answer to PV_TIME_ST. */
+uint64_t stolen_time_address(const struct vcpu *vcpu);
+
+/* Brings the record up to date with the vCPU's accounting; called when it is switched in. */
+void stolen_time_publish(struct vcpu *vcpu);
+
+#endif

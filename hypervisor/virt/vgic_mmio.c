@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual GIC's registers: distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069, chapter 12;
+ * GICv2: IHI 0048, chapter 4). One security state (GICD_CTLR.DS = 1), affinity routing always on (GICv3).
+ *
+ * All registers are handled as 32-bit words with a mask of the bytes that are accessed, so that 8-, 16- and 64-bit
+ * accesses need no code of their own. Registers that do not exist read as zero and ignore writes, as the
+ * architecture asks.
+ */
+#include "core/arch.h"
+#include "core/cpu.h"
+#include "core/vm.h"
+#include "virt/mmio.h"
+
+#define GICD_CTLR       0x0000
+#define GICD_TYPER      0x0004
+#define GICD_IIDR       0x0008
+#define GIC_IGROUPR     0x0080 /* these eight also in a redistributor's SGI frame, at the same offsets */
+#define GIC_ISENABLER   0x0100
+#define GIC_ICENABLER   0x0180
+#define GIC_ISPENDR     0x0200
+#define GIC_ICPENDR     0x0280
+#define GIC_ISACTIVER   0x0300
+#define GIC_ICACTIVER   0x0380
+#define GIC_IPRIORITYR  0x0400
+#define GIC_ITARGETSR   0x0800 /* GICv2 */
+#define GIC_ICFGR       0x0C00
+#define GICD_SGIR       0x0F00 /* GICv2 */
+#define GICD_CPENDSGIR  0x0F10 /* GICv2 */
+#define GICD_SPENDSGIR  0x0F20 /* GICv2 */
+#define GICD_IROUTER    0x6000 /* GICv3 */
+#define GICD_PIDR2      0xFFE8
+#define GICC_PIDR2_V2   0x0FE8
+#define GICR_TYPER      0x0008
+#define GICR_TYPER_HIGH 0x000C
+#define GICR_IIDR       0x0004
+#define GICR_WAKER      0x0014
+#define GICR_PIDR2      0xFFE8
+#define GICR_SGI_FRAME  0x10000
+
+#define IIDR        0x0000043Bu /* implementer Arm, as QEMU's */
+#define PIDR2_V3    0x3Bu
+#define PIDR2_V2    0x2Bu
+#define CTLR_DS     (1u << 6)
+#define CTLR_ARE    (1u << 4)
+#define TYPER_V3    (((VGIC_INTIDS / 32) - 1) | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
+#define WAKER_SLEEP 2u
+#define WAKER_QUIET 4u
+
+/* A register access: the word at `offset`, of which the bits in `mask` are meant. */
+struct word {
+    uint32_t offset;
+    uint32_t mask;
+    uint32_t value; /* written, or to be filled in */
+    bool write;
+};
+
+static bool within(uint32_t offset, uint32_t base, uint32_t size)
+{
+    return offset - base < size;
+}
+
+/* The bitmap registers. `n` is the bank: 0 private, 1 SPIs. */
+static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg, uint32_t value, uint32_t mask)
+{
+    bool always_enabled = gic->version == 2 && bank == &vcpu->vgic.own;
+
+    switch (reg) {
+    case GIC_IGROUPR:
+        bank->group1 = (bank->group1 & ~mask) | value;
+        break;
+    case GIC_ISENABLER:
+        bank->enabled |= value;
+        break;
+    case GIC_ICENABLER:
+        bank->enabled &= ~(always_enabled ? value & 0xFFFF0000 : value);
+        break;
+    case GIC_ISPENDR:
+        bank->latched |= value;
+        break;
+    case GIC_ICPENDR:
+        bank->latched &= ~value;
+        break;
+    case GIC_ISACTIVER:
+        bank->active |= value;
+        break;
+    case GIC_ICACTIVER:
+        bank->active &= ~value;
+        break;
+    default:
+        break;
+    }
+}
+
+static uint32_t bitmap_read(const struct vgic_bank *bank, uint32_t reg)
+{
+    switch (reg) {
+    case GIC_IGROUPR:
+        return bank->group1;
+    case GIC_ISENABLER:
+    case GIC_ICENABLER:
+        return bank->enabled;
+    case GIC_ISPENDR:
+    case GIC_ICPENDR:
+        return bank->latched | (bank->line & ~bank->edge);
+    default:
+        return bank->active;
+    }
+}
+
+static void priority_access(struct vgic_bank *bank, unsigned first, struct word *word)
+{
+    for (unsigned byte = 0; byte < 4; byte++) {
+        uint8_t *priority = &bank->priority[(first + byte) & 31];
+
+        if (!word->write)
+            word->value |= (uint32_t)*priority << (8 * byte);
+        else if ((word->mask >> (8 * byte) & 0xFF) != 0)
+            *priority = (uint8_t)(word->value >> (8 * byte)) & 0xF8; /* five bits, as the list registers hold */
+    }
+}
+
+/* Two bits for each interrupt, the upper one tells an edge; SGIs' can't be changed. */
+static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        uint32_t bit = 1u << ((first + i) & 31);
+        uint32_t edge = 2u << (2 * i);
+
+        if (!word->write)
+            word->value |= (bank->edge & bit) != 0 ? edge : 0;
+        else if ((word->mask & edge) != 0)
+            bank->edge = (word->value & edge) != 0 ? bank->edge | bit : bank->edge & ~bit;
+    }
+}
+
+/* The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they cover. */
+static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
+{
+    uint32_t offset = word->offset;
+
+    if (within(offset, GIC_IGROUPR, GIC_IPRIORITYR - GIC_IGROUPR)) {
+        unsigned first = (offset & 0x7F) * 8;
+
+        if (first < base || first >= limit)
+            return true;
+        if (word->write)
+            bitmap_write(vcpu, vgic_bank_of(vcpu, first), offset & ~0x7Fu, word->value, word->mask);
+        else
+            word->value = bitmap_read(vgic_bank_of(vcpu, first), offset & ~0x7Fu);
+        return true;
+    }
+    if (within(offset, GIC_IPRIORITYR, 0x400)) {
+        unsigned first = offset - GIC_IPRIORITYR;
+
+        if (first >= base && first < limit)
+            priority_access(vgic_bank_of(vcpu, first), first, word);
+        return true;
+    }
+    if (within(offset, GIC_ICFGR, 0x100)) {
+        unsigned first = (offset - GIC_ICFGR) * 4;
+
+        if (first >= base && first < limit && !(word->write && first == 0))
+            config_access(vgic_bank_of(vcpu, first), first, word);
+        return true;
+    }
+    return false;
+}
+
+/* GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending. */
+static void route_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+    unsigned intid = (word->offset - GICD_IROUTER) / 8;
+    uint8_t *target;
+
+    if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
+        return;
+    target = &vgic->target[intid - 32];
+    if (!word->write) {
+        word->value = *target;
+    } else {
+        uint32_t affinity = (*target & ~word->mask) | word->value;
+
+        *target = affinity < vgic->vcpu_count ? (uint8_t)affinity : VGIC_NO_TARGET;
+    }
+}
+
+static void control_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+
+    if (word->write) {
+        if ((word->mask & 1) != 0) {
+            vgic->enabled[0] = (word->value & 1) != 0;
+            vgic->enabled[1] = (word->value & 2) != 0;
+        }
+        return;
+    }
+    word->value = (vgic->enabled[0] ? 1u : 0) | (vgic->enabled[1] ? 2u : 0);
+    if (gic->version == 3)
+        word->value |= CTLR_DS | CTLR_ARE;
+}
+
+static void distributor_v3(struct vcpu *vcpu, struct word *word)
+{
+    switch (word->offset) {
+    case GICD_CTLR:
+        control_access(vcpu, word);
+        break;
+    case GICD_TYPER:
+        word->value = TYPER_V3;
+        break;
+    case GICD_IIDR:
+        word->value = IIDR;
+        break;
+    case GICD_PIDR2:
+        word->value = PIDR2_V3;
+        break;
+    default:
+        if (!common_access(vcpu, word, 32, VGIC_INTIDS) && within(word->offset, GICD_IROUTER, 8 * 1020))
+            route_access(vcpu, word);
+    }
+}
+
+static void redistributor_v3(struct vcpu *vcpu, struct word *word)
+{
+    struct vcpu *owner = &vcpu->vm->vcpus[word->offset / GUEST_GICR_SIZE];
+    bool last = owner->index + 1u == vcpu->vm->vcpu_count;
+
+    word->offset %= GUEST_GICR_SIZE;
+    switch (word->offset) {
+    case GICR_IIDR:
+        word->value = IIDR;
+        break;
+    case GICR_TYPER:
+        word->value = (uint32_t)owner->index << 8 | (last ? 1u << 4 : 0);
+        break;
+    case GICR_TYPER_HIGH:
+        word->value = owner->index;
+        break;
+    case GICR_WAKER:
+        if (word->write)
+            owner->vgic.asleep = (word->value & WAKER_SLEEP) != 0;
+        else
+            word->value = owner->vgic.asleep ? WAKER_SLEEP | WAKER_QUIET : 0;
+        break;
+    case GICR_PIDR2:
+        word->value = PIDR2_V3;
+        break;
+    default:
+        if (word->offset >= GICR_SGI_FRAME) {
+            word->offset -= GICR_SGI_FRAME;
+            common_access(owner, word, 0, 32);
+        }
+    }
+}
+
+/* Splits an access into words, in the lock, with all state in the banks before and seen to after. */
+static void access_words(struct vcpu *vcpu, struct mmio_access *access,
+                         void (*handle)(struct vcpu *vcpu, struct word *word))
+{
+    unsigned shift = access->size < 4 ? (unsigned)(access->offset & 3) * 8 : 0;
+    uint32_t mask = access->size >= 4 ? UINT32_MAX : ((1u << (access->size * 8)) - 1) << shift;
+    uint64_t result = 0;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
+        struct word word = {
+            .offset = (uint32_t)(access->offset & ~UINT64_C(3)) + 4 * half,
+            .mask = mask,
+            .value = access->write ? ((uint32_t)(access->value >> (32 * half)) << shift) & mask : 0,
+            .write = access->write,
+        };
+
+        handle(vcpu, &word);
+        result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
+    }
+    if (access->write)
+        vgic_changed(vcpu);
+    else
+        access->value = result;
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    access_words(vcpu, access, distributor_v3);
+    return true;
+}
+
+bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    access_words(vcpu, access, redistributor_v3);
+    return true;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libFuzzer's target for the system file's reader: whatever the bytes, it reads nothing but them, and what it
+ * accepts holds together.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/assert.h"
+#include "core/system_file.h"
+
+#define MIB UINT64_C(0x100000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+void assert_failed(const char *file, int line, const char *what)
+{
+    (void)file;
+    (void)line;
+    (void)what;
+    abort();
+}
+
+static bool is_inside(const uint8_t *file, size_t size, const struct blob *blob)
+{
+    return blob->data >= file && blob->size <= size && blob->data <= file + (size - blob->size);
+}
+
+static bool is_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
+{
+    uint64_t ram = vm->memory_mib * MIB;
+    return start >= GUEST_RAM_BASE && start - GUEST_RAM_BASE <= ram && size <= ram - (start - GUEST_RAM_BASE);
+}
+
+static bool holds_together(const uint8_t *file, size_t size, const struct vm_config *vm)
+{
+    if (vm->kernel.size == 0 || !is_inside(file, size, &vm->kernel) ||
+        !is_in_ram(vm, vm->load_address, vm->kernel.size) ||
+        !is_in_ram(vm, vm->tree_address, GUEST_TREE_SIZE))
+        return false;
+    if (vm->initrd.data == NULL)
+        return vm->initrd.size == 0 && vm->initrd_address == 0;
+    return is_inside(file, size, &vm->initrd) && is_in_ram(vm, vm->initrd_address, vm->initrd.size) &&
+           vm->load_address + vm->kernel.size <= vm->initrd_address &&
+           vm->initrd_address + vm->initrd.size <= vm->tree_address;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct system_config config;
+    char error[256] = "";
+    if (system_file_read(data, size, &config, error, sizeof(error)) != 0) {
+        if (error[0] == '\0' || strlen(error) == sizeof(error) - 1)
+            abort();
+        return 0;
+    }
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        if (!holds_together(data, size, &config.vms[i]))
+            abort();
+    }
+    return 0;
+}

@@ -1,0 +1,749 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sleeps once in each way that Linux knows, and checks what the module said to Ontime, as the recorder saw it
+ * (recorder.c): the deadline armed is the instant for which Linux set its clock; nothing is said of tasks
+ * that are not chosen; a sleep that is cut short is cancelled; after the woken task has left the CPU, done is
+ * said.
+ *
+ * One line a case on standard output, and a count at the end; exits with 1 when a case failed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <poll.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ontime_ioctl.h"
+
+enum { MILLISECOND = 1000000, SLEEP_NS = 7 * MILLISECOND, SLACK_NS = 200000, RECORDS = 16384 };
+
+struct record {
+    unsigned cpu;
+    uint64_t counter, value;
+    char what[8];
+};
+
+static struct record records[RECORDS];
+static int record_count, device, failures, cases;
+static uint64_t hz;
+
+static uint64_t counter(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(value));
+    return value;
+}
+
+static uint64_t to_ticks(uint64_t ns)
+{
+    return ns * (hz / 1000) / 1000000;
+}
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(2);
+}
+
+static void forget_calls(void)
+{
+    int fd = open("/proc/ontime-calls", O_WRONLY);
+
+    if (fd < 0 || write(fd, "\n", 1) != 1)
+        die("/proc/ontime-calls");
+    close(fd);
+}
+
+static void read_calls(void)
+{
+    FILE *file = fopen("/proc/ontime-calls", "r");
+
+    if (!file)
+        die("/proc/ontime-calls");
+    for (record_count = 0; record_count < RECORDS; record_count++) {
+        struct record *record = &records[record_count];
+        unsigned long long at, value;
+
+        if (fscanf(file, "%u %llu %7s %llu", &record->cpu, &at, record->what, &value) != 4)
+            break;
+        record->counter = at;
+        record->value = value;
+    }
+    fclose(file);
+}
+
+static int find(const char *what, int from)
+{
+    for (int i = from; i < record_count; i++)
+        if (!strcmp(records[i].what, what))
+            return i;
+    return -1;
+}
+
+static void verdict(const char *name, const char *fault)
+{
+    cases++;
+    failures += fault != NULL;
+    printf("%s %s%s%s\n", fault ? "FAIL" : "ok", name, fault ? ": " : "", fault ? fault : "");
+    if (!fault)
+        return;
+    for (int i = 0; i < record_count && i < 60; i++)
+        printf("    cpu %u %llu %s %llu\n", records[i].cpu, (unsigned long long)records[i].counter,
+               records[i].what, (unsigned long long)records[i].value);
+}
+
+/* The clock was set within a microsecond of the deadline, and never more than a tick before it was armed. */
+static bool clock_agrees(uint64_t deadline)
+{
+    for (int i = 0; i < record_count; i++) {
+        int64_t apart = (int64_t)(records[i].value - deadline);
+
+        if (!strcmp(records[i].what, "expire") && apart >= -1 && apart < (int64_t)to_ticks(1000))
+            return true;
+    }
+    return false;
+}
+
+/* Is this deadline about ns after start: not before, and at most 3 ms after (a fork takes its time)? */
+static bool is_about(uint64_t deadline, uint64_t start, uint64_t ns)
+{
+    return deadline >= start + to_ticks(ns) && deadline <= start + to_ticks(ns + 3 * MILLISECOND);
+}
+
+static const char *check_one_sleep(uint64_t start, uint64_t end, uint64_t ns)
+{
+    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1)) {
+        if (!is_about(records[arm].value, start, ns))
+            continue;
+        if (records[arm].value > end)
+            return "it slept less than it armed";
+        if (!clock_agrees(records[arm].value))
+            return "the deadline is not that of Linux's clock";
+        for (int done = find("done", arm); done >= 0; done = find("done", done + 1))
+            if (records[done].counter > records[arm].value)
+                return NULL;
+        return "done was not said";
+    }
+    return "no such deadline was armed";
+}
+
+static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
+{
+    uint64_t start, end;
+
+    forget_calls();
+    start = counter();
+    sleep_once();
+    end = counter();
+    usleep(3000); /* leaves the CPU once more, so that done is said */
+    read_calls();
+    return check_one_sleep(start, end, ns);
+}
+
+/* A sleep that ends just behind another timer is served with it, and its own deadline is never set: once more
+ * then. */
+static void try_sleep_of(const char *name, void (*sleep_once)(void), uint64_t ns)
+{
+    const char *fault = sleep_and_check(sleep_once, ns);
+
+    if (fault)
+        fault = sleep_and_check(sleep_once, ns);
+    verdict(name, fault);
+}
+
+static void try_sleep(const char *name, void (*sleep_once)(void))
+{
+    try_sleep_of(name, sleep_once, SLEEP_NS);
+}
+
+static struct timespec after(clockid_t clock, long ns)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    now.tv_nsec += ns;
+    now.tv_sec += now.tv_nsec / 1000000000;
+    now.tv_nsec %= 1000000000;
+    return now;
+}
+
+static const struct timespec duration = {.tv_nsec = SLEEP_NS};
+
+static void sleep_nanosleep(void)
+{
+    syscall(SYS_nanosleep, &duration, NULL);
+}
+
+static void sleep_monotonic(void)
+{
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, NULL);
+}
+
+static void sleep_realtime(void)
+{
+    clock_nanosleep(CLOCK_REALTIME, 0, &duration, NULL);
+}
+
+static void sleep_until(clockid_t clock)
+{
+    struct timespec end = after(clock, SLEEP_NS);
+
+    clock_nanosleep(clock, TIMER_ABSTIME, &end, NULL);
+}
+
+static void sleep_until_monotonic(void)
+{
+    sleep_until(CLOCK_MONOTONIC);
+}
+
+static void sleep_until_realtime(void)
+{
+    sleep_until(CLOCK_REALTIME);
+}
+
+static void sleep_until_boottime(void)
+{
+    sleep_until(CLOCK_BOOTTIME);
+}
+
+static void sleep_ppoll(void)
+{
+    ppoll(NULL, 0, &duration, NULL);
+}
+
+static void sleep_select(void)
+{
+    struct timeval timeout = {.tv_usec = SLEEP_NS / 1000};
+
+    select(0, NULL, NULL, NULL, &timeout);
+}
+
+static void sleep_poll(void) /* counts whole milliseconds */
+{
+    poll(NULL, 0, SLEEP_NS / MILLISECOND);
+}
+
+static void sleep_epoll(void)
+{
+    int fd = epoll_create1(0);
+    struct epoll_event event;
+
+    epoll_pwait2(fd, &event, 1, &duration, NULL);
+    close(fd);
+}
+
+static void sleep_futex(void)
+{
+    uint32_t word = 0;
+
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &duration, NULL, 0);
+}
+
+static void sleep_condition(void)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+    struct timespec end = after(CLOCK_REALTIME, SLEEP_NS);
+
+    pthread_mutex_lock(&mutex);
+    pthread_cond_timedwait(&condition, &mutex, &end);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void sleep_semaphore(void)
+{
+    sem_t semaphore;
+    struct timespec end = after(CLOCK_REALTIME, SLEEP_NS);
+
+    sem_init(&semaphore, 0, 0);
+    sem_timedwait(&semaphore, &end);
+}
+
+static void sleep_timerfd(void)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    struct itimerspec setting = {.it_value = duration};
+    uint64_t expiries;
+
+    timerfd_settime(fd, 0, &setting, NULL);
+    if (read(fd, &expiries, sizeof(expiries)) != sizeof(expiries))
+        die("timerfd");
+    close(fd);
+}
+
+static void sleep_timerfd_poll(void)
+{
+    int fd = timerfd_create(CLOCK_REALTIME, 0);
+    struct itimerspec setting = {.it_value = after(CLOCK_REALTIME, SLEEP_NS)};
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, NULL);
+    poll(&wait, 1, -1);
+    close(fd);
+}
+
+static void no_action(int signal)
+{
+    (void)signal;
+}
+
+static void wait_for_signal(int signal, void (*start)(void))
+{
+    sigset_t blocked, old;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, signal);
+    sigprocmask(SIG_BLOCK, &blocked, &old);
+    start();
+    sigsuspend(&old);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+static timer_t posix_timer;
+
+static void start_posix_timer(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct itimerspec setting = {.it_value = duration};
+
+    timer_create(CLOCK_MONOTONIC, &event, &posix_timer);
+    timer_settime(posix_timer, 0, &setting, NULL);
+}
+
+static void sleep_posix_timer(void)
+{
+    wait_for_signal(SIGALRM, start_posix_timer);
+    timer_delete(posix_timer);
+}
+
+static void start_itimer(void)
+{
+    struct itimerval setting = {.it_value.tv_usec = SLEEP_NS / 1000};
+
+    setitimer(ITIMER_REAL, &setting, NULL);
+}
+
+static void sleep_itimer(void)
+{
+    wait_for_signal(SIGALRM, start_itimer);
+}
+
+static volatile sig_atomic_t alarmed;
+
+static void note_alarm(int signal)
+{
+    (void)signal;
+    alarmed = 1;
+}
+
+/* The task is busy when its signal comes. */
+static void busy_itimer(void)
+{
+    alarmed = 0;
+    signal(SIGALRM, note_alarm);
+    start_itimer();
+    while (!alarmed)
+        ;
+    signal(SIGALRM, no_action);
+}
+
+static void *sleep_in_thread(void *unused)
+{
+    (void)unused;
+    sleep_monotonic();
+    return NULL;
+}
+
+static void sleep_thread(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, sleep_in_thread, NULL);
+    pthread_join(thread, NULL);
+}
+
+static void sleep_child(void)
+{
+    pid_t child = fork();
+
+    if (!child) {
+        sleep_monotonic();
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+/* Each period of a periodic timer is a deadline of its own. */
+static void try_periods(const char *name, void (*start)(void), void (*wait_period)(void), void (*stop)(void))
+{
+    uint64_t begin;
+    const char *fault = NULL;
+
+    forget_calls();
+    begin = counter();
+    start();
+    for (int period = 1; period <= 4; period++)
+        wait_period();
+    stop();
+    read_calls();
+    for (unsigned period = 1; period <= 4; period++) {
+        bool seen = false;
+
+        for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+            seen |= is_about(records[arm].value, begin, period * 2 * MILLISECOND) &&
+                    clock_agrees(records[arm].value);
+        if (!seen)
+            fault = "a period was not armed";
+    }
+    verdict(name, fault);
+}
+
+static int period_fd;
+
+static void start_timerfd_periods(void)
+{
+    struct itimerspec setting = {.it_value.tv_nsec = 2 * MILLISECOND, .it_interval.tv_nsec = 2 * MILLISECOND};
+
+    period_fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    timerfd_settime(period_fd, 0, &setting, NULL);
+}
+
+static void wait_timerfd_period(void)
+{
+    uint64_t expiries;
+
+    if (read(period_fd, &expiries, sizeof(expiries)) != sizeof(expiries))
+        die("timerfd");
+}
+
+static void stop_timerfd_periods(void)
+{
+    close(period_fd);
+}
+
+static sigset_t unblocked;
+
+static void block_alarm(void)
+{
+    sigset_t blocked;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGALRM);
+    sigprocmask(SIG_BLOCK, &blocked, &unblocked);
+}
+
+static void start_timer_periods(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct itimerspec setting = {.it_value.tv_nsec = 2 * MILLISECOND, .it_interval.tv_nsec = 2 * MILLISECOND};
+
+    block_alarm();
+    timer_create(CLOCK_MONOTONIC, &event, &posix_timer);
+    timer_settime(posix_timer, 0, &setting, NULL);
+}
+
+static void wait_signal_period(void)
+{
+    sigsuspend(&unblocked);
+}
+
+static void stop_timer_periods(void)
+{
+    timer_delete(posix_timer);
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+}
+
+static void start_itimer_periods(void)
+{
+    struct itimerval setting = {.it_value.tv_usec = 2000, .it_interval.tv_usec = 2000};
+
+    block_alarm();
+    setitimer(ITIMER_REAL, &setting, NULL);
+}
+
+static void stop_itimer_periods(void)
+{
+    struct itimerval none = {0};
+
+    setitimer(ITIMER_REAL, &none, NULL);
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+}
+
+/* Not chosen: nothing is said. */
+static void try_unchosen(void)
+{
+    forget_calls();
+    sleep_monotonic();
+    sleep_timerfd();
+    sleep_posix_timer();
+    sleep_itimer();
+    read_calls();
+    verdict("a task that is not chosen", find("arm", 0) < 0 && find("done", 0) < 0 && find("cancel", 0) < 0
+                                             ? NULL
+                                             : "calls were made for it");
+}
+
+static int pipe_ends[2];
+
+static void *write_soon(void *unused)
+{
+    (void)unused;
+    usleep(1000);
+    if (write(pipe_ends[1], "x", 1) != 1)
+        die("pipe");
+    return NULL;
+}
+
+/* Woken by other means before its time: the deadline is taken back. */
+static void try_cut_short(void)
+{
+    struct pollfd wait;
+    pthread_t thread;
+    uint64_t start;
+    const char *fault = "it was not armed";
+
+    if (pipe(pipe_ends))
+        die("pipe");
+    wait = (struct pollfd){.fd = pipe_ends[0], .events = POLLIN};
+    pthread_create(&thread, NULL, write_soon, NULL);
+    forget_calls();
+    start = counter();
+    poll(&wait, 1, 50);
+    usleep(100);
+    read_calls();
+    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1)) {
+        if (!is_about(records[arm].value, start, 50 * MILLISECOND))
+            continue;
+        fault = "it was not cancelled";
+        for (int later = arm + 1; later < record_count; later++)
+            if (records[later].cpu == records[arm].cpu &&
+                (!strcmp(records[later].what, "cancel") || !strcmp(records[later].what, "arm")))
+                fault = NULL;
+    }
+    verdict("a sleep cut short", fault);
+    pthread_join(thread, NULL);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+static void *sleep_long(void *unused)
+{
+    struct timespec length = {.tv_nsec = 20 * MILLISECOND};
+
+    (void)unused;
+    nanosleep(&length, NULL);
+    return NULL;
+}
+
+static void pin(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof(set), &set))
+        die("sched_setaffinity");
+}
+
+static bool armed_about(uint64_t start, uint64_t ns)
+{
+    read_calls();
+    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+        if (is_about(records[arm].value, start, ns))
+            return true;
+    return false;
+}
+
+/* A long sleep is armed, gives way to a short one, and is armed again. */
+static void try_two_at_once(void)
+{
+    pthread_t thread;
+    uint64_t start, short_start;
+    bool long_first, short_next, long_again;
+
+    pin(0);
+    forget_calls();
+    start = counter();
+    pthread_create(&thread, NULL, sleep_long, NULL);
+    usleep(1000);
+    long_first = armed_about(start, 20 * MILLISECOND);
+    forget_calls();
+    short_start = counter();
+    usleep(3000);
+    short_next = armed_about(short_start, 3 * MILLISECOND);
+    long_again = armed_about(start, 20 * MILLISECOND);
+    verdict("two sleeps at once", !long_first   ? "the long one was not armed"
+                                  : !short_next ? "the short one was not armed"
+                                  : !long_again ? "the long one was not armed again"
+                                                : NULL);
+    pthread_join(thread, NULL);
+}
+
+static unsigned long long status_of(const char *name)
+{
+    FILE *file = fopen(ONTIME_STATUS, "r");
+    char key[64];
+    unsigned long long value, found = ~0ULL;
+
+    if (!file)
+        die(ONTIME_STATUS);
+    while (fscanf(file, "%63s %llu", key, &value) == 2)
+        if (!strcmp(key, name))
+            found = value;
+    fclose(file);
+    return found;
+}
+
+/* More sleeps than there is room for: the rest are counted, and the room is there again afterwards. */
+static void try_overflow(void)
+{
+    enum { TIMERS = 1100 };
+    static int fds[TIMERS];
+    struct itimerspec setting = {.it_value.tv_sec = 1000};
+    struct rlimit files = {TIMERS + 100, TIMERS + 100};
+    unsigned long long before = status_of("overflow"), lost;
+
+    pin(0);
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        die("setrlimit");
+    for (int i = 0; i < TIMERS; i++) {
+        fds[i] = timerfd_create(CLOCK_MONOTONIC, 0);
+        if (fds[i] < 0 || timerfd_settime(fds[i], 0, &setting, NULL))
+            die("timerfd");
+    }
+    lost = status_of("overflow") - before;
+    for (int i = 0; i < TIMERS; i++)
+        close(fds[i]);
+    read_calls();
+    verdict("more sleeps than fit", lost >= TIMERS - 1024 && lost < TIMERS - 1000 ? NULL : "not counted");
+    try_sleep("a sleep after that", sleep_monotonic);
+}
+
+static volatile pid_t sleeper_thread;
+
+static void *sleep_on_cpu_0(void *unused)
+{
+    (void)unused;
+    pin(0);
+    sleeper_thread = gettid();
+    for (int i = 0; i < 50; i++)
+        usleep(1000);
+    return NULL;
+}
+
+/* Sleeps whose task is moved about, and a timer set again from both CPUs; nothing is left behind. */
+static void try_migration(void)
+{
+    struct itimerspec setting = {.it_value.tv_nsec = 3 * MILLISECOND};
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    pthread_t thread;
+    bool balanced;
+
+    pthread_create(&thread, NULL, sleep_on_cpu_0, NULL);
+    while (!sleeper_thread)
+        sched_yield();
+    for (int i = 0; i < 40; i++) {
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(i & 1, &set);
+        pin(i & 1);
+        timerfd_settime(fd, 0, &setting, NULL);
+        sched_setaffinity(sleeper_thread, sizeof(set), &set);
+        usleep(700);
+    }
+    pthread_join(thread, NULL);
+    close(fd);
+    pin(0);
+    read_calls();
+    balanced = status_of("armed") == status_of("cancelled") + status_of("fired");
+    verdict("sleeps moved between CPUs", balanced ? NULL : "armed is not cancelled + fired");
+}
+
+/* Real-time tasks have no slack, and run as soon as they are woken. */
+static void be_real_time(bool yes)
+{
+    struct sched_param parameters = {.sched_priority = yes ? 50 : 0};
+
+    if (sched_setscheduler(0, yes ? SCHED_FIFO : SCHED_OTHER, &parameters))
+        die("sched_setscheduler");
+}
+
+int main(void)
+{
+    bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    static const struct {
+        const char *name;
+        void (*sleep_once)(void);
+    } ways[] = {
+        {"nanosleep", sleep_nanosleep},
+        {"clock_nanosleep, monotonic", sleep_monotonic},
+        {"clock_nanosleep, realtime", sleep_realtime},
+        {"clock_nanosleep until, monotonic", sleep_until_monotonic},
+        {"clock_nanosleep until, realtime", sleep_until_realtime},
+        {"clock_nanosleep until, boottime", sleep_until_boottime},
+        {"poll", sleep_poll},
+        {"ppoll", sleep_ppoll},
+        {"select", sleep_select},
+        {"epoll_pwait2", sleep_epoll},
+        {"futex", sleep_futex},
+        {"pthread_cond_timedwait", sleep_condition},
+        {"sem_timedwait", sleep_semaphore},
+        {"timerfd, read", sleep_timerfd},
+        {"timerfd, poll", sleep_timerfd_poll},
+        {"timer_create", sleep_posix_timer},
+        {"setitimer", sleep_itimer},
+        {"setitimer, task busy", busy_itimer},
+        {"in a thread", sleep_thread},
+        {"in a child", sleep_child},
+    };
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGALRM, no_action);
+    be_real_time(true);
+    device = open(ONTIME_DEVICE, O_RDONLY | O_CLOEXEC);
+    if (device < 0)
+        die(ONTIME_DEVICE);
+    try_unchosen();
+    if (ioctl(device, ONTIME_IOC_RUN))
+        die("run");
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        try_sleep(ways[i].name, ways[i].sleep_once);
+    be_real_time(false);
+    prctl(PR_SET_TIMERSLACK, SLACK_NS);
+    try_sleep_of("with slack", sleep_monotonic, SLEEP_NS + SLACK_NS);
+    be_real_time(true);
+    try_periods("timerfd, periodic", start_timerfd_periods, wait_timerfd_period, stop_timerfd_periods);
+    try_periods("timer_create, periodic", start_timer_periods, wait_signal_period, stop_timer_periods);
+    try_periods("setitimer, periodic", start_itimer_periods, wait_signal_period, stop_itimer_periods);
+    try_cut_short();
+    try_two_at_once();
+    try_overflow();
+    if (several_cpus)
+        try_migration();
+    printf("%d cases, %d failed\n", cases, failures);
+    return failures != 0;
+}

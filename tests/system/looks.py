@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the system tests look for: a function each, named in tests/system/cases with its arguments.
+
+A function gets a Run, boots machines with it, and raises Failure, with the reason, for what it misses.
+"""
+
+import glob
+import os
+import re
+import subprocess
+
+from machine import BUILD, ROOT, Failure, Machine, NotRun, qemu_command
+
+ESCAPE = "\x1d"  # Ctrl-]
+KERNEL = os.path.join(BUILD, "debian", "kernel-6.1", "vmlinuz")
+INITRAMFS = os.path.join(BUILD, "tests", "system", "linux.cpio.gz")
+TICKS_PER_SECOND = 62_500_000
+
+
+class Run:
+    """One test's run: its options from `cases`, and its logs."""
+
+    def __init__(self, name, case, out):
+        self.name = name
+        self.case = case
+        self.out = out
+
+    def _machine(self, command, log=""):
+        return Machine(command, os.path.join(self.out, self.name + log + ".log"), int(self.case["seconds"]))
+
+    def _options(self):
+        names = ("cpu", "gic", "smp", "memory", "icount")
+        options = {name: self.case[name] for name in names if name in self.case}
+        if self.case.get("qemu") == "10":
+            options["qemu"] = qemu_10()
+        return options
+
+    def boot(self, system=None):
+        """Boots Ontime with a system file: that of the case, or the one at `system`."""
+        system = system or os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb")
+        kernel = os.path.join(BUILD, "ontime.bin")
+        return self._machine(qemu_command(kernel, system, **self._options()))
+
+    def boot_bare(self, kernel, append, initrd=None):
+        """Boots a guest without Ontime."""
+        command = qemu_command(kernel, initrd, False, append, **self._options())
+        return self._machine(command, "-bare")
+
+
+def qemu_10():
+    """The command of a QEMU 10 unpacked beside the system, fetched on first use; its libraries are QEMU 7.2's."""
+    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+    package = "qemu-system-arm:" + architecture.stdout.strip()
+    fetch = [os.path.join(ROOT, "scripts", "fetch-debian"), "--backports", "qemu-10", package]
+    done = subprocess.run(fetch, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NotRun(f"QEMU 10 could not be fetched: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+    place = os.path.join(BUILD, "debian", "qemu-10", "usr")
+    return [os.path.join(place, "bin", "qemu-system-aarch64"), "-L", os.path.join(place, "share", "qemu")]
+
+
+def check(condition, reason):
+    if not condition:
+        raise Failure(reason)
+
+
+# ---- bare-metal guests
+
+
+def check_guest(machine, name):
+    """Waits for a bare guest's end; it must have found nothing wrong."""
+    deadline_pattern = rf"^\[{name}\] .*END passed="
+    machine.wait_for(deadline_pattern)
+    text = machine.joined(name)
+    failed = re.search(r"FAIL .*?(?=PASS|FAIL|END|$)", text)
+    check(not failed, f"{name}: {failed and failed.group(0)}")
+    check("SKIP" not in text, f"{name} does not find Ontime")
+    end = re.search(r"END passed=(\d+) failed=(\d+)", text)
+    check(end and int(end.group(1)) > 0 and end.group(2) == "0", f"{name}: {end and end.group(0)}")
+
+
+def guests(run, *names):
+    """Bare guests that check by themselves; the machine is off behind the last."""
+    with run.boot() as machine:
+        for name in names:
+            check_guest(machine, name)
+        machine.wait_off()
+
+
+def bare(run, *names):
+    """The same guests without Ontime: what they expect is what the machine does."""
+    for name in names:
+        with run.boot_bare(os.path.join(BUILD, "guest", "bare", name + ".bin"), "") as machine:
+            machine.wait_for("^END passed=")
+            check("FAIL" not in machine.text(), f"{name} fails without Ontime")
+            machine.wait_off()
+
+
+def counts(machine, name):
+    """What the guest `counter` printed: a list of (physical time, count, CPU time), in ticks."""
+    found = re.findall(r"at (\d+) count (\d+) run (\d+)", machine.joined(name))
+    check(len(found) > 2, f"{name} printed no counts")
+    return [tuple(int(number) for number in line) for line in found]
+
+
+def between(samples, column, begin, end):
+    """By how much a column grew between two instants, linear between the samples."""
+
+    def at(time):
+        for one, two in zip(samples, samples[1:]):
+            if one[0] <= time <= two[0]:
+                return one[column] + (two[column] - one[column]) * (time - one[0]) / (two[0] - one[0])
+        raise Failure("no sample at that time")
+
+    return at(end) - at(begin)
+
+
+def shares(run, *wanted):
+    """`NAME=SHARE ...`: hogs whose shares of the core are those, within 0.01, by count and by CPU time."""
+    wanted = {name: float(share) for name, share in (word.split("=") for word in wanted)}
+    with run.boot() as machine:
+        for name in wanted:
+            check_guest(machine, name)
+        machine.wait_off()
+    samples = {name: counts(machine, name) for name in wanted}
+    begin = max(lines[1][0] for lines in samples.values())
+    end = min(lines[-1][0] for lines in samples.values())
+    check(end - begin > 5 * TICKS_PER_SECOND, "the guests were together for less than 5 s")
+    total = sum(between(lines, 1, begin, end) for lines in samples.values())
+    for name, lines in samples.items():
+        by_count = between(lines, 1, begin, end) / total
+        by_time = between(lines, 2, begin, end) / (end - begin)
+        both = f"{name}: {by_count:.4f} by count, {by_time:.4f} by CPU time"
+        print(f"         {both}")
+        check(abs(by_count - wanted[name]) < 0.01 and abs(by_time - wanted[name]) < 0.01, both)
+
+
+def sleepers(run, *wanted):
+    """`NAME=LIMIT ...`: sleepers whose latest wake-up is at most LIMIT us late; beside them a hog ends the system."""
+    with run.boot() as machine:
+        for word in wanted:
+            name, limit = word.split("=")
+            check_guest(machine, name)
+            line = re.search(r"sleeps \d+ mean-us (\d+) max-us (\d+)", machine.joined(name))
+            check(line, f"{name} printed no lateness")
+            print(f"         {name}: {line.group(0)}")
+            check(int(line.group(2)) <= int(limit), f"{name}: late by {line.group(2)} us")
+
+
+def crash(run, crashing, counting):
+    """One guest aborts for ever; the other counts undisturbed, and the console is not flooded."""
+    with run.boot() as machine:
+        machine.wait_for("abort: crashing now")
+        check_guest(machine, counting)
+        machine.wait_off()
+        lines = [line for line in machine.lines("ontime") if crashing in line]
+        check(1 <= len(lines) <= 100, f"{len(lines)} lines about the crash")
+        samples = counts(machine, counting)
+        share = (samples[-1][2] - samples[0][2]) / (samples[-1][0] - samples[0][0])
+        check(share > 0.48, f"{counting} has {share:.2f} of the core")
+
+
+def off(run, ending):
+    """`ends-system`: when that guest is off the machine is, though another runs on."""
+    with run.boot() as machine:
+        check_guest(machine, ending)
+        machine.wait_off()
+        check("END" not in "".join(line for line in machine.lines("other")), "the other guest ended too")
+
+
+# ---- the console
+
+
+def console(run):
+    """Prefixes, whole lines, prompts, and who has the input."""
+    with run.boot() as machine:
+        for name in ("alpha", "beta"):
+            machine.wait_for(rf"^\[{name}\] uart: ready$")
+            machine.wait_for(rf"^\[{name}\] > ")
+        say(machine, "one", "alpha", "\n")
+        machine.send(ESCAPE + "2")
+        say(machine, "two", "beta", "\r")
+        machine.send(ESCAPE + "alpha\r")
+        say(machine, "three", "alpha", "\r")
+        machine.send(ESCAPE + "nobody\r")
+        say(machine, "four", "alpha", "\r")
+        machine.send(ESCAPE + ESCAPE)
+        say(machine, "five", "alpha", "\r", "\x1dfive")
+        check_whole_lines(machine)
+        machine.send("reset\r")
+        machine.wait_for(r"^\[alpha\] uart: ready$", 2)
+        machine.send("number\r")
+        machine.wait_for(r"^\[alpha\] .*number 1$")
+        machine.send("off\r" + ESCAPE + "2" + "number\roff\r")
+        machine.wait_for(r"^\[beta\] .*number [45]$")
+        machine.wait_off()
+
+
+def say(machine, text, name, end, answer=None):
+    machine.send(text + end)
+    machine.wait_for(rf"^\[{name}\] .*got: {answer or text}$")
+
+
+def check_whole_lines(machine):
+    """Beta, without the input, writes a line in pieces, then a flood, while alpha, with it, floods."""
+    machine.send(ESCAPE + "2" + "slow\r" + ESCAPE + "1" + "flood\r")
+    machine.wait_for(r"^\[beta\] .*piece1 piece2 piece3 piece4 end$")
+    machine.send(ESCAPE + "2" + "flood\r" + ESCAPE + "1" + "flood\r")
+    machine.wait_for(r"^\[beta\] .*flooded$")
+    machine.wait_for(r"^\[alpha\] .*flooded$", 2)
+    line = r"flood (\d+) abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz end"
+    for name, floods in (("alpha", 2), ("beta", 1)):
+        numbers = [int(number) for number in re.findall(line, machine.joined(name))]
+        check(numbers == list(range(500)) * floods, f"{name}'s flood has {len(numbers)} lines")
+    whole = [text for text in machine.lines("beta") if re.fullmatch(line, text)]
+    check(len(whole) >= 499, f"of beta's lines {len(whole)} are whole")
+
+
+# ---- files that are refused
+
+
+def refused(run):
+    """Each file in systems/bad says, in its first lines, what the console must say."""
+    for source in sorted(glob.glob(os.path.join(ROOT, "tests", "system", "systems", "bad", "*.dts"))):
+        with open(source, encoding="utf-8") as file:
+            wanted = re.search("// says: (.*)", file.read()).group(1)
+        name = os.path.basename(source).removesuffix(".dts")
+        check_refused(run, os.path.join(BUILD, "tests", "system", "bad", name + ".dtb"), wanted, name)
+
+
+def truncated(run):
+    """A system file cut short, and one that is none."""
+    with open(os.path.join(BUILD, "tests", "system", "hello.dtb"), "rb") as file:
+        data = file.read()
+    for name, content in (("short", data[: len(data) // 2]), ("other", b"not a device tree " * 100)):
+        path = os.path.join(run.out, run.name + "-" + name + ".dtb")
+        with open(path, "wb") as file:
+            file.write(content)
+        check_refused(run, path, "system file", name)
+
+
+def check_refused(run, system, wanted, name):
+    with run.boot(system) as machine:
+        try:
+            machine.wait_for(r"^\[ontime\] .*" + wanted)
+        except Failure as error:
+            raise Failure(f"{name}: {error}") from error
+
+
+# ---- Linux
+
+
+def linux_warnings(text):
+    return {re.sub(r"0x[0-9a-f]+|\d+", "N", line) for line in re.findall(r"linux: warning: (.*)", text)}
+
+
+def linux(run, *names):
+    """Linux guests that boot, without a warning that they do not give on bare QEMU, and power off."""
+    with run.boot_bare(KERNEL, "console=ttyAMA0 test=off", INITRAMFS) as machine:
+        machine.wait_for("^linux: ready")
+        machine.wait_off()
+        usual = linux_warnings(machine.text())
+    with run.boot() as machine:
+        for name in names:
+            machine.wait_for(rf"^\[{name}\] .*linux: ready")
+        machine.wait_off()
+        for name in names:
+            more = linux_warnings("\n".join(machine.lines(name))) - usual
+            check(not more, f"{name} warns: {sorted(more)[:1]}")
+
+
+def command(machine, text, status=0):
+    """Has a Linux guest's shell do a command."""
+    done = len(re.findall(r"linux: done", machine.text()))
+    machine.send(text + "\n")
+    found = machine.wait_for(r"linux: done \((\d+)\)", done + 1)
+    check(int(found.group(1)) == status, f"'{text}' ends with status {found.group(1)}")
+
+
+def reboot(run):
+    """A Linux guest reboots and comes again, the other one does not notice."""
+    with run.boot() as machine:
+        machine.wait_for(r"^\[second\] .*linux: ready")
+        machine.wait_for(r"^\[first\] .*linux: ready")
+        machine.send("reboot -f\n")
+        machine.wait_for(r"^\[first\] .*linux: ready", 2)
+        machine.send("poweroff -f\n")
+        machine.wait_for(r"^\[ontime\] .*first.* off")
+        machine.send(ESCAPE + "second\r")
+        command(machine, "echo I am $(cut -d. -f1 /proc/uptime | wc -l)")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+        ready = re.findall(r"linux: ready", machine.joined("second"))
+        check(len(ready) == 1, f"the second guest came up {len(ready)} times")
+
+
+def linux_sleeps(run, *names):
+    """No sleep of a Linux guest ends early, in any timer mode."""
+    with run.boot() as machine:
+        for name in names:
+            machine.wait_for(rf"^\[{name}\] .*sleeps: count")
+        machine.wait_off()
+        for name in names:
+            line = re.search(r"sleeps: count (\d+) early (\d+) mean-us (\d+) max-us (\d+)", machine.joined(name))
+            print(f"         {name}: {line.group(0)}")
+            check(line.group(2) == "0", f"{name}: {line.group(0)}")
+
+
+def module(run):
+    """The kernel module loads, watches a command's sleeps, counts them, and goes."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "insmod /ontime.ko")
+        command(machine, "ontime run -- sleeps 200 20000")
+        machine.wait_for("sleeps: count 200 early 0")
+        command(machine, "ontime status")
+        for counter in ("armed", "fired"):
+            value = re.search(rf"\b{counter}\W+(\d+)", machine.joined("linux"))
+            check(value and int(value.group(1)) >= 200, f"{counter}: {value and value.group(1)}")
+        command(machine, "rmmod ontime")
+        command(machine, "warnings | grep -v 'ontime: '")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+
+
+def module_refused(run):
+    """Without Ontime the module says so in one line and does not load."""
+    with run.boot_bare(KERNEL, "console=ttyAMA0", INITRAMFS) as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "insmod /ontime.ko", 19)  # ENODEV
+        machine.wait_for("insmod: .*No such device")
+        command(machine, "dmesg | grep 'ontime: ' | grep -v taint | sed 's/^/said: /'")
+        said = set(re.findall(r"said: \S+ *\S+ (.*)", machine.text()))  # busybox tries twice
+        check(len(said) == 1, f"the kernel's log has {len(said)} lines: {said}")
+        machine.send("poweroff -f\n")
+        machine.wait_off()

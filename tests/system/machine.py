@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine in QEMU whose console a test reads and types on.
+
+The console is the serial line on QEMU's standard input and output. All of it goes to a log file. Waits are in
+seconds of wall time; each ends as soon as its text is there, and fails as soon as QEMU is gone.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+OUTPUT_LIMIT = 50_000_000  # a guest that writes for ever ends its test, not the disk
+
+
+class Failure(Exception):
+    """What a test looked for was not there."""
+
+
+class NotRun(Exception):
+    """The test needs something that this machine cannot have now."""
+
+
+class Machine:
+    """One run of QEMU; use it with `with`."""
+
+    def __init__(self, command, log_path, seconds):
+        self.command = command
+        self.deadline = time.monotonic() + seconds
+        self.log = open(log_path, "wb")
+        self.log.write((" ".join(command) + "\n").encode())
+        self.output = b""
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen(
+            ["timeout", "-k", "5", str(seconds + 10)] + command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        while len(self.output) < OUTPUT_LIMIT:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                break
+            self.log.write(data)
+            with self.changed:
+                self.output += data
+                self.changed.notify_all()
+        self.log.flush()
+        with self.changed:
+            self.reader = None
+            self.changed.notify_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        reader = self.reader
+        if reader:
+            reader.join(5)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.log.close()
+
+    def text(self):
+        return self.output.decode("utf-8", "replace").replace("\r", "")
+
+    def send(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def wait_for(self, pattern, count=1):
+        """Waits until the pattern has been seen `count` times in all; returns the last of these matches."""
+        expression = re.compile(pattern, re.MULTILINE)
+        with self.changed:
+            while True:
+                found = list(expression.finditer(self.text()))
+                if len(found) >= count:
+                    return found[count - 1]
+                if self.reader is None:
+                    raise Failure(f"QEMU ended before '{pattern}' was seen {count} times")
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise Failure(f"'{pattern}' was seen {len(found)} times, not {count}")
+                self.changed.wait(min(left, 1))
+
+    def wait_off(self):
+        """Waits until the machine has switched itself off."""
+        with self.changed:
+            while self.reader is not None:
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise Failure("the machine was not switched off")
+                self.changed.wait(min(left, 1))
+        if self.process.wait() != 0:
+            raise Failure(f"QEMU ended with status {self.process.returncode}")
+
+    def lines(self, name):
+        """The console's lines of one VM, or of "ontime". A line of the VM that has the input may come in pieces."""
+        prefix = f"[{name}] "
+        return [line[len(prefix) :] for line in self.text().split("\n") if line.startswith(prefix)]
+
+    def joined(self, name):
+        """The same without line ends: nothing in it is cut."""
+        return "".join(self.lines(name))
+
+
+def qemu_command(kernel, initrd=None, hypervisor=True, append=None, **options):
+    """The command line. Options: qemu, cpu, gic, smp, memory, icount."""
+    machine = f"virt,gic-version={options.get('gic', 3)}"
+    if hypervisor:
+        machine += ",virtualization=on"
+    command = options.get("qemu", ["qemu-system-aarch64"]) + ["-M", machine]
+    command += ["-cpu", options.get("cpu", "cortex-a53"), "-smp", str(options.get("smp", 1))]
+    command += ["-m", options.get("memory", "2G"), "-nic", "none", "-display", "none"]
+    command += ["-serial", "stdio", "-monitor", "none", "-kernel", kernel]
+    if initrd:
+        command += ["-initrd", initrd]
+    if append:
+        command += ["-append", append]
+    if options.get("icount"):
+        command += ["-icount", "shift=3,sleep=off", "-seed", "1", "-rtc", "clock=vm,base=2026-01-01"]
+    return command

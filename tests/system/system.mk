@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# The system tests in QEMU: `make test-system`, some of them by TESTS="name ...". tests/system/cases lists them.
+
+TEST_BUILD := $(BUILD)/tests/system
+TEST_SYSTEMS := $(patsubst tests/system/systems/%.dts,$(TEST_BUILD)/%.dtb,\
+	$(wildcard tests/system/systems/*.dts tests/system/systems/bad/*.dts))
+TEST_KERNEL := $(BUILD)/debian/kernel-6.1/vmlinuz
+TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
+
+.PHONY: test-system test-system-all test-system-needs test-system-files
+test: test-unit test-system
+test-all: test-unit test-system-all
+
+test-system: test-system-files
+	@tests/system/run $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
+
+test-system-all: test-system-files
+	@tests/system/run --long $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
+
+test-system-needs:
+	@scripts/need qemu-system-arm device-tree-compiler python3 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+
+test-system-files: test-system-needs $(BUILD)/ontime.bin bare guest-linux
+	@$(MAKE) --no-print-directory $(TEST_SYSTEMS)
+
+$(TEST_KERNEL):
+	scripts/fetch-kernel 6.1
+
+$(TEST_BUILD)/sleeps: tests/system/linux/sleeps.c
+	@mkdir -p $(@D)
+	$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
+
+$(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_BUILD)/sleeps $(TEST_KERNEL) \
+		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp
+	scripts/fetch-debian busybox busybox-static
+	tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+		bin/sleeps=$(TEST_BUILD)/sleeps bin/ontime=$(BUILD)/guest/ontime \
+		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
+
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts | $(TEST_INITRAMFS)
+	@mkdir -p $(@D)
+	dtc -q -I dts -O dtb -i $(BUILD) -d $@.d -o $@ $<
+
+-include $(wildcard $(TEST_BUILD)/*.dtb.d $(TEST_BUILD)/bad/*.dtb.d)

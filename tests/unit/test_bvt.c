@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * BVT's rules one by one, on a simulated core: who runs, until when, and with what share.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "arch/fake/fake.h"
+#include "simulation.h"
+
+#define C 1000
+#define NO_W                                                                                                 \
+    (struct sched_params)                                                                                    \
+    {                                                                                                        \
+        .weight = 1                                                                                          \
+    }
+#define START 12345
+
+static struct simulation sim;
+
+static int setup(void **state)
+{
+    (void)state;
+    sim_init(&sim, "bvt", C, START);
+    return 0;
+}
+
+static unsigned add_hog(uint32_t weight)
+{
+    unsigned unit = sim_add(&sim, (struct sched_params){.weight = weight});
+
+    sim_wake(&sim, unit);
+    return unit;
+}
+
+static unsigned add_warper(uint32_t weight, uint64_t warp, uint64_t limit, uint64_t unwarp)
+{
+    return sim_add(&sim, (struct sched_params){weight, warp, limit, unwarp});
+}
+
+static void assert_share(unsigned unit, double expected, double within)
+{
+    double total = 0;
+
+    for (unsigned i = 0; i < sim.count; i++)
+        total += sim.ran[i];
+    assert_true(sim.ran[unit] / total > expected - within);
+    assert_true(sim.ran[unit] / total < expected + within);
+}
+
+static void policies_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_ptr_equal(sched_policy_find("bvt"), sched_policies[0]);
+    assert_null(sched_policy_find("bv"));
+    assert_null(sched_policy_find(""));
+}
+
+static void idle_core_runs_nobody(void **state)
+{
+    (void)state;
+    unsigned unit = sim_add(&sim, NO_W);
+
+    sim_advance(&sim, 500);
+    assert_int_equal(sim_running(&sim), -1);
+    sim_wake(&sim, unit);
+    assert_int_equal(sim_running(&sim), unit);
+    sim_wake(&sim, unit);
+    sim_block(&sim, unit);
+    sim_block(&sim, unit);
+    assert_int_equal(sim_running(&sim), -1);
+}
+
+static void one_alone_is_left_alone(void **state)
+{
+    (void)state;
+    unsigned unit = add_hog(1);
+
+    assert_int_equal(sim.until, SCHED_NEVER);
+    sim_advance(&sim, 1000000);
+    assert_int_equal(sim_running(&sim), unit);
+    assert_int_equal(sim.timed_picks, 0);
+}
+
+static void shares_follow_weights(void **state)
+{
+    (void)state;
+    unsigned one = add_hog(1);
+    unsigned three = add_hog(3);
+
+    sim_advance(&sim, 10000000);
+    assert_share(one, 0.25, 0.001);
+    assert_share(three, 0.75, 0.001);
+}
+
+static void great_weights_are_exact_too(void **state)
+{
+    (void)state;
+    unsigned most = add_hog(SCHED_WEIGHT_MAX);
+    unsigned less = add_hog(SCHED_WEIGHT_MAX - 1);
+    unsigned least = add_hog(1);
+
+    sim_advance(&sim, 2000 * 1000 * 1000);
+    assert_share(most, 0.5, 0.00001);
+    assert_share(less, 0.4995, 0.00001);
+    assert_share(least, 0.0005, 0.00001);
+}
+
+/* The first is switched away from C ahead; from then on each runs until C ahead of the other, which makes 2
+ * C. */
+static void equal_units_change_places_at_the_allowance(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = add_hog(1);
+
+    assert_int_equal(sim_running(&sim), a);
+    assert_int_equal(sim.until, START + C);
+    sim_advance(&sim, C - 1);
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), b);
+    assert_int_equal(sim.until, START + 3 * C);
+    sim_advance(&sim, 100 * C);
+    assert_in_range(sim.switches, 50, 52);
+}
+
+static void no_allowance_still_makes_progress(void **state)
+{
+    (void)state;
+    sim_init(&sim, "bvt", 0, START);
+    unsigned a = add_hog(1);
+    (void)add_hog(1);
+
+    sim_advance(&sim, 1000);
+    assert_share(a, 0.5, 0.01);
+    assert_in_range(sim.timed_picks, 1, 1000);
+}
+
+static void sleeping_earns_no_credit(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned sleeper = add_hog(1);
+
+    sim_block(&sim, sleeper);
+    sim_advance(&sim, 1000 * C);
+    double before = sim.ran[hog];
+
+    sim_wake(&sim, sleeper);
+    sim_advance(&sim, 100 * C);
+    assert_true(sim.ran[hog] - before >= 49 * C);
+    assert_true(sim.ran[hog] - before <= 51 * C);
+}
+
+static void svt_is_remembered_over_idleness(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = sim_add(&sim, NO_W);
+
+    sim_advance(&sim, 50 * C);
+    sim_block(&sim, a);
+    sim_advance(&sim, 50 * C);
+    sim_wake(&sim, b);
+    sim_wake(&sim, a);
+    sim_advance(&sim, 20 * C);
+    assert_true(sim.ran[b] <= 11 * C);
+}
+
+/* A unit that ran ahead and sleeps a moment does not get rid of its debt. */
+static void blocking_forgives_nothing(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = add_hog(1);
+
+    sim_advance(&sim, C - 1);
+    assert_int_equal(sim_running(&sim), a);
+    sim_block(&sim, a);
+    sim_wake(&sim, a);
+    assert_int_equal(sim_running(&sim), b);
+    sim_advance(&sim, 2 * C - 2);
+    assert_int_equal(sim_running(&sim), b);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), a);
+}
+
+static void wake_up_waits_for_the_allowance(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned sleeper = sim_add(&sim, NO_W);
+
+    sim_advance(&sim, 20 * C + 1);
+    sim_wake(&sim, sleeper);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, C - 1);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), sleeper);
+}
+
+static void warped_unit_runs_at_once(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned player = add_warper(1, 5 * C, 3 * C, 0);
+
+    sim_advance(&sim, 20 * C + 1);
+    assert_true(sim_wake_warped(&sim, player));
+    assert_int_equal(sim_running(&sim), player);
+    assert_false(sim_warp(&sim, player));
+    assert_true(sim_unwarp(&sim, player));
+    assert_int_equal(sim_running(&sim), hog);
+    assert_false(sim_unwarp(&sim, player));
+}
+
+static void blocked_unit_cannot_be_warped(void **state)
+{
+    (void)state;
+    unsigned player = add_warper(1, 5 * C, 3 * C, 0);
+
+    assert_false(sim_warp(&sim, player));
+    assert_int_equal(sim_running(&sim), -1);
+}
+
+static void incumbent_goes_on_with_the_rest_of_its_allowance(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = add_hog(1);
+    unsigned player = add_warper(1, 5 * C, 3 * C, 0);
+
+    sim_advance(&sim, C + 300);
+    assert_int_equal(sim_running(&sim), b);
+    assert_true(sim_wake_warped(&sim, player));
+    sim_advance(&sim, 50);
+    assert_int_equal(sim_running(&sim), player);
+    sim_block(&sim, player);
+    assert_int_equal(sim_running(&sim), b);
+    assert_int_equal(sim.until, sim.now + 2 * C - 300);
+    sim_advance(&sim, 2 * C - 300);
+    assert_int_equal(sim_running(&sim), a);
+}
+
+static void incumbent_goes_on_also_after_done_and_limit(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned player = add_warper(1, 5 * C, 300, 0);
+
+    sim_advance(&sim, 700);
+    assert_true(sim_wake_warped(&sim, player));
+    sim_advance(&sim, 100);
+    assert_true(sim_unwarp(&sim, player));
+    assert_int_equal(sim_running(&sim), a);
+    assert_true(sim_warp(&sim, player));
+    assert_int_equal(sim_running(&sim), player);
+    sim_advance(&sim, 300);
+    assert_true(sim.warp_cut[player]);
+    assert_int_equal(sim_running(&sim), a);
+}
+
+static void warped_incumbent_keeps_running(void **state)
+{
+    (void)state;
+    unsigned a = add_warper(1, 5 * C, 3 * C, 0);
+
+    sim_wake(&sim, a);
+    unsigned b = add_hog(1);
+
+    sim_advance(&sim, 400);
+    unsigned switches = sim.switches;
+
+    assert_true(sim_warp(&sim, a));
+    sim_advance(&sim, 100);
+    assert_true(sim_unwarp(&sim, a));
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, 499);
+    assert_int_equal(sim.switches, switches);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), b);
+}
+
+static void least_runs_when_the_incumbent_blocks(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = add_hog(1);
+    unsigned c = add_hog(1);
+
+    sim_advance(&sim, C + 100);
+    assert_int_equal(sim_running(&sim), b);
+    sim_block(&sim, b);
+    assert_int_equal(sim_running(&sim), c);
+    sim_block(&sim, c);
+    assert_int_equal(sim_running(&sim), a);
+}
+
+static void limit_ends_a_warp(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned player = add_warper(1, 100 * C, 250, 0);
+
+    sim_advance(&sim, 10 * C);
+    assert_true(sim_wake_warped(&sim, player));
+    assert_int_equal(sim.until, sim.now + 250);
+    sim_advance(&sim, 249);
+    assert_true(sim.units[player].bvt.warped);
+    sim_advance(&sim, 1);
+    assert_false(sim.units[player].bvt.warped);
+    assert_true(sim.warp_cut[player]);
+    assert_int_equal(sim_running(&sim), hog);
+    assert_true(sim.ran[player] == 250);
+}
+
+static void no_limit_means_no_warp(void **state)
+{
+    (void)state;
+    (void)add_hog(1);
+    unsigned player = add_warper(1, 100 * C, 0, 0);
+
+    assert_false(sim_wake_warped(&sim, player));
+}
+
+static void rest_between_warps(void **state)
+{
+    (void)state;
+    (void)add_hog(1);
+    unsigned player = add_warper(1, 100 * C, 3 * C, 5000);
+
+    assert_true(sim_wake_warped(&sim, player));
+    sim_advance(&sim, 10);
+    sim_block(&sim, player);
+    sim_advance(&sim, 4999);
+    assert_false(sim_wake_warped(&sim, player));
+    sim_advance(&sim, 1);
+    assert_true(sim_warp(&sim, player));
+}
+
+static void warp_stops_w_ahead(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned player = add_warper(4, 8 * C, 1000 * C, 0);
+
+    sim_advance(&sim, 10 * C);
+    assert_true(sim_wake_warped(&sim, player));
+    assert_int_equal(sim.until, sim.now + 8 * C + 1);
+    sim_advance(&sim, 8 * C);
+    assert_int_equal(sim_running(&sim), player);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), hog);
+    assert_true(sim.units[player].bvt.warped);
+    sim_advance(&sim, C - 1);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, 2);
+    assert_int_equal(sim_running(&sim), player);
+}
+
+static void warp_of_one_who_is_ahead_is_in_vain(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned player = add_warper(1, 2 * C, 100 * C, 0);
+
+    sim_advance(&sim, 10 * C);
+    (void)sim_wake_warped(&sim, player);
+    sim_advance(&sim, 2 * C + 1);
+    assert_true(sim_unwarp(&sim, player));
+    assert_int_equal(sim_running(&sim), hog);
+    assert_true(sim_warp(&sim, player));
+    assert_int_equal(sim_running(&sim), hog);
+    assert_true(sim.units[player].bvt.spent);
+    assert_true(sim_unwarp(&sim, player));
+    sim_advance(&sim, 10);
+    assert_true(sim_warp(&sim, player));
+    assert_int_equal(sim_running(&sim), player);
+    assert_int_equal(sim.until, sim.now + 10);
+}
+
+static void least_of_two_warped_runs_first(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned a = add_warper(1, 10 * C, 5 * C, 0);
+    unsigned b = add_warper(1, 12 * C, 5 * C, 0);
+
+    sim_advance(&sim, 10 * C);
+    assert_true(sim_wake_warped(&sim, a));
+    assert_true(sim_wake_warped(&sim, b));
+    assert_int_equal(sim_running(&sim), b);
+    sim_advance(&sim, 4 * C);
+    assert_int_equal(sim_running(&sim), b);
+    sim_block(&sim, b);
+    assert_int_equal(sim_running(&sim), a);
+    sim_block(&sim, a);
+    assert_int_equal(sim_running(&sim), hog);
+}
+
+/* Two that warp whenever they may, and nobody else: W still bounds how far one gets ahead. */
+static void warped_units_bound_each_other(void **state)
+{
+    (void)state;
+    unsigned a = add_warper(1, 3 * C, SCHED_TICKS_MAX, 0);
+    unsigned b = add_warper(1, 3 * C, SCHED_TICKS_MAX, 0);
+
+    (void)sim_wake_warped(&sim, a);
+    (void)sim_wake_warped(&sim, b);
+    for (unsigned i = 0; i < 1000; i++) {
+        sim_advance(&sim, 100);
+        assert_true(sim.ran[a] - sim.ran[b] <= 4 * C + 2);
+        assert_true(sim.ran[b] - sim.ran[a] <= 4 * C + 2);
+    }
+    assert_true(sim.switches < 200);
+}
+
+static void constant_warper_gets_its_share_only(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned third = add_hog(2);
+    unsigned hostile = add_warper(1, 20 * C, 3 * C, 0);
+
+    sim_wake(&sim, hostile);
+    for (unsigned i = 0; i < 100000; i++) {
+        (void)sim_warp(&sim, hostile);
+        sim_advance(&sim, 97);
+        if (i % 3 == 0)
+            (void)sim_unwarp(&sim, hostile);
+        if (i % 7 == 0) {
+            sim_block(&sim, hostile);
+            (void)sim_wake_warped(&sim, hostile);
+        }
+    }
+    assert_share(hostile, 0.25, 0.005);
+    assert_share(hog, 0.25, 0.005);
+    assert_share(third, 0.5, 0.005);
+}
+
+#define GHZ       UINT64_C(1000000000)
+#define YEAR      (31556952 * GHZ)
+#define LONG_STEP (UINT64_C(1) << 46)
+
+/* 64 bits of ticks are 584 years at 1 GHz: CPU time goes on where a counter would begin again. */
+static void thousand_years_at_1_ghz(void **state)
+{
+    (void)state;
+    sim_init(&sim, "bvt", UINT64_C(1) << 44, 0);
+    unsigned one = add_hog(1);
+    unsigned two = add_hog(2);
+    unsigned player = add_warper(1, UINT64_C(1) << 46, UINT64_C(1) << 40, 0);
+    unsigned late = sim_add(&sim, NO_W);
+
+    for (uint64_t step = 0; step < 1000 * (YEAR / LONG_STEP); step++) {
+        if (step % 16 == 0) {
+            assert_true(sim_wake_warped(&sim, player));
+            assert_int_equal(sim_running(&sim), player);
+        }
+        sim_advance(&sim, LONG_STEP / 2);
+        if (sim.units[player].runnable)
+            sim_block(&sim, player);
+        sim_advance(&sim, LONG_STEP / 2);
+    }
+    assert_share(one, 1 / 3.0, 0.01);
+    assert_share(two, 2 / 3.0, 0.01);
+    double before = sim.ran[one];
+
+    sim_wake(&sim, late);
+    for (unsigned step = 0; step < 4000; step++)
+        sim_advance(&sim, LONG_STEP);
+    assert_true(sim.ran[late] > 0.99 * (sim.ran[one] - before));
+    assert_true(sim.ran[late] < 1.01 * (sim.ran[one] - before));
+}
+
+static void alone_for_an_age(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = sim_add(&sim, NO_W);
+
+    sim_advance(&sim, 500 * YEAR);
+    sim_wake(&sim, b);
+    sim_advance(&sim, 1000 * C);
+    assert_true(sim.ran[b] > 499 * C && sim.ran[b] < 502 * C);
+    assert_true(sim.ran[a] > 0);
+}
+
+static void charge_other(void *unit)
+{
+    (void)sim.queue.policy->charge(&sim.queue, unit, 1, sim.now);
+}
+
+static void add_without_weight(void *unit)
+{
+    sim.queue.policy->add(&sim.queue, unit);
+}
+
+static void misuse_is_caught(void **state)
+{
+    struct sched_unit light = {0};
+
+    (void)state;
+    (void)add_hog(1);
+    unsigned b = add_hog(1);
+
+    assert_true(fake_assert_fails(charge_other, &sim.units[b]));
+    assert_true(fake_assert_fails(add_without_weight, &light));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(policies_are_found_by_name, setup),
+        cmocka_unit_test_setup(idle_core_runs_nobody, setup),
+        cmocka_unit_test_setup(one_alone_is_left_alone, setup),
+        cmocka_unit_test_setup(shares_follow_weights, setup),
+        cmocka_unit_test_setup(great_weights_are_exact_too, setup),
+        cmocka_unit_test_setup(equal_units_change_places_at_the_allowance, setup),
+        cmocka_unit_test_setup(no_allowance_still_makes_progress, setup),
+        cmocka_unit_test_setup(sleeping_earns_no_credit, setup),
+        cmocka_unit_test_setup(svt_is_remembered_over_idleness, setup),
+        cmocka_unit_test_setup(blocking_forgives_nothing, setup),
+        cmocka_unit_test_setup(wake_up_waits_for_the_allowance, setup),
+        cmocka_unit_test_setup(warped_unit_runs_at_once, setup),
+        cmocka_unit_test_setup(blocked_unit_cannot_be_warped, setup),
+        cmocka_unit_test_setup(incumbent_goes_on_with_the_rest_of_its_allowance, setup),
+        cmocka_unit_test_setup(incumbent_goes_on_also_after_done_and_limit, setup),
+        cmocka_unit_test_setup(warped_incumbent_keeps_running, setup),
+        cmocka_unit_test_setup(least_runs_when_the_incumbent_blocks, setup),
+        cmocka_unit_test_setup(limit_ends_a_warp, setup),
+        cmocka_unit_test_setup(no_limit_means_no_warp, setup),
+        cmocka_unit_test_setup(rest_between_warps, setup),
+        cmocka_unit_test_setup(warp_stops_w_ahead, setup),
+        cmocka_unit_test_setup(warp_of_one_who_is_ahead_is_in_vain, setup),
+        cmocka_unit_test_setup(least_of_two_warped_runs_first, setup),
+        cmocka_unit_test_setup(warped_units_bound_each_other, setup),
+        cmocka_unit_test_setup(constant_warper_gets_its_share_only, setup),
+        cmocka_unit_test_setup(thousand_years_at_1_ghz, setup),
+        cmocka_unit_test_setup(alone_for_an_age, setup),
+        cmocka_unit_test_setup(misuse_is_caught, setup),
+    };
+
+    return cmocka_run_group_tests_name("sched/bvt", tests, NULL, NULL);
+}

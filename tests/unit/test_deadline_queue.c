@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The deadline queue on the fake comparator: what fires, when, in what order, and that the comparator always
+ * holds the earliest deadline and is written only when that changes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "arch/fake/fake.h"
+#include "core/arch.h"
+#include "core/deadline_queue.h"
+#include "random.h"
+
+#define TIMERS 40
+#define STEPS  100000
+
+struct timer {
+    struct deadline deadline;
+    uint64_t fired_at; /* DEADLINE_NONE: not fired since it was armed */
+    uint64_t period;   /* of a timer that arms itself again, else 0 */
+    struct timer *other;
+};
+
+static struct deadline_queue queue;
+static struct heap_node *slots[TIMERS];
+static struct timer timers[TIMERS];
+static unsigned order[TIMERS * 2];
+static unsigned fired;
+
+static void note(struct deadline *deadline, uint64_t now)
+{
+    struct timer *timer = HEAP_ENTRY(deadline, struct timer, deadline);
+
+    assert_false(deadline_is_armed(deadline));
+    timer->fired_at = now;
+    order[fired++ % (TIMERS * 2)] = (unsigned)(timer - timers);
+}
+
+static void again(struct deadline *deadline, uint64_t now)
+{
+    struct timer *timer = HEAP_ENTRY(deadline, struct timer, deadline);
+
+    note(deadline, now);
+    deadline_set(&queue, deadline, now + timer->period);
+}
+
+static void long_past(struct deadline *deadline, uint64_t now)
+{
+    note(deadline, now);
+    deadline_set(&queue, deadline, 1);
+    assert_int_equal(deadline_when(deadline), 1);
+}
+
+static void cancel_other(struct deadline *deadline, uint64_t now)
+{
+    struct timer *timer = HEAP_ENTRY(deadline, struct timer, deadline);
+
+    note(deadline, now);
+    assert_true(deadline_cancel(&queue, &timer->other->deadline));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fired = 0;
+    deadline_queue_init(&queue, slots, TIMERS);
+    for (unsigned i = 0; i < TIMERS; i++) {
+        timers[i] = (struct timer){.fired_at = DEADLINE_NONE};
+        deadline_init(&timers[i].deadline, note);
+    }
+    return 0;
+}
+
+static void set(unsigned timer, uint64_t when)
+{
+    deadline_set(&queue, &timers[timer].deadline, when);
+}
+
+static void run_at(uint64_t now)
+{
+    fake_set_counter(now);
+    deadline_queue_run(&queue, now);
+}
+
+static void comparator_follows_the_head(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_comparator(), DEADLINE_NONE);
+    unsigned writes = fake_comparator_writes();
+
+    set(0, 500);
+    assert_int_equal(fake_comparator(), 500);
+    set(1, 600);
+    set(2, 500);
+    assert_int_equal(fake_comparator_writes(), writes + 1);
+    set(3, 400);
+    assert_int_equal(fake_comparator(), 400);
+    assert_true(deadline_cancel(&queue, &timers[3].deadline));
+    assert_false(deadline_cancel(&queue, &timers[3].deadline));
+    assert_int_equal(fake_comparator(), 500);
+    set(0, 700);
+    assert_int_equal(fake_comparator(), 500);
+    set(2, 800);
+    assert_int_equal(fake_comparator(), 600);
+    assert_int_equal(fake_comparator_writes(), writes + 4);
+}
+
+static void fires_what_is_due_in_order(void **state)
+{
+    static const unsigned expected[] = {3, 1, 4, 0};
+
+    (void)state;
+    set(0, 300);
+    set(1, 200);
+    set(2, 301);
+    set(3, 100);
+    set(4, 200);
+    run_at(99);
+    assert_int_equal(fired, 0);
+    run_at(300);
+    assert_int_equal(fired, 4);
+    assert_memory_equal(order, expected, sizeof(expected));
+    assert_true(deadline_is_armed(&timers[2].deadline));
+    assert_int_equal(fake_comparator(), 301);
+    assert_false(fake_interrupt_pending());
+    run_at(301);
+    assert_int_equal(fired, 5);
+    assert_int_equal(fake_comparator(), DEADLINE_NONE);
+}
+
+static void past_deadline_interrupts_at_once(void **state)
+{
+    (void)state;
+    fake_set_counter(1000);
+    set(0, 10);
+    assert_true(fake_interrupt_pending());
+    assert_int_equal(deadline_when(&timers[0].deadline), 10);
+    run_at(1000);
+    assert_int_equal(fired, 1);
+    assert_int_equal(deadline_when(&timers[0].deadline), DEADLINE_NONE);
+}
+
+static void none_cancels(void **state)
+{
+    (void)state;
+    set(0, 100);
+    set(0, DEADLINE_NONE);
+    assert_false(deadline_is_armed(&timers[0].deadline));
+    assert_int_equal(fake_comparator(), DEADLINE_NONE);
+    set(1, DEADLINE_NONE);
+    run_at(DEADLINE_NONE - 2);
+    assert_int_equal(fired, 0);
+    set(2, DEADLINE_NONE - 1);
+    assert_int_equal(fake_comparator(), DEADLINE_NONE - 1);
+}
+
+static void periodic_timer_does_not_starve_others(void **state)
+{
+    static const unsigned expected[] = {0, 1, 2};
+
+    (void)state;
+    deadline_init(&timers[0].deadline, long_past);
+    deadline_init(&timers[1].deadline, again);
+    timers[1].period = 0;
+    set(0, 10);
+    set(1, 20);
+    set(2, 30);
+    run_at(50);
+    assert_int_equal(fired, 3);
+    assert_memory_equal(order, expected, sizeof(expected));
+    assert_true(deadline_is_armed(&timers[0].deadline));
+    assert_true(deadline_is_armed(&timers[1].deadline));
+    fake_set_counter(51);
+    assert_true(fake_interrupt_pending());
+    run_at(51);
+    assert_int_equal(fired, 5);
+}
+
+static void rearmed_in_fire_keeps_its_period(void **state)
+{
+    (void)state;
+    deadline_init(&timers[0].deadline, again);
+    timers[0].period = 1000;
+    set(0, 1000);
+    for (unsigned i = 1; i <= 20; i++) {
+        assert_int_equal(fake_comparator(), i * 1000);
+        run_at(i * 1000);
+        assert_int_equal(fired, i);
+    }
+}
+
+static void cancelled_by_another_does_not_fire(void **state)
+{
+    (void)state;
+    deadline_init(&timers[0].deadline, cancel_other);
+    timers[0].other = &timers[1];
+    set(0, 10);
+    set(1, 10);
+    set(2, 10);
+    run_at(20);
+    assert_int_equal(timers[1].fired_at, DEADLINE_NONE);
+    assert_int_equal(timers[2].fired_at, 20);
+    assert_int_equal(fake_comparator(), DEADLINE_NONE);
+}
+
+static void comparator_is_written_once_a_run(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        deadline_init(&timers[i].deadline, again);
+        timers[i].period = 100 - i;
+        set(i, 10);
+    }
+    unsigned writes = fake_comparator_writes();
+
+    run_at(10);
+    assert_int_equal(fired, 5);
+    assert_int_equal(fake_comparator_writes(), writes + 1);
+    assert_int_equal(fake_comparator(), 10 + 96);
+}
+
+static uint64_t least_armed(void)
+{
+    uint64_t least = DEADLINE_NONE;
+
+    for (unsigned i = 0; i < TIMERS; i++) {
+        if (deadline_when(&timers[i].deadline) < least)
+            least = deadline_when(&timers[i].deadline);
+    }
+    return least;
+}
+
+/* What had to fire at `now` did, and nothing else. */
+static void check_run(const uint64_t *armed, uint64_t now)
+{
+    for (unsigned i = 0; i < TIMERS; i++) {
+        bool due = armed[i] != DEADLINE_NONE && armed[i] <= now;
+
+        assert_int_equal(timers[i].fired_at == now, due);
+        assert_int_equal(deadline_is_armed(&timers[i].deadline), armed[i] != DEADLINE_NONE && !due);
+        timers[i].fired_at = DEADLINE_NONE;
+    }
+}
+
+static void random_walk(void **state)
+{
+    struct random random = {7};
+    uint64_t armed[TIMERS];
+    uint64_t now = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < TIMERS; i++)
+        armed[i] = DEADLINE_NONE;
+    for (unsigned step = 0; step < STEPS; step++) {
+        unsigned i = (unsigned)random_below(&random, TIMERS);
+        unsigned writes = fake_comparator_writes();
+        uint64_t head = fake_comparator();
+
+        switch (random_below(&random, 4)) {
+        case 0:
+            assert_int_equal(deadline_cancel(&queue, &timers[i].deadline), armed[i] != DEADLINE_NONE);
+            armed[i] = DEADLINE_NONE;
+            break;
+        case 1:
+            now += random_below(&random, 60);
+            run_at(now);
+            check_run(armed, now);
+            for (unsigned k = 0; k < TIMERS; k++)
+                armed[k] = deadline_when(&timers[k].deadline);
+            break;
+        default:
+            armed[i] = now + random_below(&random, 1000);
+            armed[i] = armed[i] > 100 ? armed[i] - 100 : 0;
+            set(i, armed[i]);
+        }
+        assert_int_equal(fake_comparator(), least_armed());
+        assert_int_equal(fake_comparator_writes() - writes, fake_comparator() != head);
+    }
+}
+
+static void run_nested(void *unused)
+{
+    (void)unused;
+    deadline_queue_run(&queue, 100);
+}
+
+static void fire_nested(struct deadline *deadline, uint64_t now)
+{
+    note(deadline, now);
+    deadline_queue_run(&queue, now);
+}
+
+static void misuse_is_caught(void **state)
+{
+    (void)state;
+    deadline_init(&timers[0].deadline, fire_nested);
+    set(0, 1);
+    assert_true(fake_assert_fails(run_nested, NULL));
+}
+
+static void queues_of_two_cpus_are_apart(void **state)
+{
+    static struct deadline_queue second;
+    static struct heap_node *second_slots[1];
+
+    (void)state;
+    set(0, 100);
+    fake_set_cpu(1);
+    deadline_queue_init(&second, second_slots, 1);
+    deadline_set(&second, &timers[1].deadline, 50);
+    assert_int_equal(fake_comparator(), 50);
+    fake_set_cpu(0);
+    assert_int_equal(fake_comparator(), 100);
+    assert_int_equal(arch_cpu_index(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(comparator_follows_the_head, setup),
+        cmocka_unit_test_setup(fires_what_is_due_in_order, setup),
+        cmocka_unit_test_setup(past_deadline_interrupts_at_once, setup),
+        cmocka_unit_test_setup(none_cancels, setup),
+        cmocka_unit_test_setup(periodic_timer_does_not_starve_others, setup),
+        cmocka_unit_test_setup(rearmed_in_fire_keeps_its_period, setup),
+        cmocka_unit_test_setup(cancelled_by_another_does_not_fire, setup),
+        cmocka_unit_test_setup(comparator_is_written_once_a_run, setup),
+        cmocka_unit_test_setup(random_walk, setup),
+        cmocka_unit_test_setup(misuse_is_caught, setup),
+        cmocka_unit_test_setup(queues_of_two_cpus_are_apart, setup),
+    };
+
+    return cmocka_run_group_tests_name("core/deadline_queue", tests, NULL, NULL);
+}

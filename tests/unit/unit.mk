@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests on this machine: cmocka, with the address and undefined-behaviour sanitizers.
+#
+# A test is tests/unit/test_NAME.c with a main() of its own, which runs in the repository's root. It is named in
+# UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
+
+UNIT_PACKAGES := libcmocka-dev
+UNIT_TESTS := string printf heap deadline_queue bvt bvt_random trace trace_decode
+string_OBJS := $(BUILD)/unit/lib/string.o
+printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
+heap_SRCS := hypervisor/core/heap.c
+deadline_queue_SRCS := hypervisor/core/deadline_queue.c hypervisor/core/heap.c
+bvt_SRCS := hypervisor/sched/bvt.c hypervisor/sched/policies.c hypervisor/core/heap.c tests/unit/simulation.c
+bvt_random_SRCS := $(bvt_SRCS)
+trace_SRCS := hypervisor/core/trace.c
+trace_decode_SRCS := hypervisor/core/trace.c tools/trace_decode.c tools/trace_command.c
+UNIT_TESTS += system_file guest_tree
+UNIT_PACKAGES += libfdt-dev device-tree-compiler qemu-system-arm
+system_file_SRCS := hypervisor/core/system_file.c hypervisor/core/tree_reader.c $(wildcard hypervisor/sched/*.c) \
+	hypervisor/core/heap.c
+system_file_FLAGS := -lfdt
+guest_tree_SRCS := hypervisor/virt/guest_tree.c
+guest_tree_FLAGS := -lfdt
+
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
+	-Iinclude -Ihypervisor -Itools
+UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h tools/*.h tests/unit/*.h)
+UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
+
+.PHONY: test-unit
+test: test-unit
+test-unit:
+	@scripts/need $(UNIT_PACKAGES)
+	@$(MAKE) --no-print-directory $(UNIT_BINARIES)
+	@tests/unit/run $(UNIT_BINARIES)
+
+define unit_test_rule
+$(BUILD)/unit/test_$(1): tests/unit/test_$(1).c hypervisor/arch/fake/fake.c $($(1)_SRCS) $($(1)_OBJS) $(UNIT_HEADERS)
+	@mkdir -p $$(@D)
+	$(HOST_CC) $(UNIT_CFLAGS) $$(filter %.c %.o,$$^) $($(1)_FLAGS) -lcmocka -o $$@
+endef
+$(foreach test,$(UNIT_TESTS),$(eval $(call unit_test_rule,$(test))))
+
+# Our C library pieces stand beside libc under other names: lib_memcpy and so on.
+UNIT_LIB_FUNCTIONS := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr snprintf vsnprintf
+
+$(BUILD)/unit/lib/%.o: hypervisor/lib/%.c $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(HOST_CC) $(UNIT_CFLAGS) -fno-builtin $(foreach name,$(UNIT_LIB_FUNCTIONS),-D$(name)=lib_$(name)) -c $< -o $@

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ontime check SYSTEM.dtb...: reads system files with the hypervisor's own code and prints what they ask for.
+ * What only a machine knows is not checked: how much RAM it has and how many CPUs.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "core/system_file.h"
+
+#define MIB 1048576.0
+
+static const char *const timer_names[] = {
+    [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
+
+static struct system_config config;
+
+/* The file's bytes, to be freed, or NULL with a message. */
+static void *read_file(const char *name, size_t *size)
+{
+    FILE *file = fopen(name, "rb");
+    char *data = NULL;
+    size_t room = 0;
+    size_t got = 1;
+    *size = 0;
+    while (file != NULL && got != 0) {
+        if (*size == room) {
+            room = room == 0 ? 65536 : 2 * room;
+            char *larger = realloc(data, room);
+            if (larger == NULL)
+                break;
+            data = larger;
+        }
+        got = fread(data + *size, 1, room - *size, file);
+        *size += got;
+    }
+    bool good = file != NULL && got == 0 && ferror(file) == 0;
+    if (!good) {
+        fprintf(stderr, "%s: %s\n", name, strerror(errno));
+        free(data);
+    }
+    if (file != NULL)
+        fclose(file);
+    return good ? data : NULL;
+}
+
+/* The part of its CPUs that a VM gets when all those that may use one of them are busy. */
+static double share(const struct vm_config *vm)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        if ((config.vms[i].cpus & vm->cpus) != 0)
+            sum += config.vms[i].weight * config.vms[i].vcpus;
+    }
+    return vm->weight * vm->vcpus / sum;
+}
+
+static const char *cpu_list(uint64_t cpus, char *text, size_t size)
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS && length < size; cpu++) {
+        if ((cpus >> cpu & 1) != 0)
+            length += (size_t)snprintf(text + length, size - length, "%s%u", length != 0 ? "," : "", cpu);
+    }
+    return text;
+}
+
+static void print_blob(const char *name, const struct blob *blob, uint64_t address)
+{
+    printf("    %-9s 0x%09" PRIx64 "  %.1f MiB (%zu bytes)\n", name, address, (double)blob->size / MIB,
+           blob->size);
+}
+
+static void print_timers(const struct vm_config *vm)
+{
+    printf("%s", timer_names[vm->timers]);
+    if (vm->timers == TIMERS_TICK)
+        printf(": every %" PRIu32 " us", vm->tick_us);
+    if (vm->timers == TIMERS_PRECISE)
+        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us", vm->warp_us,
+               vm->warp_limit_us, vm->unwarp_us);
+}
+
+static void print_vm(const struct vm_config *vm)
+{
+    char cpus[SYSTEM_MAX_CPUS * 3];
+    printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
+           vm->vcpus, cpu_list(vm->cpus, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
+    print_timers(vm);
+    printf("%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "");
+
+    print_blob(vm->is_linux_image ? "Image" : "binary", &vm->kernel, vm->load_address);
+    if (vm->initrd.data != NULL)
+        print_blob("initrd", &vm->initrd, vm->initrd_address);
+    printf("    %-9s 0x%09" PRIx64 "\n", "tree", vm->tree_address);
+    if (vm->bootargs[0] != '\0')
+        printf("    bootargs  %s\n", vm->bootargs);
+}
+
+static void print_system(const char *name, size_t size)
+{
+    uint64_t memory = 0;
+    printf("%s: scheduler %s, allowance C %" PRIu32 " us, trace %" PRIu32 " KiB for each CPU\n", name,
+           config.scheduler, config.allowance_us, config.trace_kib);
+    printf("%-16s %7s %6s  %-8s %6s %7s  %s\n", "VM", "MiB", "vCPUs", "on CPUs", "weight", "share", "timers");
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        print_vm(&config.vms[i]);
+        memory += config.vms[i].memory_mib;
+    }
+    printf("RAM needed: %" PRIu64 " MiB for the VMs, %.1f MiB for this file, and a few for Ontime\n", memory,
+           (double)size / MIB);
+}
+
+static bool check_file(const char *name)
+{
+    char error[256];
+    size_t size;
+    void *data = read_file(name, &size);
+    if (data == NULL)
+        return false;
+    bool good = system_file_read(data, size, &config, error, sizeof(error)) == 0;
+    if (good)
+        print_system(name, size);
+    else
+        fprintf(stderr, "%s: %s\n", name, error);
+    free(data);
+    return good;
+}
+
+int check_command(int argc, char **argv)
+{
+    bool good = true;
+    if (argc < 2) {
+        fputs("usage: ontime check SYSTEM.dtb...\n", stderr);
+        return 2;
+    }
+    for (int i = 1; i < argc; i++)
+        good = check_file(argv[i]) && good;
+    return good ? 0 : 1;
+}

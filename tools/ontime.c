@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * build/host/ontime: one host tool, a command for each task.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "core/assert.h"
+
+static const char usage[] = "usage: ontime check SYSTEM.dtb...   reads system files as Ontime does at boot\n"
+                            "       ontime trace LOG            decodes a trace dump in a console log\n"
+                            "       ontime --help | --version\n";
+
+void assert_failed(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "ontime: %s:%d: %s\n", file, line, what);
+    abort();
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "check") == 0)
+        return check_command(argc - 1, argv + 1);
+    if (strcmp(command, "trace") == 0)
+        return trace_command(argc - 1, argv + 1);
+    if (strcmp(command, "--version") == 0) {
+        puts("ontime " ONTIME_VERSION);
+        return 0;
+    }
+    bool help = strcmp(command, "--help") == 0;
+    fputs(usage, help ? stdout : stderr);
+    return help ? 0 : 2;
+}
