@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -46,6 +47,7 @@ struct record {
 
 static struct record records[RECORDS];
 static int record_count, device, failures, cases;
+static uint64_t *woke; /* when the sleeping task ran again, if it says so; shared with children */
 static uint64_t hz;
 
 static uint64_t counter(void)
@@ -132,6 +134,14 @@ static bool is_about(uint64_t deadline, uint64_t start, uint64_t ns)
     return deadline >= start + to_ticks(ns) && deadline <= start + to_ticks(ns + 3 * MILLISECOND);
 }
 
+static bool done_before(uint64_t from, uint64_t end)
+{
+    for (int done = find("done", 0); done >= 0; done = find("done", done + 1))
+        if (records[done].counter > from && records[done].counter < end)
+            return true;
+    return false;
+}
+
 static const char *check_one_sleep(uint64_t start, uint64_t end, uint64_t ns)
 {
     for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1)) {
@@ -141,10 +151,12 @@ static const char *check_one_sleep(uint64_t start, uint64_t end, uint64_t ns)
             return "it slept less than it armed";
         if (!clock_agrees(records[arm].value))
             return "the deadline is not that of Linux's clock";
+        if (done_before(records[arm].value, end))
+            return "done was said before it had run";
         for (int done = find("done", arm); done >= 0; done = find("done", done + 1))
-            if (records[done].counter > records[arm].value)
+            if (records[done].counter > end)
                 return NULL;
-        return "done was not said";
+        return "done was not said after it had run";
     }
     return "no such deadline was armed";
 }
@@ -155,8 +167,9 @@ static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
 
     forget_calls();
     start = counter();
+    *woke = 0;
     sleep_once();
-    end = counter();
+    end = *woke ? *woke : counter();
     usleep(3000); /* leaves the CPU once more, so that done is said */
     read_calls();
     return check_one_sleep(start, end, ns);
@@ -199,6 +212,7 @@ static void sleep_nanosleep(void)
 static void sleep_monotonic(void)
 {
     clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, NULL);
+    *woke = counter();
 }
 
 static void sleep_realtime(void)
@@ -601,6 +615,40 @@ static void try_two_at_once(void)
     pthread_join(thread, NULL);
 }
 
+static int timerfd_after(long ns)
+{
+    struct itimerspec setting = {.it_value.tv_nsec = ns};
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+
+    if (timerfd_settime(fd, 0, &setting, NULL))
+        die("timerfd");
+    return fd;
+}
+
+/* The CPU's only task is busy while two timers expire: the second is armed as soon as the first has expired.
+ */
+static void try_while_busy(void)
+{
+    uint64_t start;
+    int first, second, arm = -1;
+
+    forget_calls();
+    start = counter();
+    second = timerfd_after(10 * MILLISECOND);
+    first = timerfd_after(2 * MILLISECOND);
+    while (counter() < start + to_ticks(16 * MILLISECOND))
+        ;
+    close(first);
+    close(second);
+    read_calls();
+    do
+        arm = find("arm", arm + 1);
+    while (arm >= 0 && !(is_about(records[arm].value, start, 10 * MILLISECOND) &&
+                         records[arm].counter > start + to_ticks(2 * MILLISECOND) &&
+                         records[arm].counter < start + to_ticks(5 * MILLISECOND)));
+    verdict("a second deadline while busy", arm >= 0 ? NULL : "it was not armed after the first");
+}
+
 static unsigned long long status_of(const char *name)
 {
     FILE *file = fopen(ONTIME_STATUS, "r");
@@ -723,6 +771,9 @@ int main(void)
     __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGALRM, no_action);
+    woke = mmap(NULL, sizeof(*woke), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (woke == MAP_FAILED)
+        die("mmap");
     be_real_time(true);
     device = open(ONTIME_DEVICE, O_RDONLY | O_CLOEXEC);
     if (device < 0)
@@ -741,6 +792,7 @@ int main(void)
     try_periods("setitimer, periodic", start_itimer_periods, wait_signal_period, stop_itimer_periods);
     try_cut_short();
     try_two_at_once();
+    try_while_busy();
     try_overflow();
     if (several_cpus)
         try_migration();

@@ -44,7 +44,7 @@ class Run:
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
         command = qemu_command(kernel, initrd, False, append, **self._options())
-        return self._machine(command, "-bare")
+        return self._machine(command, "-bare-" + os.path.basename(kernel).removesuffix(".bin"))
 
 
 def qemu_10():
@@ -69,14 +69,13 @@ def check(condition, reason):
 
 def check_guest(machine, name):
     """Waits for a bare guest's end; it must have found nothing wrong."""
-    deadline_pattern = rf"^\[{name}\] .*END passed="
-    machine.wait_for(deadline_pattern)
+    ending = re.compile(r"END passed=(\d+) failed=(\d+)")
+    end = machine.wait_until(lambda: ending.search(machine.joined(name)), f"{name} was at its end")
     text = machine.joined(name)
-    failed = re.search(r"FAIL .*?(?=PASS|FAIL|END|$)", text)
+    failed = re.search(r"FAIL .*?(?=PASS |FAIL |END |$)", text)
     check(not failed, f"{name}: {failed and failed.group(0)}")
     check("SKIP" not in text, f"{name} does not find Ontime")
-    end = re.search(r"END passed=(\d+) failed=(\d+)", text)
-    check(end and int(end.group(1)) > 0 and end.group(2) == "0", f"{name}: {end and end.group(0)}")
+    check(int(end.group(1)) > 0 and end.group(2) == "0", f"{name}: {end.group(0)}")
 
 
 def guests(run, *names):

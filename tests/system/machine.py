@@ -82,20 +82,26 @@ class Machine:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
+    def wait_until(self, condition, what):
+        """Waits until condition() returns something, and returns that."""
+        with self.changed:
+            while not (found := condition()):
+                if self.reader is None:
+                    raise Failure(f"QEMU ended before {what}")
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise Failure(f"time is over before {what}")
+                self.changed.wait(min(left, 1))
+            return found
+
     def wait_for(self, pattern, count=1):
         """Waits until the pattern has been seen `count` times in all; returns the last of these matches."""
         expression = re.compile(pattern, re.MULTILINE)
-        with self.changed:
-            while True:
-                found = list(expression.finditer(self.text()))
-                if len(found) >= count:
-                    return found[count - 1]
-                if self.reader is None:
-                    raise Failure(f"QEMU ended before '{pattern}' was seen {count} times")
-                left = self.deadline - time.monotonic()
-                if left <= 0:
-                    raise Failure(f"'{pattern}' was seen {len(found)} times, not {count}")
-                self.changed.wait(min(left, 1))
+        times = f" {count} times" if count > 1 else ""
+        return self.wait_until(
+            lambda: (list(expression.finditer(self.text())) + [None] * count)[count - 1],
+            f"'{pattern}' was seen{times}",
+        )
 
     def wait_off(self):
         """Waits until the machine has switched itself off."""
@@ -103,7 +109,7 @@ class Machine:
             while self.reader is not None:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
-                    raise Failure("the machine was not switched off")
+                    raise Failure("time is over before the machine was switched off")
                 self.changed.wait(min(left, 1))
         if self.process.wait() != 0:
             raise Failure(f"QEMU ended with status {self.process.returncode}")

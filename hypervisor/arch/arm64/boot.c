@@ -46,15 +46,20 @@ unsigned arch_cpu_index(void)
     return arch_cpu()->index;
 }
 
-_Noreturn void arch_system_off(void)
+static void firmware_call(uint64_t function)
 {
-    register uint64_t x0 __asm__("x0") = PSCI_SYSTEM_OFF;
+    register uint64_t x0 __asm__("x0") = function;
 
-    console_finish();
     if (board.psci_by_hvc)
-        __asm__ volatile("hvc #0" : "+r"(x0) : : "memory");
+        __asm__ volatile("hvc #0" : "+r"(x0) : : "x1", "x2", "x3", "memory");
     else
         __asm__ volatile("smc #0" : "+r"(x0) : : "x1", "x2", "x3", "memory");
+}
+
+_Noreturn void arch_system_off(void)
+{
+    console_finish();
+    firmware_call(PSCI_SYSTEM_OFF);
     for (;;)
         arch_wait_for_interrupt();
 }
