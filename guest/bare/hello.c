@@ -144,7 +144,9 @@ static void check_warp(void)
     uint64_t deadline = now_virtual() + microseconds(1000);
     expect_equal("arm-ahead", call(ONTIME_CALL_ARM, deadline, ONTIME_DEADLINES - 1, 0).x[0], ONTIME_OK);
     spin(microseconds(800));
-    expect_equal("not-fired-early", call(ONTIME_CALL_QUERY, ONTIME_DEADLINES - 1, 0, 0).x[1], deadline);
+    uint64_t armed = call(ONTIME_CALL_QUERY, ONTIME_DEADLINES - 1, 0, 0).x[1];
+    if (now_virtual() < deadline) /* another guest may have had the core */
+        expect_equal("not-fired-early", armed, deadline);
     spin(microseconds(300));
     struct answer query = call(ONTIME_CALL_QUERY, ONTIME_DEADLINES - 1, 0, 0);
     expect_equal("fired", query.x[1], ONTIME_NO_DEADLINE);

@@ -7,6 +7,10 @@
  */
 #include "bare.h"
 
+#define FP_ON  (3u << 20)
+#define SVE_ON (3u << 16)
+#define SME_ON (3u << 24)
+
 enum outcome { READS_ZERO = 1, UNDEFINED = 2, ANYTHING = 4 };
 
 static void check_outcome(const char *name, struct fault fault, uint64_t value, unsigned allowed)
@@ -293,8 +297,11 @@ void guest_main(void)
     check_identification();
     check_pmu();
     check_debug();
+    /* The guest itself lets SVE and SME through, so that what stops them is what is outside. */
+    write_sysreg(CPACR_EL1, FP_ON | SVE_ON | SME_ON);
     check_other();
     check_instructions();
+    write_sysreg(CPACR_EL1, FP_ON);
     check_device_operands();
     check_survival();
 }

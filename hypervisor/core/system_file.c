@@ -22,7 +22,7 @@
 #define PAGE             (4 * KIB)
 #define VM_PREFIX        "vm-"
 #define VM_PREFIX_LENGTH 3
-#define FDT_VERSION      17u /* what dtc has written since 2007 */
+#define FDT_VERSION      17u /* what dtc writes */
 
 /* Placement of a guest's pieces, as QEMU 7.2 places them for its virt machine (docs/system-file.md). */
 #define IMAGE_LOW_OFFSET  (4 * KIB) /* an Image that asks for less is moved up to the next ... */

@@ -16,8 +16,8 @@
 const char *tree_printable(char *to, size_t size, const char *from)
 {
     size_t i = 0;
-    for (; from[i] != '\0' && i < size - 1; i++)
-        to[i] = from[i] > ' ' && from[i] <= '~' ? from[i] : '?';
+    for (; i < size - 1 && from[i] != '\0'; i++)
+        to[i] = (char)(from[i] > ' ' && from[i] <= '~' ? from[i] : '?');
     to[i] = '\0';
     return to;
 }
@@ -42,11 +42,11 @@ int tree_fail(const struct tree_reader *reader, int node, const char *property, 
         tree_printable(path, sizeof(path), raw);
     else
         snprintf(path, sizeof(path), "(its name is too long)");
-    if (property != NULL)
+    if (property == NULL)
+        snprintf(reader->error, reader->error_size, "node %s: %s", path, reason);
+    else
         snprintf(reader->error, reader->error_size, "node %s: property %s: %s", path,
                  tree_printable(word, sizeof(word), property), reason);
-    else
-        snprintf(reader->error, reader->error_size, "node %s: %s", path, reason);
     return -1;
 }
 

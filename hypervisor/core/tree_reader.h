@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define TREE_NO_NODE   (-1)
-#define TREE_CELL      4  /* bytes */
+#define TREE_CELL      4u /* bytes */
 #define TREE_WORD_SIZE 40 /* room for a word of the tree in a message */
 
 struct tree_reader {

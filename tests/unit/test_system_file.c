@@ -148,7 +148,7 @@ static void check_accepted(const char *name)
 static void good_files_are_accepted(void **state)
 {
     (void)state;
-    assert_true(for_each_source("good", check_accepted) >= 4);
+    assert_true(for_each_source("good", check_accepted) >= 5);
 }
 
 static struct file accepted(const char *name)
@@ -275,6 +275,17 @@ static void pieces_are_placed_as_qemu_places_them(void **state)
 
     const struct vm_config *a = vm_named("a"); /* 64 MiB, the kernel reaches beyond the middle; no initrd */
     assert_int_equal(a->tree_address, 0x42200000);
+    free(file.data);
+}
+
+static void pieces_are_aligned(void **state)
+{
+    (void)state;
+    struct file file = accepted("edges.dts");
+    const struct vm_config *odd = vm_named("odd");
+    assert_int_equal(odd->load_address, 0x40001000);
+    assert_int_equal(odd->initrd_address, 0x42202000);
+    assert_int_equal(odd->tree_address, 0x42400000);
     free(file.data);
 }
 
@@ -477,6 +488,7 @@ int main(void)
         cmocka_unit_test(timer_defaults_are_as_documented),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
+        cmocka_unit_test(pieces_are_aligned),
         cmocka_unit_test(padding_behind_the_file_is_ignored),
         cmocka_unit_test(truncated_files_are_refused),
         cmocka_unit_test(unaligned_files_are_refused),
