@@ -51,7 +51,7 @@ static const char *const vm_properties[] = {
     "warp-us",    "warp-limit-us", "unwarp-us", "ends-system",   "observer", "bootargs", "kernel",
     "initrd",     "load-address",  "phandle",   "linux,phandle", NULL};
 
-static const char *const timer_names[] = {
+const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
 
 static uint64_t little_endian_64(const uint8_t *data)
@@ -184,12 +184,12 @@ static int read_resources(const struct tree_reader *reader, int node, struct vm_
 static int read_timer_mode(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
     char word[TREE_WORD_SIZE];
-    const char *name = timer_names[TIMERS_WAKE];
+    const char *name = timer_mode_names[TIMERS_WAKE];
     if (tree_read_string(reader, node, "timers", &name) != 0)
         return -1;
 
-    for (unsigned i = 0; i < sizeof(timer_names) / sizeof(timer_names[0]); i++) {
-        if (strcmp(timer_names[i], name) != 0)
+    for (unsigned i = 0; i < sizeof(timer_mode_names) / sizeof(timer_mode_names[0]); i++) {
+        if (strcmp(timer_mode_names[i], name) != 0)
             continue;
         vm->timers = (enum timer_mode)i;
         if (vm->timers == TIMERS_SNOOP)
@@ -206,7 +206,8 @@ static int check_mode_has(const struct tree_reader *reader, int node, const stru
 {
     if (vm->timers == mode || !tree_has(reader, node, property))
         return 0;
-    return tree_fail(reader, node, property, "has a meaning only with timers = \"%s\"", timer_names[mode]);
+    return tree_fail(reader, node, property, "has a meaning only with timers = \"%s\"",
+                     timer_mode_names[mode]);
 }
 
 /* W's default is what a warp of a VM within its share can need, 2 C + L: docs/system-file.md has the
@@ -443,19 +444,19 @@ static int read_nodes(const struct tree_reader *reader, struct system_config *co
 static int check_structure(const struct tree_reader *reader, size_t size)
 {
     if ((uintptr_t)reader->fdt % 8 != 0)
-        return tree_fail(reader, TREE_NO_NODE, NULL, "the system file's address is not a multiple of 8");
+        return tree_fail(reader, TREE_NO_NODE, NULL, "its address is not a multiple of 8");
     if (size < sizeof(struct fdt_header) || fdt_magic(reader->fdt) != FDT_MAGIC)
-        return tree_fail(reader, TREE_NO_NODE, NULL, "not a system file: this is no compiled device tree");
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is no compiled device tree");
     if (fdt_totalsize(reader->fdt) > size)
-        return tree_fail(reader, TREE_NO_NODE, NULL, "the system file is truncated: %zu bytes of %u", size,
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is truncated: %zu bytes of %u", size,
                          fdt_totalsize(reader->fdt));
     /* libfdt 1.6.1 follows a null pointer in damaged trees of the versions before. */
     if (fdt_version(reader->fdt) < FDT_VERSION)
-        return tree_fail(reader, TREE_NO_NODE, NULL, "the system file's format has version %u, not %u",
+        return tree_fail(reader, TREE_NO_NODE, NULL, "its format has version %u, not %u",
                          fdt_version(reader->fdt), FDT_VERSION);
     int status = fdt_check_full(reader->fdt, size);
     if (status != 0)
-        return tree_fail(reader, TREE_NO_NODE, NULL, "the system file is damaged: %s", fdt_strerror(status));
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is damaged: %s", fdt_strerror(status));
     return 0;
 }
 

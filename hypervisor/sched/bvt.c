@@ -174,7 +174,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
-    unit->bvt = (struct bvt_unit){.avt = queue->bvt.svt, .other = queue->bvt.units};
+    unit->bvt = (struct bvt_unit){.other = queue->bvt.units};
     queue->bvt.units = unit;
 }
 

@@ -345,8 +345,10 @@ void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
 
 void vgic_timer_fired(struct vcpu *vcpu)
 {
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu); /* a list register of the one before, which the guest has ended, must not end this one */
     vcpu->vgic.timer_held = true;
     vcpu->vgic.own.line |= BIT(VGIC_TIMER);
-    vcpu->vgic.dirty = true;
     vcpu_wake(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
 }
