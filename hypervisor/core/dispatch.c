@@ -30,6 +30,9 @@ void cpu_charge(struct cpu *cpu, uint64_t now)
     struct vcpu *vcpu = cpu->current;
     uint64_t ran = now - cpu->charged_until;
 
+    /* An interrupt handler's `now` may be older than the last charge. */
+    if ((int64_t)ran <= 0)
+        return;
     cpu->charged_until = now;
     if (vcpu == NULL)
         return;

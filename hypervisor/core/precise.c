@@ -19,7 +19,7 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
     struct precise_deadline *precise = (struct precise_deadline *)(void *)deadline;
     struct vcpu *vcpu = precise->vcpu;
     struct cpu *cpu = vcpu->cpu;
-    uint64_t when = deadline->node.key;
+    uint64_t when = deadline->when;
     bool warped;
 
     vcpu->stats[ONTIME_STAT_FIRED]++;

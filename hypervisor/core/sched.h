@@ -7,8 +7,8 @@
  *
  *  - The dispatcher holds the queue's lock around every hook.
  *  - It first charges the current unit for what it has run (charge()), and only then calls another hook.
- *  - wake(), block(), warp(), unwarp() and a charge() that ended a warp do not choose: pick() does, and is
- * called before the core returns to a guest, and at the latest at the instant that the last pick() asked for.
+ *  - Only pick() chooses; the other hooks change what it will choose. It is called before the core returns to
+ *    a guest, and at the latest at the instant that the last pick() asked for.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
@@ -43,16 +43,15 @@ struct bvt_unit {
 };
 
 struct bvt_queue {
-    struct heap urgent; /* warped units that wait and are not spent, by E */
-    struct heap by_avt; /* all units that wait, by A */
-    int64_t svt; /* scheduler virtual time: the least A of the runnable when last looked at; never falls */
+    struct heap urgent;       /* warped units that wait and are not spent, by E */
+    struct heap by_avt;       /* all units that wait, by A */
+    int64_t svt;              /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units; /* all units, runnable or not */
     bool warp_begun;          /* since the last pick() */
 };
 
 struct sched_unit {
-    struct heap_node
-        node; /* in the queue's `waiting`, or another heap of its policy, while runnable and not current */
+    struct heap_node node; /* in a heap of the queue while runnable and not current */
     struct sched_params params;
     bool runnable;
     struct bvt_unit bvt;
@@ -63,11 +62,10 @@ struct sched_policy;
 struct sched_queue {
     struct spinlock lock;
     const struct sched_policy *policy;
-    uint64_t allowance;  /* C: context-switch allowance, ticks of CPU time; more than some switches cost */
-    struct heap waiting; /* runnable units other than the current one, in the policy's order */
-    struct sched_unit *current; /* what pick() last returned */
-    struct sched_unit
-        *incumbent; /* the last unit that was chosen without a warp: goes on when the warp ends */
+    uint64_t allowance;           /* C: context-switch allowance, ticks of CPU time */
+    struct heap waiting;          /* runnable units other than the current one, in the policy's order */
+    struct sched_unit *current;   /* what pick() last returned */
+    struct sched_unit *incumbent; /* last chosen without a warp: goes on when a warp ends */
     struct bvt_queue bvt;
 };
 

@@ -6,9 +6,8 @@
  * record is overwritten. A frozen ring, as one of size 0, drops what is recorded.
  *
  * A dump is read a line at a time, so that it can be spread over many calls; the ring is frozen meanwhile. It
- * may be read on another core. A record that the ring's core was writing when
- * it was frozen goes to the slot after the newest one, which is why that slot is never dumped: a ring of n
- * slots yields n - 1 records.
+ * may be read on another core: a record that the ring's core was writing when it was frozen goes to the slot
+ * after the newest one, which is why that slot is never dumped. A ring of n slots yields n - 1 records.
  */
 #ifndef CORE_TRACE_H
 #define CORE_TRACE_H
