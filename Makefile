@@ -22,6 +22,7 @@ help:
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
+	@echo "make fuzz          damaged system files, for FUZZ_SECONDS"
 	@echo "make check         formatting, warnings of two compilers, static analysis"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
@@ -31,6 +32,7 @@ include hypervisor/hypervisor.mk
 -include guest/bare/bare.mk
 -include systems/systems.mk
 -include tests/unit/unit.mk
+-include tests/fuzz/fuzz.mk
 -include tests/system/system.mk
 -include bench/bench.mk
 -include scripts/check.mk

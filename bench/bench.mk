@@ -28,8 +28,6 @@ bench-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH_SYSTEMS:%=$(BUILD
 
 $(BENCH_KERNEL)/release: scripts/fetch-kernel
 	@scripts/fetch-kernel 6.1 && touch $@
-$(BUILD)/debian/busybox.versions:
-	@scripts/fetch-debian busybox busybox-static
 $(BUILD)/debian/mplayer.versions:
 	@scripts/fetch-debian --deps mplayer mplayer
 
@@ -63,10 +61,13 @@ $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/gue
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
 	bench/initramfs $* $@
 
-$(BUILD)/systems/player-%.dtb: $(BENCH)/player.cpio $(BENCH)/matmul.cpio systems/player.dtsi
-$(BUILD)/systems/mixed-%.dtb: $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio systems/mixed.dtsi
+$(BUILD)/systems/player-tick.dtb $(BUILD)/systems/player-precise.dtb: $(BENCH)/player.cpio $(BENCH)/matmul.cpio \
+	systems/player.dtsi
+$(BUILD)/systems/mixed-wake.dtb $(BUILD)/systems/mixed-precise.dtb: $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio \
+	systems/mixed.dtsi
+$(BUILD)/systems/steps-tick.dtb: $(BENCH)/steps.cpio
 
 BENCH_ANALYSE := $(wildcard bench/analyse/*.c)
 $(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) | bench-need
 	@mkdir -p $(@D)
-	$(HOST_CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -Ibench $(BENCH_ANALYSE) -ljansson -lm -o $@
+	$(HOST_CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude $(BENCH_ANALYSE) -ljansson -lm -o $@

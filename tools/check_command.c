@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ontime check SYSTEM.dtb...: reads system files with the hypervisor's own code and prints what they ask for.
- * What only a machine knows is not checked: how much RAM it has and how many CPUs.
+ * ontime check SYSTEM.dtb...: the files are read by the hypervisor's own code. What only a machine knows is
+ * not checked: how much RAM it has and how many CPUs.
  */
+#include "commands.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "commands.h"
 #include "core/system_file.h"
 
 #define MIB 1048576.0
-
-static const char *const timer_names[] = {
-    [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
 
 static struct system_config config;
 
@@ -78,7 +75,7 @@ static void print_blob(const char *name, const struct blob *blob, uint64_t addre
 
 static void print_timers(const struct vm_config *vm)
 {
-    printf("%s", timer_names[vm->timers]);
+    printf("%s", timer_mode_names[vm->timers]);
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
     if (vm->timers == TIMERS_PRECISE)

@@ -6,7 +6,10 @@
 #ifndef TOOLS_COMMANDS_H
 #define TOOLS_COMMANDS_H
 
+/* Reads system files as Ontime does at boot, and prints what they ask for. */
 int check_command(int argc, char **argv);
+
+/* A trace in a console log as CSV, or summed up. */
 int trace_command(int argc, char **argv);
 
 #endif

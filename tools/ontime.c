@@ -9,9 +9,10 @@
 #include "commands.h"
 #include "core/assert.h"
 
-static const char usage[] = "usage: ontime check SYSTEM.dtb...   reads system files as Ontime does at boot\n"
-                            "       ontime trace LOG            decodes a trace dump in a console log\n"
-                            "       ontime --help | --version\n";
+static const char usage[] =
+    "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot\n"
+    "       ontime trace [OPTION...] LOG    a trace in a console log as CSV, or summed up\n"
+    "       ontime --help | --version\n";
 
 void assert_failed(const char *file, int line, const char *what)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hog: multiplies 64x64 matrices of doubles for ever. Once a second of the virtual counter it prints how
- * many products it has made and when: `matmul COUNT CNTVCT`.
+ * many products it has made and when: `matmul COUNT CNTVCT;`.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -55,7 +55,7 @@ int main(void)
         uint64_t now = counter();
 
         if (now >= report) {
-            printf("matmul %" PRIu64 " %" PRIu64 "\n", count, now);
+            printf("matmul %" PRIu64 " %" PRIu64 ";\n", count, now);
             fflush(stdout);
             report += second;
         }

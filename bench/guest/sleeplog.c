@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See sleeplog.h. The log is a text of lines:
+ * See sleeplog.h. The log is a text of lines, each ended by a semicolon, so that a reader can tell a whole one from
+ * one that a console has broken in two:
  *
- *   sleeplog begin hz=H slack_ns=S policy=P priority=Q
- *   sleep REQUESTED_NS START END      START and END in ticks of CNTVCT_EL0
- *   shown TIME                        a frame was shown, ticks of CNTVCT_EL0
- *   sleeplog end sleeps=N shown=N dropped=N
+ *   sleeplog begin hz=H slack_ns=S policy=P priority=Q;
+ *   sleep REQUESTED_NS START END;     START and END in ticks of CNTVCT_EL0
+ *   shown TIME;                       a frame was shown, ticks of CNTVCT_EL0
+ *   sleeplog end sleeps=N shown=N dropped=N;
  *
  * Several threads may sleep: each takes its place in the log by an atomic counter.
  */
@@ -114,14 +115,14 @@ static void write_log(FILE *out, unsigned slept, unsigned showed)
     struct sched_param priority = {0};
 
     sched_getparam(0, &priority);
-    fprintf(out, "sleeplog begin hz=%" PRIu64 " slack_ns=%d policy=%d priority=%d\n", counter_frequency(),
+    fprintf(out, "sleeplog begin hz=%" PRIu64 " slack_ns=%d policy=%d priority=%d;\n", counter_frequency(),
             prctl(PR_GET_TIMERSLACK), sched_getscheduler(0), priority.sched_priority);
     for (unsigned i = 0; i < kept(slept); i++)
-        fprintf(out, "sleep %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", sleeps[i].requested_ns, sleeps[i].start,
+        fprintf(out, "sleep %" PRIu64 " %" PRIu64 " %" PRIu64 ";\n", sleeps[i].requested_ns, sleeps[i].start,
                 sleeps[i].end);
     for (unsigned i = 0; i < kept(showed); i++)
-        fprintf(out, "shown %" PRIu64 "\n", shown[i]);
-    fprintf(out, "sleeplog end sleeps=%u shown=%u dropped=%u\n", kept(slept), kept(showed),
+        fprintf(out, "shown %" PRIu64 ";\n", shown[i]);
+    fprintf(out, "sleeplog end sleeps=%u shown=%u dropped=%u;\n", kept(slept), kept(showed),
             slept - kept(slept) + showed - kept(showed));
 }
 

@@ -7,8 +7,8 @@
  * later task. Each pointer hashes to one row of SLOTS; a reader looks through one row without a lock. Nobody
  * adds a task twice at a time, because only the task itself and the fork that makes it ever add it.
  *
- * With 1,000 chosen tasks a row is full with a probability below 1e-10, with 4,000 about 1e-3 for any row at
- * all.
+ * With 6,000 tasks chosen at a time, the odds that any row is too short are one in 7,000; then the task is
+ * refused, and that is counted.
  */
 #include <linux/atomic.h>
 #include <linux/hash.h>

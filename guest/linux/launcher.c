@@ -13,6 +13,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <ontime/abi.h>
+
 #include "ontime_ioctl.h"
 
 /* As shells do: a command that cannot be run, one that is not found. Ours are told apart from most commands'
@@ -137,7 +139,7 @@ int main(int count, char **words)
     else if (!strcmp(verb, "--help") || !strcmp(verb, "-h"))
         fputs(usage, stdout);
     else if (!strcmp(verb, "--version"))
-        puts("ontime " VERSION);
+        printf("ontime, for revision %d of the guest interface\n", ONTIME_REVISION_MAJOR);
     else
         fail_usage();
     return flush();

@@ -16,6 +16,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/module.h>
+#include <linux/timekeeping.h>
 
 #include "device.h"
 #include "hypercall.h"
@@ -24,10 +25,15 @@
 /* Why sleeps cannot be watched here, or NULL. */
 static const char *obstacle(u64 features)
 {
+    struct system_time_snapshot now;
+
     if (!(features & ONTIME_FEATURE_PRECISE))
         return "this VM's timers are not \"precise\"";
     if (hrtimer_resolution != HIGH_RES_NSEC)
         return "this kernel runs without high-resolution timers";
+    ktime_get_snapshot(&now);
+    if (now.cs_id != CSID_ARM_ARCH_COUNTER)
+        return "this kernel's clock source is not the architected counter";
     return NULL;
 }
 

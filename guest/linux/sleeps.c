@@ -6,13 +6,15 @@
  * callers run under the kernel's timer locks and must not allocate. A table finds a sleep by its timer,
  * because a timer can be moved or cancelled from a CPU other than the one it was queued on.
  *
- * A timer is only a name here: it is never followed.
+ * A timer is only a name here, but in sleeps_leave_cpu: one that is in a queue is in the kernel's too, and
+ * cannot go away before hrtimer_cancel or hrtimer_expire_entry has taken it out here.
  *
- * Locks: a bucket's, then a queue's; both innermost, taken with interrupts off. A queue's head is also
- * written to `first`, which its CPU reads without the lock: a change made by another CPU is seen at the next
+ * Locks: a bucket's, then a queue's; both innermost, taken with interrupts off. The deadline of a queue's
+ * head is in sleeps_first, which its CPU reads without a lock: what another CPU changes is seen at the next
  * look.
  */
 #include <linux/hash.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -36,7 +38,7 @@ struct queue {
     struct timerqueue_head ordered;
     struct hlist_head free;
     struct sleep *pool;
-    u64 first;
+    unsigned int cpu;
 };
 
 struct bucket {
@@ -44,6 +46,7 @@ struct bucket {
     struct hlist_head sleeps;
 };
 
+DEFINE_PER_CPU(u64, sleeps_first);
 static DEFINE_PER_CPU(struct queue, queues);
 static struct bucket buckets[1 << BUCKET_BITS];
 
@@ -56,10 +59,10 @@ static void note_first(struct queue *queue)
 {
     struct timerqueue_node *node = timerqueue_getnext(&queue->ordered);
 
-    WRITE_ONCE(queue->first, node ? (u64)node->expires : ONTIME_NO_DEADLINE);
+    WRITE_ONCE(per_cpu(sleeps_first, queue->cpu), node ? (u64)node->expires : ONTIME_NO_DEADLINE);
 }
 
-static struct sleep *take_free(struct queue *queue, u64 deadline)
+static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer, u64 deadline)
 {
     struct sleep *sleep = NULL;
 
@@ -67,6 +70,7 @@ static struct sleep *take_free(struct queue *queue, u64 deadline)
     if (!hlist_empty(&queue->free)) {
         sleep = hlist_entry(queue->free.first, struct sleep, link);
         hlist_del(&sleep->link);
+        sleep->timer = timer;
         timerqueue_init(&sleep->node);
         sleep->node.expires = (ktime_t)deadline;
         timerqueue_add(&queue->ordered, &sleep->node);
@@ -90,28 +94,25 @@ static void put_free(struct sleep *sleep)
 bool sleeps_add(const struct hrtimer *timer, unsigned int cpu, u64 deadline)
 {
     struct bucket *bucket = bucket_of(timer);
-    struct sleep *sleep = take_free(per_cpu_ptr(&queues, cpu), deadline);
+    struct sleep *sleep = take_free(per_cpu_ptr(&queues, cpu), timer, deadline);
 
     if (!sleep)
         return false;
-    sleep->timer = timer;
     raw_spin_lock(&bucket->lock);
     hlist_add_head(&sleep->link, &bucket->sleeps);
     raw_spin_unlock(&bucket->lock);
     return true;
 }
 
-static struct sleep *unlink_sleep(struct bucket *bucket, const struct hrtimer *timer)
+static struct sleep *find_sleep(struct bucket *bucket, const struct hrtimer *timer)
 {
     struct sleep *sleep;
 
+    /* clang-format off */
     hlist_for_each_entry(sleep, &bucket->sleeps, link)
-    {
-        if (sleep->timer == timer) {
-            hlist_del(&sleep->link);
+        if (sleep->timer == timer)
             return sleep;
-        }
-    }
+    /* clang-format on */
     return NULL;
 }
 
@@ -124,7 +125,9 @@ bool sleeps_remove(const struct hrtimer *timer, u64 *deadline)
     if (hlist_empty(&bucket->sleeps))
         return false;
     raw_spin_lock(&bucket->lock);
-    sleep = unlink_sleep(bucket, timer);
+    sleep = find_sleep(bucket, timer);
+    if (sleep)
+        hlist_del(&sleep->link);
     raw_spin_unlock(&bucket->lock);
     if (!sleep)
         return false;
@@ -133,13 +136,57 @@ bool sleeps_remove(const struct hrtimer *timer, u64 *deadline)
     return true;
 }
 
-u64 sleeps_first(unsigned int cpu)
+/* The timer of the queue's first sleep and the CPU it is on now, or NULL. */
+static const struct hrtimer *first_timer(struct queue *queue, unsigned int *cpu)
 {
-    return READ_ONCE(per_cpu_ptr(&queues, cpu)->first);
+    struct timerqueue_node *node;
+    const struct hrtimer *timer = NULL;
+
+    raw_spin_lock(&queue->lock);
+    node = timerqueue_getnext(&queue->ordered);
+    if (node) {
+        timer = container_of(node, struct sleep, node)->timer;
+        *cpu = READ_ONCE(timer->base)->cpu_base->cpu;
+    }
+    raw_spin_unlock(&queue->lock);
+    return timer;
 }
 
-static int queue_init(struct queue *queue)
+/* Moves a sleep, unless it was taken out, or put in elsewhere, meanwhile. False when it had to be dropped. */
+static bool move(const struct hrtimer *timer, struct queue *from, struct queue *to)
 {
+    struct bucket *bucket = bucket_of(timer);
+    struct sleep *old, *new = NULL;
+
+    raw_spin_lock(&bucket->lock);
+    old = find_sleep(bucket, timer);
+    if (old && old->queue == from) {
+        new = from == to ? NULL : take_free(to, timer, (u64)old->node.expires);
+        if (new)
+            hlist_add_head(&new->link, &bucket->sleeps);
+        hlist_del(&old->link);
+        put_free(old);
+    } else {
+        old = NULL;
+    }
+    raw_spin_unlock(&bucket->lock);
+    return !old || new;
+}
+
+unsigned int sleeps_leave_cpu(unsigned int cpu)
+{
+    struct queue *queue = per_cpu_ptr(&queues, cpu);
+    const struct hrtimer *timer;
+    unsigned int to, lost = 0;
+
+    while ((timer = first_timer(queue, &to)))
+        lost += !move(timer, queue, per_cpu_ptr(&queues, to));
+    return lost;
+}
+
+static int queue_init(unsigned int cpu)
+{
+    struct queue *queue = per_cpu_ptr(&queues, cpu);
     int i;
 
     queue->pool = vzalloc(array_size(SLEEPS_PER_CPU, sizeof(*queue->pool)));
@@ -147,7 +194,8 @@ static int queue_init(struct queue *queue)
         return -ENOMEM;
     raw_spin_lock_init(&queue->lock);
     timerqueue_init_head(&queue->ordered);
-    queue->first = ONTIME_NO_DEADLINE;
+    queue->cpu = cpu;
+    note_first(queue);
     for (i = 0; i < SLEEPS_PER_CPU; i++) {
         queue->pool[i].queue = queue;
         hlist_add_head(&queue->pool[i].link, &queue->free);
@@ -164,7 +212,7 @@ int sleeps_init(void)
         raw_spin_lock_init(&buckets[i].lock);
     for_each_possible_cpu(cpu)
     {
-        if (queue_init(per_cpu_ptr(&queues, cpu))) {
+        if (queue_init(cpu)) {
             sleeps_exit();
             return -ENOMEM;
         }

@@ -3,6 +3,7 @@
 #ifndef ONTIME_SLEEPS_H
 #define ONTIME_SLEEPS_H
 
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <ontime/abi.h>
 
@@ -19,7 +20,11 @@ bool sleeps_add(const struct hrtimer *timer, unsigned int cpu, u64 deadline);
 /* Takes a timer out, whichever CPU's queue it is in; false when it is in none. */
 bool sleeps_remove(const struct hrtimer *timer, u64 *deadline);
 
-/* The CPU's earliest deadline, or ONTIME_NO_DEADLINE. */
-u64 sleeps_first(unsigned int cpu);
+/* After a CPU was switched off: moves its sleeps to where their timers went. Returns how many found no room
+ * there. */
+unsigned int sleeps_leave_cpu(unsigned int cpu);
+
+/* Each CPU's earliest deadline, or ONTIME_NO_DEADLINE; to be read on that CPU. */
+DECLARE_PER_CPU(u64, sleeps_first);
 
 #endif

@@ -8,12 +8,13 @@
  *
  *   hrtimer_start         watched from now on; its place may be another CPU's queue
  *   hrtimer_cancel        no longer watched
- *   hrtimer_expire_entry  its time has come: the tasks that its function wakes are what the deadline was for
- *   sched_waking          (between the two) one such task
+ *   hrtimer_expire_entry  its time has come: the tasks that its function wakes are what it was for
+ *   sched_waking          (while the function runs) one such task
  *   hrtimer_expire_exit   the next deadline is armed
  *   sched_migrate_task    such a task goes to another CPU, where Ontime has nothing to end
- *   sched_switch          such a task leaves the CPU; with the last of them the work is done, and Ontime is
- * told sched_process_fork, sched_process_exit    who is chosen
+ *   sched_switch          such a task leaves the CPU; with the last of them Ontime is told: done
+ *   sched_process_fork    the children of the chosen are chosen
+ *   sched_process_exit    until they exit
  *
  * Leaving the CPU counts as done for whatever reason: a guest that preempts the task has found something
  * better.
@@ -32,6 +33,7 @@
  */
 #define pr_fmt(format) "ontime: " format
 
+#include <linux/cpuhotplug.h>
 #include <linux/hrtimer.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -75,6 +77,7 @@ struct cpu_watch {
 static DEFINE_PER_CPU(struct cpu_watch, watches);
 static atomic64_t tasks_refused;
 static u64 late_ticks;
+static int hotplug_state;
 
 typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
 
@@ -114,8 +117,7 @@ static const struct task_struct *task_asleep(const struct hrtimer *timer)
     return in_task() ? current : NULL;
 }
 
-/* Rounded up. Exact: seconds and the rest apart, the products fit 64 bits for 292 years and a counter of 1
- * GHz. */
+/* Rounded up, and exact: the products fit 64 bits for 292 years and a counter of 1 GHz. */
 static u64 ns_to_ticks(u64 ns)
 {
     u64 hz = arch_timer_get_cntfrq();
@@ -135,13 +137,8 @@ static u64 deadline_of(const struct hrtimer *timer)
     return now.cycles + (ahead > 0 ? ns_to_ticks(ahead) : 0);
 }
 
-/* Makes what Ontime holds for this CPU equal to the head of its queue. */
-static void arm_first(struct cpu_watch *watch)
+static noinline void arm_anew(struct cpu_watch *watch, u64 first)
 {
-    u64 first = sleeps_first(smp_processor_id());
-
-    if (first == watch->armed)
-        return;
     if (first != ONTIME_NO_DEADLINE) {
         hypercall_arm(first);
         watch->counters.calls++;
@@ -152,39 +149,49 @@ static void arm_first(struct cpu_watch *watch)
     watch->armed = first;
 }
 
-static void forget(struct cpu_watch *watch, const struct hrtimer *timer)
+/* Makes what Ontime holds for this CPU equal to the head of its queue. */
+static __always_inline void arm_first(void)
+{
+    u64 first = __this_cpu_read(sleeps_first);
+
+    if (unlikely(first != __this_cpu_read(watches.armed)))
+        arm_anew(this_cpu_ptr(&watches), first);
+}
+
+static void forget(const struct hrtimer *timer)
 {
     u64 deadline;
 
     if (sleeps_remove(timer, &deadline))
-        watch->counters.cancelled++;
+        this_cpu_ptr(&watches)->counters.cancelled++;
+}
+
+static noinline void watch_sleep(struct hrtimer *timer)
+{
+    struct cpu_watch *watch = this_cpu_ptr(&watches);
+    const struct task_struct *task = task_asleep(timer);
+
+    forget(timer);
+    if (!task || !is_chosen(task))
+        return;
+    if (sleeps_add(timer, timer->base->cpu_base->cpu, deadline_of(timer)))
+        watch->counters.armed++;
+    else
+        watch->counters.overflow++;
 }
 
 static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mode, bool was_armed)
 {
-    struct cpu_watch *watch = this_cpu_ptr(&watches);
-    const struct task_struct *task;
-
-    if (is_sleep(timer)) {
-        forget(watch, timer);
-        task = task_asleep(timer);
-        if (task && is_chosen(task)) {
-            if (sleeps_add(timer, timer->base->cpu_base->cpu, deadline_of(timer)))
-                watch->counters.armed++;
-            else
-                watch->counters.overflow++;
-        }
-    }
-    arm_first(watch);
+    if (is_sleep(timer))
+        watch_sleep(timer);
+    arm_first();
 }
 
 static void probe_cancel(void *data, struct hrtimer *timer)
 {
-    struct cpu_watch *watch = this_cpu_ptr(&watches);
-
     if (is_sleep(timer))
-        forget(watch, timer);
-    arm_first(watch);
+        forget(timer);
+    arm_first();
 }
 
 static void count_expiry(struct cpu_watch *watch, u64 deadline)
@@ -200,7 +207,7 @@ static void count_expiry(struct cpu_watch *watch, u64 deadline)
         watch->warped = true;
 }
 
-static void probe_expire_entry(void *data, struct hrtimer *timer, ktime_t *now)
+static noinline void expire_sleep(const struct hrtimer *timer)
 {
     struct cpu_watch *watch;
     unsigned long flags;
@@ -208,22 +215,28 @@ static void probe_expire_entry(void *data, struct hrtimer *timer, ktime_t *now)
 
     local_irq_save(flags); /* soft timers expire with interrupts on */
     watch = this_cpu_ptr(&watches);
-    if (is_sleep(timer) && sleeps_remove(timer, &deadline)) {
+    if (sleeps_remove(timer, &deadline)) {
         count_expiry(watch, deadline);
         watch->expiring = watch->warped;
     }
     local_irq_restore(flags);
 }
 
+static void probe_expire_entry(void *data, struct hrtimer *timer, ktime_t *now)
+{
+    if (is_sleep(timer))
+        expire_sleep(timer);
+}
+
 static void probe_expire_exit(void *data, struct hrtimer *timer)
 {
-    struct cpu_watch *watch;
     unsigned long flags;
 
+    __this_cpu_write(watches.expiring, false);
+    if (__this_cpu_read(sleeps_first) == __this_cpu_read(watches.armed))
+        return;
     local_irq_save(flags);
-    watch = this_cpu_ptr(&watches);
-    watch->expiring = false;
-    arm_first(watch);
+    arm_first();
     local_irq_restore(flags);
 }
 
@@ -251,13 +264,12 @@ static void woken_remove(struct cpu_watch *watch, const struct task_struct *task
 
 static void probe_waking(void *data, struct task_struct *task)
 {
-    struct cpu_watch *watch;
     unsigned long flags;
 
+    if (likely(!__this_cpu_read(watches.expiring)))
+        return;
     local_irq_save(flags);
-    watch = this_cpu_ptr(&watches);
-    if (watch->expiring)
-        woken_add(watch, task);
+    woken_add(this_cpu_ptr(&watches), task);
     local_irq_restore(flags);
 }
 
@@ -273,21 +285,25 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
     local_irq_restore(flags);
 }
 
-static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
-                         unsigned int prev_state)
+static noinline void task_leaves(const struct task_struct *task)
 {
     struct cpu_watch *watch = this_cpu_ptr(&watches);
 
-    if (watch->warped) {
-        woken_remove(watch, prev);
-        if (!READ_ONCE(watch->woken_count)) {
-            watch->warped = false;
-            watch->counters.done++;
-            watch->counters.calls++;
-            hypercall_done();
-        }
-    }
-    arm_first(watch);
+    woken_remove(watch, task);
+    if (READ_ONCE(watch->woken_count))
+        return;
+    watch->warped = false;
+    watch->counters.done++;
+    watch->counters.calls++;
+    hypercall_done();
+}
+
+static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
+                         unsigned int prev_state)
+{
+    if (unlikely(__this_cpu_read(watches.warped)))
+        task_leaves(prev);
+    arm_first();
 }
 
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
@@ -429,6 +445,17 @@ void watch_read(struct watch_counters *sum)
     }
 }
 
+/* The kernel moves the timers of a CPU that is switched off without a word to its tracepoints. */
+static int cpu_dead(unsigned int cpu)
+{
+    unsigned long flags;
+
+    local_irq_save(flags);
+    this_cpu_ptr(&watches)->counters.overflow += sleeps_leave_cpu(cpu);
+    local_irq_restore(flags);
+    return 0;
+}
+
 /* On each CPU, when no probe runs any more: Ontime is left holding nothing for it. */
 static void release_cpu(void *unused)
 {
@@ -438,6 +465,14 @@ static void release_cpu(void *unused)
         hypercall_cancel();
     if (watch->warped)
         hypercall_done();
+}
+
+static void release(void)
+{
+    if (hotplug_state > 0)
+        cpuhp_remove_state_nocalls(hotplug_state);
+    on_each_cpu(release_cpu, NULL, 1);
+    sleeps_exit();
 }
 
 int watch_start(void)
@@ -455,17 +490,15 @@ int watch_start(void)
     error = sleeps_init();
     if (error)
         return error;
-    error = register_probes();
-    if (error) {
-        on_each_cpu(release_cpu, NULL, 1);
-        sleeps_exit();
-    }
+    hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "ontime:dead", NULL, cpu_dead);
+    error = hotplug_state < 0 ? hotplug_state : register_probes();
+    if (error)
+        release();
     return error;
 }
 
 void watch_stop(void)
 {
     unregister_probes(ARRAY_SIZE(probes));
-    on_each_cpu(release_cpu, NULL, 1);
-    sleeps_exit();
+    release();
 }

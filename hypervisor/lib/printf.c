@@ -3,7 +3,7 @@
  * snprintf() and vsnprintf() without a C library.
  *
  * Conversions: %c %s %d %i %u %x %X %p %%, lengths l, ll and z, a width and, for %s, a precision (a number or
- * `*`), flags `0` and `-`. As the standard says, the result is the length the whole text has; what does not
+ * `*`), flags `0` or `-`. As the standard says, the result is the length the whole text has; what does not
  * fit is cut, and the buffer always ends with a zero byte unless its size is 0. An unknown conversion is
  * printed as it stands.
  */
@@ -55,13 +55,12 @@ static void put_field(struct sink *sink, const struct conversion *conversion, co
 {
     size_t used = strlen(sign) + length;
     size_t fill = conversion->width > used ? conversion->width - used : 0;
-    bool zeros = conversion->zeros && !conversion->left;
 
-    if (!conversion->left && !zeros)
+    if (!conversion->left && !conversion->zeros)
         put_repeated(sink, ' ', fill);
     while (*sign != '\0')
         put(sink, *sign++);
-    if (zeros)
+    if (conversion->zeros)
         put_repeated(sink, '0', fill);
     for (size_t i = 0; i < length; i++)
         put(sink, text[i]);

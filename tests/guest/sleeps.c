@@ -645,7 +645,7 @@ static void try_while_busy(void)
         arm = find("arm", arm + 1);
     while (arm >= 0 && !(is_about(records[arm].value, start, 10 * MILLISECOND) &&
                          records[arm].counter > start + to_ticks(2 * MILLISECOND) &&
-                         records[arm].counter < start + to_ticks(5 * MILLISECOND)));
+                         records[arm].counter < start + to_ticks(2 * MILLISECOND + 500000)));
     verdict("a second deadline while busy", arm >= 0 ? NULL : "it was not armed after the first");
 }
 
@@ -730,6 +730,91 @@ static void try_migration(void)
     verdict("sleeps moved between CPUs", balanced ? NULL : "armed is not cancelled + fired");
 }
 
+static int find_on(unsigned cpu, const char *what, uint64_t from)
+{
+    for (int i = find(what, 0); i >= 0; i = find(what, i + 1))
+        if (records[i].cpu == cpu && records[i].counter > from)
+            return i;
+    return -1;
+}
+
+static void *sleep_once_on_cpu_0(void *unused)
+{
+    (void)unused;
+    pin(0);
+    sleeper_thread = gettid();
+    sleep_monotonic();
+    return NULL;
+}
+
+/* The timer is CPU 0's, the task wakes on CPU 1: there is nothing to wait for on CPU 0. */
+static void try_waking_elsewhere(void)
+{
+    pthread_t thread;
+    cpu_set_t set;
+    int arm;
+
+    pin(1);
+    sleeper_thread = 0;
+    forget_calls();
+    pthread_create(&thread, NULL, sleep_once_on_cpu_0, NULL);
+    usleep(3000);
+    CPU_ZERO(&set);
+    CPU_SET(1, &set);
+    if (!sleeper_thread || sched_setaffinity(sleeper_thread, sizeof(set), &set))
+        die("sched_setaffinity");
+    pthread_join(thread, NULL);
+    usleep(20000);
+    pin(0); /* at the latest here CPU 0 changes its task */
+    read_calls();
+    arm = find_on(0, "arm", 0);
+    verdict("woken on another CPU", arm < 0 ? "it was not armed on its CPU"
+                                    : find_on(0, "done", records[arm].value) >= 0 ? NULL
+                                                                                  : "done was not said");
+}
+
+static void switch_cpu_1(bool on)
+{
+    int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY);
+
+    if (fd < 0 || write(fd, on ? "1" : "0", 1) != 1)
+        die("cpu1/online");
+    close(fd);
+}
+
+static void *sleep_half_a_second(void *unused)
+{
+    struct timespec length = {.tv_nsec = 500 * MILLISECOND};
+
+    (void)unused;
+    pin(1);
+    nanosleep(&length, NULL);
+    return NULL;
+}
+
+/* The timer goes to the CPU that is left, and is armed there. */
+static void try_cpu_off(void)
+{
+    pthread_t thread;
+    uint64_t start;
+    bool moved = false;
+
+    pin(0);
+    forget_calls();
+    start = counter();
+    pthread_create(&thread, NULL, sleep_half_a_second, NULL);
+    usleep(2000);
+    switch_cpu_1(false);
+    pthread_join(thread, NULL);
+    read_calls();
+    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+        moved |= records[arm].cpu == 0 && is_about(records[arm].value, start, 500 * MILLISECOND);
+    verdict("a CPU is switched off", moved ? NULL : "the sleep was not armed on the other CPU");
+    switch_cpu_1(true);
+    pin(1);
+    try_sleep("on the CPU that is on again", sleep_monotonic);
+}
+
 /* Real-time tasks have no slack, and run as soon as they are woken. */
 static void be_real_time(bool yes)
 {
@@ -794,8 +879,11 @@ int main(void)
     try_two_at_once();
     try_while_busy();
     try_overflow();
-    if (several_cpus)
+    if (several_cpus) {
         try_migration();
+        try_waking_elsewhere();
+        try_cpu_off();
+    }
     printf("%d cases, %d failed\n", cases, failures);
     return failures != 0;
 }

@@ -478,6 +478,27 @@ static void thousand_years_at_1_ghz(void **state)
     assert_true(sim.ran[late] < 1.01 * (sim.ran[one] - before));
 }
 
+/* The order of warped units that wait survives a rebase, which comes when virtual time passes 2^61. */
+static void rebase_keeps_the_order_of_the_warped(void **state)
+{
+    (void)state;
+    unsigned a = add_warper(1, 30 * C, 100 * C, 0);
+    unsigned b = add_warper(1, 20 * C, 100 * C, 0);
+    unsigned c = add_warper(1, 10 * C, 100 * C, 0);
+    int64_t start = (INT64_C(1) << 61) - C;
+
+    sim.queue.bvt.svt = start;
+    assert_true(sim_wake_warped(&sim, a));
+    assert_true(sim_wake_warped(&sim, b));
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, C);
+    assert_true(sim.queue.bvt.svt < start);
+    assert_true(sim_wake_warped(&sim, c));
+    assert_int_equal(sim_running(&sim), a);
+    sim_block(&sim, a);
+    assert_int_equal(sim_running(&sim), b);
+}
+
 static void alone_for_an_age(void **state)
 {
     (void)state;
@@ -542,6 +563,7 @@ int main(void)
         cmocka_unit_test_setup(warped_units_bound_each_other, setup),
         cmocka_unit_test_setup(constant_warper_gets_its_share_only, setup),
         cmocka_unit_test_setup(thousand_years_at_1_ghz, setup),
+        cmocka_unit_test_setup(rebase_keeps_the_order_of_the_warped, setup),
         cmocka_unit_test_setup(alone_for_an_age, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
     };

@@ -294,6 +294,44 @@ static void shares_converge(void **state)
     }
 }
 
+/* Runs a system of that seed whose virtual time begins at `start`, and notes who ran and until when. */
+static void note_choices(uint64_t seed, int64_t start, int *running, uint64_t *until)
+{
+    struct random random = {seed};
+
+    random_system(&random, 0);
+    for (unsigned i = 0; i < sim.count; i++)
+        sim.units[i].bvt.avt = start;
+    sim.queue.bvt.svt = start;
+    for (unsigned step = 0; step < STEPS; step++) {
+        random_event(&random, 0);
+        running[step] = sim_running(&sim);
+        until[step] = sim.until;
+    }
+}
+
+/* A system whose virtual time passes the point where it is rebased makes the same choices as one that is far
+ * from it. */
+static void rebasing_changes_nothing(void **state)
+{
+    static int running[2][STEPS];
+    static uint64_t until[2][STEPS];
+    struct random random = {16};
+    unsigned rebased = 0;
+
+    (void)state;
+    for (uint64_t system = 0; system < SYSTEMS; system++) {
+        int64_t start = (INT64_C(1) << 61) - (int64_t)random_below(&random, 4000000);
+
+        note_choices(system, 0, running[0], until[0]);
+        note_choices(system, start, running[1], until[1]);
+        assert_memory_equal(running[0], running[1], sizeof(running[0]));
+        assert_memory_equal(until[0], until[1], sizeof(until[0]));
+        rebased += sim.queue.bvt.svt < start;
+    }
+    assert_true(rebased > SYSTEMS / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +340,7 @@ int main(void)
         cmocka_unit_test(slices_are_worth_a_switch),
         cmocka_unit_test(until_is_exact),
         cmocka_unit_test(shares_converge),
+        cmocka_unit_test(rebasing_changes_nothing),
     };
 
     return cmocka_run_group_tests_name("sched/bvt, random systems", tests, NULL, NULL);

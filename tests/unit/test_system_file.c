@@ -310,7 +310,8 @@ static void truncated_files_are_refused(void **state)
         assert_non_null(part.data);
         memcpy(part.data, file.data, size);
         assert_int_equal(read_config(part), -1);
-        assert_non_null(strstr(error, size < sizeof(struct fdt_header) ? "not a system file" : "truncated"));
+        assert_non_null(
+            strstr(error, size < sizeof(struct fdt_header) ? "no compiled device tree" : "truncated"));
         free(part.data);
     }
     free(file.data);
@@ -335,7 +336,7 @@ static void old_formats_are_refused(void **state)
     struct file file = compile("good", "minimal.dts");
     fdt_set_version(file.data, 16);
     assert_int_equal(read_config(file), -1);
-    assert_string_equal(error, "the system file's format has version 16, not 17");
+    assert_string_equal(error, "its format has version 16, not 17");
     free(file.data);
 }
 

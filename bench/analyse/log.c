@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyse/log.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyse/util.h"
+
+struct reader {
+    const char *path, *guest;
+    bool bare;
+    unsigned seed; /* of the series that follows */
+    char *unfinished[MAX_VMS];
+    struct log *log;
+};
+
+static struct series *current_series(struct reader *reader)
+{
+    struct log *log = reader->log;
+
+    if (!log->series_count || log->series[log->series_count - 1].complete)
+        die("%s: a line of a sleep log outside of one", reader->path);
+    return &log->series[log->series_count - 1];
+}
+
+static size_t vm_index(struct reader *reader, const char *name)
+{
+    struct log *log = reader->log;
+
+    for (size_t i = 0; i < log->vm_count; i++)
+        if (!strcmp(log->vms[i].name, name))
+            return i;
+    if (log->vm_count == MAX_VMS)
+        die("%s: more than %d VMs", reader->path, MAX_VMS);
+    snprintf(log->vms[log->vm_count].name, NAME_LENGTH, "%s", name);
+    return log->vm_count++;
+}
+
+static void begin_series(struct reader *reader, const struct series *header)
+{
+    struct log *log = reader->log;
+
+    if (log->series_count == MAX_SERIES)
+        die("%s: more than %d sleep logs", reader->path, MAX_SERIES);
+    log->series[log->series_count] = *header;
+    log->series[log->series_count++].seed = reader->seed;
+}
+
+static void end_series(struct reader *reader, size_t sleeps, size_t shown, size_t dropped)
+{
+    struct series *series = current_series(reader);
+
+    if (sleeps != series->count || shown != series->shown_count || dropped)
+        die("%s: the log of sleeps is not whole: %zu of %zu sleeps, %zu of %zu frames, %zu dropped",
+            reader->path, series->count, sleeps, series->shown_count, shown, dropped);
+    series->complete = true;
+}
+
+static void add_sleep(struct reader *reader, const struct sleep *sleep)
+{
+    struct series *series = current_series(reader);
+
+    series->sleeps = grow(series->sleeps, series->count, sizeof(*sleep));
+    series->sleeps[series->count++] = *sleep;
+}
+
+static void add_shown(struct reader *reader, uint64_t time)
+{
+    struct series *series = current_series(reader);
+
+    series->shown = grow(series->shown, series->shown_count, sizeof(time));
+    series->shown[series->shown_count++] = time;
+}
+
+static void add_condition(struct reader *reader, const char *text)
+{
+    struct log *log = reader->log;
+    struct condition *condition = &log->conditions[log->condition_count];
+    size_t length = strcspn(text, " ");
+
+    if (log->condition_count == MAX_CONDITIONS || length >= NAME_LENGTH || text[length] != ' ')
+        die("%s: condition '%s'", reader->path, text);
+    snprintf(condition->key, sizeof(condition->key), "%.*s", (int)length, text);
+    condition->value = strdup(text + length + 1);
+    log->condition_count++;
+}
+
+static void add_progress(struct reader *reader, size_t index, const struct progress *progress)
+{
+    struct vm_log *vm = &reader->log->vms[index];
+
+    vm->progress = grow(vm->progress, vm->progress_count, sizeof(*progress));
+    vm->progress[vm->progress_count++] = *progress;
+}
+
+/* One line of the measured guest. */
+static void read_guest_line(struct reader *reader, const char *text)
+{
+    struct log *log = reader->log;
+    struct series header = {0};
+    struct sleep sleep;
+    uint64_t time;
+    size_t sleeps, shown, dropped;
+
+    if (sscanf(text, "sleep %" SCNu64 " %" SCNu64 " %" SCNu64, &sleep.requested_ns, &sleep.start,
+               &sleep.end) == 3)
+        add_sleep(reader, &sleep);
+    else if (sscanf(text, "shown %" SCNu64, &time) == 1)
+        add_shown(reader, time);
+    else if (sscanf(text, "sleeplog begin hz=%" SCNu64 " slack_ns=%" SCNu64 " policy=%d priority=%d",
+                    &header.hz, &header.slack_ns, &header.policy, &header.priority) == 4)
+        begin_series(reader, &header);
+    else if (sscanf(text, "sleeplog end sleeps=%zu shown=%zu dropped=%zu", &sleeps, &shown, &dropped) == 3)
+        end_series(reader, sleeps, shown, dropped);
+    else if (!strncmp(text, "condition ", 10))
+        add_condition(reader, text + 10);
+    else if (sscanf(text, "player status V: %*f %u/%*u %*u%% %*u%% %*f%% %u", &log->frames, &log->dropped) !=
+                 2 &&
+             sscanf(text, "player exit %d", &log->player_exit) != 1)
+        sscanf(text, "seed %u", &reader->seed);
+}
+
+static void read_whole_line(struct reader *reader, size_t vm, const char *text)
+{
+    struct progress progress;
+
+    if (sscanf(text, "matmul %" SCNu64 " %" SCNu64, &progress.count, &progress.time) == 2)
+        add_progress(reader, vm, &progress);
+    else if (!strcmp(reader->log->vms[vm].name, reader->guest))
+        read_guest_line(reader, text);
+}
+
+static bool begins_a_line(const char *text)
+{
+    static const char *const words[] = {"matmul ",    "sleep ",  "shown ", "sleeplog ",
+                                        "condition ", "player ", "seed "};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (!strncmp(text, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
+/*
+ * A line that matters ends in a semicolon. One that does not is the beginning of one, if a line of another VM
+ * came between (the console shows at once what the VM that has the input writes), or is nothing to us.
+ */
+static void read_vm_line(struct reader *reader, const char *name, const char *text)
+{
+    size_t vm = vm_index(reader, name);
+    char *begun = reader->unfinished[vm];
+    char *joined;
+
+    if (asprintf(&joined, "%s%s", begun && !begins_a_line(text) ? begun : "", text) < 0)
+        die("out of memory");
+    free(begun);
+    reader->unfinished[vm] = NULL;
+    if (joined[0] && joined[strlen(joined) - 1] == ';') {
+        joined[strlen(joined) - 1] = '\0';
+        read_whole_line(reader, vm, joined);
+        free(joined);
+    } else {
+        reader->unfinished[vm] = joined;
+    }
+}
+
+static uint64_t field(struct reader *reader, const char *text, const char *key)
+{
+    const char *found = strstr(text, key);
+
+    if (!found)
+        die("%s: no '%s' in '%s'", reader->path, key, text);
+    return strtoull(found + strlen(key), NULL, 10);
+}
+
+static void read_ontime_line(struct reader *reader, const char *text)
+{
+    struct log *log = reader->log;
+    char name[NAME_LENGTH];
+    unsigned number;
+    struct mark *mark = &log->marks[log->mark_count ? log->mark_count - 1 : 0];
+
+    if (sscanf(text, "mark %u vm=%31s", &number, name) != 2)
+        return;
+    if (!log->mark_count || mark->number != number) {
+        if (log->mark_count == MAX_MARKS)
+            die("%s: more than %d marks", reader->path, MAX_MARKS);
+        mark = &log->marks[log->mark_count++];
+        mark->number = number;
+    }
+    mark->time = field(reader, text, " counter=");
+    mark->vms[vm_index(reader, name)] = (struct account){
+        .run = field(reader, text, " run="),
+        .stolen = field(reader, text, " stolen="),
+        .exits = field(reader, text, " exits="),
+        .switches = field(reader, text, " switches="),
+        .armed = field(reader, text, " armed="),
+        .fired = field(reader, text, " fired="),
+        .late_max = field(reader, text, " late_max="),
+        .warps = field(reader, text, " warps="),
+        .denied = field(reader, text, " denied="),
+        .cut = field(reader, text, " cut="),
+    };
+}
+
+static void read_line(struct reader *reader, char *line)
+{
+    char name[NAME_LENGTH];
+    int length = 0;
+
+    line[strcspn(line, "\r\n")] = '\0';
+    if (reader->bare)
+        read_vm_line(reader, reader->guest, line);
+    else if (sscanf(line, "[%31[^]]] %n", name, &length) != 1 || !length)
+        return;
+    else if (!strcmp(name, "ontime"))
+        read_ontime_line(reader, line + length);
+    else
+        read_vm_line(reader, name, line + length);
+}
+
+static void check_whole(const struct reader *reader)
+{
+    const struct log *log = reader->log;
+
+    if (!log->series_count || !log->series[log->series_count - 1].complete)
+        die("%s: the run ended before its log was written; see its last lines", reader->path);
+    if (log->player_exit > 0)
+        die("%s: the player ended with status %d", reader->path, log->player_exit);
+}
+
+void log_read(const char *path, const char *guest, bool bare, struct log *log)
+{
+    struct reader reader = {.path = path, .guest = guest, .bare = bare, .log = log};
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t size = 0;
+
+    if (!file)
+        die("%s: %s", path, strerror(errno));
+    *log = (struct log){.player_exit = -1};
+    vm_index(&reader, guest);
+    while (getline(&line, &size, file) > 0)
+        read_line(&reader, line);
+    for (size_t vm = 0; vm < MAX_VMS; vm++)
+        free(reader.unfinished[vm]);
+    free(line);
+    fclose(file);
+    check_whole(&reader);
+}
+
+const struct mark *log_mark(const struct log *log, unsigned number)
+{
+    for (size_t i = 0; i < log->mark_count; i++)
+        if (log->marks[i].number == number)
+            return &log->marks[i];
+    return NULL;
+}
+
+double log_products_at(const struct vm_log *vm, uint64_t time)
+{
+    for (size_t i = 1; i < vm->progress_count; i++) {
+        const struct progress *from = &vm->progress[i - 1], *to = &vm->progress[i];
+
+        if (from->time <= time && time <= to->time)
+            return (double)from->count + (double)(to->count - from->count) * (double)(time - from->time) /
+                                             (double)(to->time - from->time);
+    }
+    die("%s: the hog was not running all the time that was measured", vm->name);
+}

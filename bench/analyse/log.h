@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run's console log, taken apart.
+ *
+ * Under Ontime a guest's line is `[name] text` and Ontime's own `[ontime] text`; on bare metal there is no
+ * prefix, and all lines are the one guest's. Times are ticks of the counter at `hz`; a guest's CNTVCT and
+ * Ontime's CNTPCT are the same clock.
+ */
+#ifndef ANALYSE_LOG_H
+#define ANALYSE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NAME_LENGTH    32
+#define MAX_VMS        4
+#define MAX_SERIES     16
+#define MAX_CONDITIONS 16
+#define MAX_MARKS      (2 * MAX_SERIES)
+
+struct sleep {
+    uint64_t requested_ns, start, end;
+};
+
+/* The sleeps of one process: one run of the player, or of the sleeper with one seed. */
+struct series {
+    unsigned seed; /* 0: none */
+    uint64_t hz, slack_ns;
+    int policy, priority;
+    size_t count;
+    struct sleep *sleeps;
+    size_t shown_count;
+    uint64_t *shown; /* when each frame was shown */
+    bool complete;
+};
+
+/* Matrix products made by then. */
+struct progress {
+    uint64_t count, time;
+};
+
+struct vm_log {
+    char name[NAME_LENGTH];
+    size_t progress_count;
+    struct progress *progress;
+};
+
+/* Ontime's accounting for one VM at one mark; see the hypervisor's `mark` line. */
+struct account {
+    uint64_t run, stolen, exits, switches, armed, fired, late_max, warps, denied, cut;
+};
+
+struct mark {
+    unsigned number;
+    uint64_t time;
+    struct account vms[MAX_VMS]; /* in the order of log.vms */
+};
+
+struct condition {
+    char key[NAME_LENGTH];
+    char *value;
+};
+
+struct log {
+    size_t vm_count;
+    struct vm_log vms[MAX_VMS];
+    size_t series_count;
+    struct series series[MAX_SERIES];
+    size_t mark_count;
+    struct mark marks[MAX_MARKS];
+    size_t condition_count;
+    struct condition conditions[MAX_CONDITIONS];
+    int player_exit;          /* -1: no player */
+    unsigned frames, dropped; /* the player's own counters */
+};
+
+/*
+ * Reads the log of a run whose measured guest is `guest` (on bare metal, the only one). Ends the program with
+ * a line that says what is wrong when the log is not whole.
+ */
+void log_read(const char *path, const char *guest, bool bare, struct log *log);
+
+/* The mark of that number, or NULL. */
+const struct mark *log_mark(const struct log *log, unsigned number);
+
+/* How many products the VM had made at a time, interpolated. Ends the program when the time is outside its
+ * reports. */
+double log_products_at(const struct vm_log *vm, uint64_t time);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From logs to figures. What a VM used is taken between the two marks that frame each series of sleeps, from
+ * Ontime's own accounting; the trace, which is written at other places in the hypervisor, has to agree with
+ * it.
+ */
+#include "analyse/results.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+#include "analyse/util.h"
+
+struct run runs[RUNS] = {
+    [PLAYER_BARE] = {.name = "player-bare", .guest = "player", .bare = true},
+    [PLAYER_TICK] = {.name = "player-tick", .guest = "player"},
+    [PLAYER_PRECISE] = {.name = "player-precise", .guest = "player"},
+    [MIXED_BARE] = {.name = "mixed-bare", .guest = "mixed", .bare = true},
+    [MIXED_WAKE] = {.name = "mixed-wake", .guest = "mixed"},
+    [MIXED_PRECISE] = {.name = "mixed-precise", .guest = "mixed"},
+    [STEPS_TICK] = {.name = "steps-tick", .guest = "steps"},
+};
+
+static void add_account(struct account *sum, const struct account *from, const struct account *to)
+{
+    sum->run += to->run - from->run;
+    sum->stolen += to->stolen - from->stolen;
+    sum->exits += to->exits - from->exits;
+    sum->switches += to->switches - from->switches;
+    sum->armed += to->armed - from->armed;
+    sum->fired += to->fired - from->fired;
+    sum->warps += to->warps - from->warps;
+    sum->denied += to->denied - from->denied;
+    sum->cut += to->cut - from->cut;
+    sum->late_max = to->late_max; /* since the VM's start */
+}
+
+static void compare_with_trace(struct run *run, const struct mark *from, const struct mark *to)
+{
+    if (!trace_covers(&run->trace, from->time))
+        die("%s: the trace does not reach back to mark %u: raise trace-kib in systems/%s.dts", run->name,
+            from->number, run->name);
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        double marked = (double)(to->vms[vm].run - from->vms[vm].run);
+        double traced = (double)trace_run_ticks(&run->trace, (int)vm, from->time, to->time);
+
+        run->trace_deviation = fmax(run->trace_deviation, fabs(marked - traced) / traced);
+    }
+}
+
+/* Marks 1 and 2 frame the first series, 3 and 4 the second. */
+static void account_between_marks(struct run *run)
+{
+    double time = 0;
+
+    for (unsigned s = 0; s < run->log.series_count; s++) {
+        const struct mark *from = log_mark(&run->log, 2 * s + 1), *to = log_mark(&run->log, 2 * s + 2);
+
+        if (!from || !to)
+            die("%s: mark %u or %u is missing", run->name, 2 * s + 1, 2 * s + 2);
+        for (size_t vm = 0; vm < run->log.vm_count; vm++)
+            add_account(&run->accounts[vm], &from->vms[vm], &to->vms[vm]);
+        compare_with_trace(run, from, to);
+        run->met_pending_tick += trace_met_pending_tick(&run->trace, 0, from->time, to->time);
+        time += (double)(to->time - from->time);
+    }
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        run->share[vm] = (double)run->accounts[vm].run / time;
+    run->has_marks = true;
+}
+
+/* From the first sleep of each series to its last. */
+static void count_products(struct run *run)
+{
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        const struct vm_log *hog = &run->log.vms[vm];
+        double products = 0;
+
+        if (!hog->progress_count)
+            continue;
+        for (size_t s = 0; s < run->log.series_count; s++) {
+            const struct series *series = &run->log.series[s];
+
+            products += log_products_at(hog, series->sleeps[series->count - 1].end) -
+                        log_products_at(hog, series->sleeps[0].start);
+        }
+        run->products_per_s[vm] = products / run->summary.seconds;
+    }
+}
+
+static void compute(const char *out, struct run *run)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/log/%s.txt", out, run->name);
+    log_read(path, run->guest, run->bare, &run->log);
+    run->summary = summarise(&run->log);
+    if (run->log.player_exit == 0)
+        run->late_frames = count_late_frames(&run->log.series[0]);
+    count_products(run);
+    if (run->bare)
+        return;
+    snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
+    trace_read(path, &run->log, &run->trace);
+    account_between_marks(run);
+}
+
+void results_compute(const char *out)
+{
+    for (unsigned i = 0; i < RUNS; i++)
+        compute(out, &runs[i]);
+}
+
+static json_t *by_vm(const struct run *run, const double values[MAX_VMS])
+{
+    json_t *object = json_object();
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        if (values[vm] > 0)
+            json_object_set_new(object, run->log.vms[vm].name, json_real(values[vm]));
+    return object;
+}
+
+static json_t *accounts_json(const struct run *run)
+{
+    json_t *object = json_object();
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        const struct account *account = &run->accounts[vm];
+
+        json_object_set_new(
+            object, run->log.vms[vm].name,
+            json_pack("{sI sI sI sI sI sI sI sI sI sI}", "run_ticks", (json_int_t)account->run,
+                      "stolen_ticks", (json_int_t)account->stolen, "exits", (json_int_t)account->exits,
+                      "switches", (json_int_t)account->switches, "armed", (json_int_t)account->armed, "fired",
+                      (json_int_t)account->fired, "late_max_ticks", (json_int_t)account->late_max, "warps",
+                      (json_int_t)account->warps, "warps_denied", (json_int_t)account->denied, "warps_cut",
+                      (json_int_t)account->cut));
+    }
+    return object;
+}
+
+static json_t *conditions_json(const struct log *log)
+{
+    json_t *object = json_object();
+    json_t *seeds = json_array();
+
+    for (size_t i = 0; i < log->condition_count; i++)
+        json_object_set_new(object, log->conditions[i].key, json_string(log->conditions[i].value));
+    for (size_t s = 0; s < log->series_count; s++)
+        if (log->series[s].seed)
+            json_array_append_new(seeds, json_integer(log->series[s].seed));
+    json_object_set_new(object, "slack_ns", json_integer((json_int_t)log->series[0].slack_ns));
+    json_object_set_new(object, "policy", json_integer(log->series[0].policy));
+    json_object_set_new(object, "priority", json_integer(log->series[0].priority));
+    json_object_set_new(object, "seeds", seeds);
+    return object;
+}
+
+static json_t *bands_json(const struct summary *summary)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < BANDS; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%u-%u", 5 * i, 5 * i + 5);
+        json_object_set_new(object, name, json_real(summary->bands[i]));
+    }
+    return object;
+}
+
+/* What bench/run was told to start, as it wrote it down. */
+static json_t *command_json(const char *out, const struct run *run)
+{
+    char path[PATH_MAX], line[4096] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/log/%s.command", out, run->name);
+    file = fopen(path, "r");
+    if (!file || !fgets(line, sizeof(line), file))
+        die("%s: unreadable", path);
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return json_string(line);
+}
+
+static json_t *run_json(const char *out, const struct run *run)
+{
+    const struct summary *s = &run->summary;
+    json_t *object =
+        json_pack("{sI sf sf sf sf sf sf sf sf}", "n", (json_int_t)s->n, "mean_us", s->mean_us, "min_us",
+                  s->min_us, "p50_us", s->p50_us, "p90_us", s->p90_us, "p99_us", s->p99_us, "p999_us",
+                  s->p999_us, "max_us", s->max_us, "within_2ms", s->within_2ms);
+
+    json_object_set_new(object, "requests_ms", bands_json(s));
+    json_object_set_new(object, "seconds", json_real(s->seconds));
+    json_object_set_new(object, "awake", json_real(s->awake));
+    json_object_set_new(object, "matmul_per_s", by_vm(run, run->products_per_s));
+    if (run->log.player_exit == 0)
+        json_object_set_new(object, "frames",
+                            json_pack("{si si si}", "shown", (int)run->log.frames, "late",
+                                      (int)run->late_frames, "dropped", (int)run->log.dropped));
+    if (run->has_marks) {
+        json_object_set_new(object, "shares", by_vm(run, run->share));
+        json_object_set_new(object, "accounting", accounts_json(run));
+        json_object_set_new(object, "accounting_deviation_from_trace", json_real(run->trace_deviation));
+        json_object_set_new(object, "wakeups_that_met_a_pending_tick", json_integer(run->met_pending_tick));
+    }
+    json_object_set_new(object, "conditions", conditions_json(&run->log));
+    json_object_set_new(object, "command", command_json(out, run));
+    return object;
+}
+
+json_t *results_json(const char *out)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < RUNS; i++)
+        json_object_set_new(object, runs[i].name, run_json(out, &runs[i]));
+    return object;
+}
+
+void results_write_points(const char *out)
+{
+    for (unsigned i = 0; i < RUNS; i++) {
+        const struct log *log = &runs[i].log;
+        FILE *file = create("%s/csv/%s.csv", out, runs[i].name);
+
+        fputs("seed,sleep,start_ticks,requested_ns,actual_ns,error_ns\n", file);
+        for (size_t s = 0; s < log->series_count; s++)
+            for (size_t k = 0; k < log->series[s].count; k++) {
+                const struct sleep *sleep = &log->series[s].sleeps[k];
+
+                fprintf(file, "%u,%zu,%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%" PRId64 "\n", log->series[s].seed,
+                        k, sleep->start, sleep->requested_ns,
+                        ticks_to_ns(&log->series[s], sleep->end - sleep->start),
+                        sleep_error_ns(&log->series[s], sleep));
+            }
+        fclose(file);
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is said of a run's sleeps in numbers. An error is actual minus requested time. */
+#ifndef ANALYSE_SUMMARY_H
+#define ANALYSE_SUMMARY_H
+
+#include "analyse/log.h"
+
+#define BANDS    10 /* of 5 ms each; the last takes what is longer */
+#define BAND_NS  5000000u
+#define LATE_NS  5000000 /* a frame shown later than this after its time is late */
+#define BOUND_NS 2000000 /* "within 2 ms" */
+
+struct summary {
+    size_t n;
+    double mean_us, min_us, p50_us, p90_us, p99_us, p999_us, max_us;
+    double within_2ms;   /* share of the sleeps, 0 to 1 */
+    double bands[BANDS]; /* share of the requests, 0 to 1 */
+    double awake;        /* share of the time from the first sleep to the last that was not slept */
+    double seconds;      /* that time */
+};
+
+struct summary summarise(const struct log *log);
+
+int64_t sleep_error_ns(const struct series *series, const struct sleep *sleep);
+int64_t ticks_to_ns(const struct series *series, uint64_t ticks);
+
+/*
+ * Frames shown more than LATE_NS after their time. The player sleeps until a frame's time; a frame that it
+ * did not sleep for was due one frame after the one before.
+ */
+unsigned count_late_frames(const struct series *series);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the trace dumps in a console log (docs/trace-format.md).
+ *
+ * A dump's line may stand behind anything, and between other lines; what is left of "[ontime] trace " is not
+ * looked at.
+ */
+#ifndef TOOLS_TRACE_DECODE_H
+#define TOOLS_TRACE_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "ontime/trace.h"
+
+struct trace_dump {
+    unsigned cpu;
+    uint64_t hz;
+    uint64_t lost; /* records overwritten before the dump */
+    struct ontime_trace_record *records;
+    size_t count;
+    char **names; /* of the vCPUs, by id; NULL where there is none */
+    size_t name_count;
+};
+
+/*
+ * Reads the next dump. Returns 1 and fills *dump, to be freed; 0 at the end of the log; -1 with one line in
+ * `error` when a dump is damaged. *line counts the log's lines: 0 at first.
+ */
+int trace_dump_read(FILE *log, unsigned long *line, struct trace_dump *dump, char *error, size_t error_size);
+
+void trace_dump_free(struct trace_dump *dump);
+
+/* "player.0", "idle", or NULL. */
+const char *trace_dump_vcpu_name(const struct trace_dump *dump, uint16_t vcpu);
+
+/* "switch" and so on; NULL when unknown. */
+const char *trace_type_name(uint16_t type);
+
+#endif
