@@ -166,12 +166,11 @@ void vgic_pull(struct vcpu *vcpu)
     cpu->dirty = true;
 }
 
-static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid)
+static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
     uint32_t bit = BIT(intid);
-    bool pending = (bank_deliverable(vcpu, bank) & bit) != 0;
     struct list_register lr = {
         .intid = (uint16_t)intid,
         .priority = bank->priority[intid & 31],
@@ -207,6 +206,11 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
     unsigned best = VGIC_INTIDS;
     unsigned best_rank = 0;
 
+    if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
+        best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
+        candidates[0] = 0;
+        return best;
+    }
     for (unsigned half = 0; half < 2; half++) {
         for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
             unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
@@ -227,16 +231,18 @@ static void vgic_push(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     struct vgic_bank *spis = &vcpu->vm->vgic.spis;
-    uint32_t candidates[2] = {cpu->own.active | bank_deliverable(vcpu, &cpu->own),
-                              spis->active | bank_deliverable(vcpu, spis)};
+    uint32_t pending[2] = {bank_deliverable(vcpu, &cpu->own), bank_deliverable(vcpu, spis)};
+    uint32_t left[2] = {cpu->own.active | pending[0], spis->active | pending[1]};
     unsigned lrs = gic->lr_count();
-    unsigned n = 0;
 
-    if (candidates[1] != 0)
-        candidates[1] &= bank_reach(vcpu, 32);
-    while (n < lrs && (candidates[0] | candidates[1]) != 0)
-        push_one(vcpu, n++, take_best(vcpu, candidates));
-    gic->virtual_enable((candidates[0] | candidates[1]) != 0);
+    if (left[1] != 0)
+        left[1] &= bank_reach(vcpu, 32);
+    for (unsigned n = 0; n < lrs && (left[0] | left[1]) != 0; n++) {
+        unsigned intid = take_best(vcpu, left);
+
+        push_one(vcpu, n, intid, (pending[intid / 32] & BIT(intid)) != 0);
+    }
+    gic->virtual_enable((left[0] | left[1]) != 0);
     hold_timer(vcpu);
     cpu->dirty = false;
 }
@@ -349,6 +355,7 @@ void vgic_timer_fired(struct vcpu *vcpu)
     vgic_pull(vcpu); /* a list register of the one before, which the guest has ended, must not end this one */
     vcpu->vgic.timer_held = true;
     vcpu->vgic.own.line |= BIT(VGIC_TIMER);
+    vgic_push(vcpu);
     vcpu_wake(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
 }
