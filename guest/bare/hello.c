@@ -87,7 +87,7 @@ static void check_refused(void)
 {
     expect_equal("arm-refused", call(ONTIME_CALL_ARM, FAR_AWAY, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
     expect_equal("cancel-refused", call(ONTIME_CALL_CANCEL, 0, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
-    expect_equal("done-refused", call(ONTIME_CALL_DONE, 0, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
+    expect_equal("done-refused", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
     expect_equal("query-refused", call(ONTIME_CALL_QUERY, 0, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
 }
 
@@ -132,15 +132,15 @@ static void check_past_deadlines(void)
         expect_equal("arm-past", call(ONTIME_CALL_ARM, past[i], 3, 0).x[0], ONTIME_OK);
         spin(microseconds(200));
         expect_equal("past-is-not-armed", call(ONTIME_CALL_QUERY, 3, 0, 0).x[1], ONTIME_NO_DEADLINE);
-        (void)call(ONTIME_CALL_DONE, 0, 0, 0);
+        (void)call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0);
     }
     expect_equal("past-fired", ontime_stat(ONTIME_STAT_FIRED) - fired, ARRAY_SIZE(past));
 }
 
 static void check_warp(void)
 {
-    (void)call(ONTIME_CALL_DONE, 0, 0, 0);
-    expect_equal("done-without-warp", call(ONTIME_CALL_DONE, 0, 0, 0).x[0], 0);
+    (void)call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0);
+    expect_equal("done-without-warp", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], 0);
     uint64_t deadline = now_virtual() + microseconds(1000);
     expect_equal("arm-ahead", call(ONTIME_CALL_ARM, deadline, ONTIME_DEADLINES - 1, 0).x[0], ONTIME_OK);
     spin(microseconds(800));
@@ -151,8 +151,8 @@ static void check_warp(void)
     struct answer query = call(ONTIME_CALL_QUERY, ONTIME_DEADLINES - 1, 0, 0);
     expect_equal("fired", query.x[1], ONTIME_NO_DEADLINE);
     expect_equal("warped", query.x[2], 1);
-    expect_equal("done", call(ONTIME_CALL_DONE, 0, 0, 0).x[0], 1);
-    expect_equal("done-again", call(ONTIME_CALL_DONE, 0, 0, 0).x[0], 0);
+    expect_equal("done", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], 1);
+    expect_equal("done-again", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], 0);
     result(ontime_stat(ONTIME_STAT_WARPS) >= 1, "stat-warps", ": none\n");
 }
 

@@ -92,7 +92,7 @@ static uint64_t sleep_until(uint64_t deadline, bool masked)
     else
         wait_unmasked(before);
     if (precise)
-        (void)call(ONTIME_CALL_DONE, 0, 0, 0);
+        (void)call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0);
     extra_interrupts += interrupts - before - 1;
     wrong_ctl += seen_ctl != (CTL_ENABLE | CTL_PENDING);
     wrong_cval += seen_cval != deadline;

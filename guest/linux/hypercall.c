@@ -77,11 +77,11 @@ void hypercall_cancel(void)
     arm_smccc_1_1_hvc(ONTIME_CALL_CANCEL, DEADLINE_ID, &res);
 }
 
-void hypercall_done(void)
+void hypercall_done(u64 next)
 {
     struct arm_smccc_res res;
 
-    arm_smccc_1_1_hvc(ONTIME_CALL_DONE, &res);
+    arm_smccc_1_1_hvc(ONTIME_CALL_DONE, next, &res);
 }
 
 int hypercall_stat(unsigned int which, u64 *value)

@@ -16,7 +16,7 @@ int hypercall_find(u64 *features);
 
 void hypercall_arm(u64 deadline);
 void hypercall_cancel(void);
-void hypercall_done(void);
+void hypercall_done(u64 next); /* next: this CPU's next deadline, or ONTIME_NO_DEADLINE */
 
 int hypercall_stat(unsigned int which, u64 *value);
 int hypercall_mark(u32 number);

@@ -295,7 +295,7 @@ static noinline void task_leaves(const struct task_struct *task)
     watch->warped = false;
     watch->counters.done++;
     watch->counters.calls++;
-    hypercall_done();
+    hypercall_done(__this_cpu_read(sleeps_first));
 }
 
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
@@ -464,7 +464,7 @@ static void release_cpu(void *unused)
     if (watch->armed != ONTIME_NO_DEADLINE)
         hypercall_cancel();
     if (watch->warped)
-        hypercall_done();
+        hypercall_done(ONTIME_NO_DEADLINE);
 }
 
 static void release(void)

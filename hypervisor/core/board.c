@@ -60,8 +60,8 @@ bool board_reg(const void *tree, int node, unsigned index, struct reg_range *ran
     return true;
 }
 
-/* Interrupt `index` of a node on a GIC: type (0 SPI, 1 PPI), number, flags. */
-static uint32_t read_interrupt(const void *tree, int node, int index)
+/* Type (0 SPI, 1 PPI), number, flags. */
+uint32_t board_interrupt(const void *tree, int node, int index)
 {
     int length;
     const fdt32_t *cells = fdt_getprop(tree, node, "interrupts", &length);
@@ -115,7 +115,7 @@ static const char *read_chosen(const void *tree, struct board *board)
     if (uart < 0 || !board_reg(tree, uart, 0, &board->uart))
         return "the node that /chosen/stdout-path names";
     board->uart_compatible = fdt_getprop(tree, uart, "compatible", NULL);
-    board->uart_irq = read_interrupt(tree, uart, 0);
+    board->uart_irq = board_interrupt(tree, uart, 0);
 
     board->initrd = read_number(tree, chosen, "linux,initrd-start");
     board->initrd_size = read_number(tree, chosen, "linux,initrd-end") - board->initrd;
@@ -154,7 +154,7 @@ const char *board_read(const void *tree, struct board *board)
     read_cpus(tree, board);
     board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
     board->gic_node = fdt_node_offset_by_prop_value(tree, -1, "interrupt-controller", NULL, 0);
-    board->comparator_irq = timer >= 0 ? read_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
+    board->comparator_irq = timer >= 0 ? board_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
     if (board->comparator_irq == 0)
         return "the interrupt of EL2's timer in the arm,armv8-timer node";
     return NULL;

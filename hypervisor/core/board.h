@@ -30,4 +30,7 @@ const char *board_read(const void *tree, struct board *board);
 /* Entry `index` of a node's `reg`, in physical addresses; false when it has none. */
 bool board_reg(const void *tree, int node, unsigned index, struct reg_range *range);
 
+/* INTID `index` of a node's `interrupts`, of a GIC; 0 when it has none. */
+uint32_t board_interrupt(const void *tree, int node, int index);
+
 #endif

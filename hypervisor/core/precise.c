@@ -93,7 +93,7 @@ int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
     return 1;
 }
 
-int64_t precise_done(struct vcpu *vcpu)
+int64_t precise_done(struct vcpu *vcpu, uint64_t next)
 {
     struct cpu *cpu = vcpu->cpu;
     uint64_t now = arch_counter();
@@ -101,6 +101,8 @@ int64_t precise_done(struct vcpu *vcpu)
 
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
+    if (next <= now) /* reached before the guest could say done for the one before: its work is still to come */
+        return 0;
     spin_lock(&cpu->sched.lock);
     cpu_charge(cpu, now);
     ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);

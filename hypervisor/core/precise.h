@@ -15,7 +15,7 @@ void precise_init(struct vcpu *vcpu);
  */
 int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id);
 int64_t precise_cancel(struct vcpu *vcpu, uint64_t id);
-int64_t precise_done(struct vcpu *vcpu);
+int64_t precise_done(struct vcpu *vcpu, uint64_t next);
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped);
 
 /* Forgets all deadlines: the vCPU is switched off. */

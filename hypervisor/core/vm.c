@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/precise.h"
 #include "virt/guest_tree.h"
+#include "virt/mmio.h"
 #include "virt/stolen_time.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +48,14 @@ static bool take_ram(struct vm *vm)
         left -= piece->size;
     }
     return true;
+}
+
+/* On a GICv2 the guest uses a page of the machine's GIC as its CPU interface. */
+static bool map_gic(struct vm *vm)
+{
+    uint64_t page = gic->guest_interface();
+
+    return page == 0 || arch_vm_map_device_page(vm, GUEST_GICC_BASE, page);
 }
 
 static bool make_tree(struct vm *vm, const char *cpu_compatible, const uint8_t *seed)
@@ -95,7 +104,7 @@ int vm_create(const struct vm_config *config, const char *cpu_compatible, const 
     vm->vcpu_count = config->vcpus;
     vm->vcpus = memory_allocate(config->vcpus * sizeof(struct vcpu));
     vm->stolen_page = memory_allocate(MEMORY_PAGE);
-    if (!arch_vm_init(vm) || !take_ram(vm) ||
+    if (!arch_vm_init(vm) || !take_ram(vm) || !map_gic(vm) ||
         !arch_vm_map_readonly_page(vm, GUEST_STOLEN_TIME, (uint64_t)(uintptr_t)vm->stolen_page))
         return -1;
     if (!make_tree(vm, cpu_compatible, seed))

@@ -2,8 +2,8 @@
 /*
  * What the rest of Ontime asks of the machine's interrupt controller; one driver for each GIC version.
  *
- * Everything acts on the calling CPU. The list-register half is the hardware's view of a virtual CPU interface; the
- * state machine that decides what goes in stands in virt/vgic.c.
+ * Everything acts on the calling CPU. The list-register half is the hardware's view of a virtual CPU
+ * interface; the state machine that decides what goes in stands in virt/vgic.c.
  */
 #ifndef DRIVERS_GIC_H
 #define DRIVERS_GIC_H
@@ -30,7 +30,7 @@ struct list_register {
 };
 
 struct gic_driver {
-    const char *compatible;
+    const char *const *compatible; /* ended by NULL */
     unsigned version;
 
     /* Finds its registers by the tree's node; NULL on success, else the reason for which it can't be used. */
@@ -49,16 +49,24 @@ struct gic_driver {
     unsigned (*lr_count)(void);
     void (*lr_write)(unsigned n, const struct list_register *lr); /* NULL empties it */
     void (*lr_read)(unsigned n, struct list_register *lr);
-    /* Virtual interface on; with `refill` a maintenance interrupt comes when no list register is pending. */
-    void (*virtual_enable)(bool refill);
+    /*
+     * Virtual interface on. A maintenance interrupt comes, with `refill`, while no list register is pending;
+     * with `outside` (something is active without a list register), when the guest ends an interrupt that has
+     * none. The guest's deactivations by name (EOI mode 1) are then trapped: vgic_deactivate().
+     */
+    void (*virtual_enable)(bool refill, bool outside);
     void (*virtual_disable)(void);
-    /* How many interrupts without a list register the guest has ended since; reading resets it. */
+    /* How many interrupts without a list register the guest has ended since, unnamed; reading resets it. */
     unsigned (*take_eoi_count)(void);
     /* The guest's priority mask and its enabled groups (bit 0: group 0, bit 1: group 1). */
     uint8_t (*virtual_priority_mask)(unsigned *groups);
     void (*interface_save)(struct arch_vcpu *vcpu);
     void (*interface_load)(const struct arch_vcpu *vcpu);
     void (*interface_reset)(struct arch_vcpu *vcpu);
+
+    /* Physical address of the page that is a guest's CPU interface (GICv2); 0: it is made of system
+     * registers. */
+    uint64_t (*guest_interface)(void);
 };
 
 extern const struct gic_driver gicv3_driver;

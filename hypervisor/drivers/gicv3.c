@@ -4,7 +4,7 @@
  * interrupts are in group 1. EOI mode 1: ending an interrupt and deactivating it are two steps, so that the guest's
  * timer interrupt can stay active while the guest handles it.
  */
-#include <libfdt.h>
+#include <stddef.h>
 #include "arch/arm64/mmu.h"
 #include "arch/arm64/sysreg.h"
 #include "arch_vcpu.h"
@@ -40,11 +40,15 @@
 #define PRIORITY       0xA0
 
 #define HCR_EN         UINT64_C(1)
+#define HCR_LRENPIE    UINT64_C(4)
 #define HCR_NPIE       UINT64_C(8)
+#define HCR_TDIR       (UINT64_C(1) << 14)
 #define HCR_EOI_SHIFT  27
 #define LR_HW          (UINT64_C(1) << 61)
 #define LR_GROUP1      (UINT64_C(1) << 60)
 #define LR_EOI         (UINT64_C(1) << 41)
+#define VTR_TDS        (UINT64_C(1) << 19)
+#define VMCR_EOIM      (UINT64_C(1) << 9)
 #define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
 #define MAX_CPUS       64
 
@@ -52,6 +56,7 @@ static uint64_t distributor;
 static uint64_t redistributors, redistributors_end;
 static uint64_t own_redistributor[MAX_CPUS];
 static unsigned list_registers, priority_bits;
+static bool traps_deactivation; /* ICC_DIR_EL1 can be trapped by itself */
 
 static uint32_t read32(uint64_t address)
 {
@@ -142,6 +147,7 @@ static void gicv3_init_cpu(void)
     vtr = read_sysreg_(ICH_VTR_EL2);
     list_registers = (unsigned)(vtr & 31) + 1;
     priority_bits = (unsigned)(vtr >> 26 & 7) + 1;
+    traps_deactivation = (vtr & VTR_TDS) != 0;
     write_sysreg_(ICH_HCR_EL2, 0);
 }
 
@@ -254,9 +260,10 @@ static void gicv3_lr_read(unsigned n, struct list_register *lr)
     };
 }
 
-static void gicv3_virtual_enable(bool refill)
+static void gicv3_virtual_enable(bool refill, bool outside)
 {
-    write_sysreg_(ICH_HCR_EL2, HCR_EN | (refill ? HCR_NPIE : 0));
+    write_sysreg_(ICH_HCR_EL2, HCR_EN | (refill ? HCR_NPIE : 0) |
+                                   (outside ? HCR_LRENPIE | (traps_deactivation ? HCR_TDIR : 0) : 0));
 }
 
 static void gicv3_virtual_disable(void)
@@ -269,9 +276,11 @@ static unsigned gicv3_take_eoi_count(void)
     uint64_t hcr = read_sysreg_(ICH_HCR_EL2);
     unsigned count = (unsigned)(hcr >> HCR_EOI_SHIFT);
 
-    if (count != 0)
-        write_sysreg_(ICH_HCR_EL2, hcr & ~(UINT64_MAX << HCR_EOI_SHIFT));
-    return count;
+    if (count == 0)
+        return 0;
+    write_sysreg_(ICH_HCR_EL2, hcr & ~(UINT64_MAX << HCR_EOI_SHIFT));
+    /* In EOI mode 1 an end deactivates nothing, but QEMU 7.2 counts it. */
+    return traps_deactivation && (read_sysreg_(ICH_VMCR_EL2) & VMCR_EOIM) != 0 ? 0 : count;
 }
 
 static uint8_t gicv3_virtual_priority_mask(unsigned *groups)
@@ -324,8 +333,15 @@ static void gicv3_interface_reset(struct arch_vcpu *vcpu)
         vcpu->gic_ap0[i] = vcpu->gic_ap1[i] = 0;
 }
 
+static uint64_t gicv3_guest_interface(void)
+{
+    return 0;
+}
+
+static const char *const compatible[] = {"arm,gic-v3", NULL};
+
 const struct gic_driver gicv3_driver = {
-    .compatible = "arm,gic-v3",
+    .compatible = compatible,
     .version = 3,
     .init = gicv3_init,
     .init_cpu = gicv3_init_cpu,
@@ -345,4 +361,5 @@ const struct gic_driver gicv3_driver = {
     .interface_save = gicv3_interface_save,
     .interface_load = gicv3_interface_load,
     .interface_reset = gicv3_interface_reset,
+    .guest_interface = gicv3_guest_interface,
 };

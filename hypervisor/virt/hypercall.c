@@ -101,7 +101,7 @@ static int64_t ontime_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
     case ONTIME_CALL_CANCEL:
         return precise_cancel(vcpu, x[1]);
     case ONTIME_CALL_DONE:
-        return precise_done(vcpu);
+        return precise_done(vcpu, x[1]);
     case ONTIME_CALL_QUERY:
         return precise_query(vcpu, x[1], &x[1], &x[2]);
     case ONTIME_CALL_STAT:

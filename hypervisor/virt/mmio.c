@@ -17,6 +17,10 @@ bool mmio_handle(struct vcpu *vcpu, uint64_t address, struct mmio_access *access
         access->offset = address - GUEST_GICD_BASE;
         return vgic_distributor_access(vcpu, access);
     }
+    if (gic->version == 2 && address - GUEST_GICC_DIR < GUEST_GICC_SIZE) {
+        access->offset = address - GUEST_GICC_DIR;
+        return vgic_interface_access(vcpu, access);
+    }
     if (gic->version == 3 && address - GUEST_GICR_BASE < redistributors) {
         access->offset = address - GUEST_GICR_BASE;
         return vgic_redistributor_access(vcpu, access);

@@ -2,59 +2,59 @@
 /*
  * The virtual GIC's state machine.
  *
- * The truth about an interrupt is in its bank (enabled, latched, line, active), except while it is in a list register
- * of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two operations move
- * state: pull empties all list registers into the banks, push fills them with the most urgent of what is active or
- * pending and enabled. Every change is made in the banks (after a pull) and marks the vCPU dirty; the next entry
- * refreshes (pull, push). In the usual case one list register is in use, so both are short.
+ * The truth about an interrupt is in its bank (enabled, latched, line, active), except while it is in a list
+ * register of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two
+ * operations move state: pull empties all list registers into the banks, push fills them, first with what is
+ * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
+ * (after a pull) and marks the vCPU dirty; the next entry refreshes (pull, push). In the usual case one list
+ * register is in use, so both are short.
  *
- * When more is pending than there are list registers, a maintenance interrupt comes as soon as none of them is
- * pending, and the next refresh puts in the rest. A level-sensitive interrupt whose line may still be high when the
- * guest ends it asks for a maintenance interrupt at its end, so that it is presented again. Interrupts that are
- * active without a list register are ended by the GIC's EOI count: the most urgent such one.
+ * When more is pending than there are list registers, they are all pending after a push; a maintenance
+ * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs
+ * no list register but to be ended, so it gives way: the GIC counts what the guest ends without one, and
+ * interrupts for it. Guests end in the reverse order of taking, so that was the most urgent such one; where
+ * they name what they deactivate (EOI mode 1) that is trapped instead. A level-sensitive interrupt, whose
+ * line may still be high when the guest ends it, and a GICv2's SGI which another vCPU has sent as well ask
+ * for a maintenance interrupt at their end, so that they are presented again.
  *
- * The virtual timer (PPI 27) is the physical timer interrupt of the same number, linked by the list register's HW
- * bit: the guest's deactivation deactivates it in the GIC. While it is pending or active for a loaded vCPU, it is
- * active in the GIC and so silent (`timer_held`); when the vCPU is switched out that state is taken off the GIC, and
- * put on it again when it is switched in. The guest's own timer registers are never changed.
+ * The virtual timer (PPI 27) is the physical timer interrupt of the same number, linked by the list
+ * register's HW bit: the guest's deactivation deactivates it in the GIC. While it is pending or active for a
+ * loaded vCPU, it is active in the GIC and so silent (`timer_held`); when the vCPU is switched out that state
+ * is taken off the GIC, and put on it again when it is switched in. The guest's own timer registers are never
+ * changed. One that the guest's software has set pending is not linked, as the hardware's need not have
+ * fired.
  *
- * Lock: the VM's vgic lock. A vCPU's banks belong to the CPU it runs on; today all vCPUs of a VM run on one CPU, and
- * a change for one that is loaded elsewhere would need a kick after it (vcpu_wake does that for a blocked one).
+ * Lock: the VM's vgic lock; it is taken before the scheduler's. A vCPU's banks belong to the CPU it runs on;
+ * today all vCPUs of a VM run on one CPU, and a change for one that is loaded elsewhere would need a kick
+ * after it (vcpu_wake does that for a blocked one).
  */
 #include "virt/vgic.h"
 #include "core/arch.h"
 #include "core/cpu.h"
 #include <string.h>
 
-#define BIT(n) (UINT32_C(1) << ((n) & 31))
+#define BIT(n) (UINT32_C(1) << ((n)&31))
 
 unsigned vgic_version(void)
 {
     return gic->version;
 }
 
-static void bank_init(struct vgic_bank *bank)
-{
-    memset(bank, 0, sizeof(*bank));
-    if (gic->version == 2)
-        bank->group1 = 0;
-}
-
 void vgic_init(struct vgic *vgic, unsigned vcpu_count)
 {
     struct spinlock lock = SPINLOCK_INIT;
 
+    memset(vgic, 0, sizeof(*vgic));
     vgic->lock = lock;
-    vgic->enabled[0] = vgic->enabled[1] = false;
     vgic->vcpu_count = vcpu_count;
-    bank_init(&vgic->spis);
-    memset(vgic->target, gic->version == 2 ? VGIC_NO_TARGET : 0, sizeof(vgic->target));
+    if (gic->version == 2 && vcpu_count == 1)
+        for (unsigned i = 0; i < 32; i++)
+            vgic->route[i] = 1; /* fixed: IHI 0048, 4.3.12 */
 }
 
 void vgic_cpu_init(struct vgic_cpu *cpu)
 {
     memset(cpu, 0, sizeof(*cpu));
-    bank_init(&cpu->own);
     cpu->own.edge = 0xFFFF; /* SGIs */
     cpu->asleep = true;
     if (gic->version == 2)
@@ -66,18 +66,37 @@ struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid)
     return intid < 32 ? &vcpu->vgic.own : &vcpu->vm->vgic.spis;
 }
 
-/* Which interrupts of a bank can come to this vCPU at all. */
-static uint32_t bank_reach(const struct vcpu *vcpu, unsigned first)
+unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
+{
+    uint32_t route = vgic->route[intid & 31];
+
+    if (gic->version == 2)
+        return route != 0 ? (unsigned)__builtin_ctz(route) : VGIC_NOBODY;
+    return route < vgic->vcpu_count ? route : VGIC_NOBODY;
+}
+
+/* Those of a set of interrupts, of the bank that begins with `first`, that go to this vCPU. */
+static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
+{
+    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        if (vgic_spi_target(&vcpu->vm->vgic, n) != vcpu->index)
+            set &= ~BIT(n);
+    }
+    return set;
+}
+
+/* What is active for this vCPU. */
+static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
 {
     const struct vgic *vgic = &vcpu->vm->vgic;
-    uint32_t reach = 0;
+    uint32_t set = first == 0 ? vcpu->vgic.own.active : vgic->spis.active;
 
-    if (first == 0)
-        return UINT32_MAX;
-    for (unsigned i = 0; i < 32; i++)
-        if (vgic->target[i] == vcpu->index)
-            reach |= BIT(i);
-    return reach;
+    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1)
+        if (vgic->holder[__builtin_ctz(left)] != vcpu->index)
+            set &= ~(left & -left);
+    return set;
 }
 
 /* Pending, enabled, its group enabled in the distributor. */
@@ -89,7 +108,8 @@ static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank
     return (bank->latched | (bank->line & ~bank->edge)) & bank->enabled & groups;
 }
 
-/* The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded vCPU. */
+/* The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
+ * vCPU. */
 static void hold_timer(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
@@ -104,20 +124,26 @@ static void hold_timer(struct vcpu *vcpu)
 static void pull_one(struct vcpu *vcpu, unsigned n)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
-    struct vgic_bank *bank = vgic_bank_of(vcpu, cpu->lr_intid[n]);
-    uint32_t bit = BIT(cpu->lr_intid[n]);
+    unsigned intid = cpu->lr_intid[n];
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
+    uint32_t bit = BIT(intid);
     struct list_register lr;
 
     gic->lr_read(n, &lr);
     gic->lr_write(n, NULL);
     bank->in_lr &= ~bit;
     bank->active &= ~bit;
-    if ((lr.state & LR_ACTIVE) != 0)
+    if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
+        if (intid >= 32)
+            vcpu->vm->vgic.holder[intid & 31] = (uint8_t)vcpu->index;
+        else if (intid < 16)
+            cpu->sgi_active[intid] = lr.source;
+    }
     if ((lr.state & LR_PENDING) != 0 && (cpu->lr_latched & BIT(n)) != 0) {
         bank->latched |= bit;
-        if (lr.intid < 16 && gic->version == 2)
-            cpu->sgi_source[lr.intid] |= (uint8_t)(1 << lr.source);
+        if (intid < 16)
+            cpu->sgi_source[intid] |= (uint8_t)(1u << lr.source);
     }
     if (lr.hardware && lr.state == 0) {
         /* The guest ended it, and with it the physical interrupt. */
@@ -133,14 +159,16 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
         struct vgic_bank *found = NULL;
         unsigned best = 0;
 
-        for (unsigned intid = 0; intid < VGIC_INTIDS; intid++) {
-            struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
+        for (unsigned first = 0; first < VGIC_INTIDS; first += 32) {
+            struct vgic_bank *bank = vgic_bank_of(vcpu, first);
 
-            if ((bank->active & ~bank->in_lr & bank_reach(vcpu, intid & ~31u) & BIT(intid)) == 0)
-                continue;
-            if (found == NULL || bank->priority[intid & 31] < found->priority[best & 31]) {
-                found = bank;
-                best = intid;
+            for (uint32_t left = bank_active(vcpu, first) & ~bank->in_lr; left != 0; left &= left - 1) {
+                unsigned n = (unsigned)__builtin_ctz(left);
+
+                if (found == NULL || bank->priority[n] < found->priority[best]) {
+                    found = bank;
+                    best = n;
+                }
             }
         }
         if (found == NULL)
@@ -155,15 +183,33 @@ void vgic_pull(struct vcpu *vcpu)
 
     if (!cpu->loaded)
         return;
+    end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
     for (unsigned n = 0; cpu->lr_used >> n != 0; n++)
         if ((cpu->lr_used & BIT(n)) != 0)
             pull_one(vcpu, n);
     cpu->lr_used = 0;
     cpu->lr_latched = 0;
-    end_without_lr(vcpu, gic->take_eoi_count());
     if ((cpu->own.line & BIT(VGIC_TIMER)) != 0 && !arch_vcpu_timer_asserted(vcpu))
         cpu->own.line &= ~BIT(VGIC_TIMER);
     cpu->dirty = true;
+}
+
+/*
+ * GICv2: an SGI is of one sender; the guest gives its number back at the end. One sender's is in the list
+ * register at a time, the others' wait in the bank. Returns whether any wait.
+ */
+static bool push_sgi_source(struct vgic_cpu *cpu, struct list_register *lr)
+{
+    uint8_t *waiting = &cpu->sgi_source[lr->intid];
+
+    if ((lr->state & LR_ACTIVE) != 0) {
+        lr->source = cpu->sgi_active[lr->intid];
+        lr->state = LR_ACTIVE;
+    } else {
+        lr->source = (uint8_t)__builtin_ctz(*waiting);
+        *waiting &= (uint8_t) ~(1u << lr->source);
+    }
+    return *waiting != 0;
 }
 
 static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending)
@@ -171,10 +217,12 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     struct vgic_cpu *cpu = &vcpu->vgic;
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
     uint32_t bit = BIT(intid);
+    bool by_latch = (bank->latched & bit) != 0;
+    bool again = (bank->edge & bit) == 0;
     struct list_register lr = {
         .intid = (uint16_t)intid,
         .priority = bank->priority[intid & 31],
-        .hardware = intid == VGIC_TIMER,
+        .hardware = intid == VGIC_TIMER && !by_latch,
         .group1 = (bank->group1 & bit) != 0,
     };
 
@@ -183,28 +231,25 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     /* With the HW bit, pending and active at once is not allowed (GIC spec, ICH_LR<n>_EL2.State). */
     if (pending && !(lr.hardware && lr.state != 0))
         lr.state |= LR_PENDING;
-    lr.eoi_wanted = !lr.hardware && (bank->edge & bit) == 0;
-    if ((lr.state & LR_PENDING) != 0 && (bank->latched & bit) != 0) {
+    if (gic->version == 2 && intid < 16)
+        again = push_sgi_source(cpu, &lr);
+    if ((lr.state & LR_PENDING) != 0 && by_latch) {
         cpu->lr_latched |= BIT(n);
-        bank->latched &= ~bit;
-        if (intid < 16 && gic->version == 2) {
-            lr.source = (uint8_t)__builtin_ctz(cpu->sgi_source[intid] | 0x100u);
-            cpu->sgi_source[intid] &= (uint8_t)~(1u << lr.source);
-            if (cpu->sgi_source[intid] != 0)
-                bank->latched |= bit; /* another sender's comes after this one */
-        }
+        if (!(gic->version == 2 && intid < 16 && again))
+            bank->latched &= ~bit;
     }
+    lr.eoi_wanted = !lr.hardware && again;
     bank->in_lr |= bit;
     cpu->lr_intid[n] = (uint16_t)intid;
     cpu->lr_used |= BIT(n);
     gic->lr_write(n, &lr);
 }
 
-/* The most urgent of the candidates, active ones first; their bit is taken off. */
+/* The most urgent of the candidates; their bit is taken off. */
 static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
 {
     unsigned best = VGIC_INTIDS;
-    unsigned best_rank = 0;
+    unsigned best_priority = 0;
 
     if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
         best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
@@ -214,12 +259,11 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
     for (unsigned half = 0; half < 2; half++) {
         for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
             unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
-            const struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
-            unsigned rank = bank->priority[intid & 31] + ((bank->active & BIT(intid)) != 0 ? 0 : 256u);
+            unsigned priority = vgic_bank_of(vcpu, intid)->priority[intid & 31];
 
-            if (best == VGIC_INTIDS || rank < best_rank) {
+            if (best == VGIC_INTIDS || priority < best_priority) {
                 best = intid;
-                best_rank = rank;
+                best_priority = priority;
             }
         }
     }
@@ -230,19 +274,23 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
 static void vgic_push(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
-    struct vgic_bank *spis = &vcpu->vm->vgic.spis;
-    uint32_t pending[2] = {bank_deliverable(vcpu, &cpu->own), bank_deliverable(vcpu, spis)};
-    uint32_t left[2] = {cpu->own.active | pending[0], spis->active | pending[1]};
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    const uint32_t deliverable[2] = {bank_deliverable(vcpu, &cpu->own), bank_deliverable(vcpu, spis)};
+    /* What is active cannot be taken again: not even by another vCPU. */
+    uint32_t pending[2] = {deliverable[0] & ~cpu->own.active,
+                           going_to(vcpu, 32, deliverable[1] & ~spis->active)};
+    uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32)};
     unsigned lrs = gic->lr_count();
+    unsigned n = 0;
 
-    if (left[1] != 0)
-        left[1] &= bank_reach(vcpu, 32);
-    for (unsigned n = 0; n < lrs && (left[0] | left[1]) != 0; n++) {
-        unsigned intid = take_best(vcpu, left);
+    for (; n < lrs && (pending[0] | pending[1]) != 0; n++)
+        push_one(vcpu, n, take_best(vcpu, pending), true);
+    for (; n < lrs && (active[0] | active[1]) != 0; n++) {
+        unsigned intid = take_best(vcpu, active);
 
-        push_one(vcpu, n, intid, (pending[intid / 32] & BIT(intid)) != 0);
+        push_one(vcpu, n, intid, (deliverable[intid / 32] & BIT(intid)) != 0);
     }
-    gic->virtual_enable((left[0] | left[1]) != 0);
+    gic->virtual_enable((pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
     hold_timer(vcpu);
     cpu->dirty = false;
 }
@@ -292,9 +340,9 @@ bool vgic_wakes(struct vcpu *vcpu)
     for (unsigned first = 0; first < VGIC_INTIDS && !wakes; first += 32) {
         const struct vgic_bank *bank = vgic_bank_of(vcpu, first);
         uint32_t interface = ((groups & 1) != 0 ? ~bank->group1 : 0) | ((groups & 2) != 0 ? bank->group1 : 0);
-        uint32_t left = bank_deliverable(vcpu, bank) & ~bank->active & interface;
+        uint32_t left = going_to(vcpu, first, bank_deliverable(vcpu, bank) & ~bank->active & interface);
 
-        for (left &= left != 0 ? bank_reach(vcpu, first) : 0; left != 0 && !wakes; left &= left - 1)
+        for (; left != 0 && !wakes; left &= left - 1)
             wakes = bank->priority[__builtin_ctz(left)] < mask;
     }
     spin_unlock(&vcpu->vm->vgic.lock);
@@ -311,7 +359,7 @@ void vgic_changed(struct vcpu *vcpu)
         uint32_t spis = bank_deliverable(other, &vm->vgic.spis);
 
         other->vgic.dirty = true;
-        if (own != 0 || (spis != 0 && (spis & bank_reach(other, 32)) != 0))
+        if (own != 0 || going_to(other, 32, spis) != 0)
             vcpu_wake(other);
     }
 }
@@ -337,16 +385,32 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
     spin_unlock(&vm->vgic.lock);
 }
 
+void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source)
+{
+    target->vgic.own.latched |= BIT(sgi);
+    target->vgic.sgi_source[sgi] |= (uint8_t)(1u << source);
+}
+
 void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
 {
     struct vm *vm = target->vm;
 
     spin_lock(&vm->vgic.lock);
-    target->vgic.own.latched |= BIT(sgi);
-    target->vgic.sgi_source[sgi] |= (uint8_t)(1 << source->index);
+    vgic_latch_sgi(target, sgi, source->index);
     target->vgic.dirty = true;
     vcpu_wake(target);
     spin_unlock(&vm->vgic.lock);
+}
+
+void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
+{
+    if (intid >= VGIC_INTIDS)
+        return;
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+    vgic_changed(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
 }
 
 void vgic_timer_fired(struct vcpu *vcpu)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual GIC's state: what is pending, active, enabled for each vCPU, and what of it is in list registers.
- * The guest's view of it as registers stands in vgic_mmio.c. See vgic.c for how it works.
+ * The virtual GIC's state: what is pending, active, enabled for each vCPU, and what of it is in list
+ * registers. The guest's view of it as registers stands in vgic_mmio.c. See vgic.c for how it works.
  */
 #ifndef VIRT_VGIC_H
 #define VIRT_VGIC_H
@@ -13,10 +13,10 @@
 
 struct vcpu;
 
-#define VGIC_INTIDS        64 /* 16 SGIs, 16 PPIs, 32 SPIs */
-#define VGIC_TIMER         27 /* PPI of the virtual timer, backed by the physical one of the same number */
+#define VGIC_INTIDS         64 /* 16 SGIs, 16 PPIs, 32 SPIs */
+#define VGIC_TIMER          27 /* PPI of the virtual timer, backed by the physical one of the same number */
 #define VGIC_PHYSICAL_TIMER 30
-#define VGIC_UART          33
+#define VGIC_UART           33
 
 /* 32 interrupts: a vCPU's own (SGIs and PPIs), or a VM's SPIs. Bit n is the bank's interrupt n. */
 struct vgic_bank {
@@ -24,9 +24,9 @@ struct vgic_bank {
     uint32_t latched; /* pending by an edge or by software */
     uint32_t line;    /* the level of the interrupt's source */
     uint32_t active;
-    uint32_t edge;    /* edge-triggered, else level-sensitive */
+    uint32_t edge; /* edge-triggered, else level-sensitive */
     uint32_t group1;
-    uint32_t in_lr;   /* its pending and active state is in a list register */
+    uint32_t in_lr; /* its pending and active state is in a list register */
     uint8_t priority[32];
 };
 
@@ -34,22 +34,23 @@ struct vgic {
     struct spinlock lock; /* this and all of the VM's vgic_cpu */
     bool enabled[2];      /* GICD_CTLR: group 0, group 1 */
     struct vgic_bank spis;
-    uint8_t target[32];   /* SPIs: the vCPU's index, or VGIC_NO_TARGET */
+    uint32_t route[32]; /* SPIs: GICv3: the affinity it goes to; GICv2: the set of vCPUs, the first of which
+                           has it */
+    uint8_t holder[32]; /* active SPIs: the vCPU that took it, also after it was routed elsewhere */
     unsigned vcpu_count;
 };
 
-#define VGIC_NO_TARGET 0xFF
-
 struct vgic_cpu {
     struct vgic_bank own;
-    uint8_t sgi_source[16];  /* GICv2: bit n: vCPU n has sent this SGI */
-    bool loaded;             /* its list registers are in the CPU */
-    bool dirty;              /* state changed: refresh before the next entry */
-    bool asleep;             /* GICR_WAKER.ProcessorSleep */
-    bool timer_held;         /* the physical timer interrupt is active in the GIC on behalf of this vCPU */
+    uint8_t sgi_source[16]; /* GICv2: bit n: vCPU n has sent this SGI; latched exactly when not 0 */
+    uint8_t sgi_active[16]; /* GICv2: who sent the SGI that is active */
+    bool loaded;            /* its list registers are in the CPU */
+    bool dirty;             /* state changed: refresh before the next entry */
+    bool asleep;            /* GICR_WAKER.ProcessorSleep */
+    bool timer_held;        /* the physical timer interrupt is active in the GIC on behalf of this vCPU */
     uint16_t lr_intid[GIC_MAX_LRS];
-    uint32_t lr_used;        /* bit n: list register n is in use */
-    uint32_t lr_latched;     /* bit n: what is pending in it was latched */
+    uint32_t lr_used;    /* bit n: list register n is in use */
+    uint32_t lr_latched; /* bit n: what is pending in it was latched */
 };
 
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
@@ -64,6 +65,9 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
 /* An SGI from `source` becomes pending at `target`. */
 void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source);
 
+/* The loaded vCPU deactivates an interrupt by name, in EOI mode 1; any number. */
+void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
+
 /* The physical timer interrupt was acknowledged while this vCPU is loaded: it is now active in the GIC. */
 void vgic_timer_fired(struct vcpu *vcpu);
 
@@ -77,9 +81,14 @@ void vgic_refresh(struct vcpu *vcpu);
 /* Would an interrupt wake this (loaded) vCPU from WFI? Leaves `dirty` set. */
 bool vgic_wakes(struct vcpu *vcpu);
 
-/* For vgic_mmio.c, under the lock: all state into the banks; and the bank an INTID lives in. */
+/* For vgic_mmio.c, under the lock: all state into the banks; the bank an INTID lives in; an SGI without
+ * waking. */
 void vgic_pull(struct vcpu *vcpu);
 struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid);
+void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
+/* The vCPU that an SPI goes to, VGIC_NOBODY when there is none. */
+unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
+#define VGIC_NOBODY UINT32_MAX
 /* What the guest changed may concern any vCPU of the VM: each is refreshed, or woken when it waits. */
 void vgic_changed(struct vcpu *vcpu);
 

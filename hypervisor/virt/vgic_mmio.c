@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual GIC's registers: distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069, chapter 12;
- * GICv2: IHI 0048, chapter 4). One security state (GICD_CTLR.DS = 1), affinity routing always on (GICv3).
+ * The virtual GIC's registers: distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069,
+ * chapter 12; GICv2: IHI 0048, chapter 4). One security state (GICD_CTLR.DS = 1), affinity routing always on
+ * (GICv3). A GICv2's CPU interface is the machine's own, but for its second page, GICC_DIR: that one is
+ * always trapped.
  *
- * All registers are handled as 32-bit words with a mask of the bytes that are accessed, so that 8-, 16- and 64-bit
- * accesses need no code of their own. Registers that do not exist read as zero and ignore writes, as the
- * architecture asks.
+ * All registers are handled as 32-bit words with a mask of the bytes that are accessed, so that 8-, 16- and
+ * 64-bit accesses need no code of their own. Registers that do not exist read as zero and ignore writes, as
+ * the architecture asks.
  */
 #include "core/arch.h"
 #include "core/cpu.h"
@@ -30,7 +32,7 @@
 #define GICD_SPENDSGIR  0x0F20 /* GICv2 */
 #define GICD_IROUTER    0x6000 /* GICv3 */
 #define GICD_PIDR2      0xFFE8
-#define GICC_PIDR2_V2   0x0FE8
+#define GICD_PIDR2_V2   0x0FE8
 #define GICR_TYPER      0x0008
 #define GICR_TYPER_HIGH 0x000C
 #define GICR_IIDR       0x0004
@@ -43,7 +45,9 @@
 #define PIDR2_V2    0x2Bu
 #define CTLR_DS     (1u << 6)
 #define CTLR_ARE    (1u << 4)
-#define TYPER_V3    (((VGIC_INTIDS / 32) - 1) | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
+#define TYPER_LINES ((VGIC_INTIDS / 32) - 1)
+#define TYPER_V3    (TYPER_LINES | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
+#define SGIS        0xFFFFu
 #define WAKER_SLEEP 2u
 #define WAKER_QUIET 4u
 
@@ -60,10 +64,26 @@ static bool within(uint32_t offset, uint32_t base, uint32_t size)
     return offset - base < size;
 }
 
-/* The bitmap registers. `n` is the bank: 0 private, 1 SPIs. */
-static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg, uint32_t value, uint32_t mask)
+/* SPIs made active by software are so for the vCPU they go to. */
+static void spis_activate(struct vcpu *vcpu, uint32_t set)
 {
-    bool always_enabled = gic->version == 2 && bank == &vcpu->vgic.own;
+    struct vgic *vgic = &vcpu->vm->vgic;
+
+    for (uint32_t left = set & ~vgic->spis.active; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        unsigned target = vgic_spi_target(vgic, n);
+
+        vgic->holder[n] = (uint8_t)(target != VGIC_NOBODY ? target : vcpu->index);
+    }
+    vgic->spis.active |= set;
+}
+
+/* The bitmap registers. A GICv2's SGIs are always enabled, and pending by their senders (GICD_SPENDSGIR). */
+static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg, uint32_t value,
+                         uint32_t mask)
+{
+    bool spis = bank == &vcpu->vm->vgic.spis;
+    uint32_t changeable = gic->version == 2 && !spis ? ~SGIS : UINT32_MAX;
 
     switch (reg) {
     case GIC_IGROUPR:
@@ -73,16 +93,19 @@ static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg
         bank->enabled |= value;
         break;
     case GIC_ICENABLER:
-        bank->enabled &= ~(always_enabled ? value & 0xFFFF0000 : value);
+        bank->enabled &= ~(value & changeable);
         break;
     case GIC_ISPENDR:
-        bank->latched |= value;
+        bank->latched |= value & changeable;
         break;
     case GIC_ICPENDR:
-        bank->latched &= ~value;
+        bank->latched &= ~(value & changeable);
         break;
     case GIC_ISACTIVER:
-        bank->active |= value;
+        if (spis)
+            spis_activate(vcpu, value);
+        else
+            bank->active |= value;
         break;
     case GIC_ICACTIVER:
         bank->active &= ~value;
@@ -116,11 +139,12 @@ static void priority_access(struct vgic_bank *bank, unsigned first, struct word 
         if (!word->write)
             word->value |= (uint32_t)*priority << (8 * byte);
         else if ((word->mask >> (8 * byte) & 0xFF) != 0)
-            *priority = (uint8_t)(word->value >> (8 * byte)) & 0xF8; /* five bits, as the list registers hold */
+            *priority =
+                (uint8_t)(word->value >> (8 * byte)) & 0xF8; /* five bits, as the list registers hold */
     }
 }
 
-/* Two bits for each interrupt, the upper one tells an edge; SGIs' can't be changed. */
+/* Two bits for each interrupt, the upper one tells an edge; only SPIs' can be changed. */
 static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
 {
     for (unsigned i = 0; i < 16; i++) {
@@ -134,7 +158,8 @@ static void config_access(struct vgic_bank *bank, unsigned first, struct word *w
     }
 }
 
-/* The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they cover. */
+/* The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
+ * cover. */
 static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
 {
     uint32_t offset = word->offset;
@@ -160,29 +185,81 @@ static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, u
     if (within(offset, GIC_ICFGR, 0x100)) {
         unsigned first = (offset - GIC_ICFGR) * 4;
 
-        if (first >= base && first < limit && !(word->write && first == 0))
+        if (first >= base && first < limit && !(word->write && first < 32))
             config_access(vgic_bank_of(vcpu, first), first, word);
         return true;
     }
     return false;
 }
 
-/* GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending. */
+/* GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending.
+ */
 static void route_access(struct vcpu *vcpu, struct word *word)
 {
-    struct vgic *vgic = &vcpu->vm->vgic;
     unsigned intid = (word->offset - GICD_IROUTER) / 8;
-    uint8_t *target;
+    uint32_t *route;
 
     if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
-        return;
-    target = &vgic->target[intid - 32];
-    if (!word->write) {
-        word->value = *target;
-    } else {
-        uint32_t affinity = (*target & ~word->mask) | word->value;
+        return; /* the upper half: no affinity 3 */
+    route = &vcpu->vm->vgic.route[intid - 32];
+    if (word->write)
+        *route = ((*route & ~word->mask) | word->value) & 0xFFFFFF; /* nor 1-of-N */
+    else
+        word->value = *route;
+}
 
-        *target = affinity < vgic->vcpu_count ? (uint8_t)affinity : VGIC_NO_TARGET;
+/* GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU there is
+ * none. */
+static void targets_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+    unsigned first = word->offset - GIC_ITARGETSR;
+
+    if (vgic->vcpu_count == 1 || first >= VGIC_INTIDS)
+        return;
+    for (unsigned byte = 0; byte < 4; byte++) {
+        uint32_t *route = &vgic->route[(first + byte) & 31];
+
+        if (!word->write)
+            word->value |= (first < 32 ? 1u << vcpu->index : *route) << (8 * byte);
+        else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
+            *route = word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1);
+    }
+}
+
+/* GICv2's GICD_SGIR: an SGI to the vCPUs in a list, to all others, or to oneself. */
+static void send_sgi(struct vcpu *vcpu, uint32_t value)
+{
+    struct vm *vm = vcpu->vm;
+    uint32_t self = 1u << vcpu->index;
+    const uint32_t targets[4] = {value >> 16 & 0xFF, ~self, self, 0};
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if ((targets[value >> 24 & 3] >> i & 1) != 0)
+            vgic_latch_sgi(&vm->vcpus[i], value & 15, vcpu->index);
+}
+
+/* GICv2's GICD_CPENDSGIR<n> and GICD_SPENDSGIR<n>: a byte for each SGI, the set of vCPUs that have sent it.
+ */
+static void senders_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic_cpu *cpu = &vcpu->vgic;
+    uint32_t all = (1u << vcpu->vm->vcpu_count) - 1;
+
+    for (unsigned byte = 0; byte < 4; byte++) {
+        unsigned sgi = (word->offset & 15) + byte;
+        uint8_t bits = (uint8_t)(word->value >> (8 * byte) & all);
+
+        if (word->write) {
+            if (word->offset >= GICD_SPENDSGIR)
+                cpu->sgi_source[sgi] |= bits;
+            else
+                cpu->sgi_source[sgi] &= (uint8_t)~bits;
+            cpu->own.latched &= ~(1u << sgi);
+            cpu->own.latched |= cpu->sgi_source[sgi] != 0 ? 1u << sgi : 0;
+        } else {
+            word->value |= (uint32_t)cpu->sgi_source[sgi] << (8 * byte);
+        }
     }
 }
 
@@ -220,6 +297,35 @@ static void distributor_v3(struct vcpu *vcpu, struct word *word)
     default:
         if (!common_access(vcpu, word, 32, VGIC_INTIDS) && within(word->offset, GICD_IROUTER, 8 * 1020))
             route_access(vcpu, word);
+    }
+}
+
+static void distributor_v2(struct vcpu *vcpu, struct word *word)
+{
+    switch (word->offset) {
+    case GICD_CTLR:
+        control_access(vcpu, word);
+        break;
+    case GICD_TYPER:
+        word->value = TYPER_LINES | (vcpu->vm->vcpu_count - 1) << 5;
+        break;
+    case GICD_IIDR:
+        word->value = IIDR;
+        break;
+    case GICD_SGIR:
+        if (word->write && word->mask == UINT32_MAX)
+            send_sgi(vcpu, word->value);
+        break;
+    case GICD_PIDR2_V2:
+        word->value = PIDR2_V2;
+        break;
+    default:
+        if (within(word->offset, GIC_ITARGETSR, 0x400))
+            targets_access(vcpu, word);
+        else if (within(word->offset, GICD_CPENDSGIR, 0x20))
+            senders_access(vcpu, word);
+        else
+            common_access(vcpu, word, 0, VGIC_INTIDS);
     }
 }
 
@@ -286,12 +392,22 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access,
 
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    access_words(vcpu, access, distributor_v3);
+    access_words(vcpu, access, gic->version == 2 ? distributor_v2 : distributor_v3);
     return true;
 }
 
 bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     access_words(vcpu, access, redistributor_v3);
+    return true;
+}
+
+/* The second page of a GICv2's CPU interface: GICC_DIR alone. */
+bool vgic_interface_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    if (!access->write)
+        access->value = 0;
+    else if (access->offset == 0 && access->size == 4)
+        vgic_deactivate(vcpu, (uint32_t)access->value & 0x3FF);
     return true;
 }

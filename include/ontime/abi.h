@@ -51,7 +51,8 @@
 
 /*
  * ONTIME_CALL_DONE: the work that the deadline was for is done (the woken task left the CPU); the calling vCPU's warp
- * ends. x0 = 1 when a warp ended, 0 when there was none, ONTIME_NOT_SUPPORTED.
+ * ends. x1 = the vCPU's next deadline, or ONTIME_NO_DEADLINE: when that one has been reached already, the warp goes on
+ * for it, as its work is still to come. x0 = 1 when a warp ended, 0 when none did, ONTIME_NOT_SUPPORTED.
  */
 #define ONTIME_CALL_DONE 0xC6000023
 

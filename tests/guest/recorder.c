@@ -99,7 +99,7 @@ void hypercall_cancel(void)
 }
 EXPORT_SYMBOL_GPL(hypercall_cancel);
 
-void hypercall_done(void)
+void hypercall_done(u64 next)
 {
     record("done", 0);
 }

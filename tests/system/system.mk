@@ -7,21 +7,18 @@ TEST_SYSTEMS := $(patsubst tests/system/systems/%.dts,$(TEST_BUILD)/%.dtb,\
 TEST_KERNEL := $(BUILD)/debian/kernel-6.1/vmlinuz
 TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
 
-.PHONY: test-system test-system-all test-system-needs test-system-files
+TEST_PACKAGES := qemu-system-arm device-tree-compiler python3 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+
+.PHONY: test-system test-system-all test-system-files
 test: test-unit test-system
 test-all: test-unit test-system-all
 
-test-system: test-system-files
-	@tests/system/run $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
+test-system test-system-all:
+	@scripts/need $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory test-system-files
+	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
-test-system-all: test-system-files
-	@tests/system/run --long $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
-
-test-system-needs:
-	@scripts/need qemu-system-arm device-tree-compiler python3 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-
-test-system-files: test-system-needs $(BUILD)/ontime.bin bare guest-linux
-	@$(MAKE) --no-print-directory $(TEST_SYSTEMS)
+test-system-files: $(BUILD)/ontime.bin bare $(TEST_SYSTEMS)
 
 $(TEST_KERNEL):
 	scripts/fetch-kernel 6.1

@@ -24,7 +24,7 @@
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PAGE_MASK       UINT64_C(4095)
 
-static const struct gic_driver *const gic_drivers[] = {&gicv3_driver};
+static const struct gic_driver *const gic_drivers[] = {&gicv3_driver, &gicv2_driver};
 static const struct uart_driver *const uart_drivers[] = {&pl011_driver};
 
 const struct gic_driver *gic;
@@ -98,18 +98,27 @@ static void start_console(void)
     }
 }
 
+static int find_gic(const void *tree, const struct gic_driver *driver)
+{
+    int node = -1;
+
+    for (const char *const *name = driver->compatible; *name != NULL && node < 0; name++)
+        node = fdt_node_offset_by_compatible(tree, -1, *name);
+    return node;
+}
+
 static void start_gic(const void *tree)
 {
-    const char *problem = "no driver for its interrupt controller; Ontime knows arm,gic-v3";
+    const char *problem = "no driver for its interrupt controller; Ontime knows GICv3, and GICv2 as of the GIC-400";
 
     for (unsigned i = 0; i < sizeof(gic_drivers) / sizeof(gic_drivers[0]); i++) {
-        int node = fdt_node_offset_by_compatible(tree, -1, gic_drivers[i]->compatible);
+        int node = find_gic(tree, gic_drivers[i]);
 
         if (node < 0)
             continue;
         gic = gic_drivers[i];
-        board.maintenance_irq = 25; /* SBSA's number, unless the tree says otherwise */
-        problem = gic->init(tree, node);
+        board.maintenance_irq = board_interrupt(tree, node, 0);
+        problem = board.maintenance_irq != 0 ? gic->init(tree, node) : "its interrupt controller has no `interrupts`";
     }
     if (problem != NULL) {
         console_print("this machine: %s", problem);

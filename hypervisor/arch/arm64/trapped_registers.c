@@ -163,6 +163,9 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
     case REG(3, 0, 12, 11, 7): /* ICC_SGI0R_EL1 */
         send_sgis(vcpu, value);
         return true;
+    case REG(3, 0, 12, 11, 1): /* ICC_DIR_EL1: trapped while drivers/gicv3.c asks for it */
+        vgic_deactivate(vcpu, value & 0xFFFFFF);
+        return true;
     case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
         return true;
     case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
