@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the core asks of an architecture: implemented by arch/arm64 for the machine and by arch/fake for host tests.
+ * What the core asks of an architecture: implemented by arch/arm64 for the machine and by arch/fake for host
+ * tests.
  */
 #ifndef CORE_ARCH_H
 #define CORE_ARCH_H
@@ -16,8 +17,8 @@ uint64_t arch_counter(void);
 uint64_t arch_counter_hz(void);
 
 /*
- * This CPU's comparator (CNTHP_CVAL_EL2): from `deadline` on (absolute ticks) its interrupt is pending, also when the
- * deadline is past. off() keeps it silent.
+ * This CPU's comparator (CNTHP_CVAL_EL2): from `deadline` on (absolute ticks) its interrupt is pending, also
+ * when the deadline is past. off() keeps it silent.
  */
 void arch_comparator_set(uint64_t deadline);
 void arch_comparator_off(void);
@@ -29,7 +30,10 @@ struct vm;
 /* The calling CPU's own structure. */
 struct cpu *arch_cpu(void);
 
-/* Handles every physical interrupt that is pending. EL2 runs with interrupts masked; this is where they are seen. */
+/*
+ * Handles every physical interrupt that is pending. EL2 runs with interrupts masked; this is where they are
+ * seen.
+ */
 void arch_interrupts_handle(void);
 
 /* Sleeps until an interrupt is pending. */
@@ -65,7 +69,10 @@ void arch_memory_clean(const void *memory, uint64_t size);
 /* What a new vCPU needs once. Boot only. */
 void arch_vcpu_init(struct vcpu *vcpu);
 
-/* The registers a vCPU begins with: EL1h, MMU and caches off, DAIF set, pc = entry, x0 = argument, the rest 0. */
+/*
+ * The registers a vCPU begins with: EL1h, MMU and caches off, DAIF set, pc = entry, x0 = argument, the rest
+ * 0.
+ */
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 
 /* The world switch: a vCPU's registers into the CPU, and out of it. */
@@ -75,7 +82,10 @@ void arch_vcpu_save(struct vcpu *vcpu);
 /* Enters the loaded vCPU until its next exit and handles that exit. */
 void arch_vcpu_run(struct vcpu *vcpu);
 
-/* The earliest instant at which a timer of the vCPU, which is loaded, will interrupt it; DEADLINE_NONE if none. */
+/*
+ * The earliest instant at which a timer of the vCPU, which is loaded, will interrupt it; DEADLINE_NONE if
+ * none.
+ */
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 
 /* Is the virtual timer of the loaded vCPU enabled, not masked, and expired? */

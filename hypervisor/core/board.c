@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the machine's device tree (Devicetree Specification 0.4; interrupt cells: the Arm GIC and timer bindings). */
+/*
+ * Reads the machine's device tree (Devicetree Specification 0.4; interrupt cells: the Arm GIC and timer
+ * bindings).
+ */
 #include "core/board.h"
 #include "core/memory.h"
 #include <libfdt.h>
@@ -18,7 +21,10 @@ static uint64_t read_cells(const fdt32_t *cells, int count)
     return value;
 }
 
-/* What buses between the node and the root do to an address: `ranges` that are empty or absent change nothing. */
+/*
+ * What buses between the node and the root do to an address: `ranges` that are empty or absent change
+ * nothing.
+ */
 static uint64_t translate(const void *tree, int node, uint64_t address)
 {
     for (int bus = fdt_parent_offset(tree, node); bus > 0; bus = fdt_parent_offset(tree, bus)) {

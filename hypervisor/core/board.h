@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's and is trusted.
+ * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's and is
+ * trusted.
  */
 #ifndef CORE_BOARD_H
 #define CORE_BOARD_H

@@ -2,15 +2,15 @@
 /*
  * The console multiplexer.
  *
- * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100 ms of
- * silence, or at once when its source has the input; if another source's line comes then, it begins on a new line,
- * and the rest of the unfinished one follows later under its prefix again.
+ * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100
+ * ms of silence, or at once when its source has the input; if another source's line comes then, it begins on
+ * a new line, and the rest of the unfinished one follows later under its prefix again.
  *
- * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a time
- * from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.
+ * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a
+ * time from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.
  *
- * Ctrl-] and a digit gives the input to that VM, 1 being the first in the system file; Ctrl-] and a name with Enter
- * likewise; Ctrl-] twice sends one to the guest.
+ * Ctrl-] and a digit gives the input to that VM, 1 being the first in the system file; Ctrl-] and a name with
+ * Enter likewise; Ctrl-] twice sends one to the guest.
  *
  * One lock for everything here; it is the last in the lock order.
  */
@@ -26,7 +26,7 @@
 #define GUEST_RESERVE 2048  /* kept free for Ontime's own lines */
 #define BURST         32    /* characters written to the UART at once */
 #define SILENCE_MS    100
-#define ESCAPE        0x1d  /* Ctrl-] */
+#define ESCAPE        0x1d /* Ctrl-] */
 
 static struct spinlock console_lock = SPINLOCK_INIT;
 static const struct uart_driver *uart;

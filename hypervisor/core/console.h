@@ -15,9 +15,9 @@
 struct uart_driver {
     const char *compatible;
     void (*init)(uint64_t base);
-    bool (*put)(char c);        /* false: full, try again */
-    bool (*get)(char *c);       /* false: nothing there */
-    void (*want_space)(bool);   /* interrupt when put() would succeed again */
+    bool (*put)(char c);      /* false: full, try again */
+    bool (*get)(char *c);     /* false: nothing there */
+    void (*want_space)(bool); /* interrupt when put() would succeed again */
 };
 
 /* One who writes lines: a guest, or Ontime itself. */
@@ -28,7 +28,7 @@ struct console_source {
     bool continued;      /* the line's beginning is on the screen already */
     uint64_t written_at; /* when the last character came */
     struct console_source *next;
-    void *guest;         /* for input: handed to console_deliver() */
+    void *guest; /* for input: handed to console_deliver() */
 };
 
 /* Before init, output is kept; init begins to write it. */

@@ -2,8 +2,8 @@
 /*
  * A physical CPU and what runs on it: the dispatcher's entry points.
  *
- * All functions here run at EL2 with interrupts masked. Those that take a vCPU may be called on any CPU; they take the
- * scheduler lock of the vCPU's CPU.
+ * All functions here run at EL2 with interrupts masked. Those that take a vCPU may be called on any CPU; they
+ * take the scheduler lock of the vCPU's CPU.
  */
 #ifndef CORE_CPU_H
 #define CORE_CPU_H
@@ -25,11 +25,11 @@ struct cpu {
     bool reschedule;        /* pick again before the next guest entry */
     uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
 
-    struct deadline slice;  /* when the policy wants to be asked again */
-    uint64_t slice_end;     /* the same instant, for CPUs with a tick */
+    struct deadline slice; /* when the policy wants to be asked again */
+    uint64_t slice_end;    /* the same instant, for CPUs with a tick */
 
     struct deadline tick;
-    uint64_t tick_period;   /* ticks of the counter; 0: no VM asks for a tick here */
+    uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
 
     struct trace_ring trace;
 };
@@ -53,8 +53,8 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
 void vcpu_wake(struct vcpu *vcpu);
 
 /*
- * The running vCPU waits for an interrupt: it is blocked until vcpu_wake() or until one of its own timers expires.
- * Returns at once when one has.
+ * The running vCPU waits for an interrupt: it is blocked until vcpu_wake() or until one of its own timers
+ * expires. Returns at once when one has.
  */
 void vcpu_block(struct vcpu *vcpu);
 
@@ -64,7 +64,8 @@ void vcpu_retire(struct vcpu *vcpu);
 /* Charges the current vCPU up to now. */
 void cpu_charge(struct cpu *cpu, uint64_t now);
 
-static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu, uint64_t arg)
+static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
+                             uint64_t arg)
 {
     trace_record(&cpu->trace, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A spinlock. Taken only with interrupts masked, as EL2 always runs. Order where two are held: scheduler before vGIC
- * before deadline queue before console.
+ * A spinlock. Taken only with interrupts masked, as EL2 always runs. Order where two are held: scheduler
+ * before vGIC before deadline queue before console.
  */
 #ifndef CORE_LOCK_H
 #define CORE_LOCK_H
@@ -12,7 +12,12 @@ struct spinlock {
     atomic_flag held;
 };
 
-#define SPINLOCK_INIT {ATOMIC_FLAG_INIT}
+/* clang-format off: it would spread this over four lines */
+#define SPINLOCK_INIT                                                                                        \
+    {                                                                                                        \
+        ATOMIC_FLAG_INIT                                                                                     \
+    }
+/* clang-format on */
 
 static inline void spin_lock(struct spinlock *lock)
 {

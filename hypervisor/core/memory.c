@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot-time allocator: a short list of free ranges. Nothing is ever freed, so it needs no more than cutting.
+ * The boot-time allocator: a short list of free ranges. Nothing is ever freed, so it needs no more than
+ * cutting.
  *
- * Small allocations come from the end of the highest range and VMs' RAM from the start of the lowest, so that blocks
- * of 2 MiB stay whole.
+ * Small allocations come from the end of the highest range and VMs' RAM from the start of the lowest, so that
+ * blocks of 2 MiB stay whole.
  */
 #include "core/memory.h"
 #include "core/arch.h"
@@ -90,8 +91,9 @@ void *memory_allocate(size_t size)
     void *memory = memory_try_allocate(size, size >= MEMORY_PAGE ? MEMORY_PAGE : 64);
 
     if (memory == NULL) {
-        console_print("out of memory: no %lu KiB left for Ontime itself; give the machine more RAM or the VMs less",
-                      (unsigned long)(size + 1023) / 1024);
+        console_print(
+            "out of memory: no %lu KiB left for Ontime itself; give the machine more RAM or the VMs less",
+            (unsigned long)(size + 1023) / 1024);
         arch_system_off();
     }
     return memory;
@@ -145,5 +147,6 @@ void memory_each(bool (*visit)(uint64_t start, uint64_t end))
 {
     for (unsigned i = 0; i < all_count; i++)
         if (!visit(all[i].start, all[i].end))
-            console_print("RAM at %lx-%lx could not be mapped", (unsigned long)all[i].start, (unsigned long)all[i].end);
+            console_print("RAM at %lx-%lx could not be mapped", (unsigned long)all[i].start,
+                          (unsigned long)all[i].end);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's RAM, given out at boot and never taken back. Sizes and addresses in bytes; memory given out is zero.
+ * The machine's RAM, given out at boot and never taken back. Sizes and addresses in bytes; memory given out
+ * is zero.
  */
 #ifndef CORE_MEMORY_H
 #define CORE_MEMORY_H
@@ -17,8 +18,8 @@ void memory_add(uint64_t start, uint64_t size);
 void memory_reserve(uint64_t start, uint64_t size);
 
 /*
- * Zeroed memory for Ontime's own structures, aligned to 64 bytes, or to a page when `size` is a page or more. Stops
- * the machine with a message when there is none: the system file asks for more than there is.
+ * Zeroed memory for Ontime's own structures, aligned to 64 bytes, or to a page when `size` is a page or more.
+ * Stops the machine with a message when there is none: the system file asks for more than there is.
  */
 void *memory_allocate(size_t size);
 
@@ -26,8 +27,8 @@ void *memory_allocate(size_t size);
 void *memory_try_allocate(uint64_t size, uint64_t alignment);
 
 /*
- * RAM for a VM, not zeroed: the largest piece up to `size` that is a multiple of MEMORY_BLOCK. Returns its size, 0
- * when there is none.
+ * RAM for a VM, not zeroed: the largest piece up to `size` that is a multiple of MEMORY_BLOCK. Returns its
+ * size, 0 when there is none.
  */
 uint64_t memory_take_blocks(uint64_t size, uint64_t *start);
 

@@ -10,8 +10,8 @@
 void precise_init(struct vcpu *vcpu);
 
 /*
- * The calls of include/ontime/abi.h, with the calling vCPU; every argument is the guest's and is checked here.
- * They return what the guest gets in x0.
+ * The calls of include/ontime/abi.h, with the calling vCPU; every argument is the guest's and is checked
+ * here. They return what the guest gets in x0.
  */
 int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id);
 int64_t precise_cancel(struct vcpu *vcpu, uint64_t id);

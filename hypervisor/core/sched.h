@@ -84,8 +84,10 @@ struct sched_policy {
      */
     void (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
-    /* The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the
-     * limit L. */
+    /*
+     * The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the
+     * limit L.
+     */
     bool (*charge)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now);
 
     /*

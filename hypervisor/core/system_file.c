@@ -210,8 +210,10 @@ static int check_mode_has(const struct tree_reader *reader, int node, const stru
                      timer_mode_names[mode]);
 }
 
-/* W's default is what a warp of a VM within its share can need, 2 C + L: docs/system-file.md has the
- * arithmetic. */
+/*
+ * W's default is what a warp of a VM within its share can need, 2 C + L: docs/system-file.md has the
+ * arithmetic.
+ */
 static int read_timers(const struct tree_reader *reader, int node, uint32_t allowance_us,
                        struct vm_config *vm)
 {

@@ -28,8 +28,10 @@ struct tree_range {
     uint32_t max;
 };
 
-/* Describes a mistake in `property` (or NULL) of `node` (or TREE_NO_NODE); returns -1 for the caller to pass
- * on. */
+/*
+ * Describes a mistake in `property` (or NULL) of `node` (or TREE_NO_NODE); returns -1 for the caller to pass
+ * on.
+ */
 int tree_fail(const struct tree_reader *reader, int node, const char *property, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -2,10 +2,10 @@
 /*
  * Making VMs, starting, stopping and restarting them.
  *
- * A VM starts from pristine copies: its RAM is zeroed, then kernel, initrd and device tree are copied in from the
- * system file, every time, so that a reboot is a fresh boot. That takes long, so the boot vCPU is made runnable at
- * once and the dispatcher does the work a piece at a time on that vCPU's CPU time (vm_load_step); neighbours are
- * scheduled in between as always.
+ * A VM starts from pristine copies: its RAM is zeroed, then kernel, initrd and device tree are copied in from
+ * the system file, every time, so that a reboot is a fresh boot. That takes long, so the boot vCPU is made
+ * runnable at once and the dispatcher does the work a piece at a time on that vCPU's CPU time (vm_load_step);
+ * neighbours are scheduled in between as always.
  */
 #include "core/vm.h"
 #include "core/arch.h"
@@ -136,8 +136,8 @@ void vcpu_power_off(struct vcpu *vcpu)
 }
 
 /*
- * Loading: zero the RAM, then copy each image. `load_phase` is the piece of RAM being zeroed, then, counted from
- * VM_RAM_PIECES, the image being copied; `load_offset` the bytes done.
+ * Loading: zero the RAM, then copy each image. `load_phase` is the piece of RAM being zeroed, then, counted
+ * from VM_RAM_PIECES, the image being copied; `load_offset` the bytes done.
  */
 void vm_start(struct vm *vm)
 {
@@ -299,17 +299,16 @@ void vm_print_accounting(uint32_t mark)
     for (unsigned i = 0; i < vm_count; i++) {
         const struct vm *vm = vms[i];
 
-        console_print("mark %u vm=%s run=%lu stolen=%lu exits=%lu switches=%lu armed=%lu cancelled=%lu fired=%lu "
-                      "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu counter=%lu",
-                      mark, vm->config->name, (unsigned long)vm_stat(vm, ONTIME_STAT_RUN_TICKS),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_STOLEN_TICKS),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_EXITS), (unsigned long)vm_stat(vm, ONTIME_STAT_SWITCHES),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_ARMED),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_CANCELLED),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_FIRED), (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_MAX),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_TICKS),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_DENIED),
-                      (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT), (unsigned long)now);
+        console_print(
+            "mark %u vm=%s run=%lu stolen=%lu exits=%lu switches=%lu armed=%lu cancelled=%lu fired=%lu "
+            "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu counter=%lu",
+            mark, vm->config->name, (unsigned long)vm_stat(vm, ONTIME_STAT_RUN_TICKS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_STOLEN_TICKS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_EXITS), (unsigned long)vm_stat(vm, ONTIME_STAT_SWITCHES),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_ARMED), (unsigned long)vm_stat(vm, ONTIME_STAT_CANCELLED),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_FIRED), (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_MAX),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_TICKS), (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_DENIED),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT), (unsigned long)now);
     }
 }

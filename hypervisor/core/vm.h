@@ -32,20 +32,20 @@ struct precise_deadline {
 struct vcpu {
     struct arch_vcpu arch; /* first: vectors.S finds the registers here */
     struct vm *vm;
-    struct cpu *cpu;       /* where it runs */
-    uint16_t id;           /* unique in the system: names it in the trace */
-    uint16_t index;        /* in its VM; its affinity is 0.0.0.index */
-    bool on;               /* PSCI: switched on; under the VM's lock */
+    struct cpu *cpu; /* where it runs */
+    uint16_t id;     /* unique in the system: names it in the trace */
+    uint16_t index;  /* in its VM; its affinity is 0.0.0.index */
+    bool on;         /* PSCI: switched on; under the VM's lock */
 
     struct sched_unit unit;
-    uint64_t ready_since;  /* runnable but not running since then, or DEADLINE_NONE */
-    struct deadline wake_timer;       /* while blocked: its own timers' earliest expiry */
-    struct deadline physical_timer;   /* the emulated CNTP's expiry, but in timer mode `tick` */
+    uint64_t ready_since;           /* runnable but not running since then, or DEADLINE_NONE */
+    struct deadline wake_timer;     /* while blocked: its own timers' earliest expiry */
+    struct deadline physical_timer; /* the emulated CNTP's expiry, but in timer mode `tick` */
     struct precise_deadline precise[ONTIME_DEADLINES];
-    uint64_t fired_at;     /* the earliest deadline reached since it last ran, or DEADLINE_NONE */
+    uint64_t fired_at; /* the earliest deadline reached since it last ran, or DEADLINE_NONE */
 
     struct vgic_cpu vgic;
-    uint8_t *stolen_time;  /* its Arm DEN0057 record, in the VM's stolen-time page */
+    uint8_t *stolen_time; /* its Arm DEN0057 record, in the VM's stolen-time page */
     uint64_t stats[ONTIME_STAT_COUNT];
 };
 
@@ -59,14 +59,14 @@ struct ram_piece {
 struct vm {
     struct arch_vm arch;
     const struct vm_config *config;
-    unsigned index;        /* in the system file; VMID - 1 */
-    struct spinlock lock;  /* power state of the VM and of its vCPUs */
+    unsigned index;       /* in the system file; VMID - 1 */
+    struct spinlock lock; /* power state of the VM and of its vCPUs */
     bool off;
-    bool reset_wanted;     /* load again as soon as all vCPUs are off */
+    bool reset_wanted; /* load again as soon as all vCPUs are off */
 
     struct ram_piece ram[VM_RAM_PIECES];
     unsigned ram_count;
-    struct blob tree;      /* the finished device tree, copied in at each (re)start */
+    struct blob tree; /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
 
     bool loading;
@@ -98,7 +98,9 @@ void vm_start(struct vm *vm);
 #define VM_LOAD_STEP 16384
 void vm_load_step(struct vm *vm);
 
-/* Switches all vCPUs off; the VM is then off, or starts again when `restart`. Called by one of its own vCPUs. */
+/*
+ * Switches all vCPUs off; the VM is then off, or starts again when `restart`. Called by one of its own vCPUs.
+ */
 void vm_stop(struct vm *vm, bool restart);
 
 /* Switches one vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
@@ -106,8 +108,8 @@ void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 void vcpu_power_off(struct vcpu *vcpu);
 
 /*
- * One line about what a guest did wrong: `[ontime] NAME: text`. At most ten a second for each VM; how many were left
- * out is said with the next.
+ * One line about what a guest did wrong: `[ontime] NAME: text`. At most ten a second for each VM; how many
+ * were left out is said with the next.
  */
 void vm_complain(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

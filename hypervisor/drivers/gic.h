@@ -64,8 +64,10 @@ struct gic_driver {
     void (*interface_load)(const struct arch_vcpu *vcpu);
     void (*interface_reset)(struct arch_vcpu *vcpu);
 
-    /* Physical address of the page that is a guest's CPU interface (GICv2); 0: it is made of system
-     * registers. */
+    /*
+     * Physical address of the page that is a guest's CPU interface (GICv2); 0: it is made of system
+     * registers.
+     */
     uint64_t (*guest_interface)(void);
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GICv3 with the system-register interface (Arm IHI 0069). One security state, or the non-secure side of two; all
- * interrupts are in group 1. EOI mode 1: ending an interrupt and deactivating it are two steps, so that the guest's
- * timer interrupt can stay active while the guest handles it.
+ * GICv3 with the system-register interface (Arm IHI 0069). One security state, or the non-secure side of two;
+ * all interrupts are in group 1. EOI mode 1: ending an interrupt and deactivating it are two steps, so that
+ * the guest's timer interrupt can stay active while the guest handles it.
  */
 #include <stddef.h>
 #include "arch/arm64/mmu.h"
@@ -39,18 +39,18 @@
 #define FRAME_PAIR     0x20000 /* RD and SGI frames; twice that with virtual LPIs */
 #define PRIORITY       0xA0
 
-#define HCR_EN         UINT64_C(1)
-#define HCR_LRENPIE    UINT64_C(4)
-#define HCR_NPIE       UINT64_C(8)
-#define HCR_TDIR       (UINT64_C(1) << 14)
-#define HCR_EOI_SHIFT  27
-#define LR_HW          (UINT64_C(1) << 61)
-#define LR_GROUP1      (UINT64_C(1) << 60)
-#define LR_EOI         (UINT64_C(1) << 41)
-#define VTR_TDS        (UINT64_C(1) << 19)
-#define VMCR_EOIM      (UINT64_C(1) << 9)
-#define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
-#define MAX_CPUS       64
+#define HCR_EN        UINT64_C(1)
+#define HCR_LRENPIE   UINT64_C(4)
+#define HCR_NPIE      UINT64_C(8)
+#define HCR_TDIR      (UINT64_C(1) << 14)
+#define HCR_EOI_SHIFT 27
+#define LR_HW         (UINT64_C(1) << 61)
+#define LR_GROUP1     (UINT64_C(1) << 60)
+#define LR_EOI        (UINT64_C(1) << 41)
+#define VTR_TDS       (UINT64_C(1) << 19)
+#define VMCR_EOIM     (UINT64_C(1) << 9)
+#define VMCR_RESET    UINT64_C(0) /* priority mask 0, groups off: as after a reset */
+#define MAX_CPUS      64
 
 static uint64_t distributor;
 static uint64_t redistributors, redistributors_end;
@@ -177,7 +177,8 @@ static void gicv3_enable(uint32_t intid)
         write32(this_redistributor() + GICR_ISENABLE0, 1u << intid);
         return;
     }
-    *(volatile uint64_t *)(uintptr_t)(distributor + GICD_IROUTER + 8 * intid) = read_sysreg(mpidr_el1) & 0xFF00FFFFFF;
+    *(volatile uint64_t *)(uintptr_t)(distributor + GICD_IROUTER + 8 * intid) =
+        read_sysreg(mpidr_el1) & 0xFF00FFFFFF;
     write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
 }
 
@@ -203,26 +204,26 @@ static unsigned gicv3_lr_count(void)
     return list_registers;
 }
 
-#define LR_CASE(n, reg, action)                                                                                      \
-    case n:                                                                                                          \
-        action(reg);                                                                                                 \
+#define LR_CASE(n, reg, action)                                                                              \
+    case n:                                                                                                  \
+        action(reg);                                                                                         \
         break;
-#define LR_CASES(action)                                                                                             \
-    LR_CASE(0, S3_4_C12_C12_0, action)                                                                               \
-    LR_CASE(1, S3_4_C12_C12_1, action)                                                                               \
-    LR_CASE(2, S3_4_C12_C12_2, action)                                                                               \
-    LR_CASE(3, S3_4_C12_C12_3, action)                                                                               \
-    LR_CASE(4, S3_4_C12_C12_4, action)                                                                               \
-    LR_CASE(5, S3_4_C12_C12_5, action)                                                                               \
-    LR_CASE(6, S3_4_C12_C12_6, action)                                                                               \
-    LR_CASE(7, S3_4_C12_C12_7, action)                                                                               \
-    LR_CASE(8, S3_4_C12_C13_0, action)                                                                               \
-    LR_CASE(9, S3_4_C12_C13_1, action)                                                                               \
-    LR_CASE(10, S3_4_C12_C13_2, action)                                                                              \
-    LR_CASE(11, S3_4_C12_C13_3, action)                                                                              \
-    LR_CASE(12, S3_4_C12_C13_4, action)                                                                              \
-    LR_CASE(13, S3_4_C12_C13_5, action)                                                                              \
-    LR_CASE(14, S3_4_C12_C13_6, action)                                                                              \
+#define LR_CASES(action)                                                                                     \
+    LR_CASE(0, S3_4_C12_C12_0, action)                                                                       \
+    LR_CASE(1, S3_4_C12_C12_1, action)                                                                       \
+    LR_CASE(2, S3_4_C12_C12_2, action)                                                                       \
+    LR_CASE(3, S3_4_C12_C12_3, action)                                                                       \
+    LR_CASE(4, S3_4_C12_C12_4, action)                                                                       \
+    LR_CASE(5, S3_4_C12_C12_5, action)                                                                       \
+    LR_CASE(6, S3_4_C12_C12_6, action)                                                                       \
+    LR_CASE(7, S3_4_C12_C12_7, action)                                                                       \
+    LR_CASE(8, S3_4_C12_C13_0, action)                                                                       \
+    LR_CASE(9, S3_4_C12_C13_1, action)                                                                       \
+    LR_CASE(10, S3_4_C12_C13_2, action)                                                                      \
+    LR_CASE(11, S3_4_C12_C13_3, action)                                                                      \
+    LR_CASE(12, S3_4_C12_C13_4, action)                                                                      \
+    LR_CASE(13, S3_4_C12_C13_5, action)                                                                      \
+    LR_CASE(14, S3_4_C12_C13_6, action)                                                                      \
     LR_CASE(15, S3_4_C12_C13_7, action)
 
 static void gicv3_lr_write(unsigned n, const struct list_register *lr)
@@ -291,7 +292,10 @@ static uint8_t gicv3_virtual_priority_mask(unsigned *groups)
     return (uint8_t)(vmcr >> 24);
 }
 
-/* The active-priority registers that exist for this many priority bits: 5: one, 6: two, 7: four of each group. */
+/*
+ * The active-priority registers that exist for this many priority bits: 5: one, 6: two, 7: four of each
+ * group.
+ */
 static void gicv3_interface_save(struct arch_vcpu *vcpu)
 {
     vcpu->gic_vmcr = read_sysreg_(ICH_VMCR_EL2);

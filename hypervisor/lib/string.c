@@ -17,8 +17,10 @@
 typedef uint64_t __attribute__((may_alias)) word64;
 typedef uint32_t __attribute__((may_alias)) word32;
 
-/* The size of the accesses with which blocks at these two addresses can be moved once their heads are
- * aligned. */
+/*
+ * The size of the accesses with which blocks at these two addresses can be moved once their heads are
+ * aligned.
+ */
 static size_t common_unit(uintptr_t a, uintptr_t b)
 {
     uintptr_t differ = a ^ b;

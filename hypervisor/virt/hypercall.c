@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest can call by HVC: SMCCC's own queries (Arm DEN0028), PSCI (virt/psci.c), stolen time (DEN0057), and
- * Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
+ * What a guest can call by HVC: SMCCC's own queries (Arm DEN0028), PSCI (virt/psci.c), stolen time (DEN0057),
+ * and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
  */
 #include "virt/hypercall.h"
 #include "core/arch.h"

@@ -2,9 +2,9 @@
 /*
  * The guest's UART.
  *
- * What the guest sends goes to the console at once, so its transmit FIFO is always empty, but for the moments in
- * which the console has no room: then it reads as full. What comes for the guest waits in a receive FIFO; more
- * than it holds is lost with an overrun, as on the real device. No DMA, no modem lines.
+ * What the guest sends goes to the console at once, so its transmit FIFO is always empty, but for the moments
+ * in which the console has no room: then it reads as full. What comes for the guest waits in a receive FIFO;
+ * more than it holds is lost with an overrun, as on the real device. No DMA, no modem lines.
  *
  * The lock is the UART's own; it is taken before the vGIC's and the console's.
  */

@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include "core/lock.h"
 
-#define PL011_FIFO 1024 /* the device has 32; more, so that pasted text is not lost while the guest is out */
+/* The device has 32; more, so that pasted text is not lost while the guest is out. */
+#define PL011_FIFO 1024
 
 struct pl011 {
     struct spinlock lock;

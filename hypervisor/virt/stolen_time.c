@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stolen time: a 64-byte record per vCPU (DEN0057 table 3-2): revision and attributes, 0 and 0, then the stolen time
- * in nanoseconds at offset 8, written as one 64-bit store so that the guest never reads half of it.
+ * Stolen time: a 64-byte record per vCPU (DEN0057 table 3-2): revision and attributes, 0 and 0, then the
+ * stolen time in nanoseconds at offset 8, written as one 64-bit store so that the guest never reads half of
+ * it.
  */
 #include "virt/stolen_time.h"
 #include "core/arch.h"
 #include "core/vm.h"
 
-#define RECORD_SIZE  64
+#define RECORD_SIZE   64
 #define STOLEN_OFFSET 8
 
 uint8_t *stolen_time_record(uint8_t *page, unsigned vcpu_index)

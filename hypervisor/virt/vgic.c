@@ -239,6 +239,8 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
             bank->latched &= ~bit;
     }
     lr.eoi_wanted = !lr.hardware && again;
+    if (intid == VGIC_TIMER)
+        cpu->timer_lr = (uint8_t)n;
     bank->in_lr |= bit;
     cpu->lr_intid[n] = (uint16_t)intid;
     cpu->lr_used |= BIT(n);
@@ -413,13 +415,44 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
+/*
+ * The short way for the interrupt that matters most: into the list register it had before, or a free one, and nothing
+ * else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before: whatever its
+ * list register still says is over. False when the long way is needed.
+ */
+static bool present_timer(struct vcpu *vcpu)
+{
+    struct vgic_cpu *cpu = &vcpu->vgic;
+    struct vgic_bank *own = &cpu->own;
+    unsigned n = cpu->timer_lr;
+
+    if (cpu->dirty || (bank_deliverable(vcpu, own) & BIT(VGIC_TIMER)) == 0)
+        return false;
+    if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
+        n = (unsigned)__builtin_ctz(~cpu->lr_used);
+        if (n >= gic->lr_count())
+            return false;
+    }
+    push_one(vcpu, n, VGIC_TIMER, true);
+    return true;
+}
+
 void vgic_timer_fired(struct vcpu *vcpu)
 {
+    struct vgic_cpu *cpu = &vcpu->vgic;
+
     spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu); /* a list register of the one before, which the guest has ended, must not end this one */
-    vcpu->vgic.timer_held = true;
-    vcpu->vgic.own.line |= BIT(VGIC_TIMER);
-    vgic_push(vcpu);
-    vcpu_wake(vcpu);
+    cpu->own.active &= ~BIT(VGIC_TIMER);
+    cpu->timer_held = true;
+    cpu->own.line |= BIT(VGIC_TIMER);
+    if (!present_timer(vcpu)) {
+        vgic_pull(vcpu);
+        /* The pull may have found the end of the one before, and taken it for this one's. */
+        cpu->timer_held = true;
+        cpu->own.line |= BIT(VGIC_TIMER);
+        vgic_push(vcpu);
+    }
+    if (!vcpu->unit.runnable)
+        vcpu_wake(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
 }

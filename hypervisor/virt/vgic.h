@@ -49,6 +49,7 @@ struct vgic_cpu {
     bool asleep;            /* GICR_WAKER.ProcessorSleep */
     bool timer_held;        /* the physical timer interrupt is active in the GIC on behalf of this vCPU */
     uint16_t lr_intid[GIC_MAX_LRS];
+    uint8_t timer_lr;        /* the list register of the virtual timer, while it is in one */
     uint32_t lr_used;    /* bit n: list register n is in use */
     uint32_t lr_latched; /* bit n: what is pending in it was latched */
 };

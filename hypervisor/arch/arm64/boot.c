@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the first C with the MMU on to the first guest: the machine's tree, console, memory, system file, VMs. Reads
- * as a table of contents from boot_main() at the end.
+ * From the first C with the MMU on to the first guest: the machine's tree, console, memory, system file, VMs.
+ * Reads as a table of contents from boot_main() at the end.
  */
 #include <libfdt.h>
 #include <string.h>
@@ -79,9 +79,10 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
 /* An exception taken from EL2 itself, see vectors.S. */
 _Noreturn void el2_exception(unsigned kind)
 {
-    console_print("bug: exception %u in EL2: syndrome 0x%lx, pc 0x%lx (image offset 0x%lx), address 0x%lx", kind,
-                  (unsigned long)read_sysreg(esr_el2), (unsigned long)read_sysreg(elr_el2),
-                  (unsigned long)(read_sysreg(elr_el2) - mmu_image_start()), (unsigned long)read_sysreg(far_el2));
+    console_print("bug: exception %u in EL2: syndrome 0x%lx, pc 0x%lx (image offset 0x%lx), address 0x%lx",
+                  kind, (unsigned long)read_sysreg(esr_el2), (unsigned long)read_sysreg(elr_el2),
+                  (unsigned long)(read_sysreg(elr_el2) - mmu_image_start()),
+                  (unsigned long)read_sysreg(far_el2));
     stop();
 }
 
@@ -109,7 +110,8 @@ static int find_gic(const void *tree, const struct gic_driver *driver)
 
 static void start_gic(const void *tree)
 {
-    const char *problem = "no driver for its interrupt controller; Ontime knows GICv3, and GICv2 as of the GIC-400";
+    const char *problem =
+        "no driver for its interrupt controller; Ontime knows GICv3, and GICv2 as of the GIC-400";
 
     for (unsigned i = 0; i < sizeof(gic_drivers) / sizeof(gic_drivers[0]); i++) {
         int node = find_gic(tree, gic_drivers[i]);
@@ -118,7 +120,8 @@ static void start_gic(const void *tree)
             continue;
         gic = gic_drivers[i];
         board.maintenance_irq = board_interrupt(tree, node, 0);
-        problem = board.maintenance_irq != 0 ? gic->init(tree, node) : "its interrupt controller has no `interrupts`";
+        problem = board.maintenance_irq != 0 ? gic->init(tree, node)
+                                             : "its interrupt controller has no `interrupts`";
     }
     if (problem != NULL) {
         console_print("this machine: %s", problem);
@@ -152,8 +155,8 @@ static void read_system_file(void)
         console_print("no system file: give one as the initrd (see docs/getting-started.md)");
         stop();
     }
-    if (system_file_read((const void *)(uintptr_t)board.initrd, board.initrd_size, &config, error, sizeof(error)) !=
-        0) {
+    if (system_file_read((const void *)(uintptr_t)board.initrd, board.initrd_size, &config, error,
+                         sizeof(error)) != 0) {
         console_print("system file: %s", error);
         stop();
     }
@@ -171,13 +174,15 @@ static void check_against_machine(void)
 
         want += vm->memory_mib;
         if ((vm->cpus & ~UINT64_C(1)) != 0) {
-            console_print("system file: node /vm-%s: property cpus: only CPU 0 runs guests; the others are parked",
-                          vm->name);
+            console_print(
+                "system file: node /vm-%s: property cpus: only CPU 0 runs guests; the others are parked",
+                vm->name);
             stop();
         }
         if (vm->timers == TIMERS_TICK && tick_us != 0 && vm->tick_us != tick_us) {
-            console_print("system file: node /vm-%s: property tick-us: %u us, but another VM of its CPU says %u us",
-                          vm->name, vm->tick_us, tick_us);
+            console_print(
+                "system file: node /vm-%s: property tick-us: %u us, but another VM of its CPU says %u us",
+                vm->name, vm->tick_us, tick_us);
             stop();
         }
         if (vm->timers == TIMERS_TICK)
@@ -206,12 +211,13 @@ static void start_cpu(struct cpu *cpu)
     cpu_init(cpu, 0, sched_policy_find(config.scheduler), config.allowance_us * ticks_per_ms / 1000,
              vcpus_configured());
     if (config.trace_kib != 0)
-        trace_init(&cpu->trace, memory_allocate((size_t)config.trace_kib << 10), (size_t)config.trace_kib << 10);
+        trace_init(&cpu->trace, memory_allocate((size_t)config.trace_kib << 10),
+                   (size_t)config.trace_kib << 10);
 }
 
 /*
- * Seeds for the guests' trees, each different, out of the firmware's: xorshift64* over its bytes. They are as good as
- * what the firmware gave.
+ * Seeds for the guests' trees, each different, out of the firmware's: xorshift64* over its bytes. They are as
+ * good as what the firmware gave.
  */
 static void next_seed(uint8_t seed[GUEST_TREE_SEED_SIZE])
 {
@@ -238,7 +244,8 @@ static void make_vms(void)
 
         next_seed(seed);
         if (vm_create(vm, board.cpu_compatible, seed) != 0) {
-            console_print("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm->name, vm->memory_mib);
+            console_print("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm->name,
+                          vm->memory_mib);
             stop();
         }
         console_print("VM %s: %u MiB, %u vCPU%s, weight %u", vm->name, vm->memory_mib, vm->vcpus,

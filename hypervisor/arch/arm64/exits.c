@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a guest left: one function for each exception class (Arm ARM, ESR_EL2). What a guest may not do is answered
- * with an exception in that guest; nothing it does reaches beyond it.
+ * Why a guest left: one function for each exception class (Arm ARM, ESR_EL2). What a guest may not do is
+ * answered with an exception in that guest; nothing it does reaches beyond it.
  */
 #include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
@@ -11,26 +11,26 @@
 #include "virt/mmio.h"
 #include "virt/wait.h"
 
-#define EC_WFX           0x01
-#define EC_HVC64         0x16
-#define EC_SMC64         0x17
-#define EC_REGISTER      0x18
-#define EC_IABORT        0x20
-#define EC_DABORT        0x24
-#define EC_SERROR        0x2F
+#define EC_WFX      0x01
+#define EC_HVC64    0x16
+#define EC_SMC64    0x17
+#define EC_REGISTER 0x18
+#define EC_IABORT   0x20
+#define EC_DABORT   0x24
+#define EC_SERROR   0x2F
 
-#define ISS_IL           (UINT64_C(1) << 25)
-#define ISS_ISV          (UINT64_C(1) << 24)
-#define ISS_SSE          (UINT64_C(1) << 21)
-#define ISS_SF           (UINT64_C(1) << 15)
-#define ISS_EA_OR_FNV    (UINT64_C(1) << 10)
-#define ISS_CM           (UINT64_C(1) << 8)
-#define ISS_S1PTW        (UINT64_C(1) << 7)
-#define ISS_WNR          (UINT64_C(1) << 6)
-#define ISS_WFE          UINT64_C(1)
-#define FSC_KIND(iss)    ((iss) & 0x3C)
-#define FSC_TRANSLATION  0x04
-#define FSC_PERMISSION   0x0C
+#define ISS_IL          (UINT64_C(1) << 25)
+#define ISS_ISV         (UINT64_C(1) << 24)
+#define ISS_SSE         (UINT64_C(1) << 21)
+#define ISS_SF          (UINT64_C(1) << 15)
+#define ISS_EA_OR_FNV   (UINT64_C(1) << 10)
+#define ISS_CM          (UINT64_C(1) << 8)
+#define ISS_S1PTW       (UINT64_C(1) << 7)
+#define ISS_WNR         (UINT64_C(1) << 6)
+#define ISS_WFE         UINT64_C(1)
+#define FSC_KIND(iss)   ((iss)&0x3C)
+#define FSC_TRANSLATION 0x04
+#define FSC_PERMISSION  0x0C
 
 static void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
 {
@@ -151,7 +151,8 @@ void arch_vcpu_run(struct vcpu *vcpu)
         synchronous_exit(vcpu);
     } else if (exit == EXIT_SERROR) {
         cpu_trace(vcpu->cpu, ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
-        vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index, (unsigned long)read_sysreg(esr_el2));
+        vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
+                    (unsigned long)read_sysreg(esr_el2));
         vcpu_raise_serror();
     }
     /* An interrupt is still pending: the dispatcher handles it. */

@@ -2,15 +2,15 @@
 /*
  * A guest's architected timers (Arm ARM D11).
  *
- * The virtual timer is the hardware's: its registers are switched with the vCPU, its interrupt is PPI 27, linked to
- * the guest's (virt/vgic.c). While the vCPU is out, its timer is off; whether it has expired is seen when it comes
- * back, and while it is blocked a deadline at its CVAL wakes it (core/dispatch.c).
+ * The virtual timer is the hardware's: its registers are switched with the vCPU, its interrupt is PPI 27,
+ * linked to the guest's (virt/vgic.c). While the vCPU is out, its timer is off; whether it has expired is
+ * seen when it comes back, and while it is blocked a deadline at its CVAL wakes it (core/dispatch.c).
  *
- * The physical timer is trapped. Its expiry is a deadline in the queue, except in timer mode `tick`, where it is
- * looked at only at the hypervisor's tick, as in a hypervisor whose only timer is periodic.
+ * The physical timer is trapped. Its expiry is a deadline in the queue, except in timer mode `tick`, where it
+ * is looked at only at the hypervisor's tick, as in a hypervisor whose only timer is periodic.
  *
- * CNTVOFF is 0 for all: guest time is real time, so CNTVCT, CNTPCT and deadlines all compare. A CVAL of ~0 is never
- * reached: DEADLINE_NONE by its value too.
+ * CNTVOFF is 0 for all: guest time is real time, so CNTVCT, CNTPCT and deadlines all compare. A CVAL of ~0 is
+ * never reached: DEADLINE_NONE by its value too.
  */
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/sysreg.h"
@@ -44,7 +44,8 @@ static void update_physical_line(struct vcpu *vcpu, uint64_t now)
 
 static void physical_timer_expired(struct deadline *deadline, uint64_t now)
 {
-    update_physical_line((struct vcpu *)(void *)((char *)deadline - offsetof(struct vcpu, physical_timer)), now);
+    update_physical_line((struct vcpu *)(void *)((char *)deadline - offsetof(struct vcpu, physical_timer)),
+                         now);
 }
 
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
@@ -137,7 +138,9 @@ uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
 {
     uint64_t ctl = read_sysreg(cntv_ctl_el0);
 
-    /* One whose interrupt is pending already brings no other; the physical timer wakes by its own deadline. */
+    /*
+     * One whose interrupt is pending already brings no other; the physical timer wakes by its own deadline.
+     */
     if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE || (vcpu->vgic.own.line >> VGIC_TIMER & 1) != 0)
         return DEADLINE_NONE;
     return read_sysreg(cntv_cval_el0);

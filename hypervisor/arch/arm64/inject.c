@@ -40,9 +40,10 @@ void inject_exception(struct arch_vcpu *vcpu, uint64_t syndrome)
     write_sysreg(spsr_el1, pstate);
     write_sysreg(elr_el1, vcpu->regs.pc);
     vcpu->regs.pc = read_sysreg(vbar_el1) + vector_offset(pstate);
-    vcpu->regs.pstate = PSTATE_EL1H_DAIF | (pstate & (PSTATE_NZCV | PSTATE_PAN)) |
-                        ((sctlr & SCTLR_SPAN) == 0 && (read_sysreg(id_aa64mmfr1_el1) >> 20 & 15) != 0 ? PSTATE_PAN : 0) |
-                        ((sctlr & SCTLR_DSSBS) != 0 ? PSTATE_SSBS : 0);
+    vcpu->regs.pstate =
+        PSTATE_EL1H_DAIF | (pstate & (PSTATE_NZCV | PSTATE_PAN)) |
+        ((sctlr & SCTLR_SPAN) == 0 && (read_sysreg(id_aa64mmfr1_el1) >> 20 & 15) != 0 ? PSTATE_PAN : 0) |
+        ((sctlr & SCTLR_DSSBS) != 0 ? PSTATE_SSBS : 0);
 }
 
 void inject_undefined(struct arch_vcpu *vcpu)

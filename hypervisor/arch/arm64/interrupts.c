@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the guests'
- * virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
+ * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the
+ * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
  */
 #include "arch/arm64/interrupts.h"
 #include "arch/arm64/sysreg.h"
@@ -9,10 +9,10 @@
 #include "core/console.h"
 #include "core/cpu.h"
 
-#define KICK_SGI        0
-#define VIRTUAL_TIMER   VGIC_TIMER
-#define EXIT_INTERRUPT  0x100 /* in the trace, plus the INTID */
-#define ISR_PENDING     (UINT64_C(3) << 6) /* IRQ, FIQ */
+#define KICK_SGI       0
+#define VIRTUAL_TIMER  VGIC_TIMER
+#define EXIT_INTERRUPT 0x100              /* in the trace, plus the INTID */
+#define ISR_PENDING    (UINT64_C(3) << 6) /* IRQ, FIQ */
 
 static struct board_interrupts numbers;
 

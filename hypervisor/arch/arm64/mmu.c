@@ -2,12 +2,12 @@
 /*
  * EL2's own address space: identity map, 4 KiB granule, 48 bits, tables from a static pool.
  *
- * Text is read-only, everything else no-execute, read-only data read-only, and the page below each stack stays
- * unmapped. Entries only ever go from invalid to valid, so no TLB maintenance is needed after boot (Arm ARM D8.13.1);
- * a DSB makes a new entry visible to the table walker, an ISB to the instructions that follow.
+ * Text is read-only, everything else no-execute, read-only data read-only, and the page below each stack
+ * stays unmapped. Entries only ever go from invalid to valid, so no TLB maintenance is needed after boot (Arm
+ * ARM D8.13.1); a DSB makes a new entry visible to the table walker, an ISB to the instructions that follow.
  *
- * mmu_build() runs with the MMU off, where an unaligned access faults; it is compiled with -mstrict-align like all of
- * EL2's code.
+ * mmu_build() runs with the MMU off, where an unaligned access faults; it is compiled with -mstrict-align
+ * like all of EL2's code.
  */
 #include "arch/arm64/mmu.h"
 #include "arch/arm64/sysreg.h"
@@ -29,8 +29,9 @@
 #define ENTRY_NORMAL (UINT64_C(1) << 2)
 #define ENTRY_PA     UINT64_C(0x0000FFFFFFFFF000)
 
-#define MAIR      UINT64_C(0xFF04) /* 0: Device-nGnRE, 1: Normal write-back */
-#define TCR_FIXED (UINT64_C(0x80800000) | 16 | (1 << 8) | (1 << 10) | (3 << 12)) /* T0SZ 16, WB, inner shareable */
+#define MAIR UINT64_C(0xFF04) /* 0: Device-nGnRE, 1: Normal write-back */
+#define TCR_FIXED                                                                                            \
+    (UINT64_C(0x80800000) | 16 | (1 << 8) | (1 << 10) | (3 << 12)) /* T0SZ 16, WB, inner shareable */
 
 extern char image_start[], text_end[], rodata_end[], relro_end[], image_end[], stacks_start[];
 extern char boot_stack_guard[];

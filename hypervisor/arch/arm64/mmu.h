@@ -15,12 +15,15 @@ void mmu_build(uint64_t tree);
 void mmu_configure(void);
 
 /*
- * Maps [start, end) at the same virtual address, page by page; what is mapped already stays as it is. Returns false
- * when the static pool of tables is used up. Boot only.
+ * Maps [start, end) at the same virtual address, page by page; what is mapped already stays as it is. Returns
+ * false when the static pool of tables is used up. Boot only.
  */
 bool mmu_map(uint64_t start, uint64_t end, enum mmu_memory memory);
 
-/* As mmu_map(MMU_DATA), but leaves out Ontime's image, whose pages keep their own permissions and guard pages. */
+/*
+ * As mmu_map(MMU_DATA), but leaves out Ontime's image, whose pages keep their own permissions and guard
+ * pages.
+ */
 bool mmu_map_ram(uint64_t start, uint64_t end);
 
 /* The image's pages in memory: nobody else may use them. */

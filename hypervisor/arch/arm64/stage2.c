@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stage 2: a VM's guest physical addresses, 40 bits, 4 KiB granule, beginning at level 1 with two concatenated tables
- * (Arm ARM D8.2, VTCR_EL2). RAM is mapped in blocks of 2 MiB; everything else is not mapped, and an access to it
- * comes to EL2. The tables are made at boot and never change, so no TLB maintenance is needed for them.
+ * Stage 2: a VM's guest physical addresses, 40 bits, 4 KiB granule, beginning at level 1 with two
+ * concatenated tables (Arm ARM D8.2, VTCR_EL2). RAM is mapped in blocks of 2 MiB; everything else is not
+ * mapped, and an access to it comes to EL2. The tables are made at boot and never change, so no TLB
+ * maintenance is needed for them.
  */
 #include "arch/arm64/stage2.h"
 #include "arch/arm64/sysreg.h"
@@ -10,17 +11,17 @@
 #include "core/memory.h"
 #include "core/vm.h"
 
-#define VALID      UINT64_C(1)
-#define TABLE      UINT64_C(2) /* at level 3: a page */
-#define AF         (UINT64_C(1) << 10)
-#define INNER      (UINT64_C(3) << 8)
-#define READ       (UINT64_C(1) << 6)
-#define WRITE      (UINT64_C(2) << 6)
-#define NORMAL     (UINT64_C(15) << 2) /* write-back */
-#define DEVICE     (UINT64_C(1) << 2)  /* nGnRE */
-#define XN         (UINT64_C(2) << 53)
-#define ADDRESS    UINT64_C(0x0000FFFFFFFFF000)
-#define ROOT_SIZE  8192
+#define VALID     UINT64_C(1)
+#define TABLE     UINT64_C(2) /* at level 3: a page */
+#define AF        (UINT64_C(1) << 10)
+#define INNER     (UINT64_C(3) << 8)
+#define READ      (UINT64_C(1) << 6)
+#define WRITE     (UINT64_C(2) << 6)
+#define NORMAL    (UINT64_C(15) << 2) /* write-back */
+#define DEVICE    (UINT64_C(1) << 2)  /* nGnRE */
+#define XN        (UINT64_C(2) << 53)
+#define ADDRESS   UINT64_C(0x0000FFFFFFFFF000)
+#define ROOT_SIZE 8192
 
 /* T0SZ 24, SL0 1, walks write-back inner shareable, 40 bits, 8-bit VMID, RES1. */
 #define VTCR (UINT64_C(0x80000000) | 24 | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12) | (2 << 16))
@@ -102,7 +103,10 @@ bool arch_vm_map_device_page(struct vm *vm, uint64_t guest, uint64_t host)
 void arch_vm_images_changed(struct vm *vm)
 {
     (void)vm;
-    /* The images were cleaned to the point of coherency as they were written; no instruction of the old ones stays. */
+    /*
+     * The images were cleaned to the point of coherency as they were written; no instruction of the old ones
+     * stays.
+     */
     dsb(ish);
     __asm__ volatile("ic ialluis" : : : "memory");
     dsb(ish);

@@ -3,10 +3,10 @@
  * System registers a guest does not get as they are. Each trapped access has a considered answer:
  *
  * - ID registers (HCR_EL2.TID3): the machine's, less what Ontime does not offer: SVE, SME, MTE, pointer
- *   authentication, activity monitors, RAS, the PMU, statistical profiling, trace, EL2 and EL3, virtualization host
- *   extensions, LORegions, MPAM. Only fields that are known to be harmless are let through.
- * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): self-hosted breakpoints and watchpoints are not offered; MDSCR_EL1
- *   and OSDLR_EL1 read as written and have no effect, the others read as zero and ignore writes.
+ *   authentication, activity monitors, RAS, the PMU, statistical profiling, trace, EL2 and EL3,
+ * virtualization host extensions, LORegions, MPAM. Only fields that are known to be harmless are let through.
+ * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): self-hosted breakpoints and watchpoints are not offered;
+ * MDSCR_EL1 and OSDLR_EL1 read as written and have no effect, the others read as zero and ignore writes.
  * - PMU registers (TPM, TPMCR): undefined, as on a CPU without a PMU, which is what the ID registers tell.
  * - ACTLR_EL1 (TACR) reads as zero and ignores writes.
  * - The physical timer (CNTHCTL_EL2): emulated, guest_timer.c. SGIs (HCR_EL2.IMO): virt/vgic.c.
@@ -34,13 +34,15 @@ struct id_register {
  */
 static const struct id_register id_registers[] = {
     {4, 0, F(0) | F(4) | F(16) | F(20) | F(24) | F(48) | F(56) | F(60), 0},
-    {4, 1, F(0) | F(4), 0},                                     /* PFR1: BTI, SSBS */
-    {5, 0, F(0), UINT64_C(1) << 12 | UINT64_C(1) << 20},        /* DFR0: DebugVer; 2 breakpoints, 2 watchpoints */
-    {6, 0, UINT64_MAX & ~F(24), 0},                             /* ISAR0: all but TME */
-    {6, 1, F(0) | F(12) | F(16) | F(20) | F(32) | F(36) | F(40) | F(44) | F(48) | F(52), 0}, /* ISAR1: no PAuth */
-    {6, 2, F(0) | F(4) | F(16), 0},                             /* ISAR2: WFxT, RPRES, MOPS */
-    {7, 0, UINT64_MAX & ~(F(56) | F(60)), 0},                   /* MMFR0: all but FGT, ECV */
-    {7, 1, F(0) | F(4) | F(12) | F(20) | F(24) | F(28), 0},     /* MMFR1: HAFDBS, VMIDBits, HPDS, PAN, SpecSEI, XNX */
+    {4, 1, F(0) | F(4), 0},                              /* PFR1: BTI, SSBS */
+    {5, 0, F(0), UINT64_C(1) << 12 | UINT64_C(1) << 20}, /* DFR0: DebugVer; 2 breakpoints, 2 watchpoints */
+    {6, 0, UINT64_MAX & ~F(24), 0},                      /* ISAR0: all but TME */
+    {6, 1, F(0) | F(12) | F(16) | F(20) | F(32) | F(36) | F(40) | F(44) | F(48) | F(52),
+     0},                                      /* ISAR1: no PAuth */
+    {6, 2, F(0) | F(4) | F(16), 0},           /* ISAR2: WFxT, RPRES, MOPS */
+    {7, 0, UINT64_MAX & ~(F(56) | F(60)), 0}, /* MMFR0: all but FGT, ECV */
+    {7, 1, F(0) | F(4) | F(12) | F(20) | F(24) | F(28),
+     0}, /* MMFR1: HAFDBS, VMIDBits, HPDS, PAN, SpecSEI, XNX */
     {7, 2, F(0) | F(4) | F(8) | F(12) | F(16) | F(20) | F(28) | F(32) | F(36) | F(48) | F(52) | F(60), 0},
 };
 
@@ -80,7 +82,7 @@ static uint64_t id_value_32(unsigned crm, unsigned op2)
     case 0x10:
         return read_sysreg(id_pfr0_el1) & ~F(28) & ~F(20); /* no RAS, no AMU */
     case 0x11:
-        return read_sysreg(id_pfr1_el1) & ~F(12);          /* no virtualization extensions */
+        return read_sysreg(id_pfr1_el1) & ~F(12); /* no virtualization extensions */
     case 0x12:
         return read_sysreg(id_dfr0_el1) & ~(DFR0_PERFMON | DFR0_TRACE);
     case 0x14:
@@ -133,12 +135,16 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
     return 0;
 }
 
-/* ICC_SGI1R_EL1 and its kin (Arm IHI 0069, 12.2): bits 15:0 the targets in the affinity group, 40 all but oneself. */
+/*
+ * ICC_SGI1R_EL1 and its kin (Arm IHI 0069, 12.2): bits 15:0 the targets in the affinity group, 40 all but
+ * oneself.
+ */
 static void send_sgis(struct vcpu *vcpu, uint64_t value)
 {
     struct vm *vm = vcpu->vm;
     bool others = (value >> 40 & 1) != 0;
-    bool this_group = (value & UINT64_C(0x00FF00FF00FF0000) & ~(UINT64_C(1) << 40)) == 0 && (value >> 44 & 15) == 0;
+    bool this_group =
+        (value & UINT64_C(0x00FF00FF00FF0000) & ~(UINT64_C(1) << 40)) == 0 && (value >> 44 & 15) == 0;
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (others ? i != vcpu->index : this_group && (value >> i & 1) != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world switch: a vCPU's EL1 state, SIMD and floating-point registers, timers and GIC interface into the CPU and
- * out of it. What is the same for all guests (HCR_EL2, trap controls) is set once by vcpu_init_cpu().
+ * The world switch: a vCPU's EL1 state, SIMD and floating-point registers, timers and GIC interface into the
+ * CPU and out of it. What is the same for all guests (HCR_EL2, trap controls) is set once by vcpu_init_cpu().
  */
 #include "arch/arm64/vcpu.h"
 #include "arch/arm64/guest_timer.h"
@@ -18,13 +18,14 @@
 
 /*
  * VM, SWIO, FMO, IMO, AMO, FB, BSU inner, TWI, TID3 (ID registers), TSC (SMC), TIDCP (implementation-defined
- * registers), TACR, RW (AArch64), TLOR, TERR. TWE stays off: a vCPU that spins in WFE is preempted like any other.
+ * registers), TACR, RW (AArch64), TLOR, TERR. TWE stays off: a vCPU that spins in WFE is preempted like any
+ * other.
  */
-#define HCR                                                                                                          \
-    (UINT64_C(1) | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 9 | 1 << 10 | 1 << 13 | 1 << 18 | 1 << 19 | 1 << 20 |    \
-     1 << 21 | UINT64_C(1) << 31 | UINT64_C(1) << 35 | UINT64_C(1) << 36)
-#define CPTR     UINT64_C(0x1033FF) /* RES1, SVE (TZ) and trace (TTA) trapped, SIMD not */
-#define CNTHCTL  UINT64_C(1)        /* the physical counter may be read, the physical timer is trapped */
+#define HCR                                                                                                  \
+    (UINT64_C(1) | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 9 | 1 << 10 | 1 << 13 | 1 << 18 | 1 << 19 |      \
+     1 << 20 | 1 << 21 | UINT64_C(1) << 31 | UINT64_C(1) << 35 | UINT64_C(1) << 36)
+#define CPTR    UINT64_C(0x1033FF) /* RES1, SVE (TZ) and trace (TTA) trapped, SIMD not */
+#define CNTHCTL UINT64_C(1)        /* the physical counter may be read, the physical timer is trapped */
 /* TPMCR, TPM, TDA, TDOSA, TDRA, TTRF: the PMU, debug and trace registers; TPMS: statistical profiling. */
 #define MDCR (UINT64_C(1) << 5 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 14 | 1 << 19)
 
@@ -69,11 +70,14 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     gic->interface_reset(&vcpu->arch);
 }
 
-#define EACH_EL1_REGISTER(action)                                                                                    \
-    action(sp_el0) action(sp_el1) action(elr_el1) action(spsr_el1) action(sctlr_el1) action(cpacr_el1)               \
-    action(ttbr0_el1) action(ttbr1_el1) action(tcr_el1) action(mair_el1) action(amair_el1) action(contextidr_el1)    \
-    action(vbar_el1) action(esr_el1) action(far_el1) action(afsr0_el1) action(afsr1_el1) action(par_el1)             \
-    action(csselr_el1) action(tpidr_el0) action(tpidrro_el0) action(tpidr_el1) action(cntkctl_el1)
+/* clang-format off: it takes the list for nested calls */
+#define EACH_EL1_REGISTER(action)                                                                            \
+    action(sp_el0) action(sp_el1) action(elr_el1) action(spsr_el1) action(sctlr_el1) action(cpacr_el1)       \
+        action(ttbr0_el1) action(ttbr1_el1) action(tcr_el1) action(mair_el1) action(amair_el1)               \
+            action(contextidr_el1) action(vbar_el1) action(esr_el1) action(far_el1) action(afsr0_el1)        \
+                action(afsr1_el1) action(par_el1) action(csselr_el1) action(tpidr_el0) action(tpidrro_el0)   \
+                    action(tpidr_el1) action(cntkctl_el1)
+/* clang-format on */
 
 void arch_vcpu_load(struct vcpu *vcpu)
 {
@@ -86,7 +90,10 @@ void arch_vcpu_load(struct vcpu *vcpu)
     write_sysreg(hcr_el2, HCR | arch->virtual_serror);
     write_sysreg(vttbr_el2, vm->arch.vttbr);
     if (vm->vcpu_count > 1) {
-        /* Two vCPUs of a VM may use one ASID for different tables, and share the VMID: none of the other's stays. */
+        /*
+         * Two vCPUs of a VM may use one ASID for different tables, and share the VMID: none of the other's
+         * stays.
+         */
         isb();
         __asm__ volatile("tlbi vmalle1" : : : "memory");
         dsb(nsh);
@@ -94,7 +101,9 @@ void arch_vcpu_load(struct vcpu *vcpu)
     fp_load(&arch->fp);
     guest_timer_load(vcpu);
     vgic_load(vcpu);
-    /* No ISB for the registers themselves: the ERET that enters the guest is a context synchronization event. */
+    /*
+     * No ISB for the registers themselves: the ERET that enters the guest is a context synchronization event.
+     */
 }
 
 void arch_vcpu_save(struct vcpu *vcpu)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU's registers while it is not in the CPU. `regs` is known to vectors.S by offset and is the first member of
- * struct vcpu; x0..x30, pc and pstate are there at every exit, the others only after arch_vcpu_save().
+ * A vCPU's registers while it is not in the CPU. `regs` is known to vectors.S by offset and is the first
+ * member of struct vcpu; x0..x30, pc and pstate are there at every exit, the others only after
+ * arch_vcpu_save().
  */
 #ifndef ARM64_ARCH_VCPU_H
 #define ARM64_ARCH_VCPU_H
@@ -24,7 +25,8 @@ struct arch_vcpu {
     struct arch_fp fp;
 
     uint64_t sp_el0, sp_el1, elr_el1, spsr_el1;
-    uint64_t sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1, vbar_el1;
+    uint64_t sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1,
+        vbar_el1;
     uint64_t esr_el1, far_el1, afsr0_el1, afsr1_el1, par_el1, csselr_el1;
     uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
     uint64_t cntkctl_el1;
@@ -37,7 +39,10 @@ struct arch_vcpu {
     /* Physical timer (CNTP), emulated: see guest_timer.c. */
     uint64_t cntp_ctl, cntp_cval;
 
-    /* GICv3 CPU interface: ICH_VMCR_EL2, ICH_AP0Rn, ICH_AP1Rn; GICv2: GICH_VMCR, GICH_APR in the first of each. */
+    /*
+     * GICv3 CPU interface: ICH_VMCR_EL2, ICH_AP0Rn, ICH_AP1Rn; GICv2: GICH_VMCR, GICH_APR in the first of
+     * each.
+     */
     uint64_t gic_vmcr, gic_ap0[4], gic_ap1[4];
 
     uint64_t virtual_serror; /* HCR_EL2.VSE while a virtual SError is pending */
