@@ -17,6 +17,10 @@
 #define SMCCC_ARCH_FEATURES 0x80000001
 #define SMCCC_1_1           0x00010001
 
+/* Bits 29:24 of a function number: who defines it (DEN0028, 2.5). */
+#define OWNER_MASK              0x3F000000u
+#define OWNER_VENDOR_HYPERVISOR 0x06000000u
+
 static int64_t arch_features(uint64_t number)
 {
     switch ((uint32_t)number) {
@@ -110,51 +114,56 @@ static int64_t ontime_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
         return mark(vcpu, (uint32_t)x[1]);
     case ONTIME_CALL_TRACE:
         return trace(vcpu, x);
-    case PV_TIME_FEATURES:
-    case PV_TIME_ST:
-        return pv_time(vcpu, number, x[1] & UINT32_MAX);
+    case ONTIME_CALL_REVISION:
+        x[1] = ONTIME_REVISION_MINOR;
+        return ONTIME_REVISION_MAJOR;
     default:
         return ONTIME_NOT_SUPPORTED;
     }
+}
+
+static void uid(uint64_t *x)
+{
+    x[0] = ONTIME_UID_0;
+    x[1] = ONTIME_UID_1;
+    x[2] = ONTIME_UID_2;
+    x[3] = ONTIME_UID_3;
+}
+
+/* PSCI and SMCCC's own. */
+static void standard_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+{
+    int64_t result = ONTIME_NOT_SUPPORTED;
+
+    switch (psci_call(vcpu, number, &x[1], &result)) {
+    case PSCI_RETURN:
+        break;
+    case PSCI_NO_RETURN:
+        return;
+    case PSCI_SUSPEND:
+        wait_for_interrupt(vcpu);
+        break;
+    case PSCI_UNKNOWN:
+        if (number == SMCCC_VERSION)
+            result = SMCCC_1_1;
+        else if (number == SMCCC_ARCH_FEATURES)
+            result = arch_features(x[1]);
+        else if (number == PV_TIME_FEATURES || number == PV_TIME_ST)
+            result = pv_time(vcpu, number, x[1] & UINT32_MAX);
+        break;
+    }
+    x[0] = (uint64_t)result;
 }
 
 void hypercall(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->arch.regs.x;
     uint32_t number = (uint32_t)x[0];
-    int64_t result;
 
-    switch (psci_call(vcpu, number, &x[1], &result)) {
-    case PSCI_RETURN:
-        x[0] = (uint64_t)result;
-        return;
-    case PSCI_NO_RETURN:
-        return;
-    case PSCI_SUSPEND:
-        x[0] = (uint64_t)result;
-        wait_for_interrupt(vcpu);
-        return;
-    case PSCI_UNKNOWN:
-        break;
-    }
-    switch (number) {
-    case SMCCC_VERSION:
-        x[0] = SMCCC_1_1;
-        break;
-    case SMCCC_ARCH_FEATURES:
-        x[0] = (uint64_t)arch_features(x[1]);
-        break;
-    case ONTIME_CALL_UID:
-        x[0] = ONTIME_UID_0;
-        x[1] = ONTIME_UID_1;
-        x[2] = ONTIME_UID_2;
-        x[3] = ONTIME_UID_3;
-        break;
-    case ONTIME_CALL_REVISION:
-        x[0] = ONTIME_REVISION_MAJOR;
-        x[1] = ONTIME_REVISION_MINOR;
-        break;
-    default:
+    if ((number & OWNER_MASK) != OWNER_VENDOR_HYPERVISOR)
+        standard_call(vcpu, number, x);
+    else if (number == ONTIME_CALL_UID)
+        uid(x);
+    else
         x[0] = (uint64_t)ontime_call(vcpu, number, x);
-    }
 }
