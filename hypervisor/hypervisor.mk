@@ -20,16 +20,23 @@ $(HYP)/arch/arm64/boot.c.o: HYP_CFLAGS += -DONTIME_VERSION='"$(VERSION)"'
 
 all: $(BUILD)/ontime.bin
 
-$(LIBFDT_A):
-	scripts/fetch-debian libfdt libfdt-dev
+# What a bare machine lacks; asked once for a build directory.
+CROSS_COMPILER := $(BUILD)/cross-compiler
+$(CROSS_COMPILER):
+	@mkdir -p $(@D)
+	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@touch $@
 
-$(HYP)/%.c.o: hypervisor/%.c | $(LIBFDT_A)
+$(LIBFDT_A):
+	@scripts/fetch-debian libfdt libfdt-dev
+	@touch $@
+
+$(HYP)/%.c.o: hypervisor/%.c | $(LIBFDT_A) $(CROSS_COMPILER)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(HYP_CC) $(HYP_CFLAGS) -MMD -MP -c $< -o $@
 
-$(HYP)/%.S.o: hypervisor/%.S
+$(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
 	@$(HYP_CC) -MMD -MP -c $< -o $@

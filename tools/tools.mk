@@ -9,7 +9,7 @@ HOST_TOOL_HEADERS := $(wildcard tools/*.h include/ontime/*.h hypervisor/core/*.h
 all: $(HOST_TOOL)
 
 $(HOST_TOOL): $(HOST_TOOL_SRCS) $(HOST_TOOL_HEADERS) tools/tools.mk
-	@scripts/need libfdt-dev
+	@scripts/need gcc libc6-dev libfdt-dev
 	@mkdir -p $(@D)
 	$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools \
 		$(HOST_TOOL_SRCS) -lfdt -o $@

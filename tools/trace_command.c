@@ -208,8 +208,10 @@ static bool running_at(const struct trace_dump *dump, size_t at, uint16_t *vcpu)
     return false;
 }
 
-/* Adds up `ticks` by vCPU; false when the trace has no switch, or one that leaves another vCPU than the one
- * that ran. */
+/*
+ * Adds up `ticks` by vCPU; false when the trace has no switch, or one that leaves another vCPU than the one
+ * that ran.
+ */
 static bool sum_up(const struct trace_dump *dump, size_t first, size_t last, uint64_t *ticks)
 {
     uint64_t since = dump->records[first].counter;

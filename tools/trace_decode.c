@@ -36,7 +36,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, con
     return -1;
 }
 
-/* What follows the marker in the next line that has it, without the end of line; NULL at the end of the log.
+/*
+ * What follows the marker in the next line that has it, without the end of line; NULL at the end of the log.
  */
 static char *next_trace_line(struct reader *reader)
 {

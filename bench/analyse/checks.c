@@ -14,7 +14,8 @@
 struct check checks[MAX_CHECKS];
 size_t check_count;
 
-static void add(bool valid_only, bool holds, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void add(bool valid_only, bool holds, const char *format,
+                                                      va_list arguments)
 {
     struct check *check = &checks[check_count++];
 

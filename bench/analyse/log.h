@@ -84,8 +84,10 @@ void log_read(const char *path, const char *guest, bool bare, struct log *log);
 /* The mark of that number, or NULL. */
 const struct mark *log_mark(const struct log *log, unsigned number);
 
-/* How many products the VM had made at a time, interpolated. Ends the program when the time is outside its
- * reports. */
+/*
+ * How many products the VM had made at a time, interpolated. Ends the program when the time is outside its
+ * reports.
+ */
 double log_products_at(const struct vm_log *vm, uint64_t time);
 
 #endif

@@ -60,6 +60,8 @@ struct summary summarise(const struct log *log)
     for (size_t s = 0; s < log->series_count; s++) {
         const struct series *series = &log->series[s];
 
+        if (!series->count)
+            continue;
         for (size_t i = 0; i < series->count; i++) {
             const struct sleep *sleep = &series->sleeps[i];
             uint64_t band = sleep->requested_ns / BAND_NS;
@@ -71,6 +73,8 @@ struct summary summarise(const struct log *log)
         }
         total += (double)(series->sleeps[series->count - 1].end - series->sleeps[0].start);
     }
+    if (!n)
+        die("no sleep was logged");
     describe_errors(&summary, errors, n);
     for (unsigned i = 0; i < BANDS; i++)
         summary.bands[i] /= (double)n;

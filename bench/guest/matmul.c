@@ -56,7 +56,7 @@ int main(void)
 
         if (now >= report) {
             printf("matmul %" PRIu64 " %" PRIu64 ";\n", count, now);
-            fflush(stdout);
+            (void)fflush(stdout);
             report += second;
         }
         multiply();

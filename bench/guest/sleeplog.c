@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See sleeplog.h. The log is a text of lines, each ended by a semicolon, so that a reader can tell a whole one from
- * one that a console has broken in two:
+ * See sleeplog.h. The log is a text of lines, each ended by a semicolon, so that a reader can tell a whole
+ * one from one that a console has broken in two:
  *
  *   sleeplog begin hz=H slack_ns=S policy=P priority=Q;
  *   sleep REQUESTED_NS START END;     START and END in ticks of CNTVCT_EL0

@@ -42,7 +42,7 @@ extern struct entry_state entry_state;
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Results. */
-void result(bool passed, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void result(bool ok, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void expect_equal(const char *name, uint64_t got, uint64_t wanted);
 _Noreturn void finish(void);
 
@@ -71,7 +71,8 @@ static inline void mmio_write(uintptr_t address, uint32_t value)
     __asm__ volatile("str %w0, [%1]" ::"rZ"(value), "r"(address) : "memory");
 }
 
-/* The device tree. A property of the first node with that name (up to '@') or that compatible; NULL if none.
+/*
+ * The device tree. A property of the first node with that name (up to '@') or that compatible; NULL if none.
  */
 const void *tree_property(const char *node, const char *compatible, const char *property, uint32_t *size);
 uint64_t tree_u64(const void *cells); /* two cells; properties are only 4-byte aligned */
@@ -105,8 +106,10 @@ void spin(uint64_t ticks);
 #define TIMER_VIRTUAL  27u
 #define TIMER_PHYSICAL 30u
 
-/* Interrupts. on_irq is called with interrupts masked and has to acknowledge; it may unmask to be
- * interrupted. */
+/*
+ * Interrupts. on_irq is called with interrupts masked and has to acknowledge; it may unmask to be
+ * interrupted.
+ */
 extern void (*volatile on_irq)(void);
 
 static inline void irq_enable(void)

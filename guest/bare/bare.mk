@@ -12,18 +12,21 @@ BARE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mgeneral-regs-only -mn
 bare: $(BARE_GUESTS:%=$(BARE_BUILD)/%.bin) $(BARE_GUESTS:%=$(BARE_BUILD)/%.image)
 all: bare
 
-$(BARE_BUILD)/%.o: guest/bare/%.c | $(BARE_BUILD)
-	$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
+$(BARE_BUILD)/%.o: guest/bare/%.c | $(BARE_BUILD) $(CROSS_COMPILER)
+	@echo "  CC      $<"
+	@$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
 
-$(BARE_BUILD)/%.o: guest/bare/%.S | $(BARE_BUILD)
-	$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
+$(BARE_BUILD)/%.o: guest/bare/%.S | $(BARE_BUILD) $(CROSS_COMPILER)
+	@echo "  CC      $<"
+	@$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
 
 $(BARE_BUILD)/%.elf: $(BARE_BUILD)/%.o $(BARE_RUNTIME:%=$(BARE_BUILD)/%.o) guest/bare/guest.ld
-	$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-T,guest/bare/guest.ld \
+	@$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-T,guest/bare/guest.ld \
 		-o $@ $(filter %.o,$^)
 
 $(BARE_BUILD)/%.bin: $(BARE_BUILD)/%.elf
-	$(CROSS)objcopy -O binary --set-section-flags .bss=alloc,load,contents $< $@
+	@echo "  BIN     $@"
+	@$(CROSS)objcopy -O binary --set-section-flags .bss=alloc,load,contents $< $@
 	@chmod -x $@
 
 $(BARE_BUILD)/%.image: $(BARE_BUILD)/%.bin

@@ -117,7 +117,7 @@ static void check_mask(void)
     forget();
     gic_priority(5, 0x80);
     gic_priority(6, 0x40);
-    expect_equal("priority-reads-back", gic_get_priority(5) << 8 | gic_get_priority(6), 0x8040);
+    expect_equal("priority-reads-back", (uint64_t)gic_get_priority(5) << 8 | gic_get_priority(6), 0x8040);
     gic_mask(0x80);
     gic_send(0, 5);
     gic_send(0, 6);
@@ -291,6 +291,8 @@ static void check_timers_among_many(void)
     result(gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-reads-pending", ": -\n");
     write_sysreg(CNTV_CTL_EL0, 0);
     spin(microseconds(100));
+    /* A virtual GIC cannot see a silent line fall before it is asked or the guest exits. */
+    result(!gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-fell-reads-so", ": -\n");
     forget();
     open_window();
     expect_equal("timer-line-fell", counts[TIMER_VIRTUAL], 0);

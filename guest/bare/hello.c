@@ -87,7 +87,8 @@ static void check_refused(void)
 {
     expect_equal("arm-refused", call(ONTIME_CALL_ARM, FAR_AWAY, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
     expect_equal("cancel-refused", call(ONTIME_CALL_CANCEL, 0, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
-    expect_equal("done-refused", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
+    expect_equal("done-refused", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0],
+                 (uint64_t)ONTIME_NOT_SUPPORTED);
     expect_equal("query-refused", call(ONTIME_CALL_QUERY, 0, 0, 0).x[0], (uint64_t)ONTIME_NOT_SUPPORTED);
 }
 
@@ -151,6 +152,8 @@ static void check_warp(void)
     struct answer query = call(ONTIME_CALL_QUERY, ONTIME_DEADLINES - 1, 0, 0);
     expect_equal("fired", query.x[1], ONTIME_NO_DEADLINE);
     expect_equal("warped", query.x[2], 1);
+    expect_equal("done-but-next-is-due", call(ONTIME_CALL_DONE, deadline, 0, 0).x[0], 0);
+    expect_equal("still-warped", call(ONTIME_CALL_QUERY, 0, 0, 0).x[2], 1);
     expect_equal("done", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], 1);
     expect_equal("done-again", call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0).x[0], 0);
     result(ontime_stat(ONTIME_STAT_WARPS) >= 1, "stat-warps", ": none\n");

@@ -146,8 +146,9 @@ int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
 
 bool ontime_present(void)
 {
-    struct answer uid = {{0}};
-    struct fault fault = CATCH(uid = call(ONTIME_CALL_UID, 0, 0, 0));
+    fault_begin();
+    struct answer uid = call(ONTIME_CALL_UID, 0, 0, 0);
+    struct fault fault = fault_end();
 
     return fault.count == 0 && (uint32_t)uid.x[0] == ONTIME_UID_0 && (uint32_t)uid.x[1] == ONTIME_UID_1 &&
            (uint32_t)uid.x[2] == ONTIME_UID_2 && (uint32_t)uid.x[3] == ONTIME_UID_3;

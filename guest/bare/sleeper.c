@@ -136,8 +136,8 @@ static void check_sleeps(void)
     expect_equal("timer-deadline-is-the-guests", wrong_cval, 0);
     expect_equal("one-interrupt-each", extra_interrupts, 0);
     result(offset_kept, "virtual-time-is-real-time", ": CNTPCT and CNTVCT drift apart\n");
-    print("sleeps %lu mean-us %lu max-us %lu spurious %u\n", count, to_us(late_sum / count), to_us(late_max),
-          spurious);
+    print("sleeps %lu mean-us %lu max-us %lu spurious %u\n", count, to_us(count != 0 ? late_sum / count : 0),
+          to_us(late_max), spurious);
 }
 
 /* A deadline that is moved while it is awaited, or masked, is not served at its old time. */

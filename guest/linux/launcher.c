@@ -17,8 +17,10 @@
 
 #include "ontime_ioctl.h"
 
-/* As shells do: a command that cannot be run, one that is not found. Ours are told apart from most commands'
- * own. */
+/*
+ * As shells do: a command that cannot be run, one that is not found. Ours are told apart from most commands'
+ * own.
+ */
 enum { EXIT_USAGE = 2, EXIT_REFUSED = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static const char usage[] =

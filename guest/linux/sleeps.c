@@ -153,7 +153,7 @@ static const struct hrtimer *first_timer(struct queue *queue, unsigned int *cpu)
 }
 
 /* Moves a sleep, unless it was taken out, or put in elsewhere, meanwhile. False when it had to be dropped. */
-static bool move(const struct hrtimer *timer, struct queue *from, struct queue *to)
+static bool move(const struct hrtimer *timer, const struct queue *from, struct queue *to)
 {
     struct bucket *bucket = bucket_of(timer);
     struct sleep *old, *new = NULL;

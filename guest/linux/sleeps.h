@@ -20,8 +20,10 @@ bool sleeps_add(const struct hrtimer *timer, unsigned int cpu, u64 deadline);
 /* Takes a timer out, whichever CPU's queue it is in; false when it is in none. */
 bool sleeps_remove(const struct hrtimer *timer, u64 *deadline);
 
-/* After a CPU was switched off: moves its sleeps to where their timers went. Returns how many found no room
- * there. */
+/*
+ * After a CPU was switched off: moves its sleeps to where their timers went. Returns how many found no room
+ * there.
+ */
 unsigned int sleeps_leave_cpu(unsigned int cpu);
 
 /* Each CPU's earliest deadline, or ONTIME_NO_DEADLINE; to be read on that CPU. */

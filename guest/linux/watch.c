@@ -81,8 +81,10 @@ static int hotplug_state;
 
 typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
 
-/* Kinds of sleep. The first names itself through a scratch sleeper; the others are static functions of the
- * kernel. */
+/*
+ * Kinds of sleep. The first names itself through a scratch sleeper; the others are static functions of the
+ * kernel.
+ */
 static timer_function sleeper_function;
 static struct {
     const char *symbol, *what;

@@ -36,7 +36,9 @@ static uint64_t translate(const void *tree, int node, uint64_t address)
         int length;
         const fdt32_t *ranges = fdt_getprop(tree, bus, "ranges", &length);
 
-        for (int left = ranges != NULL ? length / 4 : 0; left >= entry; left -= entry, ranges += entry) {
+        if (ranges == NULL || entry <= 0)
+            continue;
+        for (int left = length / 4; left >= entry; left -= entry, ranges += entry) {
             uint64_t child = read_cells(ranges, child_cells);
             uint64_t size = read_cells(ranges + child_cells + parent_cells, size_cells);
 

@@ -3,15 +3,16 @@
  * The dispatcher: who runs on a CPU, and the switch from one vCPU to the next.
  *
  * EL2 runs with interrupts masked and has one stack per CPU. dispatch_run() is the only loop: it handles what
- * interrupts are pending, asks the policy when something has changed (`reschedule`), switches, and enters the guest
- * until its next exit. Whatever takes long (loading a VM's images) is done in short pieces from this loop, so the
- * longest time without preemption is one exit or one piece.
+ * interrupts are pending, asks the policy when something has changed (`reschedule`), switches, and enters the
+ * guest until its next exit. Whatever takes long (loading a VM's images) is done in short pieces from this
+ * loop, so the longest time without preemption is one exit or one piece.
  *
- * Accounting: the current vCPU is charged for all time until the next pick, EL2's included. A CPU whose current vCPU
- * is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is switched.
+ * Accounting: the current vCPU is charged for all time until the next pick, EL2's included. A CPU whose
+ * current vCPU is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is
+ * switched.
  *
- * With a tick (timer mode `tick`) the policy's instants are looked at only at the tick, as in a hypervisor without a
- * programmable timer of its own.
+ * With a tick (timer mode `tick`) the policy's instants are looked at only at the tick, as in a hypervisor
+ * without a programmable timer of its own.
  */
 #include "core/cpu.h"
 #include "core/arch.h"
@@ -113,8 +114,8 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     unsigned deadlines = vcpu_count * (2 + ONTIME_DEADLINES) + 3;
 
     cpu->index = index;
-    sched_queue_init(&cpu->sched, policy, allowance, memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)),
-                     vcpu_count);
+    sched_queue_init(&cpu->sched, policy, allowance,
+                     memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)), vcpu_count);
     deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines);
     deadline_init(&cpu->slice, slice_ended);
     deadline_init(&cpu->tick, tick);

@@ -111,17 +111,25 @@ static uint64_t blocks_in(const struct range *range)
     return start < range->end ? (range->end - start) & ~(MEMORY_BLOCK - 1) : 0;
 }
 
+/* The lowest range that is large enough, or else the largest. */
+static bool is_better(const struct range *range, const struct range *best, uint64_t size)
+{
+    uint64_t room = blocks_in(range);
+
+    if (best == NULL)
+        return room != 0;
+    if (room >= size)
+        return blocks_in(best) < size || range->start < best->start;
+    return room > blocks_in(best);
+}
+
 uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
 {
     struct range *best = NULL;
     uint64_t got;
 
     for (unsigned i = 0; i < unused_count; i++) {
-        uint64_t room = blocks_in(&unused[i]);
-
-        if (room >= size && (best == NULL || blocks_in(best) < size || unused[i].start < best->start))
-            best = &unused[i];
-        else if (room != 0 && (best == NULL || (blocks_in(best) < size && room > blocks_in(best))))
+        if (is_better(&unused[i], best, size))
             best = &unused[i];
     }
     if (best == NULL)

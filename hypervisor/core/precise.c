@@ -2,12 +2,13 @@
 /*
  * Precise timers: from the guest's call to the comparator and back.
  *
- * A guest arms a deadline (precise_arm); it goes into the deadline queue of the vCPU's CPU, whose head is in the
- * comparator. At that instant the comparator interrupts whoever runs (deadline_reached): the vCPU is made runnable,
- * warped, and the policy is asked at once, all in the interrupt handler. The warp ends when the guest says done
- * (precise_done), when the vCPU idles, or when its limit L is used up (cpu_charge).
+ * A guest arms a deadline (precise_arm); it goes into the deadline queue of the vCPU's CPU, whose head is in
+ * the comparator. At that instant the comparator interrupts whoever runs (deadline_reached): the vCPU is made
+ * runnable, warped, and the policy is asked at once, all in the interrupt handler. The warp ends when the
+ * guest says done (precise_done), when the vCPU idles, or when its limit L is used up (cpu_charge).
  *
- * The guest's own timer is not touched: it has expired by then too, and interrupts the guest as soon as it runs.
+ * The guest's own timer is not touched: it has expired by then too, and interrupts the guest as soon as it
+ * runs.
  */
 #include "core/precise.h"
 #include "core/arch.h"
@@ -101,7 +102,8 @@ int64_t precise_done(struct vcpu *vcpu, uint64_t next)
 
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
-    if (next <= now) /* reached before the guest could say done for the one before: its work is still to come */
+    /* Reached before the guest could say done for the one before: its work is still to come. */
+    if (next <= now)
         return 0;
     spin_lock(&cpu->sched.lock);
     cpu_charge(cpu, now);

@@ -13,9 +13,11 @@
  * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs
  * no list register but to be ended, so it gives way: the GIC counts what the guest ends without one, and
  * interrupts for it. Guests end in the reverse order of taking, so that was the most urgent such one; where
- * they name what they deactivate (EOI mode 1) that is trapped instead. A level-sensitive interrupt, whose
- * line may still be high when the guest ends it, and a GICv2's SGI which another vCPU has sent as well ask
- * for a maintenance interrupt at their end, so that they are presented again.
+ * they name what they deactivate (EOI mode 1) that is trapped instead. What may have to be presented again
+ * asks for a maintenance interrupt at its end: a level-sensitive interrupt, whose line may still be high; a
+ * GICv2's SGI that another vCPU has sent as well; an SPI that was routed to another vCPU meanwhile.
+ * The two groups share the list registers: a guest that has one off at its CPU interface, and more of it
+ * pending than there are list registers, waits with the other group too.
  *
  * The virtual timer (PPI 27) is the physical timer interrupt of the same number, linked by the list
  * register's HW bit: the guest's deactivation deactivates it in the GIC. While it is pending or active for a
@@ -31,6 +33,7 @@
 #include "virt/vgic.h"
 #include "core/arch.h"
 #include "core/cpu.h"
+#include <limits.h>
 #include <string.h>
 
 #define BIT(n) (UINT32_C(1) << ((n)&31))
@@ -108,8 +111,10 @@ static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank
     return (bank->latched | (bank->line & ~bank->edge)) & bank->enabled & groups;
 }
 
-/* The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
- * vCPU. */
+/*
+ * The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
+ * vCPU.
+ */
 static void hold_timer(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
@@ -119,6 +124,47 @@ static void hold_timer(struct vcpu *vcpu)
         return;
     gic->set_private_active(VGIC_TIMER, hold);
     vcpu->vgic.timer_held = hold;
+}
+
+static void look_at_timer(struct vcpu *vcpu)
+{
+    if (arch_vcpu_timer_asserted(vcpu))
+        vcpu->vgic.own.line |= BIT(VGIC_TIMER);
+    else
+        vcpu->vgic.own.line &= ~BIT(VGIC_TIMER);
+}
+
+/* The most urgent of the candidates; their bit is taken off. */
+static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
+{
+    unsigned best = 0;
+    unsigned best_priority = UINT_MAX;
+
+    if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
+        best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
+        candidates[0] = 0;
+        return best;
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
+            unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
+            unsigned priority = vgic_bank_of(vcpu, intid)->priority[intid & 31];
+
+            if (priority < best_priority) {
+                best = intid;
+                best_priority = priority;
+            }
+        }
+    }
+    candidates[best / 32] &= ~BIT(best);
+    return best;
+}
+
+/* An SPI that was routed elsewhere while it was active here may now go there. */
+static void spi_ended(struct vcpu *vcpu, unsigned intid)
+{
+    if (intid >= 32 && vgic_spi_target(&vcpu->vm->vgic, intid) != vcpu->index)
+        vgic_changed(vcpu);
 }
 
 static void pull_one(struct vcpu *vcpu, unsigned n)
@@ -150,30 +196,24 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
         bank->line &= ~bit;
         cpu->timer_held = false;
     }
+    if (lr.state == 0)
+        spi_ended(vcpu, intid);
 }
 
 /* The guest ended interrupts that had no list register: the most urgent active ones. */
 static void end_without_lr(struct vcpu *vcpu, unsigned count)
 {
-    while (count-- != 0) {
-        struct vgic_bank *found = NULL;
-        unsigned best = 0;
+    uint32_t outside[2];
 
-        for (unsigned first = 0; first < VGIC_INTIDS; first += 32) {
-            struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+    if (count == 0)
+        return;
+    outside[0] = bank_active(vcpu, 0) & ~vcpu->vgic.own.in_lr;
+    outside[1] = bank_active(vcpu, 32) & ~vcpu->vm->vgic.spis.in_lr;
+    for (; count != 0 && (outside[0] | outside[1]) != 0; count--) {
+        unsigned intid = take_best(vcpu, outside);
 
-            for (uint32_t left = bank_active(vcpu, first) & ~bank->in_lr; left != 0; left &= left - 1) {
-                unsigned n = (unsigned)__builtin_ctz(left);
-
-                if (found == NULL || bank->priority[n] < found->priority[best]) {
-                    found = bank;
-                    best = n;
-                }
-            }
-        }
-        if (found == NULL)
-            return;
-        found->active &= ~BIT(best);
+        vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+        spi_ended(vcpu, intid);
     }
 }
 
@@ -189,8 +229,8 @@ void vgic_pull(struct vcpu *vcpu)
             pull_one(vcpu, n);
     cpu->lr_used = 0;
     cpu->lr_latched = 0;
-    if ((cpu->own.line & BIT(VGIC_TIMER)) != 0 && !arch_vcpu_timer_asserted(vcpu))
-        cpu->own.line &= ~BIT(VGIC_TIMER);
+    if (cpu->timer_held)
+        look_at_timer(vcpu); /* its interrupt is silent */
     cpu->dirty = true;
 }
 
@@ -218,7 +258,7 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
     uint32_t bit = BIT(intid);
     bool by_latch = (bank->latched & bit) != 0;
-    bool again = (bank->edge & bit) == 0;
+    bool again = (bank->edge & bit) == 0 || going_to(vcpu, intid & ~31u, bit) == 0;
     struct list_register lr = {
         .intid = (uint16_t)intid,
         .priority = bank->priority[intid & 31],
@@ -247,40 +287,14 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     gic->lr_write(n, &lr);
 }
 
-/* The most urgent of the candidates; their bit is taken off. */
-static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
-{
-    unsigned best = VGIC_INTIDS;
-    unsigned best_priority = 0;
-
-    if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
-        best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
-        candidates[0] = 0;
-        return best;
-    }
-    for (unsigned half = 0; half < 2; half++) {
-        for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
-            unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
-            unsigned priority = vgic_bank_of(vcpu, intid)->priority[intid & 31];
-
-            if (best == VGIC_INTIDS || priority < best_priority) {
-                best = intid;
-                best_priority = priority;
-            }
-        }
-    }
-    candidates[best / 32] &= ~BIT(best);
-    return best;
-}
-
 static void vgic_push(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
-    const uint32_t deliverable[2] = {bank_deliverable(vcpu, &cpu->own), bank_deliverable(vcpu, spis)};
-    /* What is active cannot be taken again: not even by another vCPU. */
-    uint32_t pending[2] = {deliverable[0] & ~cpu->own.active,
-                           going_to(vcpu, 32, deliverable[1] & ~spis->active)};
+    const uint32_t deliverable[2] = {bank_deliverable(vcpu, &cpu->own),
+                                     going_to(vcpu, 32, bank_deliverable(vcpu, spis))};
+    /* What is active cannot be taken again, not even by another vCPU. */
+    uint32_t pending[2] = {deliverable[0] & ~cpu->own.active, deliverable[1] & ~spis->active};
     uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32)};
     unsigned lrs = gic->lr_count();
     unsigned n = 0;
@@ -311,10 +325,7 @@ void vgic_load(struct vcpu *vcpu)
 
     spin_lock(&vcpu->vm->vgic.lock);
     cpu->loaded = true;
-    if (arch_vcpu_timer_asserted(vcpu))
-        cpu->own.line |= BIT(VGIC_TIMER);
-    else
-        cpu->own.line &= ~BIT(VGIC_TIMER);
+    look_at_timer(vcpu);
     gic->interface_load(&vcpu->arch);
     vgic_push(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
@@ -416,9 +427,9 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
 }
 
 /*
- * The short way for the interrupt that matters most: into the list register it had before, or a free one, and nothing
- * else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before: whatever its
- * list register still says is over. False when the long way is needed.
+ * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
+ * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
+ * whatever its list register still says is over, if the two were linked. False when the long way is needed.
  */
 static bool present_timer(struct vcpu *vcpu)
 {
@@ -428,11 +439,11 @@ static bool present_timer(struct vcpu *vcpu)
 
     if (cpu->dirty || (bank_deliverable(vcpu, own) & BIT(VGIC_TIMER)) == 0)
         return false;
-    if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
+    if ((own->in_lr & BIT(VGIC_TIMER)) == 0)
         n = (unsigned)__builtin_ctz(~cpu->lr_used);
-        if (n >= gic->lr_count())
-            return false;
-    }
+    if (n >= gic->lr_count() || (cpu->lr_latched & BIT(n)) != 0)
+        return false;
+    own->active &= ~BIT(VGIC_TIMER);
     push_one(vcpu, n, VGIC_TIMER, true);
     return true;
 }
@@ -442,7 +453,6 @@ void vgic_timer_fired(struct vcpu *vcpu)
     struct vgic_cpu *cpu = &vcpu->vgic;
 
     spin_lock(&vcpu->vm->vgic.lock);
-    cpu->own.active &= ~BIT(VGIC_TIMER);
     cpu->timer_held = true;
     cpu->own.line |= BIT(VGIC_TIMER);
     if (!present_timer(vcpu)) {

@@ -49,7 +49,7 @@ struct vgic_cpu {
     bool asleep;            /* GICR_WAKER.ProcessorSleep */
     bool timer_held;        /* the physical timer interrupt is active in the GIC on behalf of this vCPU */
     uint16_t lr_intid[GIC_MAX_LRS];
-    uint8_t timer_lr;        /* the list register of the virtual timer, while it is in one */
+    uint8_t timer_lr;    /* the list register of the virtual timer, while it is in one */
     uint32_t lr_used;    /* bit n: list register n is in use */
     uint32_t lr_latched; /* bit n: what is pending in it was latched */
 };
@@ -82,8 +82,10 @@ void vgic_refresh(struct vcpu *vcpu);
 /* Would an interrupt wake this (loaded) vCPU from WFI? Leaves `dirty` set. */
 bool vgic_wakes(struct vcpu *vcpu);
 
-/* For vgic_mmio.c, under the lock: all state into the banks; the bank an INTID lives in; an SGI without
- * waking. */
+/*
+ * For vgic_mmio.c, under the lock: all state into the banks; the bank an INTID lives in; an SGI without
+ * waking.
+ */
 void vgic_pull(struct vcpu *vcpu);
 struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid);
 void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);

@@ -158,8 +158,10 @@ static void config_access(struct vgic_bank *bank, unsigned first, struct word *w
     }
 }
 
-/* The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
- * cover. */
+/*
+ * The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
+ * cover.
+ */
 static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
 {
     uint32_t offset = word->offset;
@@ -192,7 +194,8 @@ static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, u
     return false;
 }
 
-/* GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending.
+/*
+ * GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending.
  */
 static void route_access(struct vcpu *vcpu, struct word *word)
 {
@@ -208,8 +211,10 @@ static void route_access(struct vcpu *vcpu, struct word *word)
         word->value = *route;
 }
 
-/* GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU there is
- * none. */
+/*
+ * GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU there is
+ * none.
+ */
 static void targets_access(struct vcpu *vcpu, struct word *word)
 {
     struct vgic *vgic = &vcpu->vm->vgic;
@@ -239,7 +244,8 @@ static void send_sgi(struct vcpu *vcpu, uint32_t value)
             vgic_latch_sgi(&vm->vcpus[i], value & 15, vcpu->index);
 }
 
-/* GICv2's GICD_CPENDSGIR<n> and GICD_SPENDSGIR<n>: a byte for each SGI, the set of vCPUs that have sent it.
+/*
+ * GICv2's GICD_CPENDSGIR<n> and GICD_SPENDSGIR<n>: a byte for each SGI, the set of vCPUs that have sent it.
  */
 static void senders_access(struct vcpu *vcpu, struct word *word)
 {

@@ -2,10 +2,10 @@
 /*
  * The Ontime guest interface: SMCCC calls a guest makes by HVC.
  *
- * Shared by the hypervisor, its guests (Linux module, bare-metal runtime) and the host tools, and also included
- * from assembly. Calling convention: Arm DEN0028 (SMCCC) 1.1 or later: function number in w0, arguments in x1..x7,
- * results in x0..x3; all other registers are preserved. A guest first reads the UID, then the revision, then the
- * feature bits, before it makes any other call.
+ * Shared by the hypervisor, its guests (Linux module, bare-metal runtime) and the host tools, and also
+ * included from assembly. Calling convention: Arm DEN0028 (SMCCC) 1.1 or later: function number in w0,
+ * arguments in x1..x7, results in x0..x3; all other registers are preserved. A guest first reads the UID,
+ * then the revision, then the feature bits, before it makes any other call.
  *
  * Units: a deadline is an absolute value of the guest's virtual counter (CNTVCT_EL0), in ticks of CNTFRQ_EL0.
  */
@@ -34,13 +34,14 @@
 #define ONTIME_FEATURE_OBSERVER 2 /* the VM is an observer: MARK and TRACE are served */
 
 /*
- * ONTIME_CALL_ARM: x1 = deadline, x2 = id. The calling vCPU must run at the deadline; one that is past counts as now.
- * Arming an armed id moves it. A vCPU has ONTIME_DEADLINES deadlines, named by id; a guest that keeps a queue of its
- * own needs only id 0. At the deadline the vCPU is warped and scheduled at once; the deadline is then no longer armed.
- * x0 = ONTIME_OK, ONTIME_INVALID (id out of range, deadline is ONTIME_NO_DEADLINE) or ONTIME_NOT_SUPPORTED.
+ * ONTIME_CALL_ARM: x1 = deadline, x2 = id. The calling vCPU must run at the deadline; one that is past counts
+ * as now. Arming an armed id moves it. A vCPU has ONTIME_DEADLINES deadlines, named by id; a guest that keeps
+ * a queue of its own needs only id 0. At the deadline the vCPU is warped and scheduled at once; the deadline
+ * is then no longer armed. x0 = ONTIME_OK, ONTIME_INVALID (id out of range, deadline is ONTIME_NO_DEADLINE)
+ * or ONTIME_NOT_SUPPORTED.
  */
-#define ONTIME_CALL_ARM 0xC6000021
-#define ONTIME_DEADLINES 64
+#define ONTIME_CALL_ARM    0xC6000021
+#define ONTIME_DEADLINES   64
 #define ONTIME_NO_DEADLINE 0xFFFFFFFFFFFFFFFF
 
 /*
@@ -50,9 +51,10 @@
 #define ONTIME_CALL_CANCEL 0xC6000022
 
 /*
- * ONTIME_CALL_DONE: the work that the deadline was for is done (the woken task left the CPU); the calling vCPU's warp
- * ends. x1 = the vCPU's next deadline, or ONTIME_NO_DEADLINE: when that one has been reached already, the warp goes on
- * for it, as its work is still to come. x0 = 1 when a warp ended, 0 when none did, ONTIME_NOT_SUPPORTED.
+ * ONTIME_CALL_DONE: the work that the deadline was for is done (the woken task left the CPU); the calling
+ * vCPU's warp ends. x1 = the vCPU's next deadline, or ONTIME_NO_DEADLINE: when that one has been reached
+ * already, the warp goes on for it, as its work is still to come. x0 = 1 when a warp ended, 0 when none did,
+ * ONTIME_NOT_SUPPORTED.
  */
 #define ONTIME_CALL_DONE 0xC6000023
 
@@ -63,35 +65,35 @@
 #define ONTIME_CALL_QUERY 0xC6000024
 
 /*
- * ONTIME_CALL_STAT: x1 = one of ONTIME_STAT_*. x0 = ONTIME_OK or ONTIME_INVALID; x1 = the calling VM's value, summed
- * over its vCPUs, counted since the VM was first started.
+ * ONTIME_CALL_STAT: x1 = one of ONTIME_STAT_*. x0 = ONTIME_OK or ONTIME_INVALID; x1 = the calling VM's value,
+ * summed over its vCPUs, counted since the VM was first started.
  */
 #define ONTIME_CALL_STAT 0xC6000025
 
-#define ONTIME_STAT_RUN_TICKS     0  /* CPU time, counter ticks */
-#define ONTIME_STAT_EXITS         1  /* times EL2 was entered from the VM */
-#define ONTIME_STAT_SWITCHES      2  /* times a vCPU of the VM was switched in */
-#define ONTIME_STAT_ARMED         3  /* deadlines armed */
-#define ONTIME_STAT_CANCELLED     4  /* deadlines cancelled while armed */
-#define ONTIME_STAT_FIRED         5  /* deadlines reached */
-#define ONTIME_STAT_LATE_MAX      6  /* largest lateness from deadline to guest entry, ticks */
-#define ONTIME_STAT_LATE_TICKS    7  /* sum of that lateness over all fired deadlines, ticks */
-#define ONTIME_STAT_WARPS         8  /* warps begun */
-#define ONTIME_STAT_WARPS_DENIED  9  /* deadlines whose warp did not put the vCPU first (U not over, or W used up) */
-#define ONTIME_STAT_WARPS_CUT     10 /* warps ended by the limit L */
-#define ONTIME_STAT_STOLEN_TICKS  11 /* time runnable but not running, ticks */
-#define ONTIME_STAT_COUNT         12
+#define ONTIME_STAT_RUN_TICKS    0  /* CPU time, counter ticks */
+#define ONTIME_STAT_EXITS        1  /* times EL2 was entered from the VM */
+#define ONTIME_STAT_SWITCHES     2  /* times a vCPU of the VM was switched in */
+#define ONTIME_STAT_ARMED        3  /* deadlines armed */
+#define ONTIME_STAT_CANCELLED    4  /* deadlines cancelled while armed */
+#define ONTIME_STAT_FIRED        5  /* deadlines reached */
+#define ONTIME_STAT_LATE_MAX     6  /* largest lateness from deadline to guest entry, ticks */
+#define ONTIME_STAT_LATE_TICKS   7  /* sum of that lateness over all fired deadlines, ticks */
+#define ONTIME_STAT_WARPS        8  /* warps begun */
+#define ONTIME_STAT_WARPS_DENIED 9  /* those that did not put the vCPU first: U not over, or W used up */
+#define ONTIME_STAT_WARPS_CUT    10 /* warps ended by the limit L */
+#define ONTIME_STAT_STOLEN_TICKS 11 /* time runnable but not running, ticks */
+#define ONTIME_STAT_COUNT        12
 
 /*
- * ONTIME_CALL_MARK (observers only): x1 = a number of the caller's choice, 32 bits. Puts a mark into the trace and
- * prints one accounting line for each VM. x0 = ONTIME_OK or ONTIME_DENIED.
+ * ONTIME_CALL_MARK (observers only): x1 = a number of the caller's choice, 32 bits. Puts a mark into the
+ * trace and prints one accounting line for each VM. x0 = ONTIME_OK or ONTIME_DENIED.
  */
 #define ONTIME_CALL_MARK 0xC6000026
 
 /*
  * ONTIME_CALL_TRACE (observers only): x1 = cursor. Writes a piece of the trace to the host console (see
- * include/ontime/trace.h); cursor 0 stops the recording and begins the dump. x0 = ONTIME_OK or ONTIME_DENIED; x1 = the
- * cursor for the next call, 0 at the end, when recording goes on.
+ * include/ontime/trace.h); cursor 0 stops the recording and begins the dump. x0 = ONTIME_OK or ONTIME_DENIED;
+ * x1 = the cursor for the next call, 0 at the end, when recording goes on.
  */
 #define ONTIME_CALL_TRACE 0xC6000027
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sleeps 200 times under SCHED_FIFO, 0 to 10 ms; fails when a sleep ends early. Says the mean and largest
- * lateness. */
+/*
+ * Sleeps 200 times under SCHED_FIFO, 0 to 10 ms; fails when a sleep ends early. Says the mean and largest
+ * lateness.
+ */
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>

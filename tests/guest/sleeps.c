@@ -175,8 +175,10 @@ static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
     return check_one_sleep(start, end, ns);
 }
 
-/* A sleep that ends just behind another timer is served with it, and its own deadline is never set: once more
- * then. */
+/*
+ * A sleep that ends just behind another timer is served with it, and its own deadline is never set: once more
+ * then.
+ */
 static void try_sleep_of(const char *name, void (*sleep_once)(void), uint64_t ns)
 {
     const char *fault = sleep_and_check(sleep_once, ns);
@@ -576,7 +578,7 @@ static void pin(int cpu)
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
+    CPU_SET((size_t)cpu, &set);
     if (sched_setaffinity(0, sizeof(set), &set))
         die("sched_setaffinity");
 }
@@ -625,7 +627,8 @@ static int timerfd_after(long ns)
     return fd;
 }
 
-/* The CPU's only task is busy while two timers expire: the second is armed as soon as the first has expired.
+/*
+ * The CPU's only task is busy while two timers expire: the second is armed as soon as the first has expired.
  */
 static void try_while_busy(void)
 {
@@ -824,34 +827,35 @@ static void be_real_time(bool yes)
         die("sched_setscheduler");
 }
 
+static const struct {
+    const char *name;
+    void (*sleep_once)(void);
+} ways[] = {
+    {"nanosleep", sleep_nanosleep},
+    {"clock_nanosleep, monotonic", sleep_monotonic},
+    {"clock_nanosleep, realtime", sleep_realtime},
+    {"clock_nanosleep until, monotonic", sleep_until_monotonic},
+    {"clock_nanosleep until, realtime", sleep_until_realtime},
+    {"clock_nanosleep until, boottime", sleep_until_boottime},
+    {"poll", sleep_poll},
+    {"ppoll", sleep_ppoll},
+    {"select", sleep_select},
+    {"epoll_pwait2", sleep_epoll},
+    {"futex", sleep_futex},
+    {"pthread_cond_timedwait", sleep_condition},
+    {"sem_timedwait", sleep_semaphore},
+    {"timerfd, read", sleep_timerfd},
+    {"timerfd, poll", sleep_timerfd_poll},
+    {"timer_create", sleep_posix_timer},
+    {"setitimer", sleep_itimer},
+    {"setitimer, task busy", busy_itimer},
+    {"in a thread", sleep_thread},
+    {"in a child", sleep_child},
+};
+
 int main(void)
 {
     bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
-    static const struct {
-        const char *name;
-        void (*sleep_once)(void);
-    } ways[] = {
-        {"nanosleep", sleep_nanosleep},
-        {"clock_nanosleep, monotonic", sleep_monotonic},
-        {"clock_nanosleep, realtime", sleep_realtime},
-        {"clock_nanosleep until, monotonic", sleep_until_monotonic},
-        {"clock_nanosleep until, realtime", sleep_until_realtime},
-        {"clock_nanosleep until, boottime", sleep_until_boottime},
-        {"poll", sleep_poll},
-        {"ppoll", sleep_ppoll},
-        {"select", sleep_select},
-        {"epoll_pwait2", sleep_epoll},
-        {"futex", sleep_futex},
-        {"pthread_cond_timedwait", sleep_condition},
-        {"sem_timedwait", sleep_semaphore},
-        {"timerfd, read", sleep_timerfd},
-        {"timerfd, poll", sleep_timerfd_poll},
-        {"timer_create", sleep_posix_timer},
-        {"setitimer", sleep_itimer},
-        {"setitimer, task busy", busy_itimer},
-        {"in a thread", sleep_thread},
-        {"in a child", sleep_child},
-    };
 
     __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
     setvbuf(stdout, NULL, _IOLBF, 0);

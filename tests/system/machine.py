@@ -96,12 +96,20 @@ class Machine:
 
     def wait_for(self, pattern, count=1):
         """Waits until the pattern has been seen `count` times in all; returns the last of these matches."""
+        return self._wait_match(self.text, pattern, count)
+
+    def wait_said(self, name, pattern, count=1):
+        """The same in what one VM says, without its line ends."""
+        return self._wait_match(lambda: self.joined(name), pattern, count)
+
+    def _wait_match(self, source, pattern, count):
         expression = re.compile(pattern, re.MULTILINE)
-        times = f" {count} times" if count > 1 else ""
-        return self.wait_until(
-            lambda: (list(expression.finditer(self.text())) + [None] * count)[count - 1],
-            f"'{pattern}' was seen{times}",
-        )
+
+        def nth_match():
+            found = list(expression.finditer(source()))
+            return found[count - 1] if len(found) >= count else None
+
+        return self.wait_until(nth_match, f"'{pattern}' was seen" + (f" {count} times" if count > 1 else ""))
 
     def wait_off(self):
         """Waits until the machine has switched itself off."""

@@ -21,21 +21,23 @@ test-system test-system-all:
 test-system-files: $(BUILD)/ontime.bin bare $(TEST_SYSTEMS)
 
 $(TEST_KERNEL):
-	scripts/fetch-kernel 6.1
+	@scripts/fetch-kernel 6.1
 
 $(TEST_BUILD)/sleeps: tests/system/linux/sleeps.c
 	@mkdir -p $(@D)
-	$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
+	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
 
 $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_BUILD)/sleeps $(TEST_KERNEL) \
 		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp
-	scripts/fetch-debian busybox busybox-static
-	tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+	@scripts/fetch-debian busybox busybox-static
+	@echo "  CPIO    $@"
+	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		bin/sleeps=$(TEST_BUILD)/sleeps bin/ontime=$(BUILD)/guest/ontime \
 		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
 
-$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts | $(TEST_INITRAMFS)
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts | $(TEST_INITRAMFS) bare
 	@mkdir -p $(@D)
-	dtc -q -I dts -O dtb -i $(BUILD) -d $@.d -o $@ $<
+	@echo "  DTC     $<"
+	@dtc -q -I dts -O dtb -i $(BUILD) -d $@.d -o $@ $<
 
 -include $(wildcard $(TEST_BUILD)/*.dtb.d $(TEST_BUILD)/bad/*.dtb.d)

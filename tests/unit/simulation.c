@@ -111,6 +111,7 @@ void sim_advance(struct simulation *sim, uint64_t ticks)
 
         run(sim, step);
         ticks -= step;
+        // cppcheck-suppress knownConditionTrueFalse ; it is the minimum of both
         if (step == slice)
             sim->timed_picks++;
         pick(sim);

@@ -109,8 +109,10 @@ static void great_weights_are_exact_too(void **state)
     assert_share(least, 0.0005, 0.00001);
 }
 
-/* The first is switched away from C ahead; from then on each runs until C ahead of the other, which makes 2
- * C. */
+/*
+ * The first is switched away from C ahead; from then on each runs until C ahead of the other, which makes 2
+ * C.
+ */
 static void equal_units_change_places_at_the_allowance(void **state)
 {
     (void)state;

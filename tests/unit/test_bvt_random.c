@@ -196,8 +196,10 @@ static void rules_hold(void **state)
     }
 }
 
-/* However the others behave, two units that always run get CPU time in proportion to their weights, but for
- * C. */
+/*
+ * However the others behave, two units that always run get CPU time in proportion to their weights, but for
+ * C.
+ */
 static void hogs_keep_pace(void **state)
 {
     struct random random = {12};
@@ -233,8 +235,10 @@ static void slices_are_worth_a_switch(void **state)
     }
 }
 
-/* One tick before the instant that pick() asked for, pick() chooses the same; at that instant it chooses
- * otherwise. */
+/*
+ * One tick before the instant that pick() asked for, pick() chooses the same; at that instant it chooses
+ * otherwise.
+ */
 static void until_is_exact(void **state)
 {
     struct random random = {14};
@@ -310,8 +314,10 @@ static void note_choices(uint64_t seed, int64_t start, int *running, uint64_t *u
     }
 }
 
-/* A system whose virtual time passes the point where it is rebased makes the same choices as one that is far
- * from it. */
+/*
+ * A system whose virtual time passes the point where it is rebased makes the same choices as one that is far
+ * from it.
+ */
 static void rebasing_changes_nothing(void **state)
 {
     static int running[2][STEPS];

@@ -113,8 +113,10 @@ static void expected_message(const char *name, char *message, size_t size)
             found = message + strlen(REFUSED);
     }
     fclose(source);
-    if (found == NULL)
+    if (found == NULL) {
         fail_msg("%s does not say why it is refused", name);
+        return;
+    }
     found[strcspn(found, "\n")] = '\0';
     memmove(message, found, strlen(found) + 1);
 }
@@ -346,8 +348,8 @@ static struct file handmade(unsigned vms, bool same_name, unsigned images)
     uint8_t kernel[IMAGE_SIZE] = {0};
     struct file file = {calloc(1, HANDMADE_SIZE), HANDMADE_SIZE};
     assert_non_null(file.data);
-    memcpy(kernel + IMAGE_MAGIC_AT, "ARM\x64", 4);
-    kernel[IMAGE_MEMORY_AT + 2] = 1; /* 64 KiB */
+    memcpy(kernel + IMAGE_MAGIC_AT, "ARM\x64", 4); // NOLINT(bugprone-not-null-terminated-result)
+    kernel[IMAGE_MEMORY_AT + 2] = 1;               /* 64 KiB */
 
     int status = fdt_create(file.data, HANDMADE_SIZE);
     status |= fdt_finish_reservemap(file.data);
@@ -424,8 +426,10 @@ static void check_result(struct file file, int result)
     }
 }
 
-/* Some bytes changed, mostly by one bit; now and then the end cut off with the header still claiming it or
- * not. */
+/*
+ * Some bytes changed, mostly by one bit; now and then the end cut off with the header still claiming it or
+ * not.
+ */
 static void damage(struct file *file)
 {
     uint8_t *bytes = file->data;
@@ -442,8 +446,10 @@ static void damage(struct file *file)
         fdt_set_totalsize(file->data, (uint32_t)file->size);
 }
 
-/* Room whose end is followed by a page that cannot be touched: libfdt itself is not compiled for the
- * sanitizer. */
+/*
+ * Room whose end is followed by a page that cannot be touched: libfdt itself is not compiled for the
+ * sanitizer.
+ */
 static uint8_t *end_of_guarded_room(size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);

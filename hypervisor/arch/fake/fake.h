@@ -18,7 +18,7 @@ void fake_set_cpu(unsigned index);
 void fake_set_hz(uint64_t hz);
 
 /* The clock never goes back. */
-void fake_set_counter(uint64_t counter);
+void fake_set_counter(uint64_t value);
 
 /* Of the CPU set: what the comparator holds, UINT64_MAX when it is off; how often it was set or put off. */
 uint64_t fake_comparator(void);

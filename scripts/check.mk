@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make check`: formatting, warnings of gcc and clang, cppcheck, clang-tidy, headers that stand alone, EL2's machine
+# code, scripts. Each check that passes leaves a stamp in build/check, so a second run looks only at what changed.
+
+CHECK := $(BUILD)/check
+CHECK_PACKAGES := git gcc clang clang-format clang-tidy cppcheck shellcheck python3 gcc-aarch64-linux-gnu \
+	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev
+
+# What git tracks, and what it would.
+CHECK_FILES := $(wildcard $(shell git ls-files --cached --others --exclude-standard))
+CHECK_C := $(filter %.c,$(CHECK_FILES))
+CHECK_H := $(filter %.h,$(CHECK_FILES))
+
+# Each side is code that is compiled in one way: its sources, the headers meant for it, and how.
+CHECK_SIDES := hypervisor host unit analyse arm64 bare
+CHECK_CROSS := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
+CHECK_VERSION := -DONTIME_VERSION='"check"'
+
+hypervisor_C := $(filter-out hypervisor/arch/fake/%,$(filter hypervisor/%.c,$(CHECK_C)))
+hypervisor_H := $(filter-out hypervisor/arch/fake/%,$(filter hypervisor/%.h include/%.h,$(CHECK_H)))
+hypervisor_GCC = $(HYP_CC)
+hypervisor_FLAGS = $(HYP_CFLAGS) $(CHECK_VERSION)
+hypervisor_CLANG = $(CHECK_CROSS) -fno-builtin
+
+host_C := $(filter tools/%.c,$(CHECK_C))
+host_H := $(filter tools/%.h include/%.h,$(CHECK_H))
+host_GCC = $(HOST_CC)
+host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools
+
+unit_C := $(filter tests/unit/%.c tests/fuzz/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
+unit_H := $(filter tests/unit/%.h hypervisor/arch/fake/%.h hypervisor/core/%.h hypervisor/sched/%.h,$(CHECK_H))
+unit_GCC = $(HOST_CC)
+unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS))
+
+analyse_C := $(filter bench/analyse/%.c,$(CHECK_C))
+analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))
+analyse_GCC = $(HOST_CC)
+analyse_FLAGS = -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude
+
+arm64_C := $(filter bench/guest/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
+	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
+arm64_H := $(filter bench/guest/%.h guest/linux/ontime_ioctl.h include/%.h,$(CHECK_H))
+arm64_GCC = $(CROSS)gcc
+arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Ibench/guest -Iinclude
+arm64_CLANG = $(CHECK_CROSS)
+
+bare_C := $(filter guest/bare/%.c,$(CHECK_C))
+bare_H := $(filter guest/bare/%.h include/ontime/abi.h,$(CHECK_H))
+bare_GCC = $(CROSS)gcc
+bare_FLAGS = $(filter-out -MMD -MP,$(BARE_CFLAGS))
+bare_CLANG = $(CHECK_CROSS)
+
+# The kernel's own build compiles the module, with warnings as errors; clang cannot read headers configured for gcc.
+MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c
+MODULE_H := $(filter-out guest/linux/ontime_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
+
+CHECK_UNKNOWN := $(filter-out $(foreach side,$(CHECK_SIDES),$($(side)_C) $($(side)_H)) $(MODULE_C) $(MODULE_H),\
+	$(CHECK_C) $(CHECK_H))
+
+CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' $(CHECK_FILES) 2>/dev/null)
+CHECK_PYTHON := $(shell grep -lE '^\#!.*\bpython3$$' $(CHECK_FILES) 2>/dev/null)
+CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
+
+# A header is compiled as what a file that includes nothing else would see.
+CHECK_KINDS_C := gcc clang tidy cppcheck
+CHECK_KINDS_H := gcc-header clang-header
+CHECKS := $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
+	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
+		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
+CHECK_DEPENDS := $(CHECK_H) $(filter %.mk Makefile,$(MAKEFILE_LIST)) .clang-tidy
+
+# All processors, unless this make was given a -j of its own.
+CHECK_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: check-all
+check:
+	@scripts/need $(CHECK_PACKAGES)
+	@rm -f $(CHECK)/module $(CHECK)/image
+	@$(MAKE) --no-print-directory -k -Otarget $(CHECK_JOBS) check-all; status=$$?; passed=0; failed=0; \
+	for stamp in $(CHECKS); do \
+		if [ -e $$stamp ]; then passed=$$((passed + 1)); \
+		else failed=$$((failed + 1)); echo "failed: $${stamp#$(CHECK)/}"; fi; \
+	done; \
+	[ $$status = 0 ] || [ $$failed != 0 ] || failed=1; \
+	echo "check tests: $$passed passed, $$failed failed"; [ $$failed = 0 ]
+check-all: $(CHECKS)
+
+# $(call checked,COMMAND): says what is looked at, and leaves the stamp when it is good.
+define checked
+	@mkdir -p $(@D) && rm -f $@
+	@echo "  CHECK   $(@:$(CHECK)/%=%)"
+	@$(1)
+	@touch $@
+endef
+
+$(CHECK)/sides: $(CHECK_C) $(CHECK_H) $(CHECK_DEPENDS)
+	$(call checked,[ -z "$(CHECK_UNKNOWN)" ] || { echo "scripts/check.mk does not know what these are: $(CHECK_UNKNOWN)"; exit 1; })
+
+$(CHECK)/format: $(CHECK_C) $(CHECK_H) .clang-format
+	$(call checked,clang-format --dry-run -Werror $(CHECK_C) $(CHECK_H))
+
+# Prose, licences, and what no comment can stand in; .clang-format and .gitignore hold nothing of ours to license.
+CHECK_NO_SPDX := %.md %LICENSE .clang-format .gitignore
+$(CHECK)/spdx: $(CHECK_FILES)
+	$(call checked,! grep -L SPDX-License-Identifier: $(filter-out $(CHECK_NO_SPDX),$(CHECK_FILES)) | grep .)
+
+$(CHECK)/module: guest-linux-modules
+	$(call checked,:)
+
+$(CHECK)/image: $(BUILD)/ontime.bin scripts/check-image
+	$(call checked,scripts/check-image $(BUILD)/ontime.elf $(HYP_OBJECTS))
+
+$(CHECK)/shell/%: % scripts/check-shell
+	$(call checked,scripts/check-shell $<)
+
+$(CHECK)/python/%: %
+	$(call checked,python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' $<)
+
+# One file at a time. It reads no system headers, so it is told their macros that look like statements. Left out:
+# declarations stand at the top of their blocks (variableScope), and formats have fields that nobody reads here.
+CHECK_CPPCHECK := cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --platform=unix64 \
+	--enable=warning,style,performance,portability --suppress=variableScope --suppress=unusedStructMember \
+	-D'for_each_possible_cpu(cpu)=while (next(&cpu))' \
+	-D'fdt_for_each_property_offset(offset, fdt, node)=while (next(&offset, fdt, node))' \
+	-D'fdt_for_each_subnode(node, fdt, parent)=while (next(&node, fdt, parent))'
+
+define check_side
+$(CHECK)/gcc-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,$$($(1)_GCC) $$($(1)_FLAGS) -c -o /dev/null $$<)
+$(CHECK)/clang-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,clang $$($(1)_CLANG) $$($(1)_FLAGS) -c -o /dev/null $$<)
+$(CHECK)/tidy-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,clang-tidy --quiet $$< -- $$($(1)_CLANG) $$($(1)_FLAGS) 2>&1)
+$(CHECK)/cppcheck-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,$$(CHECK_CPPCHECK) $$(filter -I% -D%,$$($(1)_FLAGS)) $$<)
+$(CHECK)/gcc-header-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,echo '#include "$$<"' | $$($(1)_GCC) $$($(1)_FLAGS) -I. -x c -fsyntax-only -)
+$(CHECK)/clang-header-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+	$$(call checked,echo '#include "$$<"' | clang $$($(1)_CLANG) $$($(1)_FLAGS) -I. -x c -fsyntax-only -)
+endef
+$(foreach side,$(CHECK_SIDES),$(eval $(call check_side,$(side))))
+
+$(CHECK)/cppcheck-module/%: % $(CHECK_DEPENDS)
+	$(call checked,$(CHECK_CPPCHECK) -D__KERNEL__ -Iinclude -Iguest/linux $<)

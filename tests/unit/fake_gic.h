@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A GIC for tests: list registers and a virtual CPU interface as the architecture describes them (IHI
+ * 0069 4.7 and 11.2, IHI 0048 chapter 5), and one physical interrupt, the timer's. What a correct hypervisor
+ * never does is asserted: a list register with the HW bit that is pending and active, two list registers of
+ * one interrupt, a link to a physical interrupt that is not active.
+ *
+ * The fake_guest_... functions are what a guest does at its CPU interface.
+ */
+#ifndef TESTS_FAKE_GIC_H
+#define TESTS_FAKE_GIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "drivers/gic.h"
+
+/* Nothing pending anywhere; becomes `gic`. */
+void fake_gic_reset(unsigned version, unsigned list_registers);
+
+/* The physical timer interrupt: active or not. The hypervisor acknowledges it: it becomes active. */
+bool fake_gic_timer_active(void);
+void fake_gic_timer_acknowledge(void);
+
+/* Is the maintenance interrupt asserted? */
+bool fake_gic_maintenance(void);
+
+bool fake_gic_enabled(void);
+unsigned fake_gic_used(void);
+/* The state of the list register that holds an interrupt; 0 when none does. */
+unsigned fake_gic_state(unsigned intid);
+
+void fake_guest_mask(uint8_t priority);
+void fake_guest_groups(unsigned groups);
+void fake_guest_split_ends(bool split);
+
+/* INTID, on GICv2 with an SGI's sender from bit 10; GIC_SPURIOUS. */
+uint32_t fake_guest_acknowledge(void);
+void fake_guest_end(uint32_t acknowledged);
+/* False: it is trapped. */
+bool fake_guest_deactivate(uint32_t acknowledged);
+
+#endif

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual GIC beside a model that has no list registers: the architecture's state machine, an interrupt
+ * at a time. Random guests, devices and switches between vCPUs; at each acknowledgement both agree on whether
+ * there is an interrupt, and what comes is one of the model's most urgent ones. So nothing is lost, nothing
+ * comes twice, and all comes by priority. The registers are compared too, and that a vCPU for which something
+ * becomes pending is woken.
+ *
+ * One thing only the hardware decides: a timer interrupt that is in a list register when the guest puts its
+ * timer off comes all the same, unless the hypervisor was entered in between.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include "random.h"
+#include "vgic_world.h"
+
+#define RUNS    240
+#define STEPS   3000
+#define VCPUS   3
+#define INTIDS  64
+#define NESTING 33
+
+struct interrupt {
+    bool enabled, latched, line, edge, active, group1;
+    uint8_t priority;
+    uint8_t senders; /* GICv2's SGIs: pending of these */
+    unsigned holder; /* active SPIs */
+};
+
+struct model_cpu {
+    struct interrupt own[32];
+    uint32_t taken[NESTING]; /* acknowledged, in this order, not ended */
+    unsigned depth;
+    uint32_t split[INTIDS]; /* ended, not deactivated: what was acknowledged */
+    unsigned split_count;
+    uint8_t mask;
+    unsigned groups;
+    bool stale_timer;
+    bool pending_before;
+};
+
+static struct {
+    bool split;
+    bool enabled[2];
+    struct interrupt spis[32];
+    unsigned route[32];
+    struct model_cpu cpus[VCPUS];
+} model;
+
+static struct random random_numbers;
+static unsigned served, nested, beyond;
+
+static unsigned below(unsigned bound)
+{
+    return (unsigned)random_below(&random_numbers, bound);
+}
+
+static unsigned cpu_now(void)
+{
+    return world_loaded()->index;
+}
+
+static struct interrupt *model_of(unsigned cpu, unsigned intid)
+{
+    return intid < 32 ? &model.cpus[cpu].own[intid] : &model.spis[intid - 32];
+}
+
+static bool is_pending(const struct interrupt *interrupt)
+{
+    return interrupt->latched || interrupt->senders != 0 || (interrupt->line && !interrupt->edge);
+}
+
+static bool deliverable(unsigned cpu, unsigned intid)
+{
+    const struct interrupt *interrupt = model_of(cpu, intid);
+
+    return is_pending(interrupt) && interrupt->enabled && !interrupt->active &&
+           model.enabled[interrupt->group1] && (intid < 32 || model.route[intid - 32] == cpu);
+}
+
+/* The running priority: 256 when nothing was taken. */
+static unsigned running(unsigned cpu)
+{
+    const struct model_cpu *own = &model.cpus[cpu];
+
+    return own->depth != 0 ? model_of(cpu, own->taken[own->depth - 1] & 0x3FF)->priority : 256;
+}
+
+/* The priority of the most urgent that can be taken now; 256 when there is none. */
+static unsigned best_priority(unsigned cpu)
+{
+    const struct model_cpu *own = &model.cpus[cpu];
+    unsigned best = 256;
+
+    for (unsigned intid = 0; intid < INTIDS; intid++) {
+        const struct interrupt *interrupt = model_of(cpu, intid);
+
+        if (deliverable(cpu, intid) && (own->groups >> interrupt->group1 & 1) != 0 &&
+            interrupt->priority < own->mask && interrupt->priority < best)
+            best = interrupt->priority;
+    }
+    return best < running(cpu) ? best : 256;
+}
+
+static void model_take(unsigned cpu, uint32_t acknowledged)
+{
+    struct model_cpu *own = &model.cpus[cpu];
+    unsigned intid = acknowledged & 0x3FF;
+    struct interrupt *interrupt = model_of(cpu, intid);
+
+    if (gic->version == 2 && intid < 16) {
+        assert_true((interrupt->senders >> (acknowledged >> 10) & 1) != 0);
+        interrupt->senders &= (uint8_t) ~(1u << (acknowledged >> 10));
+    }
+    interrupt->latched = false;
+    interrupt->active = true;
+    interrupt->holder = cpu;
+    assert_true(own->depth < NESTING);
+    own->taken[own->depth++] = acknowledged;
+    served++;
+    nested += own->depth > 1;
+    beyond += fake_gic_state(intid) == 0;
+}
+
+static void step_acknowledge(void)
+{
+    unsigned cpu = cpu_now();
+    unsigned best = best_priority(cpu);
+    bool stale = model.cpus[cpu].stale_timer;
+    uint32_t acknowledged = world_acknowledge();
+    unsigned intid = acknowledged & 0x3FF;
+
+    if (stale && intid == VGIC_TIMER && !deliverable(cpu, VGIC_TIMER)) {
+        model_take(cpu, acknowledged);
+        return;
+    }
+    if (best == 256) {
+        assert_int_equal(acknowledged, GIC_SPURIOUS);
+        return;
+    }
+    assert_in_range(intid, 0, INTIDS - 1);
+    assert_true(deliverable(cpu, intid));
+    assert_int_equal(model_of(cpu, intid)->priority, best);
+    model_take(cpu, acknowledged);
+}
+
+static void step_end(void)
+{
+    struct model_cpu *own = &model.cpus[cpu_now()];
+    uint32_t acknowledged;
+
+    if (own->depth == 0)
+        return;
+    acknowledged = own->taken[--own->depth];
+    if (model.split)
+        own->split[own->split_count++] = acknowledged;
+    else
+        model_of(cpu_now(), acknowledged & 0x3FF)->active = false;
+    world_end(acknowledged);
+}
+
+static void step_deactivate(void)
+{
+    struct model_cpu *own = &model.cpus[cpu_now()];
+    unsigned which;
+    uint32_t acknowledged;
+
+    if (own->split_count == 0)
+        return;
+    which = below(own->split_count);
+    acknowledged = own->split[which];
+    own->split[which] = own->split[--own->split_count];
+    model_of(cpu_now(), acknowledged & 0x3FF)->active = false;
+    world_deactivate(acknowledged);
+}
+
+static void step_send(void)
+{
+    unsigned target = below(VCPUS), sgi = below(16);
+    struct interrupt *interrupt = model_of(target, sgi);
+
+    if (gic->version == 2)
+        interrupt->senders |= (uint8_t)(1u << cpu_now());
+    else
+        interrupt->latched = true;
+    world_send(target, sgi);
+}
+
+static void step_line(void)
+{
+    unsigned intid = below(3) == 0 ? PPI : 32 + below(8);
+    struct interrupt *interrupt = model_of(cpu_now(), intid);
+    bool level = below(2) != 0;
+
+    if (level && !interrupt->line && interrupt->edge)
+        interrupt->latched = true;
+    interrupt->line = level;
+    world_line(intid, level);
+}
+
+static void step_timer(void)
+{
+    unsigned cpu = cpu_now();
+    struct interrupt *timer = model_of(cpu, VGIC_TIMER);
+    bool level = below(3) != 0;
+
+    if (timer->line && !level && fake_gic_state(VGIC_TIMER) == LR_PENDING)
+        model.cpus[cpu].stale_timer = true;
+    timer->line = level;
+    world_timer(cpu, level);
+    world_enter();
+}
+
+/* Interrupts whose state the guest's software may meddle with: nobody has them active. */
+static unsigned any_intid(void)
+{
+    unsigned intid = below(3) == 0 ? VGIC_TIMER : below(INTIDS);
+
+    return intid < 40 ? intid : 32 + (intid & 7);
+}
+
+static void step_enable(void)
+{
+    unsigned intid = any_intid();
+    bool enable = below(4) != 0;
+
+    if (gic->version == 3 || intid >= 16)
+        model_of(cpu_now(), intid)->enabled = enable;
+    world_set(enable ? GIC_ISENABLER : GIC_ICENABLER, intid);
+}
+
+static void step_pend(void)
+{
+    unsigned intid = any_intid();
+    bool set = below(3) != 0;
+
+    if (gic->version == 3 || intid >= 16)
+        model_of(cpu_now(), intid)->latched = set;
+    world_set(set ? GIC_ISPENDR : GIC_ICPENDR, intid);
+}
+
+static void step_priority(void)
+{
+    unsigned intid = any_intid();
+    struct interrupt *interrupt = model_of(cpu_now(), intid);
+
+    if (interrupt->active)
+        return;
+    interrupt->priority = (uint8_t)(below(8) * 0x18 + 8);
+    world_priority(intid, interrupt->priority);
+}
+
+static void step_route(void)
+{
+    unsigned spi = below(8), vcpu = below(VCPUS);
+
+    model.route[spi] = vcpu;
+    world_route(32 + spi, vcpu);
+}
+
+static void step_mask(void)
+{
+    struct model_cpu *own = &model.cpus[cpu_now()];
+
+    own->mask = below(3) != 0 ? 0xF8 : (uint8_t)(below(8) * 0x20);
+    fake_guest_mask(own->mask);
+    own->groups = below(4) != 0 ? 3 : 0; /* see vgic.c for one without the other */
+    fake_guest_groups(own->groups);
+}
+
+static void step_control(void)
+{
+    unsigned control = below(4) != 0 ? 3 : below(4);
+
+    model.enabled[0] = (control & 1) != 0;
+    model.enabled[1] = (control & 2) != 0;
+    world_write(GUEST_GICD_BASE + GICD_CTLR, control);
+}
+
+static void step_switch(void)
+{
+    world_switch(world_vcpu(below(VCPUS)));
+    model.cpus[cpu_now()].stale_timer = false;
+}
+
+static void check_registers(unsigned cpu)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint32_t pending = 0, active = 0, enabled = 0;
+
+        for (unsigned n = 0; n < 32; n++) {
+            const struct interrupt *interrupt = model_of(cpu, half * 32 + n);
+
+            pending |= (uint32_t)is_pending(interrupt) << n;
+            active |= (uint32_t)interrupt->active << n;
+            enabled |= (uint32_t)interrupt->enabled << n;
+        }
+        assert_int_equal(world_read(world_register(GIC_ISPENDR, half * 32)), pending);
+        assert_int_equal(world_read(world_register(GIC_ISACTIVER, half * 32)), active);
+        assert_int_equal(world_read(world_register(GIC_ISENABLER, half * 32)), enabled);
+    }
+    model.cpus[cpu].stale_timer = false;
+}
+
+static bool any_deliverable(unsigned cpu)
+{
+    for (unsigned intid = 0; intid < INTIDS; intid++)
+        if (deliverable(cpu, intid))
+            return true;
+    return false;
+}
+
+/* Nobody sleeps over what became pending. A timer's expiry is the dispatcher's to see while its vCPU is out.
+ */
+static void check_woken(void)
+{
+    for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
+        bool pending = any_deliverable(cpu);
+
+        if (pending && !model.cpus[cpu].pending_before && cpu != cpu_now())
+            assert_true(world_woken(cpu));
+        model.cpus[cpu].pending_before = pending;
+        world_woken(cpu);
+    }
+}
+
+static void begin(unsigned run)
+{
+    static const unsigned list_registers[] = {4, 1, 2, 16};
+
+    world_reset(2 + run % 2, list_registers[run / 4 % 4], VCPUS);
+    world_open();
+    memset(&model, 0, sizeof(model));
+    model.split = run / 2 % 2 != 0;
+    model.enabled[0] = model.enabled[1] = true;
+    for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
+        world_switch(world_vcpu(cpu));
+        fake_guest_split_ends(model.split);
+        model.cpus[cpu].mask = 0xFF;
+        model.cpus[cpu].groups = 3;
+        for (unsigned intid = 0; intid < INTIDS; intid++) {
+            struct interrupt *interrupt = model_of(cpu, intid);
+
+            interrupt->enabled = true;
+            interrupt->priority = 0xA0;
+            interrupt->edge = intid < 16 || (intid >= 32 && intid % 2 != 0);
+            interrupt->group1 = intid % 3 == 0;
+        }
+        world_write(world_register(GIC_IGROUPR, 0), 0x49249249);
+        world_write(world_register(GIC_IGROUPR, 32), 0x92492492);
+    }
+    world_write(GUEST_GICD_BASE + GIC_ICFGR + 8, 0x88888888);
+    world_write(GUEST_GICD_BASE + GIC_ICFGR + 12, 0x88888888);
+}
+
+static void step(void)
+{
+    static void (*const steps[])(void) = {
+        step_acknowledge, step_acknowledge, step_acknowledge, step_acknowledge, step_end,    step_end,
+        step_end,         step_deactivate,  step_deactivate,  step_send,        step_send,   step_line,
+        step_line,        step_timer,       step_timer,       step_enable,      step_pend,   step_priority,
+        step_route,       step_mask,        step_control,     step_switch,      step_switch,
+    };
+
+    steps[below(sizeof(steps) / sizeof(steps[0]))]();
+    if (fake_gic_state(VGIC_TIMER) != LR_PENDING)
+        model.cpus[cpu_now()].stale_timer = false;
+    check_woken();
+    if (below(16) == 0)
+        check_registers(cpu_now());
+}
+
+/* Whatever is still pending or active comes and goes, once. */
+static void drain(void)
+{
+    model.enabled[0] = model.enabled[1] = true;
+    world_write(GUEST_GICD_BASE + GICD_CTLR, 3);
+    for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
+        struct model_cpu *own = &model.cpus[cpu];
+
+        world_switch(world_vcpu(cpu));
+        own->stale_timer = false;
+        own->mask = 0xFF;
+        own->groups = 3;
+        fake_guest_mask(0xFF);
+        fake_guest_groups(3);
+        for (unsigned i = 0; i < 500; i++) {
+            step_acknowledge();
+            step_end();
+            step_deactivate();
+        }
+        while (own->depth != 0)
+            step_end();
+        while (own->split_count != 0)
+            step_deactivate();
+        check_registers(cpu);
+    }
+}
+
+static void every_interrupt_comes_once_and_by_priority(void **state)
+{
+    (void)state;
+    for (unsigned run = 0; run < RUNS; run++) {
+        random_numbers.state = run;
+        begin(run);
+        for (unsigned i = 0; i < STEPS; i++)
+            step();
+        drain();
+    }
+    /* The runs were worth something. */
+    assert_true(served > RUNS * 200 && nested > RUNS * 20 && beyond > RUNS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_interrupt_comes_once_and_by_priority),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See vgic_world.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include "core/arch.h"
+#include "core/cpu.h"
+#include "vgic_world.h"
+
+#define ROUNDS 4 /* an entry needs two at most: a refresh, and the timer */
+
+static struct vm vm;
+static struct vcpu vcpus[WORLD_VCPUS];
+static struct vcpu *loaded;
+static bool woken[WORLD_VCPUS];
+static bool timer_expired[WORLD_VCPUS];
+
+void vcpu_wake(struct vcpu *vcpu)
+{
+    woken[vcpu->index] = true;
+}
+
+bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
+{
+    assert_ptr_equal(vcpu, loaded);
+    return timer_expired[vcpu->index];
+}
+
+bool pl011_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    (void)vcpu;
+    (void)access;
+    return true;
+}
+
+void world_reset(unsigned version, unsigned list_registers, unsigned count)
+{
+    fake_gic_reset(version, list_registers);
+    memset(&vm, 0, sizeof(vm));
+    memset(vcpus, 0, sizeof(vcpus));
+    memset(woken, 0, sizeof(woken));
+    memset(timer_expired, 0, sizeof(timer_expired));
+    loaded = NULL;
+    vm.vcpu_count = count;
+    vm.vcpus = vcpus;
+    vgic_init(&vm.vgic, count);
+    for (unsigned i = 0; i < count; i++) {
+        vcpus[i].vm = &vm;
+        vcpus[i].index = (uint16_t)i;
+        vcpus[i].on = true;
+        vgic_cpu_init(&vcpus[i].vgic);
+        gic->interface_reset(&vcpus[i].arch);
+    }
+}
+
+void world_open(void)
+{
+    for (unsigned i = vm.vcpu_count; i-- != 0;) {
+        world_switch(&vcpus[i]);
+        fake_guest_groups(3);
+        fake_guest_mask(0xFF);
+        world_write(world_register(GIC_ISENABLER, 0), UINT32_MAX);
+        for (unsigned intid = 0; intid < 32; intid++)
+            world_priority(intid, 0xA0);
+    }
+    world_write(world_register(GIC_ISENABLER, 32), UINT32_MAX);
+    for (unsigned intid = 32; intid < 64; intid++) {
+        world_priority(intid, 0xA0);
+        world_route(intid, 0);
+    }
+    world_write(GUEST_GICD_BASE + GICD_CTLR, 3);
+    memset(woken, 0, sizeof(woken));
+}
+
+struct vcpu *world_vcpu(unsigned index)
+{
+    return &vcpus[index];
+}
+
+struct vcpu *world_loaded(void)
+{
+    return loaded;
+}
+
+bool world_woken(unsigned index)
+{
+    bool was = woken[index];
+
+    woken[index] = false;
+    return was;
+}
+
+static bool interrupted(void)
+{
+    if (fake_gic_maintenance()) {
+        vgic_refresh(loaded);
+    } else if (timer_expired[loaded->index] && !fake_gic_timer_active()) {
+        fake_gic_timer_acknowledge();
+        vgic_timer_fired(loaded);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The GIC is as `timer_held` says, unless the guest has ended the interrupt since its list register was read. */
+static void check_timer_held(void)
+{
+    bool in_lr = (loaded->vgic.own.in_lr >> VGIC_TIMER & 1) != 0;
+
+    if (!in_lr || fake_gic_state(VGIC_TIMER) != 0)
+        assert_int_equal(fake_gic_timer_active(), loaded->vgic.timer_held);
+    else
+        assert_false(fake_gic_timer_active());
+}
+
+void world_enter(void)
+{
+    unsigned rounds = 0;
+
+    if (loaded == NULL)
+        return;
+    do {
+        if (loaded->vgic.dirty)
+            vgic_refresh(loaded);
+        assert_true(rounds++ < ROUNDS);
+    } while (interrupted() || loaded->vgic.dirty);
+    assert_true(fake_gic_enabled());
+    check_timer_held();
+}
+
+void world_switch(struct vcpu *vcpu)
+{
+    if (loaded != NULL) {
+        vgic_save(loaded);
+        assert_false(fake_gic_enabled());
+        assert_false(fake_gic_timer_active());
+    }
+    loaded = vcpu;
+    if (vcpu != NULL)
+        vgic_load(vcpu);
+    world_enter();
+}
+
+void world_timer(unsigned index, bool expired)
+{
+    timer_expired[index] = expired;
+}
+
+bool world_timer_expired(unsigned index)
+{
+    return timer_expired[index];
+}
+
+bool world_access(uint64_t address, struct mmio_access *access)
+{
+    bool known = mmio_handle(loaded, address, access);
+
+    world_enter();
+    return known;
+}
+
+void world_write(uint64_t address, uint32_t value)
+{
+    struct mmio_access access = {.size = 4, .write = true, .value = value};
+
+    assert_true(world_access(address, &access));
+}
+
+uint32_t world_read(uint64_t address)
+{
+    struct mmio_access access = {.size = 4, .value = UINT64_MAX};
+
+    assert_true(world_access(address, &access));
+    return (uint32_t)access.value;
+}
+
+static uint64_t frame(unsigned intid)
+{
+    if (gic->version == 2 || intid >= 32)
+        return GUEST_GICD_BASE;
+    return GUEST_GICR_BASE + GUEST_GICR_SIZE * loaded->index + GICR_SGI_FRAME;
+}
+
+uint64_t world_register(unsigned base, unsigned intid)
+{
+    return frame(intid) + base + intid / 32 * 4;
+}
+
+void world_set(unsigned base, unsigned intid)
+{
+    world_write(world_register(base, intid), UINT32_C(1) << (intid & 31));
+}
+
+bool world_test(unsigned base, unsigned intid)
+{
+    return (world_read(world_register(base, intid)) >> (intid & 31) & 1) != 0;
+}
+
+void world_priority(unsigned intid, uint8_t priority)
+{
+    struct mmio_access access = {.size = 1, .write = true, .value = priority};
+
+    assert_true(world_access(frame(intid) + GIC_IPRIORITYR + intid, &access));
+}
+
+void world_route(unsigned intid, unsigned vcpu)
+{
+    struct mmio_access access = {.size = 1, .write = true, .value = UINT64_C(1) << vcpu};
+
+    if (gic->version == 2)
+        assert_true(world_access(GUEST_GICD_BASE + GICD_ITARGETSR + intid, &access));
+    else
+        world_write(GUEST_GICD_BASE + GICD_IROUTER + 8ul * intid, vcpu);
+}
+
+void world_line(unsigned intid, bool level)
+{
+    vgic_set_line(loaded != NULL ? loaded : &vcpus[0], intid, level);
+    world_enter();
+}
+
+void world_send(unsigned target, unsigned sgi)
+{
+    if (gic->version == 2)
+        world_write(GUEST_GICD_BASE + GICD_SGIR, UINT32_C(1) << (16 + target) | sgi);
+    else
+        vgic_send_sgi(&vcpus[target], sgi, loaded);
+    world_enter();
+}
+
+uint32_t world_acknowledge(void)
+{
+    uint32_t acknowledged = fake_guest_acknowledge();
+
+    world_enter();
+    return acknowledged;
+}
+
+uint32_t world_take(void)
+{
+    return world_acknowledge() & 0x3FF;
+}
+
+void world_end(uint32_t acknowledged)
+{
+    fake_guest_end(acknowledged);
+    world_enter();
+}
+
+void world_deactivate(uint32_t acknowledged)
+{
+    struct mmio_access access = {.size = 4, .write = true, .value = acknowledged};
+
+    if (!fake_guest_deactivate(acknowledged)) {
+        if (gic->version == 2)
+            assert_true(mmio_handle(loaded, GUEST_GICC_DIR, &access));
+        else
+            vgic_deactivate(loaded, acknowledged);
+    }
+    world_enter();
+}
+
+uint32_t world_serve(void)
+{
+    uint32_t acknowledged = world_acknowledge();
+
+    if (acknowledged != GIC_SPURIOUS)
+        world_end(acknowledged);
+    return acknowledged & 0x3FF;
+}
