@@ -25,8 +25,7 @@ struct cpu {
     bool reschedule;        /* pick again before the next guest entry */
     uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
 
-    struct deadline slice; /* when the policy wants to be asked again */
-    uint64_t slice_end;    /* the same instant, for CPUs with a tick */
+    uint64_t slice_end;     /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
@@ -40,17 +39,27 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
 /* Starts the periodic tick; `period` in counter ticks. */
 void cpu_start_tick(struct cpu *cpu, uint64_t period);
 
-/* Asks the policy who runs from `now` on. */
-void dispatch_pick(struct cpu *cpu, uint64_t now);
-
 /* Runs vCPUs for ever. */
 _Noreturn void dispatch_run(struct cpu *cpu);
 
 /* Puts a new vCPU, blocked, on its CPU. */
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
 
+/* Makes a blocked vCPU runnable. */
+void vcpu_wake_blocked(struct vcpu *vcpu);
+
 /* Makes a vCPU that is switched on runnable; nothing happens when it is already. */
-void vcpu_wake(struct vcpu *vcpu);
+static inline void vcpu_wake(struct vcpu *vcpu)
+{
+    if (vcpu->on && !vcpu->unit.runnable)
+        vcpu_wake_blocked(vcpu);
+}
+
+/* The vCPU's deadline `when` was reached: makes it runnable, warps it, and asks the policy at once who runs. */
+void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now);
+
+/* The running vCPU has done what it was warped for: if it was, the policy is asked who goes on. */
+bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now);
 
 /*
  * The running vCPU waits for an interrupt: it is blocked until vcpu_wake() or until one of its own timers
@@ -61,13 +70,23 @@ void vcpu_block(struct vcpu *vcpu);
 /* Takes a vCPU that was switched off from the scheduler, and its registers out of the CPU. */
 void vcpu_retire(struct vcpu *vcpu);
 
-/* Charges the current vCPU up to now. */
-void cpu_charge(struct cpu *cpu, uint64_t now);
+/*
+ * Charges the current vCPU up to `now`, an instant just read. An interrupt handler's may be older than the last
+ * charge: returns the later of the two.
+ */
+uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
                              uint64_t arg)
 {
     trace_record(&cpu->trace, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
+}
+
+/* The same, at the instant just read. */
+static inline void cpu_trace_at(struct cpu *cpu, uint64_t now, enum ontime_trace_type type, const struct vcpu *vcpu,
+                                uint64_t arg)
+{
+    trace_record_at(&cpu->trace, now, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
 }
 
 #endif

@@ -3,8 +3,8 @@
  * The deadline queue of core/deadline_queue.h: a heap, and the comparator kept equal to its head.
  *
  * Writing the comparator costs a system register write and a barrier, so it is written only when the head
- * changes, and during a run only at its end. Invariant outside a run: programmed == the head's key,
- * DEADLINE_NONE when empty.
+ * changes, and during a run only at its end. Invariant outside a run: programmed == the head's key or the
+ * slice's end, whichever is earlier; DEADLINE_NONE when there is neither.
  */
 #include "core/deadline_queue.h"
 #include "core/arch.h"
@@ -12,27 +12,31 @@
 
 static uint64_t head_key(const struct deadline_queue *queue)
 {
-    const struct heap_node *head = heap_first(&queue->heap);
-
-    return head != NULL ? head->key : DEADLINE_NONE;
+    return heap_first_key(&queue->heap, DEADLINE_NONE);
 }
 
 static void program_comparator(struct deadline_queue *queue)
 {
-    uint64_t head = head_key(queue);
+    uint64_t first = head_key(queue);
 
-    if (queue->running || head == queue->programmed)
+    if (queue->slice.when < first)
+        first = queue->slice.when;
+    if (first == queue->programmed)
         return;
-    queue->programmed = head;
-    if (head == DEADLINE_NONE)
+    queue->programmed = first;
+    if (first == DEADLINE_NONE)
         arch_comparator_off();
     else
-        arch_comparator_set(head);
+        arch_comparator_set(first);
 }
 
-void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned capacity)
+void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned capacity,
+                         deadline_fire *slice_ended)
 {
-    *queue = (struct deadline_queue){.lock = SPINLOCK_INIT, .programmed = DEADLINE_NONE};
+    *queue = (struct deadline_queue){
+        .slice = {.when = DEADLINE_NONE, .fire = slice_ended},
+        .programmed = DEADLINE_NONE,
+    };
     heap_init(&queue->heap, slots, capacity);
     arch_comparator_off();
 }
@@ -40,6 +44,11 @@ void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots,
 void deadline_init(struct deadline *deadline, deadline_fire *fire)
 {
     *deadline = (struct deadline){.fire = fire};
+}
+
+static bool is_running(const struct deadline_queue *queue)
+{
+    return queue->not_before != 0;
 }
 
 static bool disarm(struct deadline_queue *queue, struct deadline *deadline)
@@ -50,34 +59,40 @@ static bool disarm(struct deadline_queue *queue, struct deadline *deadline)
     return true;
 }
 
-/* When a deadline armed now can fire: not in the run that is going on, and never at the instant
- * DEADLINE_NONE. */
-static uint64_t earliest_firing(const struct deadline_queue *queue, uint64_t when)
+static void arm(struct deadline_queue *queue, struct deadline *deadline, uint64_t when)
 {
-    return queue->running && when <= queue->run_now ? queue->run_now + 1 : when;
+    uint64_t key = when >= queue->not_before ? when : queue->not_before;
+
+    deadline->when = when;
+    if (deadline_is_armed(deadline))
+        heap_move(&queue->heap, &deadline->node, key);
+    else
+        heap_insert(&queue->heap, &deadline->node, key);
 }
 
 void deadline_set(struct deadline_queue *queue, struct deadline *deadline, uint64_t when)
 {
-    spin_lock(&queue->lock);
-    ASSERT(queue->running || queue->programmed == head_key(queue));
-    (void)disarm(queue, deadline);
-    if (when != DEADLINE_NONE) {
-        deadline->when = when;
-        heap_insert(&queue->heap, &deadline->node, earliest_firing(queue, when));
-    }
-    program_comparator(queue);
-    spin_unlock(&queue->lock);
+    if (when == DEADLINE_NONE)
+        (void)disarm(queue, deadline);
+    else
+        arm(queue, deadline, when);
+    if (!is_running(queue))
+        program_comparator(queue);
+}
+
+void deadline_set_slice(struct deadline_queue *queue, uint64_t when)
+{
+    queue->slice.when = when;
+    if (!is_running(queue))
+        program_comparator(queue);
 }
 
 bool deadline_cancel(struct deadline_queue *queue, struct deadline *deadline)
 {
-    spin_lock(&queue->lock);
-    ASSERT(queue->running || queue->programmed == head_key(queue));
     bool was_armed = disarm(queue, deadline);
 
-    program_comparator(queue);
-    spin_unlock(&queue->lock);
+    if (!is_running(queue))
+        program_comparator(queue);
     return was_armed;
 }
 
@@ -86,34 +101,28 @@ uint64_t deadline_when(const struct deadline *deadline)
     return deadline_is_armed(deadline) ? deadline->when : DEADLINE_NONE;
 }
 
-/* Takes the next deadline that is due out of the queue: NULL when there is none. */
-static struct deadline *take_due(struct deadline_queue *queue)
+/* Takes the first deadline out of the queue. */
+static struct deadline *take_first(struct deadline_queue *queue)
 {
-    struct heap_node *head = heap_first(&queue->heap);
+    struct heap_node *first = queue->heap.slots[0];
 
-    if (head == NULL || head->key > queue->run_now)
-        return NULL;
-    heap_remove(&queue->heap, head);
-    return HEAP_ENTRY(head, struct deadline, node);
+    heap_remove(&queue->heap, first);
+    return HEAP_ENTRY(first, struct deadline, node);
 }
 
 void deadline_queue_run(struct deadline_queue *queue, uint64_t now)
 {
-    spin_lock(&queue->lock);
-    ASSERT(!queue->running && now < DEADLINE_NONE - 1);
-    ASSERT(queue->programmed == head_key(queue));
-    queue->running = true;
-    queue->run_now = now;
-    for (;;) {
-        struct deadline *due = take_due(queue);
+    ASSERT(!is_running(queue) && now < DEADLINE_NONE - 1);
+    queue->not_before = now + 1;
+    while (head_key(queue) <= now) {
+        struct deadline *due = take_first(queue);
 
-        if (due == NULL)
-            break;
-        spin_unlock(&queue->lock);
         due->fire(due, now);
-        spin_lock(&queue->lock);
     }
-    queue->running = false;
+    if (queue->slice.when <= now) {
+        queue->slice.when = DEADLINE_NONE;
+        queue->slice.fire(&queue->slice, now);
+    }
+    queue->not_before = 0;
     program_comparator(queue);
-    spin_unlock(&queue->lock);
 }

@@ -3,11 +3,11 @@
  * The deadline queue: one per core, the only user of the core's comparator.
  *
  * Deadlines are absolute ticks of the physical counter. The queue keeps the comparator set to its earliest
- * deadline and off when it is empty. Arming, cancelling and firing cost O(log n); nothing is allocated after
+ * deadline and off when it is empty. One deadline, the end of the time slice, stands beside the heap. Arming, cancelling and firing cost O(log n); nothing is allocated after
  * init.
  *
- * Locking: each queue has its own lock, taken inside; fire functions are called without it. As the comparator
- * belongs to one core, init, set, cancel and run are called on that core.
+ * Locking: none. As the comparator belongs to one core, so does the queue: all functions here are called on that
+ * core, with interrupts masked.
  */
 #ifndef CORE_DEADLINE_QUEUE_H
 #define CORE_DEADLINE_QUEUE_H
@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/heap.h"
-#include "core/lock.h"
 
 #define DEADLINE_NONE UINT64_MAX /* "never": what an unset guest comparator holds too */
 
@@ -31,15 +30,15 @@ struct deadline {
 };
 
 struct deadline_queue {
-    struct spinlock lock;
     struct heap heap;
-    uint64_t programmed; /* what the comparator holds, or DEADLINE_NONE when it is off */
-    bool running;        /* in deadline_queue_run(), which sets the comparator once, at its end */
-    uint64_t run_now;    /* the `now` of that run */
+    struct deadline slice; /* beside the heap, as every switch moves it; `when` is DEADLINE_NONE while not armed */
+    uint64_t programmed;   /* what the comparator holds, or DEADLINE_NONE when it is off */
+    uint64_t not_before; /* in deadline_queue_run(): what is armed now fires from then on, its now + 1; else 0 */
 };
 
-/* `slots` is room for `capacity` deadlines; more must never be armed at once. */
-void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned capacity);
+/* `slots` is room for `capacity` deadlines without the slice; more must never be armed at once. */
+void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned capacity,
+                         deadline_fire *slice_ended);
 
 void deadline_init(struct deadline *deadline, deadline_fire *fire);
 
@@ -53,6 +52,9 @@ static inline bool deadline_is_armed(const struct deadline *deadline)
 {
     return heap_contains(&deadline->node);
 }
+
+/* Arms, moves or cancels the end of the time slice, which in a run is later than its `now`. */
+void deadline_set_slice(struct deadline_queue *queue, uint64_t when);
 
 /* The instant it is armed for, or DEADLINE_NONE. */
 uint64_t deadline_when(const struct deadline *deadline);

@@ -26,62 +26,72 @@ static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
     return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
 }
 
-void cpu_charge(struct cpu *cpu, uint64_t now)
+static inline uint64_t charge(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *vcpu = cpu->current;
     uint64_t ran = now - cpu->charged_until;
 
-    /* An interrupt handler's `now` may be older than the last charge. */
     if ((int64_t)ran <= 0)
-        return;
+        return cpu->charged_until;
     cpu->charged_until = now;
     if (vcpu == NULL)
-        return;
+        return now;
     vcpu->stats[ONTIME_STAT_RUN_TICKS] += ran;
     if (cpu->sched.policy->charge(&cpu->sched, &vcpu->unit, ran, now))
-        precise_warp_ended(vcpu, ONTIME_WARP_END_LIMIT);
+        precise_warp_ended(vcpu, now, ONTIME_WARP_END_LIMIT);
+    return now;
 }
 
-static void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
+uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
+{
+    return charge(cpu, now);
+}
+
+static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
 {
     struct vcpu *previous = cpu->current;
 
-    cpu_trace(cpu, ONTIME_TRACE_SWITCH, next, previous != NULL ? previous->id : ONTIME_TRACE_IDLE);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_SWITCH, next, previous != NULL ? previous->id : ONTIME_TRACE_IDLE);
     if (previous != NULL && previous->unit.runnable)
         previous->ready_since = now;
     if (next == NULL)
         return;
     next->stats[ONTIME_STAT_SWITCHES]++;
-    if (next->ready_since != DEADLINE_NONE)
-        next->stats[ONTIME_STAT_STOLEN_TICKS] += now - next->ready_since;
+    if (next->ready_since == DEADLINE_NONE)
+        return;
+    next->stats[ONTIME_STAT_STOLEN_TICKS] += now - next->ready_since;
     next->ready_since = DEADLINE_NONE;
     stolen_time_publish(next);
 }
 
-void dispatch_pick(struct cpu *cpu, uint64_t now)
+static inline void set_slice(struct cpu *cpu, uint64_t until)
 {
-    struct vcpu *next;
-    uint64_t until;
+    if (until == cpu->slice_end)
+        return;
+    cpu->slice_end = until;
+    if (cpu->tick_period == 0)
+        deadline_set_slice(&cpu->deadlines, until);
+}
 
-    spin_lock(&cpu->sched.lock);
+/* Asks the policy who runs from `now` on, up to which the CPU is charged. The scheduler lock is held. */
+static inline void pick(struct cpu *cpu, uint64_t now)
+{
+    uint64_t until;
+    struct vcpu *next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
+
     cpu->reschedule = false;
-    cpu_charge(cpu, now);
-    next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     if (next != cpu->current) {
         account_switch(cpu, next, now);
         cpu->current = next;
     }
-    cpu->slice_end = until;
-    spin_unlock(&cpu->sched.lock);
-    if (cpu->tick_period == 0)
-        deadline_set(&cpu->deadlines, &cpu->slice, until);
+    set_slice(cpu, until);
 }
 
 /* The instant the policy asked for. */
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
     (void)now;
-    ((struct cpu *)(void *)((char *)slice - offsetof(struct cpu, slice)))->reschedule = true;
+    ((struct cpu *)(void *)((char *)slice - offsetof(struct cpu, deadlines.slice)))->reschedule = true;
 }
 
 static void tick(struct deadline *deadline, uint64_t now)
@@ -110,16 +120,18 @@ void cpu_start_tick(struct cpu *cpu, uint64_t period)
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count)
 {
-    /* For each vCPU its own timers and its deadlines, and the CPU's own: slice, tick, console. */
-    unsigned deadlines = vcpu_count * (2 + ONTIME_DEADLINES) + 3;
+    /* For each vCPU its own timers and its deadlines, and the CPU's own: tick, console. */
+    unsigned deadlines = vcpu_count * (2 + ONTIME_DEADLINES) + 2;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance,
                      memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)), vcpu_count);
-    deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines);
-    deadline_init(&cpu->slice, slice_ended);
+    deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines,
+                        slice_ended);
     deadline_init(&cpu->tick, tick);
     cpu->charged_until = arch_counter();
+    cpu->slice_end = SCHED_NEVER;
+    stolen_time_init();
 }
 
 static void wake_timer_expired(struct deadline *timer, uint64_t now)
@@ -136,23 +148,77 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
     cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
 }
 
-void vcpu_wake(struct vcpu *vcpu)
+/* The scheduler lock is held and the CPU charged. */
+static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
-    uint64_t now = arch_counter();
 
-    if (!vcpu->on || vcpu->unit.runnable)
-        return;
-    spin_lock(&cpu->sched.lock);
-    cpu_charge(cpu, now);
     cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = now;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+}
+
+void vcpu_wake_blocked(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    spin_lock(&cpu->sched.lock);
+    make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
     spin_unlock(&cpu->sched.lock);
-    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-    cpu_trace(cpu, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
-    if (cpu != arch_cpu())
+    /* The timers of another CPU are its own: the one left armed will find the vCPU runnable. */
+    if (cpu == arch_cpu())
+        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    else
         arch_cpu_kick(cpu->index);
+}
+
+/*
+ * If it is the current vCPU's, the warp only makes its limit the instant to ask the policy at the latest: whoever
+ * goes on anyway would be chosen.
+ */
+void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t limit = SCHED_NEVER;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now - when);
+    if (!vcpu->unit.runnable) {
+        make_runnable(vcpu, now);
+        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    }
+    if (cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, now)) {
+        limit = now + vcpu->unit.params.warp_limit;
+        vcpu->stats[ONTIME_STAT_WARPS]++;
+        cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
+    }
+    if (cpu->reschedule || cpu->current != vcpu)
+        pick(cpu, now);
+    else if (limit < cpu->slice_end)
+        set_slice(cpu, limit);
+    if (cpu->current != vcpu) {
+        vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
+        cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
+    }
+    spin_unlock(&cpu->sched.lock);
+}
+
+bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+    bool ended;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
+    if (ended) {
+        precise_warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
+        pick(cpu, now);
+    }
+    spin_unlock(&cpu->sched.lock);
+    return ended;
 }
 
 static void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
@@ -160,9 +226,9 @@ static void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_war
     struct cpu *cpu = vcpu->cpu;
 
     spin_lock(&cpu->sched.lock);
-    cpu_charge(cpu, now);
+    now = charge(cpu, now);
     if (cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now))
-        precise_warp_ended(vcpu, reason);
+        precise_warp_ended(vcpu, now, reason);
     cpu->sched.policy->block(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = DEADLINE_NONE;
     cpu->reschedule = true;
@@ -177,7 +243,7 @@ void vcpu_block(struct vcpu *vcpu)
 
     if (timer <= now)
         return;
-    cpu_trace(cpu, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
     deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
 }
@@ -202,6 +268,13 @@ static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
     cpu->loaded = vcpu;
 }
 
+static void reschedule(struct cpu *cpu)
+{
+    spin_lock(&cpu->sched.lock);
+    pick(cpu, charge(cpu, arch_counter()));
+    spin_unlock(&cpu->sched.lock);
+}
+
 _Noreturn void dispatch_run(struct cpu *cpu)
 {
     cpu->reschedule = true;
@@ -210,7 +283,7 @@ _Noreturn void dispatch_run(struct cpu *cpu)
 
         arch_interrupts_handle();
         if (cpu->reschedule)
-            dispatch_pick(cpu, arch_counter());
+            reschedule(cpu);
         vcpu = cpu->current;
         if (vcpu == NULL) {
             arch_wait_for_interrupt();

@@ -4,47 +4,65 @@
  * place, so that it can leave from anywhere.
  */
 #include "core/heap.h"
-#include "core/assert.h"
 
 static bool comes_before(const struct heap_node *a, const struct heap_node *b)
 {
     return a->key < b->key || (a->key == b->key && a->order < b->order);
 }
 
-static void put(struct heap *heap, unsigned index, struct heap_node *node)
+static void put(struct heap_node **slots, unsigned index, struct heap_node *node)
 {
-    heap->slots[index] = node;
+    slots[index] = node;
     node->slot = index + 1;
 }
 
-static void sift_up(struct heap *heap, unsigned index, struct heap_node *node)
+void heap_sift_up(struct heap *heap, unsigned index, struct heap_node *node)
 {
+    struct heap_node **slots = heap->slots;
+
     while (index > 0) {
         unsigned parent = (index - 1) / 2;
 
-        if (!comes_before(node, heap->slots[parent]))
+        if (!comes_before(node, slots[parent]))
             break;
-        put(heap, index, heap->slots[parent]);
+        put(slots, index, slots[parent]);
         index = parent;
     }
-    put(heap, index, node);
+    put(slots, index, node);
 }
 
 static void sift_down(struct heap *heap, unsigned index, struct heap_node *node)
 {
+    struct heap_node **slots = heap->slots;
+    unsigned count = heap->count;
+
     for (;;) {
         unsigned child = 2 * index + 1;
 
-        if (child >= heap->count)
+        if (child >= count)
             break;
-        if (child + 1 < heap->count && comes_before(heap->slots[child + 1], heap->slots[child]))
+        if (child + 1 < count && comes_before(slots[child + 1], slots[child]))
             child++;
-        if (!comes_before(heap->slots[child], node))
+        if (!comes_before(slots[child], node))
             break;
-        put(heap, index, heap->slots[child]);
+        put(slots, index, slots[child]);
         index = child;
     }
-    put(heap, index, node);
+    put(slots, index, node);
+}
+
+/* Puts a node at the free place `index` or, by its key, above or below that. */
+static void settle(struct heap *heap, unsigned index, struct heap_node *node)
+{
+    if (index > 0 && comes_before(node, heap->slots[(index - 1) / 2]))
+        heap_sift_up(heap, index, node);
+    else
+        sift_down(heap, index, node);
+}
+
+void heap_fill(struct heap *heap, unsigned index)
+{
+    settle(heap, index, heap->slots[heap->count]);
 }
 
 void heap_init(struct heap *heap, struct heap_node **slots, unsigned capacity)
@@ -52,26 +70,10 @@ void heap_init(struct heap *heap, struct heap_node **slots, unsigned capacity)
     *heap = (struct heap){.slots = slots, .capacity = capacity};
 }
 
-void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key)
+void heap_move(struct heap *heap, struct heap_node *node, uint64_t key)
 {
-    ASSERT(!heap_contains(node));
-    ASSERT(heap->count < heap->capacity);
+    ASSERT(heap_contains(node) && heap->slots[node->slot - 1] == node);
     node->key = key;
     node->order = heap->inserted++;
-    sift_up(heap, heap->count++, node);
-}
-
-void heap_remove(struct heap *heap, struct heap_node *node)
-{
-    ASSERT(heap_contains(node) && node->slot <= heap->count && heap->slots[node->slot - 1] == node);
-    unsigned index = node->slot - 1;
-    struct heap_node *last = heap->slots[--heap->count];
-
-    node->slot = 0;
-    if (last == node)
-        return;
-    if (index > 0 && comes_before(last, heap->slots[(index - 1) / 2]))
-        sift_up(heap, index, last);
-    else
-        sift_down(heap, index, last);
+    settle(heap, node->slot - 1, node);
 }

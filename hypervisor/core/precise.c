@@ -17,31 +17,12 @@
 
 static void deadline_reached(struct deadline *deadline, uint64_t now)
 {
-    struct precise_deadline *precise = (struct precise_deadline *)(void *)deadline;
-    struct vcpu *vcpu = precise->vcpu;
-    struct cpu *cpu = vcpu->cpu;
-    uint64_t when = deadline->when;
-    bool warped;
+    struct vcpu *vcpu = ((struct precise_deadline *)(void *)deadline)->vcpu;
 
     vcpu->stats[ONTIME_STAT_FIRED]++;
-    if (when < vcpu->fired_at)
-        vcpu->fired_at = when;
-    cpu_trace(cpu, ONTIME_TRACE_TIMER_FIRED, vcpu, now - when);
-
-    vcpu_wake(vcpu);
-    spin_lock(&cpu->sched.lock);
-    cpu_charge(cpu, now);
-    warped = cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, now);
-    spin_unlock(&cpu->sched.lock);
-    if (warped) {
-        vcpu->stats[ONTIME_STAT_WARPS]++;
-        cpu_trace(cpu, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
-    }
-    dispatch_pick(cpu, now);
-    if (cpu->current != vcpu) {
-        vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
-        cpu_trace(cpu, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
-    }
+    if (deadline->when < vcpu->fired_at)
+        vcpu->fired_at = deadline->when;
+    vcpu_deadline(vcpu, deadline->when, now);
 }
 
 void precise_init(struct vcpu *vcpu)
@@ -67,16 +48,17 @@ static bool is_precise(const struct vcpu *vcpu)
 
 int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
 {
-    uint64_t now = arch_counter();
+    uint64_t now;
 
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
     if (id >= ONTIME_DEADLINES || deadline == ONTIME_NO_DEADLINE)
         return ONTIME_INVALID;
+    now = arch_counter();
     if (deadline < now)
         deadline = now; /* nobody is late for what was asked for too late */
     vcpu->stats[ONTIME_STAT_ARMED]++;
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_TIMER_ARMED, vcpu, deadline - now);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ARMED, vcpu, deadline - now);
     deadline_set(&vcpu->cpu->deadlines, &vcpu->precise[id].deadline, deadline);
     return ONTIME_OK;
 }
@@ -96,23 +78,15 @@ int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
 
 int64_t precise_done(struct vcpu *vcpu, uint64_t next)
 {
-    struct cpu *cpu = vcpu->cpu;
-    uint64_t now = arch_counter();
-    bool ended;
+    uint64_t now;
 
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
+    now = arch_counter();
     /* Reached before the guest could say done for the one before: its work is still to come. */
     if (next <= now)
         return 0;
-    spin_lock(&cpu->sched.lock);
-    cpu_charge(cpu, now);
-    ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
-    cpu->reschedule = cpu->reschedule || ended;
-    spin_unlock(&cpu->sched.lock);
-    if (ended)
-        precise_warp_ended(vcpu, ONTIME_WARP_END_DONE);
-    return ended;
+    return vcpu_unwarp(vcpu, now);
 }
 
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
@@ -127,11 +101,11 @@ int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64
     return ONTIME_OK;
 }
 
-void precise_warp_ended(struct vcpu *vcpu, enum ontime_warp_end reason)
+void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
     if (reason == ONTIME_WARP_END_LIMIT)
         vcpu->stats[ONTIME_STAT_WARPS_CUT]++;
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_WARP_END, vcpu, reason);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_WARP_END, vcpu, reason);
 }
 
 void precise_entering(struct vcpu *vcpu, uint64_t now)
@@ -142,5 +116,5 @@ void precise_entering(struct vcpu *vcpu, uint64_t now)
     vcpu->stats[ONTIME_STAT_LATE_TICKS] += late;
     if (late > vcpu->stats[ONTIME_STAT_LATE_MAX])
         vcpu->stats[ONTIME_STAT_LATE_MAX] = late;
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_TIMER_ENTERED, vcpu, late);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ENTERED, vcpu, late);
 }

@@ -22,7 +22,7 @@ int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64
 void precise_reset(struct vcpu *vcpu);
 
 /* Counts and traces the end of a warp. */
-void precise_warp_ended(struct vcpu *vcpu, enum ontime_warp_end reason);
+void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason);
 
 /* The vCPU is entered for the first time since a deadline of it was reached: how late is that? */
 void precise_entering(struct vcpu *vcpu, uint64_t now);

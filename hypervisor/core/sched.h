@@ -32,19 +32,23 @@ struct sched_params {
 /* BVT's part of a unit, see sched/bvt.c. */
 struct bvt_unit {
     int64_t avt;              /* actual virtual time A, in 1/1024 tick of CPU time over weight */
+    int64_t warp;             /* W in virtual time */
+    int64_t allowance;        /* C in virtual time, at least 1 */
     uint32_t remainder;       /* CPU time not yet in avt, in 1/1024 tick, less than weight */
     bool warped;              /* E = A - W */
     bool spent;               /* warped, but W is used up: competes without a warp's privilege */
     uint64_t warp_used;       /* CPU time used in this warp, ticks */
     uint64_t warp_ended;      /* when the last warp ended */
     bool was_warped;          /* there was a last warp */
-    struct heap_node by_avt;  /* in the queue's by_avt while it waits */
+    struct heap_node by_avt;  /* in the queue's warped while it waits, warped */
     struct sched_unit *other; /* the next of the queue's units */
 };
 
 struct bvt_queue {
+    struct sched_unit *newcomer; /* joined since the last pick(); in no heap yet, as it may run at once */
     struct heap urgent;       /* warped units that wait and are not spent, by E */
-    struct heap by_avt;       /* all units that wait, by A */
+    struct heap spent;        /* those that wait and are, by E */
+    struct heap warped;       /* both, by A */
     int64_t svt;              /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units; /* all units, runnable or not */
     bool warp_begun;          /* since the last pick() */
@@ -63,7 +67,7 @@ struct sched_queue {
     struct spinlock lock;
     const struct sched_policy *policy;
     uint64_t allowance;           /* C: context-switch allowance, ticks of CPU time */
-    struct heap waiting;          /* runnable units other than the current one, in the policy's order */
+    struct heap waiting;          /* runnable units other than the current one, in the policy's order (BVT: unwarped) */
     struct sched_unit *current;   /* what pick() last returned */
     struct sched_unit *incumbent; /* last chosen without a warp: goes on when a warp ends */
     struct bvt_queue bvt;
@@ -114,7 +118,7 @@ extern const struct sched_policy *const sched_policies[];
 const struct sched_policy *sched_policy_find(const char *name);
 
 /* How many slots a queue needs for so many units. */
-#define SCHED_SLOTS(capacity) (3 * (capacity))
+#define SCHED_SLOTS(capacity) (4 * (capacity))
 
 /* An empty queue; `slots` is room for SCHED_SLOTS(capacity). */
 void sched_queue_init(struct sched_queue *queue, const struct sched_policy *policy, uint64_t allowance,

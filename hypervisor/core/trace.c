@@ -14,6 +14,16 @@ _Static_assert(sizeof(struct ontime_trace_record) == 16, "the record's layout is
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are dumped as they lie in memory");
 _Static_assert(LINE_RECORDS * sizeof(struct ontime_trace_record) % 3 == 0, "full lines need no padding");
 
+static void open_ring(struct trace_ring *ring)
+{
+    atomic_store(&ring->open, ring->mask != 0 ? ring->slots : NULL);
+}
+
+static bool is_open(struct trace_ring *ring)
+{
+    return atomic_load(&ring->open) != NULL;
+}
+
 void trace_init(struct trace_ring *ring, void *memory, size_t size)
 {
     size_t slots = 1;
@@ -21,20 +31,20 @@ void trace_init(struct trace_ring *ring, void *memory, size_t size)
     while (slots * 2 * sizeof(struct ontime_trace_record) <= size)
         slots *= 2;
     *ring = (struct trace_ring){.slots = memory, .mask = slots - 1};
-    atomic_store(&ring->recording, slots > 1);
+    open_ring(ring);
 }
 
 static void freeze(struct trace_ring *ring)
 {
-    if (!atomic_load(&ring->recording))
+    if (!is_open(ring))
         return;
-    atomic_store(&ring->recording, false);
+    atomic_store(&ring->open, NULL);
     ring->dump_end = atomic_load_explicit(&ring->written, memory_order_acquire);
 }
 
 static size_t write_end(struct trace_ring *ring, char *line)
 {
-    atomic_store(&ring->recording, ring->mask != 0);
+    open_ring(ring);
     return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace end");
 }
 
@@ -116,7 +126,7 @@ size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *heade
     first = oldest(ring);
     data_lines = (ring->dump_end - first + LINE_RECORDS - 1) / LINE_RECORDS;
     cursor--;
-    if (atomic_load(&ring->recording) || cursor > header->vcpus + data_lines) {
+    if (is_open(ring) || cursor > header->vcpus + data_lines) {
         *next = 0;
         return 0;
     }

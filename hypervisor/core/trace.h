@@ -23,10 +23,10 @@
 #define TRACE_LINE_SIZE 1000
 
 struct trace_ring {
+    struct ontime_trace_record *_Atomic open; /* the slots, or NULL while nothing is recorded */
+    _Atomic uint64_t written;                 /* records ever written: the next one's slot, modulo the size */
+    uint64_t mask;                            /* the number of slots, a power of two, less 1 */
     struct ontime_trace_record *slots;
-    uint64_t mask;            /* the number of slots, a power of two, less 1 */
-    _Atomic uint64_t written; /* records ever written: the next one's slot, modulo the size */
-    atomic_bool recording;
     uint64_t dump_end; /* `written` when the ring was frozen */
 };
 
@@ -47,20 +47,33 @@ struct trace_header {
  */
 void trace_init(struct trace_ring *ring, void *memory, size_t size);
 
-static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type type, uint16_t vcpu,
-                                uint64_t arg)
+/*
+ * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in order of
+ * time.
+ */
+static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum ontime_trace_type type, uint16_t vcpu,
+                                   uint64_t arg)
 {
-    if (!atomic_load_explicit(&ring->recording, memory_order_relaxed))
+    struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
+
+    if (slots == NULL)
         return;
 
     uint64_t index = atomic_load_explicit(&ring->written, memory_order_relaxed);
-    struct ontime_trace_record *record = &ring->slots[index & ring->mask];
+    struct ontime_trace_record *record = &slots[index & ring->mask];
 
-    record->counter = arch_counter();
+    record->counter = now;
     record->arg = arg < ONTIME_TRACE_ARG_MAX ? (uint32_t)arg : ONTIME_TRACE_ARG_MAX;
     record->vcpu = vcpu;
     record->type = (uint16_t)type;
     atomic_store_explicit(&ring->written, index + 1, memory_order_release);
+}
+
+static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type type, uint16_t vcpu,
+                                uint64_t arg)
+{
+    if (atomic_load_explicit(&ring->open, memory_order_relaxed) != NULL)
+        trace_record_at(ring, arch_counter(), type, vcpu, arg);
 }
 
 /*

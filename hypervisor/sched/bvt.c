@@ -38,6 +38,9 @@
 #include "core/sched.h"
 #include "sched/policies.h"
 
+/* Rare cases kept out of functions that otherwise need no stack frame. */
+#define APART __attribute__((noinline))
+
 #define SCALE_SHIFT 10                  /* virtual time units in a tick, at weight 1 */
 #define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
 #define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
@@ -51,15 +54,7 @@ static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
 
 static int64_t effective(const struct sched_unit *unit)
 {
-    return unit->bvt.avt - (unit->bvt.warped ? over_weight(unit, unit->params.warp) : 0);
-}
-
-/* C over the incumbent's weight; at least 1, as two equal units would change places at every pick(). */
-static int64_t allowance(const struct sched_queue *queue, const struct sched_unit *incumbent)
-{
-    int64_t time = over_weight(incumbent, queue->allowance);
-
-    return time > 0 ? time : 1;
+    return unit->bvt.warped ? unit->bvt.avt - unit->bvt.warp : unit->bvt.avt;
 }
 
 /* Signed to unsigned, order kept. */
@@ -80,7 +75,9 @@ static bool is_urgent(const struct sched_unit *unit)
 
 static struct heap *heap_of(struct sched_queue *queue, const struct sched_unit *unit)
 {
-    return is_urgent(unit) ? &queue->bvt.urgent : &queue->waiting;
+    if (!unit->bvt.warped)
+        return &queue->waiting;
+    return unit->bvt.spent ? &queue->bvt.spent : &queue->bvt.urgent;
 }
 
 static struct sched_unit *first_of(const struct heap *heap)
@@ -90,16 +87,46 @@ static struct sched_unit *first_of(const struct heap *heap)
     return node != NULL ? HEAP_ENTRY(node, struct sched_unit, node) : NULL;
 }
 
-static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+/* Its time; INT64_MAX when there is none. */
+static int64_t first_time(const struct heap *heap)
+{
+    return key_time(heap_first_key(heap, heap_key(INT64_MAX)));
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *unit)
 {
     heap_insert(heap_of(queue, unit), &unit->node, heap_key(effective(unit)));
-    heap_insert(&queue->bvt.by_avt, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
+    heap_insert(&queue->bvt.warped, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
+}
+
+static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+{
+    if (unit->bvt.warped)
+        enqueue_warped(queue, unit);
+    else
+        heap_insert(&queue->waiting, &unit->node, heap_key(unit->bvt.avt));
 }
 
 static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
+    if (unit->bvt.warped)
+        heap_remove(&queue->bvt.warped, &unit->bvt.by_avt);
     heap_remove(heap_of(queue, unit), &unit->node);
-    heap_remove(&queue->bvt.by_avt, &unit->bvt.by_avt);
+}
+
+/* A unit that is in no heap joins those that wait; the newcomer before it is sorted in. */
+static void join(struct sched_queue *queue, struct sched_unit *unit)
+{
+    struct sched_unit *before = queue->bvt.newcomer;
+
+    queue->bvt.newcomer = unit;
+    if (before != NULL)
+        enqueue(queue, before);
 }
 
 /* Changes what E and the unit's heap follow from. */
@@ -119,20 +146,20 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
  * The least A of the runnable does not fall: a unit that joins them has at least the SVT. So it needs a look
  * only when one joins, or when the last may be leaving.
  */
-static void update_svt(struct sched_queue *queue)
+static inline void update_svt(struct sched_queue *queue)
 {
-    const struct heap_node *first = heap_first(&queue->bvt.by_avt);
+    const struct sched_unit *newcomer = queue->bvt.newcomer;
     const struct sched_unit *current = queue->current;
-    int64_t least = INT64_MAX;
+    int64_t time = least(first_time(&queue->waiting), first_time(&queue->bvt.warped));
 
-    if (first != NULL)
-        least = key_time(first->key);
-    if (current != NULL && current->runnable && current->bvt.avt < least)
-        least = current->bvt.avt;
-    if (least == INT64_MAX)
+    if (newcomer != NULL)
+        time = least(time, newcomer->bvt.avt);
+    if (current != NULL && current->runnable)
+        time = least(time, current->bvt.avt);
+    if (time == INT64_MAX)
         return;
-    ASSERT(least >= queue->bvt.svt);
-    queue->bvt.svt = least;
+    ASSERT(time >= queue->bvt.svt);
+    queue->bvt.svt = time;
 }
 
 static void raise_to_svt(const struct sched_queue *queue, struct sched_unit *unit)
@@ -162,19 +189,24 @@ static void rebase(struct sched_queue *queue)
     }
     shift_keys(&queue->waiting, (uint64_t)base);
     shift_keys(&queue->bvt.urgent, (uint64_t)base);
-    shift_keys(&queue->bvt.by_avt, (uint64_t)base);
+    shift_keys(&queue->bvt.spent, (uint64_t)base);
+    shift_keys(&queue->bvt.warped, (uint64_t)base);
     queue->bvt.svt = 0;
 }
 
 static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     const struct sched_params *params = &unit->params;
+    int64_t allowance;
 
     ASSERT(params->weight >= 1 && params->weight <= SCHED_WEIGHT_MAX);
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
-    unit->bvt = (struct bvt_unit){.other = queue->bvt.units};
+    unit->bvt = (struct bvt_unit){.warp = over_weight(unit, params->warp), .other = queue->bvt.units};
+    /* At least 1, as two equal units would change places at every pick(). */
+    allowance = over_weight(unit, queue->allowance);
+    unit->bvt.allowance = allowance > 0 ? allowance : 1;
     queue->bvt.units = unit;
 }
 
@@ -195,13 +227,24 @@ static bool may_warp(const struct sched_unit *unit, uint64_t now)
     return !unit->bvt.was_warped || now - unit->bvt.warp_ended >= unit->params.unwarp;
 }
 
+/* A unit that waits unwarped becomes the newcomer. */
+static APART void leave_waiting(struct sched_queue *queue, struct sched_unit *unit)
+{
+    heap_remove(&queue->waiting, &unit->node);
+    join(queue, unit);
+}
+
 static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     if (!may_warp(unit, now))
         return false;
-    set_warp(queue, unit, true, false);
+    unit->bvt.warped = true;
+    unit->bvt.spent = false;
     unit->bvt.warp_used = 0;
-    queue->bvt.warp_begun = true;
+    if (unit != queue->current)
+        queue->bvt.warp_begun = true;
+    if (heap_contains(&unit->node))
+        leave_waiting(queue, unit);
     return true;
 }
 
@@ -214,7 +257,7 @@ static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_
     raise_to_svt(queue, unit);
     unit->runnable = true;
     if (unit != queue->current)
-        enqueue(queue, unit);
+        join(queue, unit);
 }
 
 static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
@@ -226,77 +269,124 @@ static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
     unit->runnable = false;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
+    if (unit == queue->bvt.newcomer)
+        queue->bvt.newcomer = NULL;
     if (unit == queue->incumbent)
         queue->incumbent = NULL;
 }
 
-/* At most CHARGE_MAX ticks, so that nothing overflows. */
-static void advance(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
+/* Charges in steps of at most CHARGE_MAX, so that nothing overflows, and rebases. */
+static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
 {
-    uint64_t time = (ran << SCALE_SHIFT) + unit->bvt.remainder;
+    while (ran > 0) {
+        uint64_t step = ran < CHARGE_MAX ? ran : CHARGE_MAX;
+        uint64_t time = (step << SCALE_SHIFT) + unit->bvt.remainder;
 
-    unit->bvt.avt += (int64_t)(time / unit->params.weight);
-    unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
-    if (unit->bvt.avt >= REBASE_AT)
-        rebase(queue);
-    ASSERT(unit->bvt.avt < REBASE_AT);
+        unit->bvt.avt += (int64_t)(time / unit->params.weight);
+        unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
+        if (unit->bvt.avt >= REBASE_AT)
+            rebase(queue);
+        ASSERT(unit->bvt.avt < REBASE_AT);
+        ran -= step;
+    }
 }
 
-static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    ASSERT(unit == queue->current);
-    for (uint64_t left = ran; left > 0;) {
-        uint64_t step = left < CHARGE_MAX ? left : CHARGE_MAX;
-
-        advance(queue, unit, step);
-        left -= step;
-    }
-    if (!unit->bvt.warped)
-        return false;
     unit->bvt.warp_used += ran;
     return unit->bvt.warp_used >= unit->params.warp_limit && bvt_unwarp(queue, unit, now);
 }
 
-/* The time that an urgent unit has to be ahead of, INT64_MAX when no unit waits. */
-static int64_t front(const struct sched_queue *queue)
+static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    const struct heap_node *least_effective = heap_first(&queue->waiting);
-    const struct heap_node *least_actual = heap_first(&queue->bvt.by_avt);
-    int64_t time = least_actual != NULL ? key_time(least_actual->key) : INT64_MAX;
-
-    if (least_effective != NULL && key_time(least_effective->key) < time)
-        time = key_time(least_effective->key);
-    return time;
+    charge_long(queue, unit, ran);
+    return unit->bvt.warped && charge_warped(queue, unit, ran, now);
 }
 
-/* Rule 1, and 2 for those that fail it. All runnable units are in the heaps; `last` is the one that ran. */
+static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+{
+    uint64_t time = (ran << SCALE_SHIFT) + unit->bvt.remainder;
+    int64_t avt = unit->bvt.avt + (int64_t)(time / unit->params.weight);
+
+    ASSERT(unit == queue->current);
+    if (ran > CHARGE_MAX || avt >= REBASE_AT)
+        return charge_rarely(queue, unit, ran, now);
+    unit->bvt.avt = avt;
+    unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
+    return unit->bvt.warped && charge_warped(queue, unit, ran, now);
+}
+
+/* The time that an urgent unit has to be ahead of, INT64_MAX when no unit waits. */
+static inline int64_t front(const struct sched_queue *queue)
+{
+    int64_t time = first_time(&queue->waiting);
+
+    if (queue->bvt.warped.count == 0)
+        return time;
+    return least(time, least(first_time(&queue->bvt.spent), first_time(&queue->bvt.warped)));
+}
+
+/* Rule 2, of all urgent units. */
+static void spend(struct sched_queue *queue, struct sched_unit *last)
+{
+    struct sched_unit *urgent;
+
+    while ((urgent = first_of(&queue->bvt.urgent)) != NULL)
+        set_warp(queue, urgent, true, true);
+    if (last != NULL && is_urgent(last))
+        last->bvt.spent = true;
+}
+
+/* Rule 1. `last` is the unit that ran and still can, in no heap; or NULL. */
 static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_unit *last)
 {
-    int64_t limit = front(queue);
     struct sched_unit *urgent = first_of(&queue->bvt.urgent);
+    int64_t limit;
 
-    if (last != NULL && last->runnable && is_urgent(last) && effective(last) <= limit) {
-        bool keep = !queue->bvt.warp_begun || effective(last) <= effective(urgent);
+    if (urgent == NULL && !(last != NULL && is_urgent(last)))
+        return NULL;
+    limit = front(queue);
+    if (last != NULL) {
+        limit = least(limit, is_urgent(last) ? last->bvt.avt : effective(last));
+        if (is_urgent(last) && effective(last) <= limit)
+            return urgent == NULL || !queue->bvt.warp_begun || effective(last) <= effective(urgent) ? last : urgent;
+    }
+    if (urgent != NULL && effective(urgent) < limit)
+        return urgent;
+    spend(queue, last);
+    return NULL;
+}
 
-        return keep ? last : urgent;
-    }
-    while (urgent != NULL && effective(urgent) >= limit) {
-        set_warp(queue, urgent, true, true);
-        urgent = first_of(&queue->bvt.urgent);
-    }
-    return urgent;
+/* Rule 1 for a unit that has just joined, where it is clear: all others are behind it. */
+static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_unit *unit,
+                            const struct sched_unit *last)
+{
+    int64_t time = effective(unit);
+
+    return is_urgent(unit) && time < unit->bvt.avt && (last == NULL || time < effective(last)) &&
+           time < front(queue) && time < first_time(&queue->bvt.urgent);
+}
+
+/* Of two of which either may be NULL, the one with less E; the first when they are equal. */
+static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit *b)
+{
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    return effective(b) < effective(a) ? b : a;
 }
 
 /* Rule 3. No unit is urgent. */
-static struct sched_unit *choose_incumbent(struct sched_queue *queue)
+static struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
 {
-    struct sched_unit *least = first_of(&queue->waiting);
     struct sched_unit *incumbent = queue->incumbent;
+    struct sched_unit *rival = behind(first_of(&queue->waiting), first_of(&queue->bvt.spent));
 
-    if (least == NULL || incumbent == NULL ||
-        effective(least) + allowance(queue, incumbent) <= effective(incumbent))
-        queue->incumbent = least;
-    return queue->incumbent;
+    if (last != incumbent)
+        rival = behind(rival, last);
+    if (incumbent == NULL ||
+        (rival != NULL && effective(rival) + incumbent->bvt.allowance <= effective(incumbent)))
+        incumbent = queue->incumbent = rival;
+    return incumbent;
 }
 
 /* How long the unit has to run, in ticks, for its A to grow by `time` or more. */
@@ -311,14 +401,12 @@ static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
 /* What the current unit's E has to reach for pick() to choose another; INT64_MAX: no such time. */
 static int64_t turning_point(const struct sched_queue *queue, const struct sched_unit *unit)
 {
-    const struct sched_unit *rival = first_of(&queue->waiting);
+    bool urgent = is_urgent(unit);
+    int64_t time = urgent ? front(queue) : least(first_time(&queue->waiting), first_time(&queue->bvt.spent));
 
-    if (is_urgent(unit)) {
-        int64_t limit = front(queue);
-
-        return limit == INT64_MAX ? limit : limit + 1;
-    }
-    return rival != NULL ? effective(rival) + allowance(queue, unit) : INT64_MAX;
+    if (time == INT64_MAX)
+        return time;
+    return time + (urgent ? 1 : unit->bvt.allowance);
 }
 
 /* How long the current unit can run until pick() chooses another, in ticks; SCHED_NEVER: for ever. */
@@ -336,24 +424,41 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
     return ticks;
 }
 
+/* Chooses, and takes the chosen one from where it waits. */
+static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
+{
+    struct sched_unit *chosen = queue->bvt.newcomer;
+
+    if (chosen != NULL && is_ahead_of_all(queue, chosen, last)) {
+        queue->bvt.newcomer = NULL;
+        return chosen;
+    }
+    if (chosen != NULL) {
+        queue->bvt.newcomer = NULL;
+        enqueue(queue, chosen);
+    }
+    chosen = choose_urgent(queue, last);
+    if (chosen == NULL)
+        chosen = choose_incumbent(queue, last);
+    if (chosen != NULL && chosen != last)
+        dequeue(queue, chosen);
+    return chosen;
+}
+
 static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
 {
-    struct sched_unit *last = queue->current;
+    struct sched_unit *last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
+    struct sched_unit *chosen = choose(queue, last);
+    uint64_t ticks;
 
-    if (last != NULL && last->runnable)
-        enqueue(queue, last);
-    struct sched_unit *chosen = choose_urgent(queue, last);
-
-    if (chosen == NULL)
-        chosen = choose_incumbent(queue);
     queue->bvt.warp_begun = false;
     queue->current = chosen;
     *until = SCHED_NEVER;
     if (chosen == NULL)
         return NULL;
-    dequeue(queue, chosen);
-    uint64_t ticks = slice(queue, chosen);
-
+    if (last != NULL && chosen != last)
+        enqueue(queue, last);
+    ticks = slice(queue, chosen);
     if (ticks < SCHED_NEVER - now)
         *until = now + ticks;
     return chosen;

@@ -27,5 +27,6 @@ void sched_queue_init(struct sched_queue *queue, const struct sched_policy *poli
     *queue = (struct sched_queue){.lock = SPINLOCK_INIT, .policy = policy, .allowance = allowance};
     heap_init(&queue->waiting, slots, capacity);
     heap_init(&queue->bvt.urgent, slots + capacity, capacity);
-    heap_init(&queue->bvt.by_avt, slots + 2 * (size_t)capacity, capacity);
+    heap_init(&queue->bvt.spent, slots + 2 * (size_t)capacity, capacity);
+    heap_init(&queue->bvt.warped, slots + 3 * (size_t)capacity, capacity);
 }

@@ -13,6 +13,9 @@ struct vcpu;
 #define PV_TIME_FEATURES 0xC5000020
 #define PV_TIME_ST       0xC5000021
 
+/* Once, before the first vCPU runs. */
+void stolen_time_init(void);
+
 /* The record of one vCPU in the VM's page. */
 uint8_t *stolen_time_record(uint8_t *page, unsigned vcpu_index);
 

@@ -29,6 +29,7 @@ static struct heap_node *slots[TIMERS];
 static struct timer timers[TIMERS];
 static unsigned order[TIMERS * 2];
 static unsigned fired;
+static uint64_t slice_fired_at;
 
 static void note(struct deadline *deadline, uint64_t now)
 {
@@ -62,12 +63,19 @@ static void cancel_other(struct deadline *deadline, uint64_t now)
     assert_true(deadline_cancel(&queue, &timer->other->deadline));
 }
 
+static void slice_ended(struct deadline *slice, uint64_t now)
+{
+    assert_ptr_equal(slice, &queue.slice);
+    slice_fired_at = now;
+}
+
 static int setup(void **state)
 {
     (void)state;
     fake_reset();
     fired = 0;
-    deadline_queue_init(&queue, slots, TIMERS);
+    slice_fired_at = DEADLINE_NONE;
+    deadline_queue_init(&queue, slots, TIMERS, slice_ended);
     for (unsigned i = 0; i < TIMERS; i++) {
         timers[i] = (struct timer){.fired_at = DEADLINE_NONE};
         deadline_init(&timers[i].deadline, note);
@@ -223,6 +231,55 @@ static void comparator_is_written_once_a_run(void **state)
     assert_int_equal(fake_comparator(), 20 + 96);
 }
 
+static void set_slice_in_fire(struct deadline *deadline, uint64_t now)
+{
+    note(deadline, now);
+    deadline_set_slice(&queue, now + 7);
+}
+
+static void slice_stands_beside_the_others(void **state)
+{
+    (void)state;
+    deadline_set_slice(&queue, 100);
+    assert_int_equal(fake_comparator(), 100);
+    set(0, 80);
+    assert_int_equal(fake_comparator(), 80);
+    set(1, 120);
+    run_at(80);
+    assert_int_equal(slice_fired_at, DEADLINE_NONE);
+    assert_int_equal(fake_comparator(), 100);
+    run_at(99);
+    assert_int_equal(slice_fired_at, DEADLINE_NONE);
+    run_at(100);
+    assert_int_equal(slice_fired_at, 100);
+    assert_int_equal(fake_comparator(), 120);
+    deadline_set_slice(&queue, 110);
+    deadline_set_slice(&queue, DEADLINE_NONE);
+    assert_int_equal(fake_comparator(), 120);
+    run_at(130);
+    assert_int_equal(slice_fired_at, 100);
+    assert_int_equal(fired, 2);
+    assert_int_equal(fake_comparator(), DEADLINE_NONE);
+}
+
+/* As a switch does: the slice that would have ended in the same run does not. */
+static void slice_moved_by_another_does_not_fire(void **state)
+{
+    (void)state;
+    deadline_init(&timers[0].deadline, set_slice_in_fire);
+    set(0, 50);
+    deadline_set_slice(&queue, 50);
+    unsigned writes = fake_comparator_writes();
+
+    run_at(50);
+    assert_int_equal(fired, 1);
+    assert_int_equal(slice_fired_at, DEADLINE_NONE);
+    assert_int_equal(fake_comparator(), 57);
+    assert_int_equal(fake_comparator_writes(), writes + 1);
+    run_at(57);
+    assert_int_equal(slice_fired_at, 57);
+}
+
 static uint64_t least_armed(void)
 {
     uint64_t least = DEADLINE_NONE;
@@ -310,7 +367,7 @@ static void queues_of_two_cpus_are_apart(void **state)
     (void)state;
     set(0, 100);
     fake_set_cpu(1);
-    deadline_queue_init(&second, second_slots, 1);
+    deadline_queue_init(&second, second_slots, 1, slice_ended);
     deadline_set(&second, &timers[1].deadline, 50);
     assert_int_equal(fake_comparator(), 50);
     fake_set_cpu(0);
@@ -329,6 +386,8 @@ int main(void)
         cmocka_unit_test_setup(rearmed_in_fire_keeps_its_period, setup),
         cmocka_unit_test_setup(cancelled_by_another_does_not_fire, setup),
         cmocka_unit_test_setup(comparator_is_written_once_a_run, setup),
+        cmocka_unit_test_setup(slice_stands_beside_the_others, setup),
+        cmocka_unit_test_setup(slice_moved_by_another_does_not_fire, setup),
         cmocka_unit_test_setup(random_walk, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
         cmocka_unit_test_setup(queues_of_two_cpus_are_apart, setup),
