@@ -223,6 +223,7 @@ const char *trace_type_name(uint16_t type)
         [ONTIME_TRACE_TIMER_CANCELLED] = "timer-cancelled",
         [ONTIME_TRACE_TIMER_FIRED] = "timer-fired",
         [ONTIME_TRACE_TIMER_ENTERED] = "timer-entered",
+        [ONTIME_TRACE_TIMER_IN_PLACE] = "timer-in-place",
         [ONTIME_TRACE_WARP_BEGIN] = "warp-begin",
         [ONTIME_TRACE_WARP_END] = "warp-end",
         [ONTIME_TRACE_WARP_DENIED] = "warp-denied",

@@ -25,7 +25,7 @@ struct cpu {
     bool reschedule;        /* pick again before the next guest entry */
     uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
 
-    uint64_t slice_end;     /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
+    uint64_t slice_end; /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
@@ -55,8 +55,13 @@ static inline void vcpu_wake(struct vcpu *vcpu)
         vcpu_wake_blocked(vcpu);
 }
 
-/* The vCPU's deadline `when` was reached: makes it runnable, warps it, and asks the policy at once who runs. */
+/*
+ * The vCPU's deadline `when` was reached: makes it runnable, warps it, and asks the policy at once who runs.
+ */
 void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now);
+
+/* Deadlines that passed while the running vCPU had the CPU take effect now. */
+void vcpu_catch_up(struct vcpu *vcpu);
 
 /* The running vCPU has done what it was warped for: if it was, the policy is asked who goes on. */
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now);
@@ -71,8 +76,8 @@ void vcpu_block(struct vcpu *vcpu);
 void vcpu_retire(struct vcpu *vcpu);
 
 /*
- * Charges the current vCPU up to `now`, an instant just read. An interrupt handler's may be older than the last
- * charge: returns the later of the two.
+ * Charges the current vCPU up to `now`, an instant just read. An interrupt handler's may be older than the
+ * last charge: returns the later of the two.
  */
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
 
@@ -83,8 +88,8 @@ static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const
 }
 
 /* The same, at the instant just read. */
-static inline void cpu_trace_at(struct cpu *cpu, uint64_t now, enum ontime_trace_type type, const struct vcpu *vcpu,
-                                uint64_t arg)
+static inline void cpu_trace_at(struct cpu *cpu, uint64_t now, enum ontime_trace_type type,
+                                const struct vcpu *vcpu, uint64_t arg)
 {
     trace_record_at(&cpu->trace, now, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
 }

@@ -3,11 +3,11 @@
  * The deadline queue: one per core, the only user of the core's comparator.
  *
  * Deadlines are absolute ticks of the physical counter. The queue keeps the comparator set to its earliest
- * deadline and off when it is empty. One deadline, the end of the time slice, stands beside the heap. Arming, cancelling and firing cost O(log n); nothing is allocated after
- * init.
+ * deadline and off when it is empty. One deadline, the end of the time slice, stands beside the heap. Arming,
+ * cancelling and firing cost O(log n); nothing is allocated after init.
  *
- * Locking: none. As the comparator belongs to one core, so does the queue: all functions here are called on that
- * core, with interrupts masked.
+ * Locking: none. As the comparator belongs to one core, so does the queue: all functions here are called on
+ * that core, with interrupts masked.
  */
 #ifndef CORE_DEADLINE_QUEUE_H
 #define CORE_DEADLINE_QUEUE_H
@@ -31,9 +31,9 @@ struct deadline {
 
 struct deadline_queue {
     struct heap heap;
-    struct deadline slice; /* beside the heap, as every switch moves it; `when` is DEADLINE_NONE while not armed */
+    struct deadline slice; /* beside the heap, as every switch moves it; `when`: DEADLINE_NONE while off */
     uint64_t programmed;   /* what the comparator holds, or DEADLINE_NONE when it is off */
-    uint64_t not_before; /* in deadline_queue_run(): what is armed now fires from then on, its now + 1; else 0 */
+    uint64_t not_before;   /* in deadline_queue_run() its now + 1, when what is armed may fire; else 0 */
 };
 
 /* `slots` is room for `capacity` deadlines without the slice; more must never be armed at once. */

@@ -52,10 +52,14 @@ static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t n
     struct vcpu *previous = cpu->current;
 
     cpu_trace_at(cpu, now, ONTIME_TRACE_SWITCH, next, previous != NULL ? previous->id : ONTIME_TRACE_IDLE);
-    if (previous != NULL && previous->unit.runnable)
-        previous->ready_since = now;
+    if (previous != NULL) {
+        precise_leaving(previous);
+        if (previous->unit.runnable)
+            previous->ready_since = now;
+    }
     if (next == NULL)
         return;
+    precise_coming(next);
     next->stats[ONTIME_STAT_SWITCHES]++;
     if (next->ready_since == DEADLINE_NONE)
         return;
@@ -73,12 +77,25 @@ static inline void set_slice(struct cpu *cpu, uint64_t until)
         deadline_set_slice(&cpu->deadlines, until);
 }
 
+static inline void warp(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, now))
+        return;
+    vcpu->stats[ONTIME_STAT_WARPS]++;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
+}
+
 /* Asks the policy who runs from `now` on, up to which the CPU is charged. The scheduler lock is held. */
 static inline void pick(struct cpu *cpu, uint64_t now)
 {
+    struct vcpu *next;
     uint64_t until;
-    struct vcpu *next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
 
+    if (cpu->current != NULL && precise_notice(cpu->current, now))
+        warp(cpu->current, now);
+    next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
     if (next != cpu->current) {
         account_switch(cpu, next, now);
@@ -120,8 +137,8 @@ void cpu_start_tick(struct cpu *cpu, uint64_t period)
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count)
 {
-    /* For each vCPU its own timers and its deadlines, and the CPU's own: tick, console. */
-    unsigned deadlines = vcpu_count * (2 + ONTIME_DEADLINES) + 2;
+    /* For each vCPU its own timers and the first of its deadlines, and the CPU's own: tick, console. */
+    unsigned deadlines = vcpu_count * 3 + 2;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance,
@@ -173,14 +190,9 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
         arch_cpu_kick(cpu->index);
 }
 
-/*
- * If it is the current vCPU's, the warp only makes its limit the instant to ask the policy at the latest: whoever
- * goes on anyway would be chosen.
- */
 void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
-    uint64_t limit = SCHED_NEVER;
 
     spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
@@ -189,20 +201,26 @@ void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
         make_runnable(vcpu, now);
         deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     }
-    if (cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, now)) {
-        limit = now + vcpu->unit.params.warp_limit;
-        vcpu->stats[ONTIME_STAT_WARPS]++;
-        cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
-    }
-    if (cpu->reschedule || cpu->current != vcpu)
-        pick(cpu, now);
-    else if (limit < cpu->slice_end)
-        set_slice(cpu, limit);
+    warp(vcpu, now);
+    pick(cpu, now);
     if (cpu->current != vcpu) {
         vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
         cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
+        precise_leaving(vcpu); /* its next one */
     }
     spin_unlock(&cpu->sched.lock);
+}
+
+static void pick_at_once(struct cpu *cpu)
+{
+    spin_lock(&cpu->sched.lock);
+    pick(cpu, charge(cpu, arch_counter()));
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_catch_up(struct vcpu *vcpu)
+{
+    pick_at_once(vcpu->cpu);
 }
 
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
@@ -241,10 +259,14 @@ void vcpu_block(struct vcpu *vcpu)
     uint64_t now = arch_counter();
     uint64_t timer = arch_vcpu_next_timer(vcpu);
 
-    if (timer <= now)
+    if (timer <= now) {
+        vgic_timer_expired(vcpu);
         return;
+    }
+    (void)precise_notice(vcpu, now); /* what was for it is done, or it would not wait */
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
-    deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
+    if (timer < heap_first_key(&vcpu->deadlines, DEADLINE_NONE)) /* else that deadline wakes it */
+        deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
 }
 
@@ -268,13 +290,6 @@ static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
     cpu->loaded = vcpu;
 }
 
-static void reschedule(struct cpu *cpu)
-{
-    spin_lock(&cpu->sched.lock);
-    pick(cpu, charge(cpu, arch_counter()));
-    spin_unlock(&cpu->sched.lock);
-}
-
 _Noreturn void dispatch_run(struct cpu *cpu)
 {
     cpu->reschedule = true;
@@ -283,7 +298,7 @@ _Noreturn void dispatch_run(struct cpu *cpu)
 
         arch_interrupts_handle();
         if (cpu->reschedule)
-            reschedule(cpu);
+            pick_at_once(cpu);
         vcpu = cpu->current;
         if (vcpu == NULL) {
             arch_wait_for_interrupt();

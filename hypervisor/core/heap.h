@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An intrusive binary min-heap of 64-bit unsigned keys with room fixed at init. Insert, remove and move are O(log
- * n) and iterative. Equal keys leave in order of insertion; a move counts as one. No locking of its own.
+ * An intrusive binary min-heap of 64-bit unsigned keys with room fixed at init. Insert, remove and move are
+ * O(log n) and iterative. Equal keys leave in order of insertion; a move counts as one. No locking of its
+ * own.
  *
  * The first in and the last out touch no other node and are inline: most heaps of a core hold one or none.
  */
@@ -32,7 +33,7 @@ struct heap {
 /* `slots` is room for `capacity` nodes; more must never be inside at once. */
 void heap_init(struct heap *heap, struct heap_node **slots, unsigned capacity);
 
-/* The heap's own: settles a node from the free place `index` towards the first; fills that of a node taken out. */
+/* The heap's own: puts a node at the free place `index` or above; fills the place of a node taken out. */
 void heap_sift_up(struct heap *heap, unsigned index, struct heap_node *node);
 void heap_fill(struct heap *heap, unsigned index);
 

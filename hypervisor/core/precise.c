@@ -2,43 +2,86 @@
 /*
  * Precise timers: from the guest's call to the comparator and back.
  *
- * A guest arms a deadline (precise_arm); it goes into the deadline queue of the vCPU's CPU, whose head is in
- * the comparator. At that instant the comparator interrupts whoever runs (deadline_reached): the vCPU is made
- * runnable, warped, and the policy is asked at once, all in the interrupt handler. The warp ends when the
- * guest says done (precise_done), when the vCPU idles, or when its limit L is used up (cpu_charge).
+ * A guest arms a deadline (precise_arm); it goes into the vCPU's own heap. While the vCPU has the CPU,
+ * nothing more is needed: its own timer interrupts it in time. When it leaves the CPU (precise_leaving), the
+ * first of its deadlines goes into the CPU's deadline queue, whose head is in the comparator. At that instant
+ * the comparator interrupts whoever runs (deadline_reached): the vCPU is made runnable, warped, and the
+ * policy is asked at once, all in the interrupt handler (vcpu_deadline). The warp ends when the guest says
+ * done (precise_done), when the vCPU idles, or when its limit L is used up (cpu_charge).
+ *
+ * A deadline that passes while its vCPU has the CPU is noticed at the next look at the scheduler
+ * (precise_notice): the vCPU is warped then too, so that the end of its slice does not come between the
+ * interrupt and the work it is for.
  *
  * The guest's own timer is not touched: it has expired by then too, and interrupts the guest as soon as it
  * runs.
+ *
+ * A vCPU's heap is used on its own CPU only, and needs no lock.
  */
 #include "core/precise.h"
 #include "core/arch.h"
 #include "core/cpu.h"
 #include <stddef.h>
 
+/* Takes out what is reached; returns the first such instant, DEADLINE_NONE when there is none. */
+static uint64_t take_reached(struct vcpu *vcpu, uint64_t now)
+{
+    uint64_t first = heap_first_key(&vcpu->deadlines, DEADLINE_NONE);
+
+    if (first > now)
+        return DEADLINE_NONE;
+    while (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) <= now) {
+        heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
+        vcpu->stats[ONTIME_STAT_FIRED]++;
+    }
+    return first;
+}
+
 static void deadline_reached(struct deadline *deadline, uint64_t now)
 {
-    struct vcpu *vcpu = ((struct precise_deadline *)(void *)deadline)->vcpu;
+    struct vcpu *vcpu = HEAP_ENTRY(deadline, struct vcpu, precise_timer);
+    uint64_t first = take_reached(vcpu, now);
 
-    vcpu->stats[ONTIME_STAT_FIRED]++;
-    if (deadline->when < vcpu->fired_at)
-        vcpu->fired_at = deadline->when;
-    vcpu_deadline(vcpu, deadline->when, now);
+    if (first < vcpu->fired_at)
+        vcpu->fired_at = first;
+    vcpu_deadline(vcpu, first, now);
+}
+
+bool precise_notice(struct vcpu *vcpu, uint64_t now)
+{
+    uint64_t first = take_reached(vcpu, now);
+
+    if (first == DEADLINE_NONE)
+        return false;
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now - first);
+    return true;
+}
+
+void precise_leaving(struct vcpu *vcpu)
+{
+    if (vcpu->deadlines.count != 0)
+        deadline_set(&vcpu->cpu->deadlines, &vcpu->precise_timer, heap_first(&vcpu->deadlines)->key);
+}
+
+void precise_coming(struct vcpu *vcpu)
+{
+    if (deadline_is_armed(&vcpu->precise_timer))
+        deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
 }
 
 void precise_init(struct vcpu *vcpu)
 {
     vcpu->fired_at = DEADLINE_NONE;
-    for (unsigned id = 0; id < ONTIME_DEADLINES; id++) {
-        vcpu->precise[id].vcpu = vcpu;
-        deadline_init(&vcpu->precise[id].deadline, deadline_reached);
-    }
+    heap_init(&vcpu->deadlines, vcpu->deadline_slots, ONTIME_DEADLINES);
+    deadline_init(&vcpu->precise_timer, deadline_reached);
 }
 
 void precise_reset(struct vcpu *vcpu)
 {
     vcpu->fired_at = DEADLINE_NONE;
-    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
-        deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise[id].deadline);
+    while (vcpu->deadlines.count != 0)
+        heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
+    deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
 }
 
 static bool is_precise(const struct vcpu *vcpu)
@@ -55,11 +98,15 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
     if (id >= ONTIME_DEADLINES || deadline == ONTIME_NO_DEADLINE)
         return ONTIME_INVALID;
     now = arch_counter();
+    if (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) <= now)
+        vcpu_catch_up(vcpu);
     if (deadline < now)
         deadline = now; /* nobody is late for what was asked for too late */
     vcpu->stats[ONTIME_STAT_ARMED]++;
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ARMED, vcpu, deadline - now);
-    deadline_set(&vcpu->cpu->deadlines, &vcpu->precise[id].deadline, deadline);
+    if (heap_contains(&vcpu->deadline[id]))
+        heap_remove(&vcpu->deadlines, &vcpu->deadline[id]);
+    heap_insert(&vcpu->deadlines, &vcpu->deadline[id], deadline);
     return ONTIME_OK;
 }
 
@@ -69,8 +116,10 @@ int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
         return ONTIME_NOT_SUPPORTED;
     if (id >= ONTIME_DEADLINES)
         return ONTIME_INVALID;
-    if (!deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise[id].deadline))
+    vcpu_catch_up(vcpu);
+    if (!heap_contains(&vcpu->deadline[id]))
         return 0;
+    heap_remove(&vcpu->deadlines, &vcpu->deadline[id]);
     vcpu->stats[ONTIME_STAT_CANCELLED]++;
     cpu_trace(vcpu->cpu, ONTIME_TRACE_TIMER_CANCELLED, vcpu, id);
     return 1;
@@ -86,6 +135,7 @@ int64_t precise_done(struct vcpu *vcpu, uint64_t next)
     /* Reached before the guest could say done for the one before: its work is still to come. */
     if (next <= now)
         return 0;
+    (void)precise_notice(vcpu, now); /* one that passed in place is done, too */
     return vcpu_unwarp(vcpu, now);
 }
 
@@ -95,8 +145,8 @@ int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64
         return ONTIME_NOT_SUPPORTED;
     if (id >= ONTIME_DEADLINES)
         return ONTIME_INVALID;
-    *deadline = deadline_is_armed(&vcpu->precise[id].deadline) ? deadline_when(&vcpu->precise[id].deadline)
-                                                               : ONTIME_NO_DEADLINE;
+    vcpu_catch_up(vcpu);
+    *deadline = heap_contains(&vcpu->deadline[id]) ? vcpu->deadline[id].key : ONTIME_NO_DEADLINE;
     *warped = vcpu->unit.bvt.warped;
     return ONTIME_OK;
 }

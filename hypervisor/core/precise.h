@@ -3,6 +3,7 @@
 #ifndef CORE_PRECISE_H
 #define CORE_PRECISE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/vm.h"
 #include "ontime/trace.h"
@@ -17,6 +18,15 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id);
 int64_t precise_cancel(struct vcpu *vcpu, uint64_t id);
 int64_t precise_done(struct vcpu *vcpu, uint64_t next);
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped);
+
+/*
+ * Looks for deadlines that passed while the vCPU had the CPU. True when there were any: it is to be warped.
+ */
+bool precise_notice(struct vcpu *vcpu, uint64_t now);
+
+/* The vCPU leaves the CPU, with its deadlines watched from then on, and gets it. */
+void precise_leaving(struct vcpu *vcpu);
+void precise_coming(struct vcpu *vcpu);
 
 /* Forgets all deadlines: the vCPU is switched off. */
 void precise_reset(struct vcpu *vcpu);

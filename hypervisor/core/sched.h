@@ -45,17 +45,17 @@ struct bvt_unit {
 };
 
 struct bvt_queue {
-    struct sched_unit *newcomer; /* joined since the last pick(); in no heap yet, as it may run at once */
-    struct heap urgent;       /* warped units that wait and are not spent, by E */
-    struct heap spent;        /* those that wait and are, by E */
-    struct heap warped;       /* both, by A */
-    int64_t svt;              /* scheduler virtual time: least A of the runnable when last looked at */
-    struct sched_unit *units; /* all units, runnable or not */
-    bool warp_begun;          /* since the last pick() */
+    struct sched_unit *newcomer; /* waits since the last pick(): in no heap yet, as it may run at once */
+    struct heap urgent;          /* warped units that wait and are not spent, by E */
+    struct heap spent;           /* those that wait and are, by E */
+    struct heap warped;          /* both, by A */
+    int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
+    struct sched_unit *units;    /* all units, runnable or not */
+    bool warp_begun;             /* since the last pick() */
 };
 
 struct sched_unit {
-    struct heap_node node; /* in a heap of the queue while runnable and not current */
+    struct heap_node node; /* in a heap of the queue while it waits: runnable and not current */
     struct sched_params params;
     bool runnable;
     struct bvt_unit bvt;
@@ -67,7 +67,7 @@ struct sched_queue {
     struct spinlock lock;
     const struct sched_policy *policy;
     uint64_t allowance;           /* C: context-switch allowance, ticks of CPU time */
-    struct heap waiting;          /* runnable units other than the current one, in the policy's order (BVT: unwarped) */
+    struct heap waiting;          /* runnable units other than the current one, in the policy's order */
     struct sched_unit *current;   /* what pick() last returned */
     struct sched_unit *incumbent; /* last chosen without a warp: goes on when a warp ends */
     struct bvt_queue bvt;

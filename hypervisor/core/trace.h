@@ -48,11 +48,11 @@ struct trace_header {
 void trace_init(struct trace_ring *ring, void *memory, size_t size);
 
 /*
- * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in order of
- * time.
+ * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in
+ * order of time.
  */
-static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum ontime_trace_type type, uint16_t vcpu,
-                                   uint64_t arg)
+static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum ontime_trace_type type,
+                                   uint16_t vcpu, uint64_t arg)
 {
     struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
 

@@ -23,12 +23,6 @@
 struct cpu;
 struct vm;
 
-/* A deadline that the guest armed by a call. */
-struct precise_deadline {
-    struct deadline deadline;
-    struct vcpu *vcpu;
-};
-
 struct vcpu {
     struct arch_vcpu arch; /* first: vectors.S finds the registers here */
     struct vm *vm;
@@ -41,8 +35,11 @@ struct vcpu {
     uint64_t ready_since;           /* runnable but not running since then, or DEADLINE_NONE */
     struct deadline wake_timer;     /* while blocked: its own timers' earliest expiry */
     struct deadline physical_timer; /* the emulated CNTP's expiry, but in timer mode `tick` */
-    struct precise_deadline precise[ONTIME_DEADLINES];
-    uint64_t fired_at; /* the earliest deadline reached since it last ran, or DEADLINE_NONE */
+    struct heap deadlines; /* armed by the guest and not yet seen to be reached; keys: the instants */
+    struct heap_node deadline[ONTIME_DEADLINES]; /* by id */
+    struct heap_node *deadline_slots[ONTIME_DEADLINES];
+    struct deadline precise_timer; /* while out of the CPU: the first of them */
+    uint64_t fired_at;             /* the earliest deadline reached since it last ran, or DEADLINE_NONE */
 
     struct vgic_cpu vgic;
     uint8_t *stolen_time; /* its Arm DEN0057 record, in the VM's stolen-time page */

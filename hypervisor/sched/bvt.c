@@ -26,6 +26,10 @@
  * to about a tick at the greatest weight; what a division leaves is kept. A unit's own weight divides its W,
  * the incumbent's divides C.
  *
+ * Heaps. A unit that waits is in `waiting` by its A or, while it is warped, in `urgent` or `spent` by its E
+ * and in `warped` by its A. The last one that woke or was warped since pick() is the newcomer and in none:
+ * most often it runs at once.
+ *
  * Overflow. A grows by 2^10 a tick at most. When one passes REBASE_AT, the SVT is subtracted from all, which
  * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at
  * 1 GHz to get there, so the O(n) does not count. Every other operation is O(log n). The counter itself, and
@@ -291,13 +295,15 @@ static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit
     }
 }
 
-static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
+                                uint64_t now)
 {
     unit->bvt.warp_used += ran;
     return unit->bvt.warp_used >= unit->params.warp_limit && bvt_unwarp(queue, unit, now);
 }
 
-static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
+                                uint64_t now)
 {
     charge_long(queue, unit, ran);
     return unit->bvt.warped && charge_warped(queue, unit, ran, now);
@@ -314,6 +320,14 @@ static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint6
     unit->bvt.avt = avt;
     unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
     return unit->bvt.warped && charge_warped(queue, unit, ran, now);
+}
+
+/* Of two of which either may be NULL, the one with less E; the first when they are equal. */
+static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit *b)
+{
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    return effective(b) < effective(a) ? b : a;
 }
 
 /* The time that an urgent unit has to be ahead of, INT64_MAX when no unit waits. */
@@ -349,7 +363,7 @@ static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_
     if (last != NULL) {
         limit = least(limit, is_urgent(last) ? last->bvt.avt : effective(last));
         if (is_urgent(last) && effective(last) <= limit)
-            return urgent == NULL || !queue->bvt.warp_begun || effective(last) <= effective(urgent) ? last : urgent;
+            return queue->bvt.warp_begun ? behind(last, urgent) : last;
     }
     if (urgent != NULL && effective(urgent) < limit)
         return urgent;
@@ -365,14 +379,6 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
 
     return is_urgent(unit) && time < unit->bvt.avt && (last == NULL || time < effective(last)) &&
            time < front(queue) && time < first_time(&queue->bvt.urgent);
-}
-
-/* Of two of which either may be NULL, the one with less E; the first when they are equal. */
-static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit *b)
-{
-    if (a == NULL || b == NULL)
-        return a != NULL ? a : b;
-    return effective(b) < effective(a) ? b : a;
 }
 
 /* Rule 3. No unit is urgent. */

@@ -52,7 +52,7 @@ static int64_t stat(struct vcpu *vcpu, uint64_t *x)
 {
     if (x[1] >= ONTIME_STAT_COUNT)
         return ONTIME_INVALID;
-    cpu_charge(vcpu->cpu, arch_counter());
+    vcpu_catch_up(vcpu);
     x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
     return ONTIME_OK;
 }

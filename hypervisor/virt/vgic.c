@@ -466,3 +466,11 @@ void vgic_timer_fired(struct vcpu *vcpu)
         vcpu_wake(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
 }
+
+void vgic_timer_expired(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    vcpu->vgic.own.line |= BIT(VGIC_TIMER);
+    vcpu->vgic.dirty = true;
+    spin_unlock(&vcpu->vm->vgic.lock);
+}

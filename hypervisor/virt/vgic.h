@@ -72,6 +72,9 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 /* The physical timer interrupt was acknowledged while this vCPU is loaded: it is now active in the GIC. */
 void vgic_timer_fired(struct vcpu *vcpu);
 
+/* The virtual timer of this loaded vCPU has expired; its interrupt need not be waited for. */
+void vgic_timer_expired(struct vcpu *vcpu);
+
 /* Into the CPU and out of it. The vCPU's timer registers must be in the CPU during both. */
 void vgic_load(struct vcpu *vcpu);
 void vgic_save(struct vcpu *vcpu);

@@ -37,9 +37,10 @@ enum ontime_trace_type {
     ONTIME_TRACE_WARP_DENIED = 9,
     ONTIME_TRACE_VCPU_BLOCKED = 10, /* WFI with nothing pending; arg: ticks to its timer, ARG_MAX when none */
     ONTIME_TRACE_VCPU_WOKEN = 11,
-    ONTIME_TRACE_GUEST_TIMER = 12, /* the guest's own timer interrupt is made pending; arg: ticks late */
-    ONTIME_TRACE_TICK = 13,        /* the hypervisor's periodic tick */
-    ONTIME_TRACE_MARK = 14,        /* arg: the mark's number */
+    ONTIME_TRACE_GUEST_TIMER = 12,    /* the guest's own timer interrupt is made pending; arg: ticks late */
+    ONTIME_TRACE_TICK = 13,           /* the hypervisor's periodic tick */
+    ONTIME_TRACE_TIMER_IN_PLACE = 15, /* a deadline passed while its vCPU had the CPU; arg: ticks since */
+    ONTIME_TRACE_MARK = 14,           /* arg: the mark's number */
 };
 
 enum ontime_warp_end {

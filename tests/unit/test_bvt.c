@@ -405,6 +405,23 @@ static void least_of_two_warped_runs_first(void **state)
     assert_int_equal(sim_running(&sim), hog);
 }
 
+static void least_of_two_that_wake_together_runs_first(void **state)
+{
+    (void)state;
+    (void)add_hog(1);
+    unsigned least = add_warper(1, 12 * C, 5 * C, 0);
+    unsigned other = add_warper(1, 10 * C, 5 * C, 0);
+    const struct sched_policy *policy = sim.queue.policy;
+
+    sim_advance(&sim, 10 * C);
+    policy->wake(&sim.queue, &sim.units[least], sim.now);
+    assert_true(policy->warp(&sim.queue, &sim.units[least], sim.now));
+    assert_true(sim_wake_warped(&sim, other));
+    assert_int_equal(sim_running(&sim), least);
+    sim_block(&sim, least);
+    assert_int_equal(sim_running(&sim), other);
+}
+
 /* Two that warp whenever they may, and nobody else: W still bounds how far one gets ahead. */
 static void warped_units_bound_each_other(void **state)
 {
@@ -562,6 +579,7 @@ int main(void)
         cmocka_unit_test_setup(warp_stops_w_ahead, setup),
         cmocka_unit_test_setup(warp_of_one_who_is_ahead_is_in_vain, setup),
         cmocka_unit_test_setup(least_of_two_warped_runs_first, setup),
+        cmocka_unit_test_setup(least_of_two_that_wake_together_runs_first, setup),
         cmocka_unit_test_setup(warped_units_bound_each_other, setup),
         cmocka_unit_test_setup(constant_warper_gets_its_share_only, setup),
         cmocka_unit_test_setup(thousand_years_at_1_ghz, setup),

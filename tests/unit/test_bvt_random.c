@@ -196,6 +196,39 @@ static void rules_hold(void **state)
     }
 }
 
+/* Wakes and warps some units with no pick between, as deadlines that are reached together do. */
+static void random_burst(struct random *random)
+{
+    const struct sched_policy *policy = sim.queue.policy;
+    unsigned last = (unsigned)random_below(random, sim.count);
+
+    for (unsigned count = (unsigned)random_below(random, 5); count > 0; count--) {
+        struct sched_unit *unit = &sim.units[random_below(random, sim.count)];
+
+        policy->wake(&sim.queue, unit, sim.now);
+        if (random_below(random, 2))
+            (void)policy->warp(&sim.queue, unit, sim.now);
+        if (random_below(random, 4) == 0 && unit != sim.queue.current)
+            policy->block(&sim.queue, unit, sim.now);
+        sim.events += 3;
+    }
+    sim_wake(&sim, last);
+}
+
+static void rules_hold_after_bursts(void **state)
+{
+    struct random random = {17};
+
+    (void)state;
+    for (unsigned system = 0; system < SYSTEMS; system++) {
+        random_system(&random, 0);
+        for (unsigned step = 0; step < STEPS; step++) {
+            random_burst(&random);
+            random_event(&random, 0);
+        }
+    }
+}
+
 /*
  * However the others behave, two units that always run get CPU time in proportion to their weights, but for
  * C.
@@ -342,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_hold),
+        cmocka_unit_test(rules_hold_after_bursts),
         cmocka_unit_test(hogs_keep_pace),
         cmocka_unit_test(slices_are_worth_a_switch),
         cmocka_unit_test(until_is_exact),

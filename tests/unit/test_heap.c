@@ -71,6 +71,26 @@ static void first_is_always_the_least(void **state)
     }
 }
 
+/* To move is to leave and to come again. */
+static void moved_is_as_newly_inserted(void **state)
+{
+    struct random random = {3};
+    uint64_t inserted[NODES] = {0};
+
+    (void)state;
+    for (uint64_t step = 1; step <= STEPS / 10; step++) {
+        unsigned i = (unsigned)random_below(&random, NODES);
+
+        if (inserted[i] == 0)
+            heap_insert(&heap, &nodes[i], random_below(&random, 20));
+        else
+            heap_move(&heap, &nodes[i], random_below(&random, 20));
+        inserted[i] = step;
+        assert_ptr_equal(heap_first(&heap), model_first(inserted));
+        assert_true(heap_first_key(&heap, UINT64_MAX) == model_first(inserted)->key);
+    }
+}
+
 static void nodes_leave_in_order(void **state)
 {
     struct random random = {2};
@@ -118,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(first_is_always_the_least, setup),
+        cmocka_unit_test_setup(moved_is_as_newly_inserted, setup),
         cmocka_unit_test_setup(nodes_leave_in_order, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
     };

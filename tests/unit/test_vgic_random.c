@@ -315,7 +315,8 @@ static bool any_deliverable(unsigned cpu)
     return false;
 }
 
-/* Nobody sleeps over what became pending. A timer's expiry is the dispatcher's to see while its vCPU is out.
+/*
+ * Nobody sleeps over what became pending. A timer's expiry is the dispatcher's to see while its vCPU is out.
  */
 static void check_woken(void)
 {

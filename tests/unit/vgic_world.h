@@ -60,7 +60,8 @@ bool world_access(uint64_t address, struct mmio_access *access);
 void world_write(uint64_t address, uint32_t value);
 uint32_t world_read(uint64_t address);
 
-/* The address of a bitmap register's word for an interrupt; as GICv3's redistributor of the loaded vCPU, too.
+/*
+ * The address of a bitmap register's word for an interrupt; as GICv3's redistributor of the loaded vCPU, too.
  */
 uint64_t world_register(unsigned base, unsigned intid);
 void world_set(unsigned base, unsigned intid);
