@@ -47,6 +47,7 @@ struct bucket {
 };
 
 DEFINE_PER_CPU(u64, sleeps_first);
+DEFINE_PER_CPU(const struct hrtimer *, sleeps_only);
 static DEFINE_PER_CPU(struct queue, queues);
 static struct bucket buckets[1 << BUCKET_BITS];
 
@@ -60,6 +61,8 @@ static void note_first(struct queue *queue)
     struct timerqueue_node *node = timerqueue_getnext(&queue->ordered);
 
     WRITE_ONCE(per_cpu(sleeps_first, queue->cpu), node ? (u64)node->expires : ONTIME_NO_DEADLINE);
+    WRITE_ONCE(per_cpu(sleeps_only, queue->cpu),
+               node && !rb_next(&node->node) ? container_of(node, struct sleep, node)->timer : NULL);
 }
 
 static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer, u64 deadline)

@@ -68,6 +68,7 @@ struct cpu_watch {
     u64 armed;     /* the deadline that Ontime was last given, or ONTIME_NO_DEADLINE */
     bool warped;   /* a deadline has passed and Ontime was not told yet that the work is done */
     bool expiring; /* the function of a watched timer is running */
+    const struct hrtimer *due; /* expired, and still in the queue: see settle() */
     raw_spinlock_t lock;
     unsigned int woken_count;
     const struct task_struct *woken[WOKEN_MAX];
@@ -160,10 +161,29 @@ static __always_inline void arm_first(void)
         arm_anew(this_cpu_ptr(&watches), first);
 }
 
+/*
+ * Between a timer's expiry and the woken task every instruction is lateness. So the CPU's only sleep stays in the queue
+ * when it expires, as `due`, and is taken out when the task has left the CPU, or before anything else needs the queue.
+ */
+static noinline void settle(struct cpu_watch *watch)
+{
+    u64 deadline;
+
+    sleeps_remove(watch->due, &deadline);
+    watch->due = NULL;
+}
+
+static __always_inline void settle_due(void)
+{
+    if (unlikely(__this_cpu_read(watches.due)))
+        settle(this_cpu_ptr(&watches));
+}
+
 static void forget(const struct hrtimer *timer)
 {
     u64 deadline;
 
+    settle_due();
     if (sleeps_remove(timer, &deadline))
         this_cpu_ptr(&watches)->counters.cancelled++;
 }
@@ -217,9 +237,17 @@ static noinline void expire_sleep(const struct hrtimer *timer)
 
     local_irq_save(flags); /* soft timers expire with interrupts on */
     watch = this_cpu_ptr(&watches);
-    if (sleeps_remove(timer, &deadline)) {
+    if (timer == __this_cpu_read(sleeps_only)) {
+        deadline = __this_cpu_read(sleeps_first);
+        watch->due = timer;
         count_expiry(watch, deadline);
         watch->expiring = watch->warped;
+    } else {
+        settle_due();
+        if (sleeps_remove(timer, &deadline)) {
+            count_expiry(watch, deadline);
+            watch->expiring = watch->warped;
+        }
     }
     local_irq_restore(flags);
 }
@@ -252,8 +280,12 @@ static void woken_add(struct cpu_watch *watch, const struct task_struct *task)
 
 static void woken_remove(struct cpu_watch *watch, const struct task_struct *task)
 {
-    unsigned int i;
+    unsigned int i, count = READ_ONCE(watch->woken_count);
 
+    for (i = 0; i < count && READ_ONCE(watch->woken[i]) != task; i++)
+        ;
+    if (i == count)
+        return;
     raw_spin_lock(&watch->lock);
     for (i = 0; i < watch->woken_count; i++) {
         if (watch->woken[i] == task) {
@@ -294,6 +326,7 @@ static noinline void task_leaves(const struct task_struct *task)
     woken_remove(watch, task);
     if (READ_ONCE(watch->woken_count))
         return;
+    settle_due();
     watch->warped = false;
     watch->counters.done++;
     watch->counters.calls++;
@@ -453,6 +486,8 @@ static int cpu_dead(unsigned int cpu)
     unsigned long flags;
 
     local_irq_save(flags);
+    if (per_cpu_ptr(&watches, cpu)->due)
+        settle(per_cpu_ptr(&watches, cpu));
     this_cpu_ptr(&watches)->counters.overflow += sleeps_leave_cpu(cpu);
     local_irq_restore(flags);
     return 0;
