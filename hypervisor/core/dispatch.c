@@ -195,7 +195,7 @@ void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
     struct cpu *cpu = vcpu->cpu;
 
     spin_lock(&cpu->sched.lock);
-    now = charge(cpu, now);
+    now = charge(cpu, now); /* not before what another deadline of the same interrupt has traced */
     cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now - when);
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);

@@ -287,7 +287,46 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     gic->lr_write(n, &lr);
 }
 
-static void vgic_push(struct vcpu *vcpu)
+/* The virtual timer's, pending, not active and not latched, in list register n. */
+static void push_timer(struct vgic_cpu *cpu, unsigned n)
+{
+    struct vgic_bank *own = &cpu->own;
+    struct list_register lr = {
+        .intid = VGIC_TIMER,
+        .priority = own->priority[VGIC_TIMER],
+        .state = LR_PENDING,
+        .hardware = true,
+        .group1 = (own->group1 & BIT(VGIC_TIMER)) != 0,
+    };
+
+    own->in_lr |= BIT(VGIC_TIMER);
+    cpu->timer_lr = (uint8_t)n;
+    cpu->lr_intid[n] = VGIC_TIMER;
+    cpu->lr_used |= BIT(n);
+    gic->lr_write(n, &lr);
+}
+
+/* The usual case: nothing pending or active, or just the virtual timer. False when it is not so. */
+static bool push_timer_or_nothing(struct vcpu *vcpu)
+{
+    struct vgic_cpu *cpu = &vcpu->vgic;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    uint32_t candidates = cpu->own.active | bank_deliverable(vcpu, &cpu->own);
+
+    if ((spis->active | spis->latched | spis->line) != 0 || (candidates & ~BIT(VGIC_TIMER)) != 0)
+        return false;
+    if (candidates != 0) {
+        if (((cpu->own.active | cpu->own.latched) & BIT(VGIC_TIMER)) != 0)
+            return false;
+        push_timer(cpu, 0);
+    }
+    gic->virtual_enable(false, false);
+    hold_timer(vcpu);
+    cpu->dirty = false;
+    return true;
+}
+
+static void push_by_urgency(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
@@ -309,6 +348,12 @@ static void vgic_push(struct vcpu *vcpu)
     gic->virtual_enable((pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
     hold_timer(vcpu);
     cpu->dirty = false;
+}
+
+static void vgic_push(struct vcpu *vcpu)
+{
+    if (!push_timer_or_nothing(vcpu))
+        push_by_urgency(vcpu);
 }
 
 void vgic_refresh(struct vcpu *vcpu)
@@ -444,7 +489,9 @@ static bool present_timer(struct vcpu *vcpu)
     if (n >= gic->lr_count() || (cpu->lr_latched & BIT(n)) != 0)
         return false;
     own->active &= ~BIT(VGIC_TIMER);
-    push_one(vcpu, n, VGIC_TIMER, true);
+    if ((own->latched & BIT(VGIC_TIMER)) != 0)
+        return false;
+    push_timer(cpu, n);
     return true;
 }
 
