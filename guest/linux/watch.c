@@ -272,8 +272,13 @@ static void probe_expire_exit(void *data, struct hrtimer *timer)
 
 static void woken_add(struct cpu_watch *watch, const struct task_struct *task)
 {
+    unsigned int i;
+
     raw_spin_lock(&watch->lock);
-    if (watch->woken_count < WOKEN_MAX)
+    for (i = 0; i < watch->woken_count && watch->woken[i] != task; i++)
+        ;
+    /* It is there already when its next sleep was over before it could leave the CPU. */
+    if (i == watch->woken_count && i < WOKEN_MAX)
         watch->woken[watch->woken_count++] = task;
     raw_spin_unlock(&watch->lock);
 }
