@@ -80,6 +80,14 @@ uint32_t board_interrupt(const void *tree, int node, int index)
     return fdt32_to_cpu(cells[1]) + (fdt32_to_cpu(cells[0]) == 1 ? PPI_BASE : SPI_BASE);
 }
 
+/* A node of the secure world's says status = "disabled" (and secure-status = "okay"). */
+static bool is_usable(const void *tree, int node)
+{
+    const char *status = fdt_getprop(tree, node, "status", NULL);
+
+    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+}
+
 static void read_memory(const void *tree)
 {
     struct reg_range range;
@@ -88,7 +96,7 @@ static void read_memory(const void *tree)
 
     for (node = fdt_node_offset_by_prop_value(tree, -1, "device_type", "memory", 7); node >= 0;
          node = fdt_node_offset_by_prop_value(tree, node, "device_type", "memory", 7))
-        for (unsigned i = 0; board_reg(tree, node, i, &range); i++)
+        for (unsigned i = 0; is_usable(tree, node) && board_reg(tree, node, i, &range); i++)
             memory_add(range.start, range.size);
     for (int i = 0; i < fdt_num_mem_rsv(tree); i++)
         if (fdt_get_mem_rsv(tree, i, &start, &size) == 0)

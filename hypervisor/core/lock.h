@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A spinlock. Taken only with interrupts masked, as EL2 always runs. Order where two are held: scheduler
- * before vGIC before console.
+ * A spinlock. Taken only with interrupts masked, as EL2 always runs. Order where two are held: VM,
+ * UART, vGIC, scheduler, console.
  */
 #ifndef CORE_LOCK_H
 #define CORE_LOCK_H
