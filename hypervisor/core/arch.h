@@ -88,6 +88,9 @@ void arch_vcpu_run(struct vcpu *vcpu);
  */
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 
+/* Had the loaded vCPU its interrupts masked (PSTATE.I) at its last exit? */
+bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
+
 /* Is the virtual timer of the loaded vCPU enabled, not masked, and expired? */
 bool arch_vcpu_timer_asserted(const struct vcpu *vcpu);
 

@@ -21,6 +21,9 @@
 #include "virt/stolen_time.h"
 #include <stddef.h>
 
+#define GRACE_STEPS   10
+#define GRACE_STEP_US 10
+
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
     return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
@@ -97,6 +100,7 @@ static inline void pick(struct cpu *cpu, uint64_t now)
         warp(cpu->current, now);
     next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
+    cpu->grace_steps = 0;
     if (next != cpu->current) {
         account_switch(cpu, next, now);
         cpu->current = next;
@@ -104,11 +108,22 @@ static inline void pick(struct cpu *cpu, uint64_t now)
     set_slice(cpu, until);
 }
 
-/* The instant the policy asked for. */
+/*
+ * The instant the policy asked for. A guest that has its interrupts masked may be between reading the clock and setting
+ * its timer for a time from now: switched out there, it would set it too late by as long as it was out, and miss what
+ * its own timer is for. So it may finish, for GRACE_STEPS short steps at most; like all time, they are charged.
+ */
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
-    (void)now;
-    ((struct cpu *)(void *)((char *)slice - offsetof(struct cpu, deadlines.slice)))->reschedule = true;
+    struct cpu *cpu = HEAP_ENTRY(slice, struct cpu, deadlines.slice);
+    const struct vcpu *vcpu = cpu->current;
+
+    if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS && arch_vcpu_masks_interrupts(vcpu)) {
+        cpu->grace_steps++;
+        deadline_set_slice(&cpu->deadlines, now + cpu->grace_step);
+        return;
+    }
+    cpu->reschedule = true;
 }
 
 static void tick(struct deadline *deadline, uint64_t now)
@@ -148,6 +163,7 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     deadline_init(&cpu->tick, tick);
     cpu->charged_until = arch_counter();
     cpu->slice_end = SCHED_NEVER;
+    cpu->grace_step = arch_counter_hz() / 1000000 * GRACE_STEP_US;
     stolen_time_init();
 }
 

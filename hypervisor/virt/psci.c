@@ -35,7 +35,7 @@
 #define MIGRATE_NOT_NEEDED 2
 #define SMC64              0x40000000u
 
-bool psci_has(uint32_t number)
+static bool is_offered(uint32_t number)
 {
     switch (number) {
     case VERSION:
@@ -64,7 +64,7 @@ static struct vcpu *find_vcpu(struct vm *vm, uint64_t affinity)
 
 static bool in_ram(const struct vm *vm, uint64_t address)
 {
-    return address >= GUEST_RAM_BASE && address - GUEST_RAM_BASE < (uint64_t)vm->config->memory_mib << 20;
+    return address - GUEST_RAM_BASE < (uint64_t)vm->config->memory_mib << 20; /* below it wraps */
 }
 
 static int64_t cpu_on(struct vm *vm, uint64_t affinity, uint64_t entry, uint64_t context)
@@ -112,7 +112,7 @@ static enum psci_outcome cpu_off(struct vcpu *vcpu)
 
 static int64_t features(uint64_t number)
 {
-    return psci_has((uint32_t)number) || (uint32_t)number == SMCCC_VERSION ? SUCCESS : NOT_SUPPORTED;
+    return is_offered((uint32_t)number) || (uint32_t)number == SMCCC_VERSION ? SUCCESS : NOT_SUPPORTED;
 }
 
 enum psci_outcome psci_call(struct vcpu *vcpu, uint32_t number, const uint64_t arguments[3], int64_t *result)

@@ -3,7 +3,6 @@
 #ifndef VIRT_PSCI_H
 #define VIRT_PSCI_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct vcpu;
@@ -17,8 +16,5 @@ enum psci_outcome {
 
 /* Carries out function `number` (w0) with arguments x1..x3. */
 enum psci_outcome psci_call(struct vcpu *vcpu, uint32_t number, const uint64_t arguments[3], int64_t *result);
-
-/* Does PSCI_FEATURES, or SMCCC_ARCH_FEATURES for PSCI functions, report it? */
-bool psci_has(uint32_t number);
 
 #endif

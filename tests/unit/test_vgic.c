@@ -461,6 +461,21 @@ BOTH(timer_that_expires_while_out_comes)
     assert_int_equal(world_take(), VGIC_TIMER);
 }
 
+/* A guest that waits when its timer expires: the dispatcher sees it first. */
+BOTH(timer_that_expires_at_a_wait_comes_once)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        world_timer(0, true);
+        world_wait();
+        assert_true(fake_gic_timer_active());
+        assert_int_equal(world_take(), VGIC_TIMER);
+        world_timer(0, false);
+        world_end(VGIC_TIMER);
+        assert_int_equal(world_take(), GIC_SPURIOUS);
+        assert_false(fake_gic_timer_active());
+    }
+}
+
 BOTH(timer_disabled_is_silent)
 {
     world_set(GIC_ICENABLER, VGIC_TIMER);
@@ -932,6 +947,7 @@ int main(void)
         cmocka_unit_test(timer_is_carried_over_a_switch_pending),
         cmocka_unit_test(timer_that_falls_while_out_does_not_come),
         cmocka_unit_test(timer_that_expires_while_out_comes),
+        cmocka_unit_test(timer_that_expires_at_a_wait_comes_once),
         cmocka_unit_test(timer_disabled_is_silent),
         cmocka_unit_test(timer_set_pending_by_software),
         cmocka_unit_test(timer_among_more_than_list_registers),

@@ -203,6 +203,12 @@ static void step_line(void)
     world_line(intid, level);
 }
 
+static void step_wait(void)
+{
+    world_wait();
+    model.cpus[cpu_now()].stale_timer = false;
+}
+
 static void step_timer(void)
 {
     unsigned cpu = cpu_now();
@@ -213,7 +219,10 @@ static void step_timer(void)
         model.cpus[cpu].stale_timer = true;
     timer->line = level;
     world_timer(cpu, level);
-    world_enter();
+    if (below(2) != 0)
+        world_enter();
+    else
+        step_wait();
 }
 
 /* Interrupts whose state the guest's software may meddle with: nobody has them active. */
@@ -315,8 +324,7 @@ static bool any_deliverable(unsigned cpu)
     return false;
 }
 
-/*
- * Nobody sleeps over what became pending. A timer's expiry is the dispatcher's to see while its vCPU is out.
+/* Nobody sleeps over what became pending. A timer's expiry is the dispatcher's to see while its vCPU is out.
  */
 static void check_woken(void)
 {
@@ -365,7 +373,7 @@ static void step(void)
         step_acknowledge, step_acknowledge, step_acknowledge, step_acknowledge, step_end,    step_end,
         step_end,         step_deactivate,  step_deactivate,  step_send,        step_send,   step_line,
         step_line,        step_timer,       step_timer,       step_enable,      step_pend,   step_priority,
-        step_route,       step_mask,        step_control,     step_switch,      step_switch,
+        step_route,       step_mask,        step_control,     step_switch,      step_switch, step_wait,
     };
 
     steps[below(sizeof(steps) / sizeof(steps[0]))]();

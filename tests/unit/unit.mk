@@ -21,10 +21,18 @@ system_file_SRCS := hypervisor/core/system_file.c hypervisor/core/tree_reader.c 
 system_file_FLAGS := -lfdt
 guest_tree_SRCS := hypervisor/virt/guest_tree.c
 guest_tree_FLAGS := -lfdt
+UNIT_TESTS += vgic vgic_random psci console
+vgic_SRCS := hypervisor/virt/vgic.c hypervisor/virt/vgic_mmio.c hypervisor/virt/mmio.c tests/unit/fake_gic.c \
+	tests/unit/vgic_world.c
+vgic_random_SRCS := $(vgic_SRCS)
+psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
+	hypervisor/core/trace.c
+console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
-	-Iinclude -Ihypervisor -Itools
-UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h tools/*.h tests/unit/*.h)
+	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
+UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
+	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit

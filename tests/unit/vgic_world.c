@@ -19,7 +19,7 @@ static struct vcpu *loaded;
 static bool woken[WORLD_VCPUS];
 static bool timer_expired[WORLD_VCPUS];
 
-void vcpu_wake(struct vcpu *vcpu)
+void vcpu_wake_blocked(struct vcpu *vcpu)
 {
     woken[vcpu->index] = true;
 }
@@ -107,7 +107,8 @@ static bool interrupted(void)
     return true;
 }
 
-/* The GIC is as `timer_held` says, unless the guest has ended the interrupt since its list register was read. */
+/* The GIC is as `timer_held` says, unless the guest has ended the interrupt since its list register was read.
+ */
 static void check_timer_held(void)
 {
     bool in_lr = (loaded->vgic.own.in_lr >> VGIC_TIMER & 1) != 0;
@@ -146,14 +147,21 @@ void world_switch(struct vcpu *vcpu)
     world_enter();
 }
 
+void world_wait(void)
+{
+    bool known;
+
+    if (!vgic_wakes(loaded)) {
+        known = (loaded->vgic.own.line >> VGIC_TIMER & 1) != 0;
+        if (timer_expired[loaded->index] && !known)
+            vgic_timer_expired(loaded);
+    }
+    world_enter();
+}
+
 void world_timer(unsigned index, bool expired)
 {
     timer_expired[index] = expired;
-}
-
-bool world_timer_expired(unsigned index)
-{
-    return timer_expired[index];
 }
 
 bool world_access(uint64_t address, struct mmio_access *access)

@@ -53,15 +53,16 @@ void world_switch(struct vcpu *vcpu);
 
 /* The virtual timer of a vCPU. It is seen by nobody while the guest does it: world_enter() has to follow. */
 void world_timer(unsigned index, bool expired);
-bool world_timer_expired(unsigned index);
+
+/* WFI: as the dispatcher, sees for itself whether the timer has expired. */
+void world_wait(void);
 
 /* An access of the loaded vCPU; write() and read() are of 32 bits. */
 bool world_access(uint64_t address, struct mmio_access *access);
 void world_write(uint64_t address, uint32_t value);
 uint32_t world_read(uint64_t address);
 
-/*
- * The address of a bitmap register's word for an interrupt; as GICv3's redistributor of the loaded vCPU, too.
+/* The address of a bitmap register's word for an interrupt; as GICv3's redistributor of the loaded vCPU, too.
  */
 uint64_t world_register(unsigned base, unsigned intid);
 void world_set(unsigned base, unsigned intid);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define PSTATE_EL1H_MASKED UINT64_C(0x3C5)
+#define PSTATE_I           (UINT64_C(1) << 7)
 #define SCTLR_EL1_RESET    UINT64_C(0x30D00800) /* RES1 bits; MMU and caches off */
 #define MPIDR_RES1         (UINT64_C(1) << 31)
 
@@ -121,6 +122,11 @@ void arch_vcpu_save(struct vcpu *vcpu)
 void vcpu_raise_serror(void)
 {
     write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_VSE);
+}
+
+bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
+{
+    return (vcpu->arch.regs.pstate & PSTATE_I) != 0;
 }
 
 static uint64_t line_size(void)
