@@ -52,10 +52,10 @@ void trace_read(const char *path, const struct log *log, struct trace *trace)
     *trace = (struct trace){0};
     while (getline(&line, &size, file) > 0) {
         struct trace_event event;
-        unsigned long long time, arg;
+        unsigned long long time, arg = 0; /* an argument that is a name stays 0 */
         char type[32], vcpu[64];
 
-        if (sscanf(line, "%llu,%*f,%63[^,],%31[^,],%llu", &time, vcpu, type, &arg) != 4 ||
+        if (sscanf(line, "%llu,%*f,%63[^,],%31[^,],%llu", &time, vcpu, type, &arg) < 3 ||
             !find_type(type, &event.type))
             continue;
         event.time = time;

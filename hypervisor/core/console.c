@@ -3,8 +3,8 @@
  * The console multiplexer.
  *
  * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100
- * ms of silence, or at once when its source has the input; if another source's line comes then, it begins on
- * a new line, and the rest of the unfinished one follows later under its prefix again.
+ * ms of silence, or at once when its source has the input and somebody has typed; if another source's line
+ * comes then, it begins on a new line, and the rest of the unfinished one follows later under its prefix again.
  *
  * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a
  * time from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.
@@ -35,6 +35,7 @@ static unsigned ring_head, ring_tail; /* head: next to write in; tail: next to s
 static struct console_source *sources;
 static struct console_source *open_source; /* whose unfinished line the cursor stands behind */
 static struct console_source *input_source;
+static bool typed; /* input has come: somebody sits there and wants to see each character */
 static struct deadline silence;
 static bool escaped;
 static char wanted_name[SYSTEM_NAME_LENGTH + 1];
@@ -174,7 +175,7 @@ bool console_put(struct console_source *source, char c)
         drain(BURST);
     } else {
         source->line[source->length++] = c;
-        if (source == input_source || source->length == CONSOLE_LINE) {
+        if ((source == input_source && typed) || source->length == CONSOLE_LINE) {
             emit_source(source, false);
             drain(BURST);
         } else {
@@ -260,6 +261,7 @@ void console_interrupt(void)
     char c;
 
     for (unsigned n = 0; n < BURST && uart->get(&c); n++) {
+        typed = true;
         if (escaped) {
             choose(c);
         } else if (c == ESCAPE) {
