@@ -27,8 +27,8 @@ bool sleeps_remove(const struct hrtimer *timer, u64 *deadline);
 unsigned int sleeps_leave_cpu(unsigned int cpu);
 
 /*
- * Each CPU's earliest deadline, or ONTIME_NO_DEADLINE, and its timer where it is the CPU's only sleep, else NULL; to be
- * read on that CPU.
+ * Each CPU's earliest deadline, or ONTIME_NO_DEADLINE, and its timer where it is the CPU's only sleep, else
+ * NULL; to be read on that CPU.
  */
 DECLARE_PER_CPU(u64, sleeps_first);
 DECLARE_PER_CPU(const struct hrtimer *, sleeps_only);

@@ -65,9 +65,9 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 #define WOKEN_MAX 32
 
 struct cpu_watch {
-    u64 armed;     /* the deadline that Ontime was last given, or ONTIME_NO_DEADLINE */
-    bool warped;   /* a deadline has passed and Ontime was not told yet that the work is done */
-    bool expiring; /* the function of a watched timer is running */
+    u64 armed;                 /* the deadline that Ontime was last given, or ONTIME_NO_DEADLINE */
+    bool warped;               /* a deadline has passed and Ontime was not told yet that the work is done */
+    bool expiring;             /* the function of a watched timer is running */
     const struct hrtimer *due; /* expired, and still in the queue: see settle() */
     raw_spinlock_t lock;
     unsigned int woken_count;
@@ -162,8 +162,9 @@ static __always_inline void arm_first(void)
 }
 
 /*
- * Between a timer's expiry and the woken task every instruction is lateness. So the CPU's only sleep stays in the queue
- * when it expires, as `due`, and is taken out when the task has left the CPU, or before anything else needs the queue.
+ * Between a timer's expiry and the woken task every instruction is lateness. So the CPU's only sleep stays in
+ * the queue when it expires, as `due`, and is taken out when the task has left the CPU, or before anything
+ * else needs the queue.
  */
 static noinline void settle(struct cpu_watch *watch)
 {

@@ -4,7 +4,8 @@
  *
  * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100
  * ms of silence, or at once when its source has the input and somebody has typed; if another source's line
- * comes then, it begins on a new line, and the rest of the unfinished one follows later under its prefix again.
+ * comes then, it begins on a new line, and the rest of the unfinished one follows later under its prefix
+ * again.
  *
  * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a
  * time from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.

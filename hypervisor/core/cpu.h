@@ -25,9 +25,9 @@ struct cpu {
     bool reschedule;        /* pick again before the next guest entry */
     uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
 
-    uint64_t slice_end; /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
-    unsigned grace_steps;  /* how often the end of this slice was put off, see dispatch.c */
-    uint64_t grace_step;   /* by how much each time, ticks */
+    uint64_t slice_end;   /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
+    unsigned grace_steps; /* how often the end of this slice was put off, see dispatch.c */
+    uint64_t grace_step;  /* by how much each time, ticks */
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */

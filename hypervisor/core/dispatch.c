@@ -109,16 +109,18 @@ static inline void pick(struct cpu *cpu, uint64_t now)
 }
 
 /*
- * The instant the policy asked for. A guest that has its interrupts masked may be between reading the clock and setting
- * its timer for a time from now: switched out there, it would set it too late by as long as it was out, and miss what
- * its own timer is for. So it may finish, for GRACE_STEPS short steps at most; like all time, they are charged.
+ * The instant the policy asked for. A guest that has its interrupts masked may be between reading the clock
+ * and setting its timer for a time from now: switched out there, it would set it too late by as long as it
+ * was out, and miss what its own timer is for. So it may finish, for GRACE_STEPS short steps at most; like
+ * all time, they are charged.
  */
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
     struct cpu *cpu = HEAP_ENTRY(slice, struct cpu, deadlines.slice);
     const struct vcpu *vcpu = cpu->current;
 
-    if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS && arch_vcpu_masks_interrupts(vcpu)) {
+    if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS &&
+        arch_vcpu_masks_interrupts(vcpu)) {
         cpu->grace_steps++;
         deadline_set_slice(&cpu->deadlines, now + cpu->grace_step);
         return;

@@ -88,7 +88,8 @@ _Noreturn void el2_exception(unsigned kind)
 
 static void start_console(void)
 {
-    for (unsigned i = 0; board.uart_compatible != NULL && i < sizeof(uart_drivers) / sizeof(uart_drivers[0]); i++) {
+    for (unsigned i = 0; board.uart_compatible != NULL && i < sizeof(uart_drivers) / sizeof(uart_drivers[0]);
+         i++) {
         const struct uart_driver *driver = uart_drivers[i];
 
         if (strcmp(driver->compatible, board.uart_compatible) != 0)
