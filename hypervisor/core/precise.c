@@ -61,6 +61,15 @@ void precise_leaving(struct vcpu *vcpu)
 {
     if (vcpu->deadlines.count != 0)
         deadline_set(&vcpu->cpu->deadlines, &vcpu->precise_timer, heap_first(&vcpu->deadlines)->key);
+    else
+        precise_coming(vcpu);
+}
+
+/* The calling vCPU's deadlines were changed; catching up may have taken the CPU from it. */
+static void deadlines_changed(struct vcpu *vcpu)
+{
+    if (vcpu->cpu->current != vcpu)
+        precise_leaving(vcpu);
 }
 
 void precise_coming(struct vcpu *vcpu)
@@ -107,6 +116,7 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
     if (heap_contains(&vcpu->deadline[id]))
         heap_remove(&vcpu->deadlines, &vcpu->deadline[id]);
     heap_insert(&vcpu->deadlines, &vcpu->deadline[id], deadline);
+    deadlines_changed(vcpu);
     return ONTIME_OK;
 }
 
@@ -120,6 +130,7 @@ int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
     if (!heap_contains(&vcpu->deadline[id]))
         return 0;
     heap_remove(&vcpu->deadlines, &vcpu->deadline[id]);
+    deadlines_changed(vcpu);
     vcpu->stats[ONTIME_STAT_CANCELLED]++;
     cpu_trace(vcpu->cpu, ONTIME_TRACE_TIMER_CANCELLED, vcpu, id);
     return 1;

@@ -66,7 +66,8 @@
 
 /*
  * ONTIME_CALL_STAT: x1 = one of ONTIME_STAT_*. x0 = ONTIME_OK or ONTIME_INVALID; x1 = the calling VM's value,
- * summed over its vCPUs, counted since the VM was first started.
+ * summed over its vCPUs, counted since the VM was first started. Lateness runs from a deadline that was
+ * reached while its vCPU was out of the CPU to the entry of the guest.
  */
 #define ONTIME_CALL_STAT 0xC6000025
 
@@ -76,8 +77,8 @@
 #define ONTIME_STAT_ARMED        3  /* deadlines armed */
 #define ONTIME_STAT_CANCELLED    4  /* deadlines cancelled while armed */
 #define ONTIME_STAT_FIRED        5  /* deadlines reached */
-#define ONTIME_STAT_LATE_MAX     6  /* largest lateness from deadline to guest entry, ticks */
-#define ONTIME_STAT_LATE_TICKS   7  /* sum of that lateness over all fired deadlines, ticks */
+#define ONTIME_STAT_LATE_MAX     6  /* largest lateness, ticks */
+#define ONTIME_STAT_LATE_TICKS   7  /* sum of the lateness, ticks */
 #define ONTIME_STAT_WARPS        8  /* warps begun */
 #define ONTIME_STAT_WARPS_DENIED 9  /* those that did not put the vCPU first: U not over, or W used up */
 #define ONTIME_STAT_WARPS_CUT    10 /* warps ended by the limit L */
