@@ -96,7 +96,8 @@ static inline void pick(struct cpu *cpu, uint64_t now)
     struct vcpu *next;
     uint64_t until;
 
-    if (cpu->current != NULL && precise_notice(cpu->current, now))
+    /* Of one that has just been blocked they stay: leaving the CPU, it is to be woken by them at once. */
+    if (cpu->current != NULL && cpu->current->unit.runnable && precise_notice(cpu->current, now))
         warp(cpu->current, now);
     next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
@@ -281,7 +282,6 @@ void vcpu_block(struct vcpu *vcpu)
         vgic_timer_expired(vcpu);
         return;
     }
-    (void)precise_notice(vcpu, now); /* what was for it is done, or it would not wait */
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
     if (timer < heap_first_key(&vcpu->deadlines, DEADLINE_NONE)) /* else that deadline wakes it */
         deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
