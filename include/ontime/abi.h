@@ -23,7 +23,7 @@
 #define ONTIME_UID_3 0xd4493c00
 
 #define ONTIME_REVISION_MAJOR 1
-#define ONTIME_REVISION_MINOR 0
+#define ONTIME_REVISION_MINOR 1 /* 1: deadline pages */
 
 /*
  * ONTIME_CALL_FEATURES: x0 = the bits that hold for this VM.
@@ -32,6 +32,7 @@
 
 #define ONTIME_FEATURE_PRECISE  1 /* timers = "precise": ARM, CANCEL, DONE and QUERY are served */
 #define ONTIME_FEATURE_OBSERVER 2 /* the VM is an observer: MARK and TRACE are served */
+#define ONTIME_FEATURE_PAGE     4 /* PAGE is served */
 
 /*
  * ONTIME_CALL_ARM: x1 = deadline, x2 = id. The calling vCPU must run at the deadline; one that is past counts
@@ -83,7 +84,11 @@
 #define ONTIME_STAT_WARPS_DENIED 9  /* those that did not put the vCPU first: U not over, or W used up */
 #define ONTIME_STAT_WARPS_CUT    10 /* warps ended by the limit L */
 #define ONTIME_STAT_STOLEN_TICKS 11 /* time runnable but not running, ticks */
-#define ONTIME_STAT_COUNT        12
+#define ONTIME_STAT_LEAD_SWITCH                                                                              \
+    12 /* not a count: how early the core's comparator now fires for a switch, ticks */
+#define ONTIME_STAT_LEAD_BACKLOG                                                                             \
+    13 /* and how much earlier when the guest comes back to a pending tick, ticks */
+#define ONTIME_STAT_COUNT 14
 
 /*
  * ONTIME_CALL_MARK (observers only): x1 = a number of the caller's choice, 32 bits. Puts a mark into the
@@ -97,6 +102,31 @@
  * x1 = the cursor for the next call, 0 at the end, when recording goes on.
  */
 #define ONTIME_CALL_TRACE 0xC6000027
+
+/*
+ * ONTIME_CALL_PAGE: x1 = guest physical address of the calling vCPU's deadline page, in the VM's RAM and a
+ * multiple of ONTIME_PAGE_SIZE; ONTIME_NO_PAGE withdraws it. x0 = ONTIME_OK, ONTIME_INVALID or
+ * ONTIME_NOT_SUPPORTED. The page is forgotten when the vCPU is switched off.
+ *
+ * The page takes the place of ARM and CANCEL: the guest says by plain stores when this vCPU must run, and
+ * makes no call. Ontime reads it when it takes the CPU from the vCPU, and asks nothing of what it finds: any
+ * bits are a deadline. Deadlines armed by call count too; the earliest is the vCPU's.
+ *
+ *   offset 0   written by the guest, 64 bits: the earliest deadline whose work is not done yet, or
+ *              ONTIME_NO_DEADLINE. It stays there, though past, until the work is done.
+ *   offset 8   written by the guest, 64 bits: the CPU time that work needs, ticks; 0: not known. A warp for
+ *              it ends after so much, or after the VM's warp-limit-us if that is less.
+ *   offset 64  written by Ontime, 64 bits: 1 while the vCPU is warped, else 0.
+ *
+ * When work is done, the guest first stores the next deadline, then reads whether it is warped, and calls
+ * DONE only if it is. All words are little-endian and read and written whole.
+ */
+#define ONTIME_CALL_PAGE     0xC6000028
+#define ONTIME_NO_PAGE       0xFFFFFFFFFFFFFFFF
+#define ONTIME_PAGE_SIZE     4096
+#define ONTIME_PAGE_DEADLINE 0
+#define ONTIME_PAGE_NEEDS    8
+#define ONTIME_PAGE_WARPED   64
 
 /* Error codes, as x0; DEN0028 names -1 and -3, the others follow PSCI (DEN0022). */
 #define ONTIME_OK            0
