@@ -368,7 +368,20 @@ static void redistributor_v3(struct vcpu *vcpu, struct word *word)
     }
 }
 
-/* Splits an access into words, in the lock, with all state in the banks before and seen to after. */
+/*
+ * Does a register tell what is pending or active, which may be in list registers? By its offset in the
+ * distributor or in a redistributor's frame.
+ */
+static bool tells_state(uint64_t offset)
+{
+    return within(offset & 0xFFFF, GIC_ISPENDR, GIC_IPRIORITYR - GIC_ISPENDR) ||
+           within(offset & 0xFFFF, GICD_CPENDSGIR, 0x20);
+}
+
+/*
+ * Splits an access into words, in the lock. What is written, or depends on list registers, is so with all
+ * state in the banks, and seen to after.
+ */
 static void access_words(struct vcpu *vcpu, struct mmio_access *access,
                          void (*handle)(struct vcpu *vcpu, struct word *word))
 {
@@ -377,7 +390,8 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access,
     uint64_t result = 0;
 
     spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu);
+    if (access->write || tells_state(access->offset))
+        vgic_pull(vcpu);
     for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
         struct word word = {
             .offset = (uint32_t)(access->offset & ~UINT64_C(3)) + 4 * half,
@@ -390,7 +404,7 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access,
         result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
     }
     if (access->write)
-        vgic_changed(vcpu);
+        vgic_configured(vcpu);
     else
         access->value = result;
     spin_unlock(&vcpu->vm->vgic.lock);

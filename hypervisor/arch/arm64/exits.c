@@ -107,13 +107,27 @@ static void secure_call(struct vcpu *vcpu)
     vcpu->arch.regs.pc += 4; /* a trapped SMC returns to itself */
 }
 
-static void synchronous_exit(struct vcpu *vcpu)
+/* Not inline, so that the other exits pay nothing for the call. */
+__attribute__((noinline)) static uint64_t vendor_call(struct vcpu *vcpu)
+{
+    vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
+    return goes_on(vcpu) ? EXIT_RESUME : EXIT_LEAVE;
+}
+
+uint64_t exit_synchronous_quick(struct vcpu *vcpu)
+{
+    unsigned class = read_sysreg(esr_el2) >> 26 & 63;
+
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, class);
+    return class == EC_HVC64 && hypercall_is_vendors(vcpu) ? vendor_call(vcpu) : EXIT_FURTHER;
+}
+
+bool exit_synchronous(struct vcpu *vcpu)
 {
     uint64_t syndrome = read_sysreg(esr_el2);
-    unsigned class = syndrome >> 26 & 63;
 
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_EXIT, vcpu, class);
-    switch (class) {
+    switch (syndrome >> 26 & 63) {
     case EC_WFX:
         wait_instruction(vcpu, syndrome);
         break;
@@ -137,23 +151,22 @@ static void synchronous_exit(struct vcpu *vcpu)
         inject_undefined(&vcpu->arch);
         break;
     }
+    return goes_on(vcpu);
+}
+
+bool exit_serror(struct vcpu *vcpu)
+{
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
+    vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
+                (unsigned long)read_sysreg(esr_el2));
+    vcpu_raise_serror();
+    return goes_on(vcpu);
 }
 
 void arch_vcpu_run(struct vcpu *vcpu)
 {
-    enum guest_exit exit;
-
     if (vcpu->vgic.dirty)
         vgic_refresh(vcpu);
-    exit = vcpu_enter(&vcpu->arch.regs);
-    vcpu->stats[ONTIME_STAT_EXITS]++;
-    if (exit == EXIT_SYNC) {
-        synchronous_exit(vcpu);
-    } else if (exit == EXIT_SERROR) {
-        cpu_trace(vcpu->cpu, ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
-        vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
-                    (unsigned long)read_sysreg(esr_el2));
-        vcpu_raise_serror();
-    }
-    /* An interrupt is still pending: the dispatcher handles it. */
+    vcpu_enter(vcpu);
 }
