@@ -312,15 +312,14 @@ static uint64_t timer_word(const struct vcpu *vcpu)
     return gic->lr_word(&lr);
 }
 
-/* The virtual timer's, pending, not active and not latched, in list register n. */
-static void push_timer(struct vgic_cpu *cpu, unsigned n)
+/* List register n becomes the virtual timer's. */
+static inline void take_for_timer(struct vgic_cpu *cpu, unsigned n)
 {
     cpu->own.in_lr |= BIT(VGIC_TIMER);
     cpu->timer_lr = (uint8_t)n;
     cpu->lr_intid[n] = VGIC_TIMER;
     cpu->lr_used |= BIT(n);
     cpu->lr_linked |= BIT(n);
-    gic->lr_write(n, cpu->timer_word);
 }
 
 static void ask(struct vgic_cpu *cpu, bool refill, bool outside)
@@ -341,8 +340,10 @@ static bool push_timer_or_nothing(struct vcpu *vcpu)
 
     if ((spis->active | spis->latched | spis->line | others) != 0)
         return false;
-    if (cpu->own.line != 0 && cpu->timer_word != 0)
-        push_timer(cpu, 0);
+    if (cpu->own.line != 0 && cpu->timer_word != 0) {
+        take_for_timer(cpu, 0);
+        gic->lr_write(0, cpu->timer_word);
+    }
     ask(cpu, false, false);
     hold_timer(vcpu);
     cpu->dirty = false;
@@ -520,7 +521,7 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
  * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
  * whatever its list register still says is over, if the two were linked.
  */
-static bool present_timer(struct vgic_cpu *cpu)
+static inline bool present_timer(struct vgic_cpu *cpu)
 {
     struct vgic_bank *own = &cpu->own;
     unsigned n = cpu->timer_lr;
@@ -531,13 +532,14 @@ static bool present_timer(struct vgic_cpu *cpu)
         n = (unsigned)__builtin_ctz(~cpu->lr_used);
         if (n >= gic->lr_count())
             return false;
+        take_for_timer(cpu, n);
     } else if ((cpu->lr_latched & BIT(n)) != 0) {
         return false;
     }
     own->active &= ~BIT(VGIC_TIMER);
     own->line |= BIT(VGIC_TIMER);
     cpu->timer_held = true;
-    push_timer(cpu, n);
+    gic->lr_write(n, cpu->timer_word);
     return true;
 }
 

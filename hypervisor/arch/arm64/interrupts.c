@@ -91,9 +91,9 @@ static void handle_one(struct cpu *cpu, uint32_t acknowledged)
     gic->deactivate(acknowledged);
 }
 
-static void trace_interrupt(struct cpu *cpu, uint64_t now, uint32_t acknowledged)
+static void trace_interrupt(struct cpu *cpu, const struct vcpu *vcpu, uint64_t now, uint32_t acknowledged)
 {
-    cpu_trace_at(cpu, now, ONTIME_TRACE_EXIT, cpu->current, EXIT_INTERRUPT + (acknowledged & INTID_MASK));
+    cpu_trace_at(cpu, now, ONTIME_TRACE_EXIT, vcpu, EXIT_INTERRUPT + (acknowledged & INTID_MASK));
 }
 
 /* The guest's own timer, while it runs, in the usual case; all else is for exit_interrupt(). */
@@ -103,19 +103,25 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu)
     uint64_t now = exit_instant();
 
     vcpu->stats[ONTIME_STAT_EXITS]++;
-    if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
-        return 0;
-    trace_interrupt(vcpu->cpu, now, acknowledged);
-    if (acknowledged != VIRTUAL_TIMER || !vgic_present_timer(vcpu))
+    if (acknowledged != VIRTUAL_TIMER)
         return ACKNOWLEDGED | acknowledged;
-    gic->end(acknowledged);
+    trace_interrupt(vcpu->cpu, vcpu, now, VIRTUAL_TIMER);
+    if (!vgic_present_timer(vcpu))
+        return ACKNOWLEDGED | VIRTUAL_TIMER;
+    gic->end(VIRTUAL_TIMER);
     trace_guest_timer(vcpu, now);
     return 0;
 }
 
 bool exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
 {
-    handle_one(vcpu->cpu, (uint32_t)acknowledged);
+    uint32_t interrupt = (uint32_t)acknowledged;
+
+    if ((interrupt & INTID_MASK) < GIC_SPECIAL) {
+        if (interrupt != VIRTUAL_TIMER)
+            trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
+        handle_one(vcpu->cpu, interrupt);
+    }
     return goes_on(vcpu);
 }
 
@@ -128,7 +134,7 @@ void arch_interrupts_handle(void)
 
         if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
             return;
-        trace_interrupt(cpu, arch_counter(), acknowledged);
+        trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
         handle_one(cpu, acknowledged);
     }
 }
