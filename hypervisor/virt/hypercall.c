@@ -44,7 +44,7 @@ static uint64_t feature_bits(const struct vcpu *vcpu)
            (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
 }
 
-__attribute__((noinline)) static int64_t stat(struct vcpu *vcpu, uint64_t *x)
+static int64_t stat(struct vcpu *vcpu, uint64_t *x)
 {
     if (x[1] >= ONTIME_STAT_COUNT)
         return ONTIME_INVALID;
@@ -70,7 +70,7 @@ static void name_vcpu(unsigned id, char *name, size_t size)
             snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
 }
 
-/* Writes one line of the dump of this CPU's trace. */
+/* Writes one line of the dump of this CPU's trace. Not inline: its frame is for it alone. */
 __attribute__((noinline)) static int64_t trace(struct vcpu *vcpu, uint64_t *x)
 {
     const struct vm *last = vms[vm_count - 1];
@@ -99,11 +99,32 @@ static int64_t uid(uint64_t *x)
     return ONTIME_UID_0;
 }
 
+/* What is called once, or by an observer. */
+static int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+{
+    switch (number) {
+    case ONTIME_CALL_UID:
+        return uid(x);
+    case ONTIME_CALL_REVISION:
+        x[1] = ONTIME_REVISION_MINOR;
+        return ONTIME_REVISION_MAJOR;
+    case ONTIME_CALL_STAT:
+        return stat(vcpu, x);
+    case ONTIME_CALL_MARK:
+        return mark(vcpu, (uint32_t)x[1]);
+    case ONTIME_CALL_TRACE:
+        return trace(vcpu, x);
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
+}
+
 int64_t hypercall_vendor(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
 
-    switch ((uint32_t)x[0]) {
+    switch (number) {
     case ONTIME_CALL_ARM:
         return precise_arm(vcpu, x[1], x[2]);
     case ONTIME_CALL_DONE:
@@ -114,19 +135,8 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
         return precise_query(vcpu, x[1], &x[1], &x[2]);
     case ONTIME_CALL_FEATURES:
         return (int64_t)feature_bits(vcpu);
-    case ONTIME_CALL_STAT:
-        return stat(vcpu, x);
-    case ONTIME_CALL_MARK:
-        return mark(vcpu, (uint32_t)x[1]);
-    case ONTIME_CALL_TRACE:
-        return trace(vcpu, x);
-    case ONTIME_CALL_UID:
-        return uid(x);
-    case ONTIME_CALL_REVISION:
-        x[1] = ONTIME_REVISION_MINOR;
-        return ONTIME_REVISION_MAJOR;
     default:
-        return ONTIME_NOT_SUPPORTED;
+        return rare_call(vcpu, number, x);
     }
 }
 

@@ -115,7 +115,7 @@ static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank
  * The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
  * vCPU.
  */
-static void hold_timer(struct vcpu *vcpu)
+static inline void hold_timer(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
     bool hold = vcpu->vgic.loaded && ((own->line | own->active) & BIT(VGIC_TIMER)) != 0;
@@ -126,7 +126,7 @@ static void hold_timer(struct vcpu *vcpu)
     vcpu->vgic.timer_held = hold;
 }
 
-static void look_at_timer(struct vcpu *vcpu)
+static inline void look_at_timer(struct vcpu *vcpu)
 {
     if (arch_vcpu_timer_asserted(vcpu))
         vcpu->vgic.own.line |= BIT(VGIC_TIMER);
@@ -219,12 +219,10 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
     }
 }
 
-void vgic_pull(struct vcpu *vcpu)
+static inline void pull(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
 
-    if (!cpu->loaded)
-        return;
     if (cpu->outside)
         end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
     for (uint32_t left = cpu->lr_used; left != 0; left &= left - 1)
@@ -235,6 +233,12 @@ void vgic_pull(struct vcpu *vcpu)
     if (cpu->timer_held)
         look_at_timer(vcpu); /* its interrupt is silent */
     cpu->dirty = cpu->dirty || cpu->timer_held || cpu->refill || cpu->outside;
+}
+
+void vgic_pull(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.loaded)
+        pull(vcpu);
 }
 
 /*
@@ -322,7 +326,7 @@ static inline void take_for_timer(struct vgic_cpu *cpu, unsigned n)
     cpu->lr_linked |= BIT(n);
 }
 
-static void ask(struct vgic_cpu *cpu, bool refill, bool outside)
+static inline void ask(struct vgic_cpu *cpu, bool refill, bool outside)
 {
     if (cpu->refill == refill && cpu->outside == outside)
         return;
@@ -403,7 +407,7 @@ void vgic_load(struct vcpu *vcpu)
 void vgic_save(struct vcpu *vcpu)
 {
     spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu);
+    pull(vcpu);
     ask(&vcpu->vgic, false, false);
     gic->interface_save(&vcpu->arch);
     vcpu->vgic.loaded = false;

@@ -378,20 +378,15 @@ static bool tells_state(uint64_t offset)
            within(offset & 0xFFFF, GICD_CPENDSGIR, 0x20);
 }
 
-/*
- * Splits an access into words, in the lock. What is written, or depends on list registers, is so with all
- * state in the banks, and seen to after.
- */
-static void access_words(struct vcpu *vcpu, struct mmio_access *access,
-                         void (*handle)(struct vcpu *vcpu, struct word *word))
+typedef void word_access(struct vcpu *vcpu, struct word *word);
+
+/* The one or two words of an access of any size. */
+static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
 {
     unsigned shift = access->size < 4 ? (unsigned)(access->offset & 3) * 8 : 0;
     uint32_t mask = access->size >= 4 ? UINT32_MAX : ((1u << (access->size * 8)) - 1) << shift;
     uint64_t result = 0;
 
-    spin_lock(&vcpu->vm->vgic.lock);
-    if (access->write || tells_state(access->offset))
-        vgic_pull(vcpu);
     for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
         struct word word = {
             .offset = (uint32_t)(access->offset & ~UINT64_C(3)) + 4 * half,
@@ -403,23 +398,47 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access,
         handle(vcpu, &word);
         result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
     }
+    if (!access->write)
+        access->value = result;
+}
+
+/* The usual one: a word is read. */
+static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    struct word word = {.offset = (uint32_t)access->offset, .mask = UINT32_MAX};
+
+    handle(vcpu, &word);
+    access->value = word.value;
+}
+
+/*
+ * An access in the lock. What is written, or depends on list registers, is so with all state in the banks,
+ * and seen to after.
+ */
+static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    if (access->write || tells_state(access->offset))
+        vgic_pull(vcpu);
+    if (!access->write && access->size == 4)
+        read_word(vcpu, access, handle);
+    else
+        access_words(vcpu, access, handle);
     if (access->write)
         vgic_configured(vcpu);
-    else
-        access->value = result;
     spin_unlock(&vcpu->vm->vgic.lock);
+    return true;
 }
 
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    access_words(vcpu, access, gic->version == 2 ? distributor_v2 : distributor_v3);
-    return true;
+    return gic->version == 2 ? locked_access(vcpu, access, distributor_v2)
+                             : locked_access(vcpu, access, distributor_v3);
 }
 
 bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    access_words(vcpu, access, redistributor_v3);
-    return true;
+    return locked_access(vcpu, access, redistributor_v3);
 }
 
 /* The second page of a GICv2's CPU interface: GICC_DIR alone. */

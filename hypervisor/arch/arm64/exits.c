@@ -50,20 +50,24 @@ static uint64_t fault_address(void)
     return (read_sysreg(hpfar_el2) & ~UINT64_C(15)) << 8 | (read_sysreg(far_el2) & 0xFFF);
 }
 
-static void refuse_access(struct vcpu *vcpu, uint64_t syndrome, const char *what)
+__attribute__((noinline, cold)) static void refuse_access(struct vcpu *vcpu, uint64_t syndrome,
+                                                          const char *what)
 {
     vm_complain(vcpu->vm, "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
                 (unsigned long)fault_address(), (unsigned long)vcpu->arch.regs.pc);
     inject_abort(&vcpu->arch, syndrome, read_sysreg(far_el2));
 }
 
-/* What a load leaves in its register: the value, sign-extended, in 32 or 64 bits. */
+/* What a load leaves in its register: so many bytes of the value, sign-extended into 32 or 64 bits if asked.
+ */
 static uint64_t loaded_value(uint64_t value, unsigned size, uint64_t syndrome)
 {
     unsigned unused = 64 - 8 * size;
 
-    if ((syndrome & ISS_SSE) != 0)
-        value = (uint64_t)((int64_t)(value << unused) >> unused);
+    value <<= unused;
+    if ((syndrome & ISS_SSE) == 0)
+        return value >> unused;
+    value = (uint64_t)((int64_t)value >> unused);
     return (syndrome & ISS_SF) != 0 ? value : (uint32_t)value;
 }
 
@@ -92,12 +96,12 @@ static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
 
     if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_EA_OR_FNV)) != 0)
         refuse_access(vcpu, syndrome, "table walk or bus error");
+    else if ((syndrome & (ISS_CM | ISS_ISV)) == ISS_ISV)
+        device_access(vcpu, syndrome);
     else if ((syndrome & ISS_CM) != 0)
         skip_instruction(&vcpu->arch, syndrome); /* cache maintenance of what is no memory */
-    else if ((syndrome & ISS_ISV) == 0)
-        refuse_access(vcpu, syndrome, "access by an instruction that is not emulated");
     else
-        device_access(vcpu, syndrome);
+        refuse_access(vcpu, syndrome, "access by an instruction that is not emulated");
 }
 
 /* SMC: no secure world is offered; the call returns as the SMCCC asks for an unknown function. */
@@ -123,11 +127,9 @@ uint64_t exit_synchronous_quick(struct vcpu *vcpu)
     return class == EC_HVC64 && hypercall_is_vendors(vcpu) ? vendor_call(vcpu) : EXIT_FURTHER;
 }
 
-bool exit_synchronous(struct vcpu *vcpu)
+static void handle_synchronous(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
 {
-    uint64_t syndrome = read_sysreg(esr_el2);
-
-    switch (syndrome >> 26 & 63) {
+    switch (class) {
     case EC_WFX:
         wait_instruction(vcpu, syndrome);
         break;
@@ -140,9 +142,6 @@ bool exit_synchronous(struct vcpu *vcpu)
     case EC_REGISTER:
         trapped_register_access(vcpu, syndrome);
         break;
-    case EC_DABORT:
-        data_abort(vcpu, syndrome);
-        break;
     case EC_IABORT:
         refuse_access(vcpu, syndrome, "instruction fetch");
         break;
@@ -151,6 +150,17 @@ bool exit_synchronous(struct vcpu *vcpu)
         inject_undefined(&vcpu->arch);
         break;
     }
+}
+
+bool exit_synchronous(struct vcpu *vcpu)
+{
+    uint64_t syndrome = read_sysreg(esr_el2);
+    unsigned class = syndrome >> 26 & 63;
+
+    if (class == EC_DABORT)
+        data_abort(vcpu, syndrome);
+    else
+        handle_synchronous(vcpu, class, syndrome);
     return goes_on(vcpu);
 }
 

@@ -96,6 +96,20 @@ static void trace_interrupt(struct cpu *cpu, const struct vcpu *vcpu, uint64_t n
     cpu_trace_at(cpu, now, ONTIME_TRACE_EXIT, vcpu, EXIT_INTERRUPT + (acknowledged & INTID_MASK));
 }
 
+/* Both records of the quick path. */
+static void trace_timer_exit(const struct vcpu *vcpu, uint64_t now)
+{
+    struct trace_ring *ring = &vcpu->cpu->trace;
+    struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
+    uint64_t index = atomic_load_explicit(&ring->written, memory_order_relaxed);
+
+    if (slots == NULL)
+        return;
+    trace_put(ring, slots, index, now, ONTIME_TRACE_EXIT, vcpu->id, EXIT_INTERRUPT + VIRTUAL_TIMER);
+    trace_put(ring, slots, index + 1, now, ONTIME_TRACE_GUEST_TIMER, vcpu->id,
+              now - read_sysreg(cntv_cval_el0));
+}
+
 /* The guest's own timer, while it runs, in the usual case; all else is for exit_interrupt(). */
 uint64_t exit_interrupt_quick(struct vcpu *vcpu)
 {
@@ -105,11 +119,10 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu)
     vcpu->stats[ONTIME_STAT_EXITS]++;
     if (acknowledged != VIRTUAL_TIMER)
         return ACKNOWLEDGED | acknowledged;
-    trace_interrupt(vcpu->cpu, vcpu, now, VIRTUAL_TIMER);
     if (!vgic_present_timer(vcpu))
         return ACKNOWLEDGED | VIRTUAL_TIMER;
     gic->end(VIRTUAL_TIMER);
-    trace_guest_timer(vcpu, now);
+    trace_timer_exit(vcpu, now);
     return 0;
 }
 
@@ -118,8 +131,7 @@ bool exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
     uint32_t interrupt = (uint32_t)acknowledged;
 
     if ((interrupt & INTID_MASK) < GIC_SPECIAL) {
-        if (interrupt != VIRTUAL_TIMER)
-            trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
+        trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
         handle_one(vcpu->cpu, interrupt);
     }
     return goes_on(vcpu);

@@ -50,6 +50,8 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu); /* not 0: the argument of exit
 bool exit_synchronous(struct vcpu *vcpu);
 bool exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged);
 bool exit_serror(struct vcpu *vcpu);
+void el1_save(struct arch_el1 *el1);
+void el1_load(const struct arch_el1 *el1);
 void fp_save(struct arch_fp *fp);
 void fp_load(const struct arch_fp *fp);
 

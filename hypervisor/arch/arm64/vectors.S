@@ -169,6 +169,45 @@ vcpu_enter:
     stp x19, x20, [sp, #96]
     b resume
 
+    /* EL1's registers; x0 = struct arch_el1. */
+    .macro each_el1 action
+    \action sp_el0, sp_el1, 0
+    \action elr_el1, spsr_el1, 16
+    \action sctlr_el1, cpacr_el1, 32
+    \action ttbr0_el1, ttbr1_el1, 48
+    \action tcr_el1, mair_el1, 64
+    \action amair_el1, contextidr_el1, 80
+    \action vbar_el1, esr_el1, 96
+    \action far_el1, afsr0_el1, 112
+    \action afsr1_el1, par_el1, 128
+    \action csselr_el1, tpidr_el0, 144
+    \action tpidrro_el0, tpidr_el1, 160
+    .endm
+    .macro save_pair a, b, offset
+    mrs x1, \a
+    mrs x2, \b
+    stp x1, x2, [x0, #\offset]
+    .endm
+    .macro load_pair a, b, offset
+    ldp x1, x2, [x0, #\offset]
+    msr \a, x1
+    msr \b, x2
+    .endm
+
+    .global el1_save
+el1_save:
+    each_el1 save_pair
+    mrs x1, cntkctl_el1
+    str x1, [x0, #176]
+    ret
+
+    .global el1_load
+el1_load:
+    each_el1 load_pair
+    ldr x1, [x0, #176]
+    msr cntkctl_el1, x1
+    ret
+
     /* The guest's SIMD and floating-point registers; x0 = struct arch_fp. EL2 itself never uses them. */
     .arch armv8-a+fp+simd
     .macro each_pair instruction
