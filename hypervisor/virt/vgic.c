@@ -33,6 +33,7 @@
 #include "virt/vgic.h"
 #include "core/arch.h"
 #include "core/cpu.h"
+#include "virt/vgic_banks.h"
 #include <limits.h>
 #include <string.h>
 
@@ -62,11 +63,6 @@ void vgic_cpu_init(struct vgic_cpu *cpu)
     cpu->asleep = true;
     if (gic->version == 2)
         cpu->own.enabled = 0xFFFF; /* SGIs are always enabled there, as on QEMU's GICv2 */
-}
-
-struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid)
-{
-    return intid < 32 ? &vcpu->vgic.own : &vcpu->vm->vgic.spis;
 }
 
 unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)

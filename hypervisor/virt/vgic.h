@@ -95,19 +95,4 @@ void vgic_refresh(struct vcpu *vcpu);
 /* Would an interrupt wake this (loaded) vCPU from WFI? */
 bool vgic_wakes(struct vcpu *vcpu);
 
-/*
- * For vgic_mmio.c, under the lock: all state into the banks; the bank an INTID lives in; an SGI without
- * waking.
- */
-void vgic_pull(struct vcpu *vcpu);
-struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid);
-void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
-/* The vCPU that an SPI goes to, VGIC_NOBODY when there is none. */
-unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
-#define VGIC_NOBODY UINT32_MAX
-/* What the guest changed may concern any vCPU of the VM: each is refreshed, or woken when it waits. */
-void vgic_changed(struct vcpu *vcpu);
-/* The same after the guest has written the distributor's or a redistributor's registers. */
-void vgic_configured(struct vcpu *vcpu);
-
 #endif
