@@ -6,7 +6,8 @@
  * register of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two
  * operations move state: pull empties all list registers into the banks, push fills them, first with what is
  * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
- * (after a pull) and marks the vCPU dirty; the next entry refreshes (pull, push). In the usual case one list
+ * (after a pull) and marks the vCPU dirty, as does a pull that finds a list register in use; the next entry
+ * refreshes (pull, push). In the usual case one list
  * register is in use, so both are short.
  *
  * When more is pending than there are list registers, they are all pending after a push; a maintenance
@@ -228,7 +229,6 @@ static inline void pull(struct vcpu *vcpu)
     cpu->lr_linked = 0;
     if (cpu->timer_held)
         look_at_timer(vcpu); /* its interrupt is silent */
-    cpu->dirty = cpu->dirty || cpu->timer_held || cpu->refill || cpu->outside;
 }
 
 void vgic_pull(struct vcpu *vcpu)
@@ -526,7 +526,7 @@ static inline bool present_timer(struct vgic_cpu *cpu)
     struct vgic_bank *own = &cpu->own;
     unsigned n = cpu->timer_lr;
 
-    if (cpu->dirty || cpu->timer_word == 0 || (own->latched & BIT(VGIC_TIMER)) != 0)
+    if (cpu->dirty || cpu->timer_word == 0)
         return false;
     if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
         n = (unsigned)__builtin_ctz(~cpu->lr_used);
@@ -536,7 +536,6 @@ static inline bool present_timer(struct vgic_cpu *cpu)
     } else if ((cpu->lr_latched & BIT(n)) != 0) {
         return false;
     }
-    own->active &= ~BIT(VGIC_TIMER);
     own->line |= BIT(VGIC_TIMER);
     cpu->timer_held = true;
     gic->lr_write(n, cpu->timer_word);

@@ -126,15 +126,14 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu)
     return 0;
 }
 
-bool exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
+void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
 {
     uint32_t interrupt = (uint32_t)acknowledged;
 
-    if ((interrupt & INTID_MASK) < GIC_SPECIAL) {
-        trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
-        handle_one(vcpu->cpu, interrupt);
-    }
-    return goes_on(vcpu);
+    if ((interrupt & INTID_MASK) >= GIC_SPECIAL)
+        return;
+    trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
+    handle_one(vcpu->cpu, interrupt);
 }
 
 void arch_interrupts_handle(void)

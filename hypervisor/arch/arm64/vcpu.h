@@ -48,7 +48,7 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu); /* not 0: the argument of exit
 /* All registers are in memory. The result says whether the guest goes on at once, else the dispatcher does.
  */
 bool exit_synchronous(struct vcpu *vcpu);
-bool exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged);
+void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged);
 bool exit_serror(struct vcpu *vcpu);
 void el1_save(struct arch_el1 *el1);
 void el1_load(const struct arch_el1 *el1);

@@ -9,8 +9,8 @@
  * An exit does no more than it must. First only those of the guest's registers are saved that C may change (x0 to x17
  * and x30; x18 by -ffixed-x18 is nobody's), and a quick function is asked. If it has done all there is to do (a vendor call, the virtual timer's
  * interrupt), they are loaded again, and the guest goes on: the others, ELR and SPSR are still in the CPU. Otherwise
- * those are saved too, and the exit's other function does the rest. It says whether the guest goes on at once; if not,
- * vcpu_enter() returns.
+ * those are saved too, and the exit's other function does the rest. After an interrupt vcpu_enter() returns to the
+ * dispatcher; after the other exits only if their function says so.
  */
 #define REGS_PC 248
 #define EXIT_LEAVE_BIT 0 /* of enum exit_way, vcpu.h */
@@ -133,7 +133,7 @@ further_interrupt: /* x0 = what was acknowledged */
     ldr x0, [sp]
     save_rest
     bl exit_interrupt
-    b resume_or_leave
+    b leave
 
 further_serror:
     save_rest

@@ -28,11 +28,11 @@ static inline struct cpu *arch_cpu(void)
 
 static inline bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
-    uint64_t control;
+    uint64_t state;
 
     (void)vcpu;
-    __asm__ volatile("mrs %0, cntv_ctl_el0" : "=r"(control) : : "memory");
-    return control == 5; /* ENABLE, ISTATUS, not IMASK */
+    __asm__ volatile("mrs %0, cntv_ctl_el0" : "=r"(state) : : "memory");
+    return state == 5; /* ENABLE, ISTATUS, not IMASK */
 }
 
 #endif
