@@ -84,6 +84,23 @@ struct summary summarise(const struct log *log)
     return summary;
 }
 
+struct summary summarise_empties(const struct log *log)
+{
+    struct summary summary = {0};
+    int64_t *errors = NULL;
+    size_t n = 0;
+
+    for (size_t s = 0; s < log->series_count; s++)
+        for (size_t i = 0; i < log->series[s].empty_count; i++) {
+            errors = grow(errors, n, sizeof(*errors));
+            errors[n++] = sleep_error_ns(&log->series[s], &log->series[s].empties[i]);
+        }
+    if (n)
+        describe_errors(&summary, errors, n);
+    free(errors);
+    return summary;
+}
+
 /*
  * Time between two frames, ns. The ends of two sleeps in a row, as requested, are one frame apart, or more
  * where the player was late: the lower quartile is one frame.

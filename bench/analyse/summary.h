@@ -20,6 +20,8 @@ struct summary {
 };
 
 struct summary summarise(const struct log *log);
+/* Of the empty sleeps; `n` is 0 when there are none. */
+struct summary summarise_empties(const struct log *log);
 
 int64_t sleep_error_ns(const struct series *series, const struct sleep *sleep);
 int64_t ticks_to_ns(const struct series *series, uint64_t ticks);

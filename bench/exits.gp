@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# How often Ontime is entered for each sleep: from the sleeper's guest, and above it from the others.
+set output name('exits')
+set xrange [0.4:4.6]
+set yrange [0:*]
+set xtics scale 0
+do for [s = 1:4] { set xtics add (word(scenarios, s) s) }
+set ylabel 'exits a sleep'
+set grid ytics linecolor rgb faint_colour linetype 1
+set key outside top center horizontal samplen 1
+place = 'at(group(strcol(1)), strcol(2))'
+plot costs using (@place):(column(4) + column(6) + column(8) + column(10)) with boxes linecolor rgb other_colour notitle, \
+    costs using (@place):4:(colour(strcol(2))) with boxes linecolor rgb variable notitle, \
+    for [i = 2:6] NaN with boxes linecolor rgb colours[i] title word(modes, i), \
+    NaN with boxes linecolor rgb other_colour title 'the others'
+set output
