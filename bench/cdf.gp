@@ -6,10 +6,10 @@ made(scenario, mode) = system(sprintf("test -e '%s/figures/cdf-%s-%s.dat' && ech
     out, scenario, mode)) + 0
 set multiplot layout 2, 2
 set logscale xy
-set xrange [5:200000]
+set xrange [5:4e6] # room for the key
 set yrange [0.00004:1.2]
-set xtics ('10 us' 10, '' 20, '50 us' 50, '' 100, '200 us' 200, '1 ms' 1000, '' 2000, '5 ms' 5000, '' 10000, \
-    '20 ms' 20000, '100 ms' 100000)
+set xtics ('10 us' 10, '' 20, '' 50, '100 us' 100, '' 200, '' 500, '1 ms' 1000, '' 2000, '' 5000, '10 ms' 10000, \
+    '' 20000, '' 50000, '100 ms' 100000)
 set ytics ('all' 1, '50%%' 0.5, '10%%' 0.1, '1%%' 0.01, '0.1%%' 0.001, '0.01%%' 0.0001)
 set grid xtics ytics linecolor rgb faint_colour linetype 1
 set key top right samplen 1.5
@@ -18,8 +18,10 @@ do for [s = 1:4] {
     set title titles[s]
     set xlabel 'error at least'
     set ylabel 'share of the sleeps'
-    plot NaN notitle, for [mode in modes] made(scenario, mode) ? out.'/figures/cdf-'.scenario.'-'.mode.'.dat' : '/dev/null' \
-        using 1:2 with lines linewidth 2 linecolor rgb colour(mode) title made(scenario, mode) ? mode : ''
+    made_modes = ''
+    do for [mode in modes] { if (made(scenario, mode)) { made_modes = made_modes.' '.mode } }
+    plot NaN notitle, for [mode in made_modes] out.'/figures/cdf-'.scenario.'-'.mode.'.dat' \
+        using 1:2 with lines linewidth 2 linecolor rgb colour(mode) title mode
 }
 unset multiplot
 set output

@@ -2,12 +2,10 @@
 # Mean, percentiles and maximum of the sleep errors, for each scenario and mode.
 set output name('errors')
 set multiplot layout 2, 2
-statistics = 'mean p50 p99 p99.9 max'
 set logscale y
 set xrange [0.4:5.6]
 set yrange [10:*]
-set xtics scale 0
-do for [i = 1:5] { set xtics add (word(statistics, i) i) }
+set xtics scale 0 ('mean' 1, 'p50' 2, 'p99' 3, 'p99.9' 4, 'max' 5)
 set ytics ('10 us' 10, '100 us' 100, '1 ms' 1000, '10 ms' 10000, '100 ms' 100000)
 set grid ytics linecolor rgb faint_colour linetype 1
 set key top left samplen 1 maxrows 3

@@ -80,6 +80,7 @@ static int compare(const void *a, const void *b)
 static uint64_t tick_phase(const struct trace *trace, uint64_t period)
 {
     uint64_t *phases = NULL;
+    uint64_t best_phase;
     size_t n = 0, best = 0, length = 0;
 
     for (size_t i = 0; i < trace->count; i++) {
@@ -90,6 +91,8 @@ static uint64_t tick_phase(const struct trace *trace, uint64_t period)
         phases = grow(phases, n, sizeof(*phases));
         phases[n++] = (event->time - event->arg) % period;
     }
+    if (!phases)
+        return 0;
     qsort(phases, n, sizeof(*phases), compare);
     for (size_t i = 1, same = 0; i < n; i++) {
         same = phases[i] == phases[i - 1] ? same + 1 : 0;
@@ -98,12 +101,13 @@ static uint64_t tick_phase(const struct trace *trace, uint64_t period)
             best = i;
         }
     }
-    period = n ? phases[best] : 0;
+    best_phase = phases[best];
     free(phases);
-    return period;
+    return best_phase;
 }
 
-/* Whether a tick came while the sleeper was being woken, or shortly before, so that it was still being served. */
+/* Whether a tick came while the sleeper was being woken, or shortly before, so that it was still being
+ * served. */
 static bool met_tick(const struct series *series, const struct sleep *sleep, uint64_t phase, uint64_t period)
 {
     int64_t until_work = (int64_t)(sleep->requested_ns + series->slack_ns) - TICK_WORK_NS;

@@ -12,28 +12,14 @@
 
 #define CDF_POINTS 400 /* of the tail's logarithm, at most */
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Lines `error_us share`: that share of all sleeps was at least so late. */
 static void write_distribution(const char *out, const struct run *run)
 {
-    const struct log *log = &run->log;
     FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
-    double *errors = NULL;
     double last = INFINITY;
-    size_t n = 0;
+    size_t n;
+    int64_t *errors = sorted_errors(&run->log, &n);
 
-    for (size_t s = 0; s < log->series_count; s++)
-        for (size_t i = 0; i < log->series[s].count; i++) {
-            errors = grow(errors, n, sizeof(*errors));
-            errors[n++] = (double)sleep_error_ns(&log->series[s], &log->series[s].sleeps[i]) / 1e3;
-        }
-    qsort(errors, n, sizeof(*errors), compare);
     for (size_t i = 0; i < n; i++) {
         double share = (double)(n - i) / (double)n;
         double place = log10(share) * CDF_POINTS / log10((double)n);
@@ -41,7 +27,7 @@ static void write_distribution(const char *out, const struct run *run)
         if (last - place < 1 && i % (n / CDF_POINTS + 1) != 0)
             continue;
         last = place;
-        fprintf(file, "%.3f %.6g\n", errors[i], share);
+        fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, share);
     }
     free(errors);
     fclose(file);
