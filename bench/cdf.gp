@@ -20,8 +20,8 @@ do for [s = 1:4] {
     set ylabel 'share of the sleeps'
     made_modes = ''
     do for [mode in modes] { if (made(scenario, mode)) { made_modes = made_modes.' '.mode } }
-    plot NaN notitle, for [mode in made_modes] out.'/figures/cdf-'.scenario.'-'.mode.'.dat' \
-        using 1:2 with lines linewidth 2 linecolor rgb colour(mode) title mode
+    if (made_modes eq '') { plot NaN notitle } else { plot for [mode in made_modes] out.'/figures/cdf-'.scenario.'-'.mode.'.dat' \
+        using 1:2 with lines linewidth 2 linecolor rgb colour(mode) title mode }
 }
 unset multiplot
 set output

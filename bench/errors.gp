@@ -4,7 +4,7 @@ set output name('errors')
 set multiplot layout 2, 2
 set logscale y
 set xrange [0.4:5.6]
-set yrange [10:*]
+set yrange [3:1000000] # room for the key
 set xtics scale 0 ('mean' 1, 'p50' 2, 'p99' 3, 'p99.9' 4, 'max' 5)
 set ytics ('10 us' 10, '100 us' 100, '1 ms' 1000, '10 ms' 10000, '100 ms' 100000)
 set grid ytics linecolor rgb faint_colour linetype 1

@@ -8,8 +8,10 @@ set ylabel 'exits a sleep'
 set grid ytics linecolor rgb faint_colour linetype 1
 set key outside top center horizontal samplen 1
 place = 'at(group(strcol(1)), strcol(2))'
-plot costs using (@place):(column(4) + column(6) + column(8) + column(10)) with boxes linecolor rgb other_colour notitle, \
+all = '(column(4) + column(6) + column(8) + column(10))'
+plot costs using (@place):@all with boxes linecolor rgb other_colour notitle, \
     costs using (@place):4:(colour(strcol(2))) with boxes linecolor rgb variable notitle, \
     for [i = 2:6] NaN with boxes linecolor rgb colours[i] title word(modes, i), \
-    NaN with boxes linecolor rgb other_colour title 'the others'
+    NaN with boxes linecolor rgb other_colour title 'the others', \
+    0 with lines linecolor '#606060' notitle
 set output

@@ -161,10 +161,14 @@ static json_t *real_or_null(double value)
     return isnan(value) ? json_null() : json_real(value);
 }
 
+double held_us_per_sleep(const struct run *run)
+{
+    return (double)log_status(&run->log, "exact_held_us") / (double)run->summary.n;
+}
+
 static void add_exact(json_t *object, const struct run *run)
 {
     struct summary empty = summarise_empties(&run->log);
-    double held = (double)log_status(&run->log, "held_ns") / (double)run->summary.n / 1e3;
 
     if (!empty.n)
         return;
@@ -173,7 +177,7 @@ static void add_exact(json_t *object, const struct run *run)
                                   "p50_us", empty.p50_us, "p99_us", empty.p99_us, "p999_us", empty.p999_us,
                                   "max_us", empty.max_us));
     json_object_set_new(object, "mean_over_empty_us", json_real(run->summary.mean_us - empty.mean_us));
-    json_object_set_new(object, "held_us_per_sleep", json_real(held));
+    json_object_set_new(object, "held_us_per_sleep", json_real(held_us_per_sleep(run)));
 }
 
 static json_t *one_json(const char *out, enum scenario scenario, enum mode mode)
@@ -191,9 +195,9 @@ static json_t *one_json(const char *out, enum scenario scenario, enum mode mode)
     json_object_set_new(object, "exits_per_sleep", exits);
     json_object_set_new(object, "el2_late_max_us",
                         json_real((double)run->accounts[0].late_max * 1e6 / (double)run->log.series[0].hz));
-    json_object_set_new(object, "leads_ns",
-                        json_pack("{sI sI}", "switch", (json_int_t)log_status(&run->log, "vm_lead_switch_ns"),
-                                  "backlog", (json_int_t)log_status(&run->log, "vm_lead_backlog_ns")));
+    json_object_set_new(object, "leads_us",
+                        json_pack("{sI sI}", "switch", (json_int_t)log_status(&run->log, "lead_switch_us"),
+                                  "backlog", (json_int_t)log_status(&run->log, "lead_backlog_us")));
     json_object_set_new(object, "ontime_cpu",
                         json_pack("{so so sf}", "products_lost", real_or_null(cost.products_lost), "el2",
                                   real_or_null(cost.el2), "uncharged", cost.uncharged));

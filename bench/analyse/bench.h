@@ -37,6 +37,9 @@ struct cost bench_cost(enum scenario scenario, enum mode mode);
 const struct run *bench_bare(enum scenario scenario);
 const struct run *bench_bare_work(enum scenario scenario);
 
+/* CPU time for which `ontime run --exact` held the sleeper until its time. */
+double held_us_per_sleep(const struct run *run);
+
 /* One target: a value that is to be at most, or at least, a limit. */
 struct target {
     char what[96];

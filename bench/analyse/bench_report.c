@@ -116,8 +116,7 @@ static void print_exact(FILE *file)
                     "%s: mean %.2f us over an empty call's %.2f (p50 %.2f, n %zu); p99 %.2f, p99.9 %.2f, max "
                     "%.2f; CPU held %.1f us a sleep\n",
                     run->name, run->summary.mean_us - empty.mean_us, empty.mean_us, empty.p50_us, empty.n,
-                    run->summary.p99_us, run->summary.p999_us, run->summary.max_us,
-                    (double)log_status(&run->log, "held_ns") / (double)run->summary.n / 1e3);
+                    run->summary.p99_us, run->summary.p999_us, run->summary.max_us, held_us_per_sleep(run));
     }
 }
 
