@@ -42,7 +42,9 @@ struct sleeps_head {
     u64 first;                      /* the earliest deadline, or ONTIME_NO_DEADLINE */
     u64 second;                     /* the one after it, the same */
     const struct task_struct *task; /* who sleeps until the first */
-    u64 seen; /* for the CPU's own use: when it first saw the first as reached; 0 when that one is new */
+    /* For the CPU's own use (watch.c): */
+    u64 seen;   /* when it first saw the first as reached; 0 when that one is new */
+    u64 looked; /* when it last looked */
 };
 
 DECLARE_PER_CPU_ALIGNED(struct sleeps_head, sleeps_heads);

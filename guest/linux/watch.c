@@ -163,15 +163,20 @@ static void take_out(struct sleeps_head *head, const struct task_struct *task, u
     counters->given_up += task ? 0 : count;
 }
 
+/*
+ * Only what had been reached at the look before this one is taken out with its task: a task that goes to
+ * sleep for a few microseconds may leave the CPU past its deadline, with the timer interrupt still to come.
+ */
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
     u64 now = counter();
 
     if (prev)
-        take_out(head, prev, now);
+        take_out(head, prev, head->looked);
     if (head->seen && now > head->seen + give_up_ticks)
         take_out(head, NULL, head->seen); /* what was reached later has some more time */
+    head->looked = now;
     if (!head->seen && now >= head->first)
         head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
     tell_first(head->first);
@@ -183,12 +188,17 @@ static __always_inline void look(const struct task_struct *prev, const struct ta
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
     u64 now = counter();
 
-    if (likely(now < head->first))
-        tell_first(head->first);
-    else if (next == head->task && now < head->second && !head->seen)
+    if (unlikely(now >= head->first)) {
+        if (next != head->task || now >= head->second || head->seen) {
+            look_at_reached(prev, next);
+            return;
+        }
         head->seen = now | SEEN_BY_TASK; /* the change that counts; there is nothing to be done */
-    else
-        look_at_reached(prev, next);
+        head->looked = now;
+        return;
+    }
+    head->looked = now;
+    tell_first(head->first);
 }
 
 static void forget(const struct hrtimer *timer)
