@@ -8,6 +8,7 @@ void lead_init(struct lead *lead, uint64_t ticks_per_us)
 {
     *lead = (struct lead){
         .switch_max = ticks_per_us * LEAD_SWITCH_MAX_US,
+        .backlog = ticks_per_us * LEAD_BACKLOG_FIRST_US * 64,
         .backlog_max = ticks_per_us * LEAD_BACKLOG_MAX_US * 64,
         .backlog_up = ticks_per_us * LEAD_BACKLOG_UP_US * 64,
     };

@@ -18,9 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LEAD_SWITCH_MAX_US  50
-#define LEAD_BACKLOG_MAX_US 150
-#define LEAD_BACKLOG_UP_US  2
+#define LEAD_SWITCH_MAX_US    50
+#define LEAD_BACKLOG_FIRST_US 60
+#define LEAD_BACKLOG_MAX_US   150
+#define LEAD_BACKLOG_UP_US    2
 
 struct lead {
     uint64_t switch_cost, switch_max;

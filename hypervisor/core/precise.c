@@ -283,13 +283,19 @@ void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end re
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_WARP_END, vcpu, reason);
 }
 
-/* Waits at EL2 for the deadline of a vCPU that was brought in early. False when an interrupt is pending. */
-static bool hold(const struct vcpu *vcpu, uint64_t now)
+/*
+ * The vCPU was brought in before its deadline. With a backlog it is entered to work that off; else it waits
+ * at EL2, and its interrupt is made pending as soon as it comes.
+ */
+static void wait_for_deadline(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t slack = vcpu->cpu->ticks_per_us * HOLD_SLACK_US;
+    uint64_t us = vcpu->cpu->ticks_per_us;
 
-    return vcpu->fired_at - now > LEAD_SWITCH_MAX_US * vcpu->cpu->ticks_per_us ||
-           arch_wait_until(vcpu->fired_at + slack);
+    if (vcpu->backlog)
+        vcpu->backlog_until = vcpu->fired_at;
+    else if (vcpu->fired_at - now <= LEAD_SWITCH_MAX_US * us &&
+             !arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
+        arch_interrupts_handle();
 }
 
 bool precise_entering(struct vcpu *vcpu)
@@ -302,9 +308,8 @@ bool precise_entering(struct vcpu *vcpu)
         lead_learn_switch(&cpu->lead, now - vcpu->fetched_at);
     vcpu->fetched_at = DEADLINE_NONE;
     if (now < vcpu->fired_at) {
-        if (vcpu->backlog)
-            vcpu->backlog_until = vcpu->fired_at;
-        else if (!hold(vcpu, now))
+        wait_for_deadline(vcpu, now);
+        if (cpu->current != vcpu || cpu->reschedule)
             return false;
         now = arch_counter();
     }

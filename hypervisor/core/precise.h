@@ -47,7 +47,7 @@ void precise_say_warped(struct vcpu *vcpu, bool warped);
 
 /*
  * The vCPU, loaded, is about to be entered for the first time since a deadline of it fired: waits for the
- * deadline, and counts how late that is. False when an interrupt came meanwhile: it is to be handled first.
+ * deadline, and counts how late that is. False when the dispatcher has to look again first.
  */
 bool precise_entering(struct vcpu *vcpu);
 
