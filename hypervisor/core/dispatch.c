@@ -308,8 +308,8 @@ void vcpu_block(struct vcpu *vcpu)
     uint64_t now = arch_counter();
     uint64_t timer = arch_vcpu_next_timer(vcpu);
 
-    /* Not worth a switch, which would bring it back late. */
-    if (timer != DEADLINE_NONE && timer > now && timer - now <= cpu->lead.switch_cost) {
+    /* Not worth a switch away and back. */
+    if (timer != DEADLINE_NONE && timer > now && timer - now <= 2 * cpu->lead.switch_cost) {
         if (!arch_wait_until(timer))
             return; /* WFI may end at any time; what has come is handled first */
         now = timer;
@@ -319,12 +319,7 @@ void vcpu_block(struct vcpu *vcpu)
         return;
     }
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
-    if (vcpu->vm->config->timers == TIMERS_SNOOP) {
-        uint64_t physical = deadline_when(&vcpu->physical_timer);
-
-        vcpu->looked_at = now;
-        vcpu->snooped = timer < physical ? timer : physical;
-    }
+    precise_blocking(vcpu, timer, now);
     if (timer < precise_first(vcpu)) /* else that deadline wakes it */
         deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);

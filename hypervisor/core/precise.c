@@ -72,23 +72,26 @@ uint64_t precise_needs(const struct vcpu *vcpu)
     return vcpu->page != NULL ? page_word(vcpu, ONTIME_PAGE_NEEDS) : 0;
 }
 
-/* Takes out what is reached at `now`; returns the first such instant, DEADLINE_NONE when there is none. */
-static uint64_t take_reached(struct vcpu *vcpu, uint64_t now)
+/*
+ * Takes out what is reached at `now`, and counts what comes up to `soon` as served; returns the first such
+ * instant, DEADLINE_NONE when there is none.
+ */
+static uint64_t take_reached(struct vcpu *vcpu, uint64_t now, uint64_t soon)
 {
     uint64_t paged = page_deadline(vcpu);
     uint64_t first = earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), paged), vcpu->snooped);
 
-    if (first > now)
+    if (first > soon)
         return DEADLINE_NONE;
     while (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) <= now) {
         heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
         vcpu->stats[ONTIME_STAT_FIRED]++;
     }
-    if (paged <= now) {
+    if (paged <= soon) {
         vcpu->page_served = paged;
         vcpu->stats[ONTIME_STAT_FIRED]++;
     }
-    if (vcpu->snooped <= now) {
+    if (vcpu->snooped <= soon) {
         vcpu->snooped = DEADLINE_NONE;
         vcpu->stats[ONTIME_STAT_FIRED]++;
     }
@@ -98,7 +101,7 @@ static uint64_t take_reached(struct vcpu *vcpu, uint64_t now)
 static void deadline_reached(struct deadline *deadline, uint64_t now)
 {
     struct vcpu *vcpu = HEAP_ENTRY(deadline, struct vcpu, precise_timer);
-    uint64_t first = take_reached(vcpu, later(now, vcpu->due));
+    uint64_t first = take_reached(vcpu, now, later(now, vcpu->due));
 
     if (first == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
         precise_leaving(vcpu);
@@ -111,12 +114,28 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
 
 uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t first = take_reached(vcpu, now + vcpu->cpu->lead.switch_cost);
+    uint64_t first = take_reached(vcpu, now, now + vcpu->cpu->lead.switch_cost);
 
     vcpu->looked_at = now;
     if (first != DEADLINE_NONE)
         cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now > first ? now - first : 0);
     return first;
+}
+
+void precise_blocking(struct vcpu *vcpu, uint64_t timer, uint64_t now)
+{
+    vcpu->looked_at = now;
+    if (vcpu->vm->config->timers == TIMERS_SNOOP)
+        vcpu->snooped = earlier(timer, deadline_when(&vcpu->physical_timer));
+    if (vcpu->backlog_until == DEADLINE_NONE)
+        return;
+    /* Brought in early, it has worked off its backlog before the deadline, which is still to come. */
+    lead_learn_backlog(&vcpu->cpu->lead, true);
+    if (vcpu->backlog_until > now && vcpu->page_served != DEADLINE_NONE) {
+        vcpu->page_served = DEADLINE_NONE;
+        vcpu->stats[ONTIME_STAT_FIRED]--;
+    }
+    vcpu->backlog_until = DEADLINE_NONE;
 }
 
 void precise_leaving(struct vcpu *vcpu)
@@ -144,6 +163,7 @@ static void deadlines_changed(struct vcpu *vcpu)
 
 void precise_coming(struct vcpu *vcpu)
 {
+    vcpu->snooped = DEADLINE_NONE;
     if (deadline_is_armed(&vcpu->precise_timer))
         deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
 }
@@ -223,7 +243,7 @@ int64_t precise_done(struct vcpu *vcpu, uint64_t next)
     /* Reached before the guest could say done for the one before: its work is still to come. */
     if (next <= now)
         return 0;
-    (void)take_reached(vcpu, now); /* one that passed in place is done, too */
+    (void)take_reached(vcpu, now, now); /* one that passed in place is done, too */
     return vcpu_unwarp(vcpu, now);
 }
 

@@ -32,6 +32,9 @@ uint64_t precise_needs(const struct vcpu *vcpu);
  */
 uint64_t precise_notice(struct vcpu *vcpu, uint64_t now);
 
+/* The vCPU, running, is to wait for an interrupt; its virtual timer's comes at `timer`. */
+void precise_blocking(struct vcpu *vcpu, uint64_t timer, uint64_t now);
+
 /* The vCPU leaves the CPU, with its deadlines watched from then on, and gets it. */
 void precise_leaving(struct vcpu *vcpu);
 void precise_coming(struct vcpu *vcpu);
