@@ -3,10 +3,10 @@
  * A guest that is out for more than its share, or to make others late: it claims deadlines without end, makes
  * Ontime work, or writes garbage where Ontime reads. Between the blows it computes, as a hog does.
  *
- * Each attack lasts one phase of each-ms, all of them in the order of the table below, or only the one of
- * attack=NAME. Boot arguments: each-ms=N, attack=NAME, observer (MARK at the beginning of each phase, and
- * each second within it, so that Ontime prints its accounts). At each phase it prints `phase P attack NAME
- * steps N`, N being how many blows the phase before had, and `phase P over` at the end.
+ * Each attack lasts one phase of each-ms, all of them in the order of the table below, the first in phase
+ * `from`. Boot arguments: each-ms=N, from=N, attack=NAME (only this one, behind the hog). In a VM that is an
+ * observer it marks the beginning of each phase, each second within it, and its end. It prints
+ * `phase P attack NAME`, and behind it `phase P steps N`, the number of blows.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -263,7 +263,7 @@ void guest_main(void)
     has_page = page_offer();
     bool promised = (call(ONTIME_CALL_FEATURES, 0, 0, 0).x[0] & ONTIME_FEATURE_PAGE) != 0;
     expect_equal("page-as-promised", has_page, promised);
-    for (uint64_t first = phase_now(length); phase_now(length) == first;)
+    while (phase_now(length) < option_number("from", 1))
         work(WORK_STEPS);
     for (unsigned i = 0; i < ARRAY_SIZE(attacks); i++) {
         bool chosen = i == 0 || !option("attack") || option_is("attack", attacks[i].name);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * victim PHASE_MS MAX_US: sleeps of 0 to MAX_US for ever, under SCHED_FIFO, while a second process computes,
- * so that the guest never idles. For each phase of the counter it prints the line of guest/bare/sleeper.c.
- * The sleeps are timed by the counter (CNTVCT_EL0), from reading to reading around the system call.
+ * so that the guest never idles. For each whole phase of the counter it prints the line of
+ * guest/bare/sleeper.c. The sleeps are timed by the counter (CNTVCT_EL0), from reading to reading around the
+ * system call.
  */
 #include <inttypes.h>
 #include <sched.h>
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
         hog(worked);
     if (sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 50}) != 0)
         return 1;
+    for (int64_t first = counter() / length; counter() / length == first;)
+        (void)sleep_error(range);
     for (;;)
         phase(length, range, worked);
 }
