@@ -80,3 +80,9 @@ $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 	@scripts/need qemu-system-arm python3
 	@bench/paths
+
+# What Ontime's work costs with many guests: out/bench/growth.json.
+.PHONY: bench-growth
+bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
+	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
+	@bench/growth

@@ -322,6 +322,7 @@ static void wait_for_silence(void)
 static void measure_beside(void)
 {
     overhead = 0;
+    spin(microseconds(300000)); /* the other one is being loaded */
     measure_waiting(BY_CALL, "beside-wfi-call");
     wait_for_silence();
     print_turns();
