@@ -9,7 +9,7 @@ set logscale x 2
 set xrange [0.8:80]
 set xtics (1, 2, 4, 8, 16, 32, 64)
 set yrange [0:*]
-set xlabel 'guests on one core, with 1, 8 or 64 deadlines each'
+set xlabel 'guests on one core, with 1, 8 or 64 deadlines each' offset 0, 0.5
 set ylabel 'us'
 set key outside below maxrows 3 center Left reverse
 set title 'What Ontime does at a deadline, as guests and deadlines grow'

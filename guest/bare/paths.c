@@ -91,7 +91,8 @@ static void measure_overhead(void)
     MEASURE((void)0);
     for (uint32_t i = 0; i < samples.kept; i++)
         sum += samples.values[i];
-    overhead = (sum + samples.kept / 2) / samples.kept;
+    if (samples.kept > 0)
+        overhead = (sum + samples.kept / 2) / samples.kept;
     stats_clear(&samples);
 }
 

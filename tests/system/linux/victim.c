@@ -69,7 +69,7 @@ static void phase(int64_t length, int64_t range, const volatile uint64_t *worked
            "work %" PRIu64 "\n",
            number, count, in_ns(errors[0]), in_ns(sum) / (double)count, in_ns(errors[(count - 1) / 2]),
            in_ns(errors[(count * 99 + 99) / 100 - 1]), in_ns(errors[count - 1]), early, work);
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 
 static void hog(volatile uint64_t *worked)
