@@ -9,11 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * In arch_inline.h, as each is an instruction or two on the machine:
+ *   uint64_t arch_counter(void)           the physical counter (CNTPCT_EL0), in ticks
+ *   struct cpu *arch_cpu(void)            the calling CPU's own structure
+ *   bool arch_vcpu_timer_asserted(vcpu)   is the virtual timer of the loaded vCPU enabled, not masked,
+ * expired?
+ */
+#include "arch_inline.h"
+
 /* The index of the calling physical CPU, 0 for the one that booted. */
 unsigned arch_cpu_index(void);
 
-/* The physical counter (CNTPCT_EL0), in ticks, and its frequency in Hz. */
-uint64_t arch_counter(void);
+/* The physical counter's frequency in Hz. */
 uint64_t arch_counter_hz(void);
 
 /*
@@ -26,9 +34,6 @@ void arch_comparator_off(void);
 struct cpu;
 struct vcpu;
 struct vm;
-
-/* The calling CPU's own structure. */
-struct cpu *arch_cpu(void);
 
 /*
  * Handles every physical interrupt that is pending. EL2 runs with interrupts masked; this is where they are
@@ -90,9 +95,6 @@ uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 
 /* Had the loaded vCPU its interrupts masked (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
-
-/* Is the virtual timer of the loaded vCPU enabled, not masked, and expired? */
-bool arch_vcpu_timer_asserted(const struct vcpu *vcpu);
 
 /* The hypervisor's tick, for a vCPU in timer mode `tick`: looks at its timer. */
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now);

@@ -128,12 +128,6 @@ void guest_timer_save(struct vcpu *vcpu)
     isb();
 }
 
-bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return read_sysreg(cntv_ctl_el0) == (CTL_ENABLE | CTL_ISTATUS);
-}
-
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
 {
     uint64_t ctl = read_sysreg(cntv_ctl_el0);
