@@ -19,55 +19,46 @@
 #define ROW_BITS 9
 #define SLOTS    32
 
-static const struct task_struct *rows[1 << ROW_BITS][SLOTS];
+static struct chosen rows[1 << ROW_BITS][SLOTS];
 static atomic_t count = ATOMIC_INIT(0);
 
-static const struct task_struct **row_of(const struct task_struct *task)
+static struct chosen *row_of(const struct task_struct *task)
 {
     return rows[hash_ptr(task, ROW_BITS)];
 }
 
-bool chosen_has(const struct task_struct *task)
+struct chosen *chosen_find(const struct task_struct *task)
 {
-    const struct task_struct **row = row_of(task);
+    struct chosen *row = row_of(task);
     int i;
 
     if (!atomic_read(&count))
-        return false;
+        return NULL;
     for (i = 0; i < SLOTS; i++)
-        if (READ_ONCE(row[i]) == task)
-            return true;
-    return false;
+        if (READ_ONCE(row[i].task) == task)
+            return &row[i];
+    return NULL;
 }
 
-bool chosen_add(struct task_struct *task)
+struct chosen *chosen_add(struct task_struct *task)
 {
-    const struct task_struct **row = row_of(task);
+    struct chosen *row = row_of(task), *old = chosen_find(task);
     int i;
 
-    if (chosen_has(task))
-        return true;
+    if (old)
+        return old;
     for (i = 0; i < SLOTS; i++) {
-        if (!cmpxchg(&row[i], NULL, task)) {
+        if (!cmpxchg(&row[i].task, NULL, task)) {
             atomic_inc(&count);
-            return true;
+            return &row[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-void chosen_remove(const struct task_struct *task)
+void chosen_remove(struct chosen *chosen)
 {
-    const struct task_struct **row = row_of(task);
-    int i;
-
-    if (!atomic_read(&count))
-        return;
-    for (i = 0; i < SLOTS; i++) {
-        if (READ_ONCE(row[i]) == task) {
-            WRITE_ONCE(row[i], NULL);
-            atomic_dec(&count);
-            return;
-        }
-    }
+    chosen->exact = NULL;
+    smp_store_release(&chosen->task, NULL);
+    atomic_dec(&count);
 }

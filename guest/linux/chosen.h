@@ -5,11 +5,17 @@
 
 #include <linux/types.h>
 
+struct exact;
 struct task_struct;
 
-/* False when the set has no room for the task. The task must be alive, and be removed when it exits. */
-bool chosen_add(struct task_struct *task);
-void chosen_remove(const struct task_struct *task);
-bool chosen_has(const struct task_struct *task);
+struct chosen {
+    const struct task_struct *task;
+    struct exact *exact; /* NULL unless the task was run with --exact; the task's own to read */
+};
+
+/* NULL when the set has no room for the task. The task must be alive, and be removed when it exits. */
+struct chosen *chosen_add(struct task_struct *task);
+void chosen_remove(struct chosen *chosen);
+struct chosen *chosen_find(const struct task_struct *task);
 
 #endif

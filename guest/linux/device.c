@@ -14,10 +14,11 @@
 #include <linux/seq_file.h>
 #include <asm/arch_timer.h>
 
-#include "chosen.h"
 #include "device.h"
+#include "exact.h"
 #include "hypercall.h"
 #include "ontime_ioctl.h"
+#include "tell.h"
 #include "watch.h"
 
 static bool watching;
@@ -47,9 +48,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 {
     switch (command) {
     case ONTIME_IOC_RUN:
-        if (!watching)
-            return -EOPNOTSUPP;
-        return chosen_add(current) ? 0 : -ENOSPC;
+    case ONTIME_IOC_EXACT:
+        return watching ? watch_choose_current(command == ONTIME_IOC_EXACT) : -EOPNOTSUPP;
     case ONTIME_IOC_MARK:
         return argument > U32_MAX ? -EINVAL : hypercall_mark(argument);
     case ONTIME_IOC_TRACE:
@@ -73,20 +73,22 @@ static struct miscdevice device = {
 
 static const struct {
     const char *name;
-    bool is_time; /* in ticks, shown in ns */
+    unsigned int unit; /* of a time, which Ontime gives in ticks: shown in so many ns; 0: a number */
 } stats[ONTIME_STAT_COUNT] = {
-    [ONTIME_STAT_RUN_TICKS] = {"vm_run_ns", true},
+    [ONTIME_STAT_RUN_TICKS] = {"vm_run_ns", 1},
     [ONTIME_STAT_EXITS] = {"vm_exits"},
     [ONTIME_STAT_SWITCHES] = {"vm_switches"},
     [ONTIME_STAT_ARMED] = {"vm_armed"},
     [ONTIME_STAT_CANCELLED] = {"vm_cancelled"},
     [ONTIME_STAT_FIRED] = {"vm_fired"},
-    [ONTIME_STAT_LATE_MAX] = {"vm_late_max_ns", true},
-    [ONTIME_STAT_LATE_TICKS] = {"vm_late_ns", true},
+    [ONTIME_STAT_LATE_MAX] = {"vm_late_max_ns", 1},
+    [ONTIME_STAT_LATE_TICKS] = {"vm_late_ns", 1},
     [ONTIME_STAT_WARPS] = {"vm_warps"},
     [ONTIME_STAT_WARPS_DENIED] = {"vm_warps_denied"},
     [ONTIME_STAT_WARPS_CUT] = {"vm_warps_cut"},
-    [ONTIME_STAT_STOLEN_TICKS] = {"vm_stolen_ns", true},
+    [ONTIME_STAT_STOLEN_TICKS] = {"vm_stolen_ns", 1},
+    [ONTIME_STAT_LEAD_SWITCH] = {"lead_switch_us", NSEC_PER_USEC},
+    [ONTIME_STAT_LEAD_BACKLOG] = {"lead_backlog_us", NSEC_PER_USEC},
 };
 
 static void show_line(struct seq_file *file, const char *name, u64 value)
@@ -98,16 +100,29 @@ static void show_watched(struct seq_file *file)
 {
     struct watch_counters sum;
 
+    show_line(file, "pages", tell_pages());
     watch_read(&sum);
     show_line(file, "armed", sum.armed);
     show_line(file, "cancelled", sum.cancelled);
     show_line(file, "fired", sum.fired);
     show_line(file, "late", sum.late);
     show_line(file, "late_max_us", div_u64(ticks_to_ns(sum.late_max), NSEC_PER_USEC));
+    show_line(file, "given_up", sum.given_up);
     show_line(file, "overflow", sum.overflow);
     show_line(file, "tasks_refused", watch_tasks_refused());
     show_line(file, "done", sum.done);
     show_line(file, "calls", sum.calls);
+}
+
+static void show_exact(struct seq_file *file)
+{
+    struct exact_counters sum;
+
+    exact_read(&sum);
+    show_line(file, "exact_sleeps", sum.sleeps);
+    show_line(file, "exact_missed", sum.missed);
+    show_line(file, "exact_held_us", div_u64(sum.held_ns, NSEC_PER_USEC));
+    show_line(file, "exact_early_us", div_u64(sum.early_ns, NSEC_PER_USEC));
 }
 
 static int show_status(struct seq_file *file, void *unused)
@@ -116,11 +131,14 @@ static int show_status(struct seq_file *file, void *unused)
     u64 value;
 
     show_line(file, "watching", watching);
-    if (watching)
+    if (watching) {
         show_watched(file);
+        show_exact(file);
+    }
     for (i = 0; i < ARRAY_SIZE(stats); i++)
         if (!hypercall_stat(i, &value))
-            show_line(file, stats[i].name, stats[i].is_time ? ticks_to_ns(value) : value);
+            show_line(file, stats[i].name,
+                      stats[i].unit ? div_u64(ticks_to_ns(value), stats[i].unit) : value);
     return 0;
 }
 

@@ -84,6 +84,14 @@ void hypercall_done(u64 next)
     arm_smccc_1_1_hvc(ONTIME_CALL_DONE, next, &res);
 }
 
+int hypercall_page(u64 address)
+{
+    struct arm_smccc_res res;
+
+    arm_smccc_1_1_hvc(ONTIME_CALL_PAGE, address, &res);
+    return as_errno(res.a0);
+}
+
 int hypercall_stat(unsigned int which, u64 *value)
 {
     struct arm_smccc_res res;

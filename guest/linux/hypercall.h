@@ -3,7 +3,8 @@
  * The calls to Ontime (include/ontime/abi.h), as C functions. Nothing else in the module issues an HVC, so a
  * test can put a recorder in the place of hypercall.c.
  *
- * arm, cancel and done concern the calling CPU's vCPU: call them with preemption off. Errors are Linux's.
+ * arm, cancel, done and page concern the calling CPU's vCPU: call them with preemption off. Errors are
+ * Linux's.
  */
 #ifndef ONTIME_HYPERCALL_H
 #define ONTIME_HYPERCALL_H
@@ -16,7 +17,8 @@ int hypercall_find(u64 *features);
 
 void hypercall_arm(u64 deadline);
 void hypercall_cancel(void);
-void hypercall_done(u64 next); /* next: this CPU's next deadline, or ONTIME_NO_DEADLINE */
+int hypercall_page(u64 address); /* a guest physical address, or ONTIME_NO_PAGE */
+void hypercall_done(u64 next);   /* next: this CPU's next deadline, or ONTIME_NO_DEADLINE */
 
 int hypercall_stat(unsigned int which, u64 *value);
 int hypercall_mark(u32 number);

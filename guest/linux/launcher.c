@@ -24,10 +24,12 @@
 enum { EXIT_USAGE = 2, EXIT_REFUSED = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 static const char usage[] =
-    "usage: ontime run [--] COMMAND [ARGUMENT...]   run it with its sleeps watched\n"
-    "       ontime mark NUMBER                     put a mark into Ontime's trace\n"
-    "       ontime trace                           write the trace to the host console\n"
-    "       ontime status                          show the counters\n"
+    "usage: ontime run [--exact] [--] COMMAND [ARGUMENT...]\n"
+    "                            run it with its sleeps watched; --exact: woken early and held until their "
+    "time\n"
+    "       ontime mark NUMBER   put a mark into Ontime's trace\n"
+    "       ontime trace         write the trace to the host console\n"
+    "       ontime status        show the counters\n"
     "       ontime --help | --version\n";
 
 __attribute__((format(printf, 2, 3), noreturn)) static void fail(int status, const char *format, ...)
@@ -63,10 +65,12 @@ static int open_or_explain(const char *path)
 
 static const char *why_refused(unsigned long request)
 {
-    if (errno == EOPNOTSUPP && request == ONTIME_IOC_RUN)
+    if (errno == EOPNOTSUPP && (request == ONTIME_IOC_RUN || request == ONTIME_IOC_EXACT))
         return "sleeps are not watched here: this VM's timers are not \"precise\", or this kernel runs "
                "without"
                " high-resolution timers";
+    if (errno == ENOSYS)
+        return "--exact: this kernel has no task_work_add, by which a task is held";
     if (errno == EPERM)
         return "this VM is not an observer (see 'observer' in the system file)";
     if (errno == ENOSPC)
@@ -85,11 +89,17 @@ static void ask(unsigned long request, unsigned long argument)
 
 __attribute__((noreturn)) static void run(char **command)
 {
+    unsigned long request = ONTIME_IOC_RUN;
+
+    if (command[0] && !strcmp(command[0], "--exact")) {
+        request = ONTIME_IOC_EXACT;
+        command++;
+    }
     if (command[0] && !strcmp(command[0], "--"))
         command++;
     if (!command[0])
         fail_usage();
-    ask(ONTIME_IOC_RUN, 0);
+    ask(request, 0);
     execvp(command[0], command);
     fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "%s: %s", command[0], strerror(errno));
 }

@@ -3,8 +3,10 @@
  * Ontime's module for Linux guests: tells the hypervisor when chosen tasks must run.
  *
  *   main.c       loading and unloading
- *   watch.c      follows sleeps by the kernel's tracepoints, and decides what to tell
+ *   watch.c      follows sleeps by the kernel's tracepoints
  *   sleeps.c     the watched sleeps, by timer and by deadline
+ *   tell.c       tells Ontime each CPU's first deadline
+ *   exact.c      sleeps that end to the microsecond
  *   chosen.c     the tasks chosen by `ontime run`
  *   device.c     /dev/ontime and /proc/ontime
  *   hypercall.c  the calls to Ontime
@@ -20,6 +22,7 @@
 
 #include "device.h"
 #include "hypercall.h"
+#include "tell.h"
 #include "watch.h"
 
 /* Why sleeps cannot be watched here, or NULL. */
@@ -50,7 +53,7 @@ static int __init ontime_init(void)
         return error;
     why_not = obstacle(features);
     watching = !why_not;
-    error = watching ? watch_start() : 0;
+    error = watching ? watch_start(features & ONTIME_FEATURE_PAGE) : 0;
     if (error)
         return error;
     error = device_start(watching);
@@ -60,7 +63,7 @@ static int __init ontime_init(void)
         return error;
     }
     if (watching)
-        pr_info("watching %s\n", watch_kinds());
+        pr_info("watching %s; telling by %s\n", watch_kinds(), tell_pages() ? "page" : "calls");
     else
         pr_info("%s: counters and marks only\n", why_not);
     return 0;

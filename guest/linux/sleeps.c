@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The watched sleeps: what the module knows of each timer it watches.
+ * The watched sleeps.
  *
  * Each CPU has a queue of sleeps ordered by deadline (counter ticks), with a fixed pool of them, for the
  * callers run under the kernel's timer locks and must not allocate. A table finds a sleep by its timer,
  * because a timer can be moved or cancelled from a CPU other than the one it was queued on.
  *
- * A timer is only a name here, but in sleeps_leave_cpu: one that is in a queue is in the kernel's too, and
- * cannot go away before hrtimer_cancel or hrtimer_expire_entry has taken it out here.
+ * A sleep whose deadline has been reached stays in its queue until its task has left the CPU, or is given up
+ * (watch.c); by then its timer may be gone, or in use for the next sleep: then only the table forgets it.
+ * Timers and tasks are therefore only names here, compared and never followed.
  *
- * Locks: a bucket's, then a queue's; both innermost, taken with interrupts off. The deadline of a queue's
- * head is in sleeps_first, which its CPU reads without a lock: what another CPU changes is seen at the next
- * look.
+ * Locks: a bucket's, then a queue's; both innermost, taken with interrupts off. Who takes a sleep out of its
+ * queue's order, under the queue's lock, is the one to give it back. The front of a queue is in sleeps_heads,
+ * which its CPU reads without a lock: what another CPU changes is seen at the next look.
  */
 #include <linux/hash.h>
-#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -30,6 +30,7 @@ struct sleep {
     struct hlist_node link; /* in a bucket, or in its queue's list of free ones */
     struct timerqueue_node node;
     const struct hrtimer *timer;
+    const struct task_struct *task;
     struct queue *queue;
 };
 
@@ -37,7 +38,7 @@ struct queue {
     raw_spinlock_t lock;
     struct timerqueue_head ordered;
     struct hlist_head free;
-    struct sleep *pool;
+    struct sleep *pool, *first;
     unsigned int cpu;
 };
 
@@ -46,8 +47,7 @@ struct bucket {
     struct hlist_head sleeps;
 };
 
-DEFINE_PER_CPU(u64, sleeps_first);
-DEFINE_PER_CPU(const struct hrtimer *, sleeps_only);
+DEFINE_PER_CPU_ALIGNED(struct sleeps_head, sleeps_heads);
 static DEFINE_PER_CPU(struct queue, queues);
 static struct bucket buckets[1 << BUCKET_BITS];
 
@@ -56,24 +56,40 @@ static struct bucket *bucket_of(const struct hrtimer *timer)
     return &buckets[hash_ptr(timer, BUCKET_BITS)];
 }
 
-static void note_first(struct queue *queue)
+static struct sleep *sleep_at(struct rb_node *node)
 {
-    struct timerqueue_node *node = timerqueue_getnext(&queue->ordered);
-
-    WRITE_ONCE(per_cpu(sleeps_first, queue->cpu), node ? (u64)node->expires : ONTIME_NO_DEADLINE);
-    WRITE_ONCE(per_cpu(sleeps_only, queue->cpu),
-               node && !rb_next(&node->node) ? container_of(node, struct sleep, node)->timer : NULL);
+    return node ? rb_entry(node, struct sleep, node.node) : NULL;
 }
 
-static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer, u64 deadline)
+static u64 deadline_at(const struct sleep *sleep)
+{
+    return sleep ? (u64)sleep->node.expires : ONTIME_NO_DEADLINE;
+}
+
+static void note_first(struct queue *queue)
+{
+    struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, queue->cpu);
+    struct sleep *first = sleep_at(rb_first_cached(&queue->ordered.rb_root));
+
+    if (first != queue->first)
+        WRITE_ONCE(head->seen, 0);
+    queue->first = first;
+    WRITE_ONCE(head->first, deadline_at(first));
+    WRITE_ONCE(head->second, deadline_at(first ? sleep_at(rb_next(&first->node.node)) : NULL));
+    WRITE_ONCE(head->task, first ? first->task : NULL);
+}
+
+static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer,
+                               const struct task_struct *task, u64 deadline)
 {
     struct sleep *sleep = NULL;
 
     raw_spin_lock(&queue->lock);
     if (!hlist_empty(&queue->free)) {
         sleep = hlist_entry(queue->free.first, struct sleep, link);
-        hlist_del(&sleep->link);
+        hlist_del_init(&sleep->link);
         sleep->timer = timer;
+        sleep->task = task;
         timerqueue_init(&sleep->node);
         sleep->node.expires = (ktime_t)deadline;
         timerqueue_add(&queue->ordered, &sleep->node);
@@ -83,30 +99,28 @@ static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer,
     return sleep;
 }
 
+/* Of a sleep that is neither in order nor in a bucket. */
 static void put_free(struct sleep *sleep)
 {
-    struct queue *queue = sleep->queue;
-
-    raw_spin_lock(&queue->lock);
-    timerqueue_del(&queue->ordered, &sleep->node);
-    note_first(queue);
-    hlist_add_head(&sleep->link, &queue->free);
-    raw_spin_unlock(&queue->lock);
+    raw_spin_lock(&sleep->queue->lock);
+    hlist_add_head(&sleep->link, &sleep->queue->free);
+    raw_spin_unlock(&sleep->queue->lock);
 }
 
-bool sleeps_add(const struct hrtimer *timer, unsigned int cpu, u64 deadline)
+bool sleeps_add(const struct hrtimer *timer, const struct task_struct *task, unsigned int cpu, u64 deadline)
 {
     struct bucket *bucket = bucket_of(timer);
-    struct sleep *sleep = take_free(per_cpu_ptr(&queues, cpu), timer, deadline);
+    struct sleep *sleep;
 
-    if (!sleep)
-        return false;
     raw_spin_lock(&bucket->lock);
-    hlist_add_head(&sleep->link, &bucket->sleeps);
+    sleep = take_free(per_cpu_ptr(&queues, cpu), timer, task, deadline);
+    if (sleep)
+        hlist_add_head(&sleep->link, &bucket->sleeps);
     raw_spin_unlock(&bucket->lock);
-    return true;
+    return sleep;
 }
 
+/* The newest, as an older one may be on its way out. */
 static struct sleep *find_sleep(struct bucket *bucket, const struct hrtimer *timer)
 {
     struct sleep *sleep;
@@ -119,71 +133,117 @@ static struct sleep *find_sleep(struct bucket *bucket, const struct hrtimer *tim
     return NULL;
 }
 
-bool sleeps_remove(const struct hrtimer *timer, u64 *deadline)
+/* False when another CPU is taking it out right now. */
+static bool take_out_of_order(struct sleep *sleep)
+{
+    struct queue *queue = sleep->queue;
+    bool mine;
+
+    raw_spin_lock(&queue->lock);
+    mine = !RB_EMPTY_NODE(&sleep->node.node);
+    if (mine) {
+        timerqueue_del(&queue->ordered, &sleep->node);
+        note_first(queue);
+    }
+    raw_spin_unlock(&queue->lock);
+    return mine;
+}
+
+static enum sleeps_fate forget(struct sleep *sleep, u64 now)
+{
+    hlist_del_init(&sleep->link);
+    if (deadline_at(sleep) <= now)
+        return SLEEPS_REACHED;
+    if (take_out_of_order(sleep))
+        put_free(sleep);
+    return SLEEPS_CANCELLED;
+}
+
+enum sleeps_fate sleeps_forget(const struct hrtimer *timer, u64 now)
 {
     struct bucket *bucket = bucket_of(timer);
+    enum sleeps_fate fate = SLEEPS_UNKNOWN;
     struct sleep *sleep;
 
     /* The kernel orders all that is done to one timer, so a sleep that is in was seen to be put in. */
     if (hlist_empty(&bucket->sleeps))
-        return false;
+        return SLEEPS_UNKNOWN;
     raw_spin_lock(&bucket->lock);
     sleep = find_sleep(bucket, timer);
     if (sleep)
-        hlist_del(&sleep->link);
+        fate = forget(sleep, now);
     raw_spin_unlock(&bucket->lock);
-    if (!sleep)
-        return false;
-    *deadline = (u64)sleep->node.expires;
-    put_free(sleep);
-    return true;
+    return fate;
 }
 
-/* The timer of the queue's first sleep and the CPU it is on now, or NULL. */
-static const struct hrtimer *first_timer(struct queue *queue, unsigned int *cpu)
+/* The earliest match, taken out of order. */
+static struct sleep *take_reached(struct queue *queue, const struct task_struct *task, u64 until)
 {
-    struct timerqueue_node *node;
-    const struct hrtimer *timer = NULL;
+    struct sleep *sleep;
+    int looked_at = 0;
 
     raw_spin_lock(&queue->lock);
-    node = timerqueue_getnext(&queue->ordered);
-    if (node) {
-        timer = container_of(node, struct sleep, node)->timer;
-        *cpu = READ_ONCE(timer->base)->cpu_base->cpu;
+    sleep = queue->first;
+    while (sleep && task && sleep->task != task && ++looked_at < SLEEPS_TAKE)
+        sleep = sleep_at(rb_next(&sleep->node.node));
+    if (looked_at == SLEEPS_TAKE || deadline_at(sleep) > until)
+        sleep = NULL;
+    if (sleep) {
+        timerqueue_del(&queue->ordered, &sleep->node);
+        note_first(queue);
     }
     raw_spin_unlock(&queue->lock);
-    return timer;
+    return sleep;
 }
 
-/* Moves a sleep, unless it was taken out, or put in elsewhere, meanwhile. False when it had to be dropped. */
-static bool move(const struct hrtimer *timer, const struct queue *from, struct queue *to)
+static void unlink_and_free(struct sleep *sleep)
 {
-    struct bucket *bucket = bucket_of(timer);
-    struct sleep *old, *new = NULL;
+    struct bucket *bucket = bucket_of(sleep->timer);
 
     raw_spin_lock(&bucket->lock);
-    old = find_sleep(bucket, timer);
-    if (old && old->queue == from) {
-        new = from == to ? NULL : take_free(to, timer, (u64)old->node.expires);
-        if (new)
-            hlist_add_head(&new->link, &bucket->sleeps);
-        hlist_del(&old->link);
-        put_free(old);
-    } else {
-        old = NULL;
-    }
+    hlist_del_init(&sleep->link);
     raw_spin_unlock(&bucket->lock);
-    return !old || new;
+    put_free(sleep);
 }
 
-unsigned int sleeps_leave_cpu(unsigned int cpu)
+unsigned int sleeps_take(unsigned int cpu, const struct task_struct *task, u64 until)
 {
     struct queue *queue = per_cpu_ptr(&queues, cpu);
-    const struct hrtimer *timer;
-    unsigned int to, lost = 0;
+    struct sleep *sleep;
+    unsigned int count = 0;
 
-    while ((timer = first_timer(queue, &to)))
-        lost += !move(timer, queue, per_cpu_ptr(&queues, to));
+    while (count < SLEEPS_TAKE && (sleep = take_reached(queue, task, until))) {
+        unlink_and_free(sleep);
+        count++;
+    }
+    return count;
+}
+
+/* Moves the first sleep. False when there was no room; it is dropped then. */
+static bool move_first(struct sleep *old, struct queue *to)
+{
+    struct bucket *bucket = bucket_of(old->timer);
+    struct sleep *new = NULL;
+
+    raw_spin_lock(&bucket->lock);
+    if (!hlist_unhashed(&old->link)) { /* else its timer was cancelled meanwhile */
+        new = take_free(to, old->timer, old->task, deadline_at(old));
+        if (new)
+            hlist_add_head(&new->link, &bucket->sleeps);
+    }
+    raw_spin_unlock(&bucket->lock);
+    unlink_and_free(old);
+    return new;
+}
+
+unsigned int sleeps_leave_cpu(unsigned int cpu, unsigned int to)
+{
+    struct queue *queue = per_cpu_ptr(&queues, cpu);
+    struct sleep *sleep;
+    unsigned int lost = 0;
+
+    while ((sleep = take_reached(queue, NULL, ONTIME_NO_DEADLINE - 1)))
+        lost += !move_first(sleep, per_cpu_ptr(&queues, to));
     return lost;
 }
 

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watching sleeps: tells Ontime when chosen tasks must run, and when they have run.
+ * Watching sleeps: which deadlines the tasks of each CPU have, and when the work of each is done.
  *
  * A sleep is a high-resolution timer of one of four kinds, told apart by the timer's function (find_kinds).
- * The probes follow each such timer of a chosen task, and keep the earliest deadline of the CPU armed at
- * Ontime:
+ * The probes follow each such timer of a chosen task, and tell Ontime each CPU's first deadline (tell.c):
  *
- *   hrtimer_start         watched from now on; its place may be another CPU's queue
- *   hrtimer_cancel        no longer watched
- *   hrtimer_expire_entry  its time has come: the tasks that its function wakes are what it was for
- *   sched_waking          (while the function runs) one such task
- *   hrtimer_expire_exit   the next deadline is armed
- *   sched_migrate_task    such a task goes to another CPU, where Ontime has nothing to end
- *   sched_switch          such a task leaves the CPU; with the last of them Ontime is told: done
+ *   hrtimer_start         the sleep is in its CPU's queue, with its deadline and its task
+ *   hrtimer_cancel        it is not any more, unless its deadline has been reached
+ *   sched_switch          a task leaves the CPU: the work of its reached deadlines is done
+ *   sched_migrate_task    a task goes to another CPU: the same
  *   sched_process_fork    the children of the chosen are chosen
  *   sched_process_exit    until they exit
  *
- * Leaving the CPU counts as done for whatever reason: a guest that preempts the task has found something
- * better.
+ * Between the guest's timer interrupt and the woken task's return to user space every instruction is
+ * lateness. So nothing is done when a timer expires: a reached deadline stays first in its queue, and only
+ * the change to the woken task looks at it (look), to find with one reading of the counter that its work is
+ * still to come. Leaving the CPU counts as done for whatever reason: a guest that preempts the task has found
+ * something better.
+ *
+ * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
+ * What the CPU has seen as reached for GIVE_UP_US is given up at its next look; the guest's tick passes
+ * through hrtimer_start, so that is soon.
  *
  * The deadline is the timer's hard expiry (slack included), because the guest's timer interrupt comes then;
  * it is converted to the counter from one reading of counter and clock, so a world switch in between does no
@@ -27,17 +30,16 @@
  * the process they belong to (timer_settime, setitimer, timerfd_settime; periodic ones again when their
  * signal or count is taken), so there it is the current task.
  *
- * The probes run with the kernel's timer or scheduler locks held and interrupts off: no allocation, no
- * printing, no sleeping. State of a CPU is written by that CPU only, but for the set of woken tasks, which
- * has a lock.
+ * The probes run with the kernel's timer or scheduler locks held and interrupts off: no allocation that
+ * sleeps, no printing. State of a CPU is written by that CPU only, but for its queue (sleeps.c).
  */
 #define pr_fmt(format) "ontime: " format
 
 #include <linux/cpuhotplug.h>
 #include <linux/hrtimer.h>
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/sched/isolation.h>
 #include <linux/sched.h>
 #include <linux/sched/prio.h>
 #include <linux/smp.h>
@@ -50,8 +52,10 @@
 #include <trace/events/timer.h>
 
 #include "chosen.h"
-#include "hypercall.h"
+#include "exact.h"
 #include "sleeps.h"
+#include "symbol.h"
+#include "tell.h"
 #include "watch.h"
 
 static bool rt;
@@ -62,23 +66,16 @@ static bool all;
 module_param(all, bool, 0644);
 MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
-#define WOKEN_MAX 32
+#define GIVE_UP_US 1000
 
-struct cpu_watch {
-    u64 armed;                 /* the deadline that Ontime was last given, or ONTIME_NO_DEADLINE */
-    bool warped;               /* a deadline has passed and Ontime was not told yet that the work is done */
-    bool expiring;             /* the function of a watched timer is running */
-    const struct hrtimer *due; /* expired, and still in the queue: see settle() */
-    raw_spinlock_t lock;
-    unsigned int woken_count;
-    const struct task_struct *woken[WOKEN_MAX];
-    struct watch_counters counters;
-};
+/* In sleeps_head's seen, whose last tick or two do not matter: it was the change to the task that saw it. */
+#define SEEN_BY_TASK 1ULL
 
-static DEFINE_PER_CPU(struct cpu_watch, watches);
+static DEFINE_PER_CPU(struct watch_counters, watches);
 static atomic64_t tasks_refused;
-static u64 late_ticks;
+static u64 late_ticks, give_up_ticks;
 static int hotplug_state;
+static bool can_be_exact;
 
 typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
 
@@ -106,11 +103,12 @@ static bool is_sleep(const struct hrtimer *timer)
                          function == others[2].function));
 }
 
-static bool is_chosen(const struct task_struct *task)
+/* Whether a task with this place among the chosen, or none, is watched. */
+static bool is_watched(const struct task_struct *task, const struct chosen *chosen)
 {
     if (task->flags & PF_KTHREAD)
         return false;
-    return READ_ONCE(all) || (READ_ONCE(rt) && task->prio < MAX_RT_PRIO) || chosen_has(task);
+    return chosen || READ_ONCE(all) || (READ_ONCE(rt) && task->prio < MAX_RT_PRIO);
 }
 
 static const struct task_struct *task_asleep(const struct hrtimer *timer)
@@ -140,222 +138,168 @@ static u64 deadline_of(const struct hrtimer *timer)
     return now.cycles + (ahead > 0 ? ns_to_ticks(ahead) : 0);
 }
 
-static noinline void arm_anew(struct cpu_watch *watch, u64 first)
+static u64 counter(void)
 {
-    if (first != ONTIME_NO_DEADLINE) {
-        hypercall_arm(first);
-        watch->counters.calls++;
-    } else if (watch->armed > arch_timer_read_counter()) { /* one that is past is not armed any more */
-        hypercall_cancel();
-        watch->counters.calls++;
-    }
-    watch->armed = first;
+    return read_sysreg(cntvct_el0);
 }
 
-/* Makes what Ontime holds for this CPU equal to the head of its queue. */
-static __always_inline void arm_first(void)
+static void count_late(struct watch_counters *counters, u64 late)
 {
-    u64 first = __this_cpu_read(sleeps_first);
+    if (late > late_ticks)
+        counters->late++;
+    counters->late_max = max(counters->late_max, late);
+}
 
-    if (unlikely(first != __this_cpu_read(watches.armed)))
-        arm_anew(this_cpu_ptr(&watches), first);
+static void take_out(struct sleeps_head *head, const struct task_struct *task, u64 until)
+{
+    struct watch_counters *counters = this_cpu_ptr(&watches);
+    u64 late = head->seen - head->first;
+    unsigned int count;
+
+    if (task == head->task && (head->seen & SEEN_BY_TASK))
+        count_late(counters, late);
+    count = sleeps_take(smp_processor_id(), task, until);
+    counters->fired += count;
+    counters->given_up += task ? 0 : count;
 }
 
 /*
- * Between a timer's expiry and the woken task every instruction is lateness. So the CPU's only sleep stays in
- * the queue when it expires, as `due`, and is taken out when the task has left the CPU, or before anything
- * else needs the queue.
+ * Only what had been reached at the look before this one is taken out with its task: a task that goes to
+ * sleep for a few microseconds may leave the CPU past its deadline, with the timer interrupt still to come.
  */
-static noinline void settle(struct cpu_watch *watch)
+static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
-    u64 deadline;
+    struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
+    u64 now = counter();
 
-    sleeps_remove(watch->due, &deadline);
-    watch->due = NULL;
+    if (prev)
+        take_out(head, prev, head->looked);
+    if (head->seen && now > head->seen + give_up_ticks)
+        take_out(head, NULL, head->seen); /* what was reached later has some more time */
+    head->looked = now;
+    if (!head->seen && now >= head->first)
+        head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
+    tell_first(head->first);
 }
 
-static __always_inline void settle_due(void)
+/* prev, next: the tasks between which this CPU changes, or NULL. */
+static __always_inline void look(const struct task_struct *prev, const struct task_struct *next)
 {
-    if (unlikely(__this_cpu_read(watches.due)))
-        settle(this_cpu_ptr(&watches));
+    struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
+    u64 now = counter();
+
+    if (unlikely(now >= head->first)) {
+        if (next != head->task || now >= head->second || head->seen) {
+            look_at_reached(prev, next);
+            return;
+        }
+        head->seen = now | SEEN_BY_TASK; /* the change that counts; there is nothing to be done */
+        head->looked = now;
+        return;
+    }
+    head->looked = now;
+    tell_first(head->first);
 }
 
 static void forget(const struct hrtimer *timer)
 {
-    u64 deadline;
-
-    settle_due();
-    if (sleeps_remove(timer, &deadline))
-        this_cpu_ptr(&watches)->counters.cancelled++;
+    if (sleeps_forget(timer, counter()) == SLEEPS_CANCELLED)
+        this_cpu_ptr(&watches)->cancelled++;
 }
 
 static noinline void watch_sleep(struct hrtimer *timer)
 {
-    struct cpu_watch *watch = this_cpu_ptr(&watches);
+    struct watch_counters *counters = this_cpu_ptr(&watches);
     const struct task_struct *task = task_asleep(timer);
+    const struct chosen *chosen = task ? chosen_find(task) : NULL;
 
     forget(timer);
-    if (!task || !is_chosen(task))
+    if (!task || !is_watched(task, chosen))
         return;
-    if (sleeps_add(timer, timer->base->cpu_base->cpu, deadline_of(timer)))
-        watch->counters.armed++;
+    if (chosen && chosen->exact && timer->function == sleeper_function)
+        exact_begin(chosen->exact, timer);
+    if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline_of(timer)))
+        counters->armed++;
     else
-        watch->counters.overflow++;
+        counters->overflow++;
 }
 
 static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mode, bool was_armed)
 {
     if (is_sleep(timer))
         watch_sleep(timer);
-    arm_first();
+    look(NULL, NULL);
+}
+
+static noinline void cancel_sleep(struct hrtimer *timer)
+{
+    const struct chosen *chosen = in_task() ? chosen_find(current) : NULL;
+
+    if (chosen && chosen->exact)
+        exact_cancel(chosen->exact, timer);
+    forget(timer);
 }
 
 static void probe_cancel(void *data, struct hrtimer *timer)
 {
     if (is_sleep(timer))
-        forget(timer);
-    arm_first();
-}
-
-static void count_expiry(struct cpu_watch *watch, u64 deadline)
-{
-    u64 now = arch_timer_read_counter();
-    u64 late = now > deadline ? now - deadline : 0;
-
-    watch->counters.fired++;
-    if (late > late_ticks)
-        watch->counters.late++;
-    watch->counters.late_max = max(watch->counters.late_max, late);
-    if (now >= deadline) /* else it was served early, within its slack, and Ontime has not seen it pass */
-        watch->warped = true;
-}
-
-static noinline void expire_sleep(const struct hrtimer *timer)
-{
-    struct cpu_watch *watch;
-    unsigned long flags;
-    u64 deadline;
-
-    local_irq_save(flags); /* soft timers expire with interrupts on */
-    watch = this_cpu_ptr(&watches);
-    if (timer == __this_cpu_read(sleeps_only)) {
-        deadline = __this_cpu_read(sleeps_first);
-        watch->due = timer;
-        count_expiry(watch, deadline);
-        watch->expiring = watch->warped;
-    } else {
-        settle_due();
-        if (sleeps_remove(timer, &deadline)) {
-            count_expiry(watch, deadline);
-            watch->expiring = watch->warped;
-        }
-    }
-    local_irq_restore(flags);
-}
-
-static void probe_expire_entry(void *data, struct hrtimer *timer, ktime_t *now)
-{
-    if (is_sleep(timer))
-        expire_sleep(timer);
-}
-
-static void probe_expire_exit(void *data, struct hrtimer *timer)
-{
-    unsigned long flags;
-
-    __this_cpu_write(watches.expiring, false);
-    if (__this_cpu_read(sleeps_first) == __this_cpu_read(watches.armed))
-        return;
-    local_irq_save(flags);
-    arm_first();
-    local_irq_restore(flags);
-}
-
-static void woken_add(struct cpu_watch *watch, const struct task_struct *task)
-{
-    unsigned int i;
-
-    raw_spin_lock(&watch->lock);
-    for (i = 0; i < watch->woken_count && watch->woken[i] != task; i++)
-        ;
-    /* It is there already when its next sleep was over before it could leave the CPU. */
-    if (i == watch->woken_count && i < WOKEN_MAX)
-        watch->woken[watch->woken_count++] = task;
-    raw_spin_unlock(&watch->lock);
-}
-
-static void woken_remove(struct cpu_watch *watch, const struct task_struct *task)
-{
-    unsigned int i, count = READ_ONCE(watch->woken_count);
-
-    for (i = 0; i < count && READ_ONCE(watch->woken[i]) != task; i++)
-        ;
-    if (i == count)
-        return;
-    raw_spin_lock(&watch->lock);
-    for (i = 0; i < watch->woken_count; i++) {
-        if (watch->woken[i] == task) {
-            watch->woken[i] = watch->woken[--watch->woken_count];
-            break;
-        }
-    }
-    raw_spin_unlock(&watch->lock);
-}
-
-static void probe_waking(void *data, struct task_struct *task)
-{
-    unsigned long flags;
-
-    if (likely(!__this_cpu_read(watches.expiring)))
-        return;
-    local_irq_save(flags);
-    woken_add(this_cpu_ptr(&watches), task);
-    local_irq_restore(flags);
+        cancel_sleep(timer);
+    look(NULL, NULL);
 }
 
 static void probe_migrate(void *data, struct task_struct *task, int dest)
 {
-    struct cpu_watch *watch = per_cpu_ptr(&watches, task_cpu(task));
-    unsigned long flags;
+    int cpu = task_cpu(task);
+    u64 now = counter();
 
-    if (!READ_ONCE(watch->woken_count))
+    if (now < READ_ONCE(per_cpu(sleeps_heads, cpu).first))
         return;
-    local_irq_save(flags);
-    woken_remove(watch, task);
-    local_irq_restore(flags);
-}
-
-static noinline void task_leaves(const struct task_struct *task)
-{
-    struct cpu_watch *watch = this_cpu_ptr(&watches);
-
-    woken_remove(watch, task);
-    if (READ_ONCE(watch->woken_count))
-        return;
-    settle_due();
-    watch->warped = false;
-    watch->counters.done++;
-    watch->counters.calls++;
-    hypercall_done(__this_cpu_read(sleeps_first));
+    this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    if (cpu == smp_processor_id())
+        tell_first(this_cpu_ptr(&sleeps_heads)->first);
 }
 
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
                          unsigned int prev_state)
 {
-    if (unlikely(__this_cpu_read(watches.warped)))
-        task_leaves(prev);
-    arm_first();
+    look(prev, next);
+}
+
+static bool choose(struct task_struct *task, bool exactly, gfp_t flags)
+{
+    struct exact *exact = exactly ? exact_new(flags) : NULL;
+    struct chosen *chosen = exactly && !exact ? NULL : chosen_add(task);
+
+    if (!chosen || chosen->exact)
+        exact_free(exact);
+    else
+        chosen->exact = exact;
+    return chosen;
+}
+
+int watch_choose_current(bool exactly)
+{
+    if (exactly && !can_be_exact)
+        return -ENOSYS;
+    return choose(current, exactly, GFP_KERNEL) ? 0 : -ENOSPC;
 }
 
 static void probe_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-    if (chosen_has(parent) && !chosen_add(child))
+    const struct chosen *chosen = chosen_find(parent);
+
+    if (chosen && !choose(child, chosen->exact, GFP_ATOMIC))
         atomic64_inc(&tasks_refused);
 }
 
 static void probe_exit(void *data, struct task_struct *task)
 {
-    chosen_remove(task);
+    struct chosen *chosen = chosen_find(task);
+
+    if (!chosen)
+        return;
+    exact_free(chosen->exact);
+    chosen_remove(chosen);
 }
 
 /* In the order of registering: what ends a sleep is seen before what begins one. */
@@ -368,9 +312,6 @@ static struct probe {
     {.name = "sched_process_fork", .function = probe_fork},
     {.name = "sched_migrate_task", .function = probe_migrate},
     {.name = "sched_switch", .function = probe_switch},
-    {.name = "sched_waking", .function = probe_waking},
-    {.name = "hrtimer_expire_exit", .function = probe_expire_exit},
-    {.name = "hrtimer_expire_entry", .function = probe_expire_entry},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -382,9 +323,6 @@ static void __maybe_unused check_probe_types(void)
     check_trace_callback_type_sched_process_fork(probe_fork);
     check_trace_callback_type_sched_migrate_task(probe_migrate);
     check_trace_callback_type_sched_switch(probe_switch);
-    check_trace_callback_type_sched_waking(probe_waking);
-    check_trace_callback_type_hrtimer_expire_exit(probe_expire_exit);
-    check_trace_callback_type_hrtimer_expire_entry(probe_expire_entry);
     check_trace_callback_type_hrtimer_cancel(probe_cancel);
     check_trace_callback_type_hrtimer_start(probe_start);
 }
@@ -422,19 +360,6 @@ static int register_probes(void)
     return 0;
 }
 
-/* A kprobe that is registered disabled leaves the kernel's text as it is, and tells an address. */
-static timer_function function_named(const char *symbol)
-{
-    struct kprobe probe = {.symbol_name = symbol, .flags = KPROBE_FLAG_DISABLED};
-    timer_function function;
-
-    if (register_kprobe(&probe))
-        return NULL;
-    function = (timer_function)probe.addr;
-    unregister_kprobe(&probe);
-    return function;
-}
-
 static void find_kinds(void)
 {
     struct hrtimer_sleeper scratch;
@@ -446,7 +371,7 @@ static void find_kinds(void)
 
     strscpy(kinds, "sleepers", sizeof(kinds));
     for (i = 0; i < ARRAY_SIZE(others); i++) {
-        others[i].function = function_named(others[i].symbol);
+        others[i].function = symbol_named(others[i].symbol);
         if (!others[i].function) {
             pr_warn("%s: not watched, this kernel has no %s\n", others[i].what, others[i].symbol);
             continue;
@@ -473,75 +398,86 @@ void watch_read(struct watch_counters *sum)
     memset(sum, 0, sizeof(*sum));
     for_each_possible_cpu(cpu)
     {
-        const struct watch_counters *one = &per_cpu_ptr(&watches, cpu)->counters;
+        const struct watch_counters *one = per_cpu_ptr(&watches, cpu);
+        const struct tell *tell = per_cpu_ptr(&tells, cpu);
 
         sum->armed += READ_ONCE(one->armed);
         sum->cancelled += READ_ONCE(one->cancelled);
         sum->fired += READ_ONCE(one->fired);
         sum->late += READ_ONCE(one->late);
         sum->late_max = max(sum->late_max, READ_ONCE(one->late_max));
+        sum->given_up += READ_ONCE(one->given_up);
         sum->overflow += READ_ONCE(one->overflow);
-        sum->calls += READ_ONCE(one->calls);
-        sum->done += READ_ONCE(one->done);
+        sum->calls += READ_ONCE(tell->calls);
+        sum->done += READ_ONCE(tell->done);
     }
 }
 
-/* The kernel moves the timers of a CPU that is switched off without a word to its tracepoints. */
+/*
+ * The kernel moves the timers of a CPU that goes off without a word to its tracepoints; this is where it
+ * moves them to.
+ */
 static int cpu_dead(unsigned int cpu)
 {
+    unsigned int to = cpumask_any_and(cpu_active_mask, housekeeping_cpumask(HK_TYPE_TIMER));
+    struct watch_counters *counters;
+    unsigned int count;
     unsigned long flags;
 
     local_irq_save(flags);
-    if (per_cpu_ptr(&watches, cpu)->due)
-        settle(per_cpu_ptr(&watches, cpu));
-    this_cpu_ptr(&watches)->counters.overflow += sleeps_leave_cpu(cpu);
+    counters = this_cpu_ptr(&watches);
+    while ((count = sleeps_take(cpu, NULL, counter())))
+        counters->fired += count;
+    counters->overflow += sleeps_leave_cpu(cpu, to);
     local_irq_restore(flags);
     return 0;
 }
 
-/* On each CPU, when no probe runs any more: Ontime is left holding nothing for it. */
-static void release_cpu(void *unused)
+static int start_following(void)
 {
-    struct cpu_watch *watch = this_cpu_ptr(&watches);
+    int error;
 
-    if (watch->armed != ONTIME_NO_DEADLINE)
-        hypercall_cancel();
-    if (watch->warped)
-        hypercall_done(ONTIME_NO_DEADLINE);
-}
-
-static void release(void)
-{
-    if (hotplug_state > 0)
+    hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "ontime:dead", NULL, cpu_dead);
+    if (hotplug_state < 0)
+        return hotplug_state;
+    error = register_probes();
+    if (error)
         cpuhp_remove_state_nocalls(hotplug_state);
-    on_each_cpu(release_cpu, NULL, 1);
-    sleeps_exit();
+    return error;
 }
 
-int watch_start(void)
+static void stop_following(void)
 {
-    unsigned int cpu;
+    unregister_probes(ARRAY_SIZE(probes));
+    cpuhp_remove_state_nocalls(hotplug_state);
+}
+
+int watch_start(bool has_pages)
+{
     int error;
 
     late_ticks = ns_to_ticks(WATCH_LATE_US * NSEC_PER_USEC);
-    for_each_possible_cpu(cpu)
-    {
-        raw_spin_lock_init(&per_cpu_ptr(&watches, cpu)->lock);
-        per_cpu_ptr(&watches, cpu)->armed = ONTIME_NO_DEADLINE;
-    }
+    give_up_ticks = ns_to_ticks(GIVE_UP_US * NSEC_PER_USEC);
     find_kinds();
+    can_be_exact = exact_start();
     error = sleeps_init();
     if (error)
         return error;
-    hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "ontime:dead", NULL, cpu_dead);
-    error = hotplug_state < 0 ? hotplug_state : register_probes();
+    error = start_following();
     if (error)
-        release();
+        goto no_probes;
+    error = tell_start(has_pages);
+    if (!error)
+        return 0;
+    stop_following();
+no_probes:
+    sleeps_exit();
     return error;
 }
 
 void watch_stop(void)
 {
-    unregister_probes(ARRAY_SIZE(probes));
-    release();
+    tell_stop();
+    stop_following();
+    sleeps_exit();
 }

@@ -44,6 +44,9 @@ void arch_interrupts_handle(void);
 /* Sleeps until an interrupt is pending. */
 void arch_wait_for_interrupt(void);
 
+/* Spins until `when`, or until an interrupt is pending: then false. */
+bool arch_wait_until(uint64_t when);
+
 /* Makes another CPU look at its `reschedule`. */
 void arch_cpu_kick(unsigned index);
 
@@ -92,6 +95,9 @@ void arch_vcpu_run(struct vcpu *vcpu);
  * none.
  */
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
+
+/* Will the vCPU, loaded or not, find its virtual timer expired before `when`? */
+bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
 
 /* Had the loaded vCPU its interrupts masked (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);

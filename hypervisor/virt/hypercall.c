@@ -40,7 +40,7 @@ static uint64_t feature_bits(const struct vcpu *vcpu)
 {
     const struct vm_config *config = vcpu->vm->config;
 
-    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE : 0) |
+    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE : 0) |
            (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
 }
 
@@ -49,7 +49,10 @@ static int64_t stat(struct vcpu *vcpu, uint64_t *x)
     if (x[1] >= ONTIME_STAT_COUNT)
         return ONTIME_INVALID;
     vcpu_catch_up(vcpu);
-    x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
+    if (x[1] == ONTIME_STAT_LEAD_SWITCH || x[1] == ONTIME_STAT_LEAD_BACKLOG)
+        x[1] = precise_lead(vcpu->cpu, (unsigned)x[1]);
+    else
+        x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
     return ONTIME_OK;
 }
 
@@ -131,6 +134,8 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
         return precise_done(vcpu, x[1]);
     case ONTIME_CALL_CANCEL:
         return precise_cancel(vcpu, x[1]);
+    case ONTIME_CALL_PAGE:
+        return precise_page(vcpu, x[1]);
     case ONTIME_CALL_QUERY:
         return precise_query(vcpu, x[1], &x[1], &x[2]);
     case ONTIME_CALL_FEATURES:

@@ -7,8 +7,7 @@
  * operations move state: pull empties all list registers into the banks, push fills them, first with what is
  * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
  * (after a pull) and marks the vCPU dirty, as does a pull that finds a list register in use; the next entry
- * refreshes (pull, push). In the usual case one list
- * register is in use, so both are short.
+ * refreshes (pull, push). In the usual case one list register is in use, so both are short.
  *
  * When more is pending than there are list registers, they are all pending after a push; a maintenance
  * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs

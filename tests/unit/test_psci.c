@@ -168,6 +168,19 @@ int64_t precise_done(struct vcpu *vcpu, uint64_t next)
     return REPLY + 2;
 }
 
+int64_t precise_page(struct vcpu *vcpu, uint64_t address)
+{
+    (void)vcpu;
+    seen.precise[0] = address;
+    return REPLY + 4;
+}
+
+uint64_t precise_lead(const struct cpu *where, unsigned which)
+{
+    (void)where;
+    return 2000 + which;
+}
+
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
 {
     (void)vcpu;
@@ -254,7 +267,7 @@ static void unknown_functions_are_not_supported(void **state)
     static const uint32_t unknown[] = {0x84000005, 0x84000007, 0x8400001F, 0xC4000000, 0xC4000002, 0xC4000008,
                                        0xC4000009, 0xC400000A, 0x04000000, 0x80000002, 0x80007FFF, 0x80008000,
                                        0xC0000000, 0x83000000, 0x86000000, 0x860000FF, 0x8600FF00, 0x8600FF02,
-                                       0x86000021, 0xC6000020, 0xC6000028, 0xC600FF01, 0xC5000022, 0x85000020,
+                                       0x86000021, 0xC6000020, 0xC6000029, 0xC600FF01, 0xC5000022, 0x85000020,
                                        0xBF000000, 0,          UINT32_MAX};
 
     (void)state;
@@ -466,7 +479,7 @@ static void ontime_introduces_itself(void **state)
     assert_int_equal(x[1], ONTIME_REVISION_MINOR);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), 0);
     config.timers = TIMERS_PRECISE;
-    assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_PRECISE);
+    assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE);
     config.observer = true;
     config.timers = TIMERS_TICK;
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_OBSERVER);
@@ -483,6 +496,8 @@ static void deadlines_are_passed_on_whole(void **state)
     assert_int_equal(seen.precise[0], UPPER | 5);
     assert_int_equal(call(ONTIME_CALL_DONE, UPPER | 6, 0, 0), REPLY + 2);
     assert_int_equal(seen.precise[0], UPPER | 6);
+    assert_int_equal(call(ONTIME_CALL_PAGE, UPPER | 8, 0, 0), REPLY + 4);
+    assert_int_equal(seen.precise[0], UPPER | 8);
     assert_int_equal(call(ONTIME_CALL_QUERY, UPPER | 7, 0, 0), REPLY + 3);
     assert_int_equal(seen.precise[0], UPPER | 7);
     assert_true(x[1] == 77 && x[2] == 1);
@@ -493,12 +508,14 @@ static void statistics(void **state)
     (void)state;
     for (uint64_t stat = 0; stat < ONTIME_STAT_COUNT; stat++) {
         assert_int_equal(call(ONTIME_CALL_STAT, stat, 0, 0), ONTIME_OK);
-        assert_int_equal(vcpus[0].arch.regs.x[1], 1000 + stat);
+        assert_int_equal(vcpus[0].arch.regs.x[1],
+                         stat == ONTIME_STAT_LEAD_SWITCH || stat == ONTIME_STAT_LEAD_BACKLOG ? 2000 + stat
+                                                                                             : 1000 + stat);
     }
     assert_int_equal(seen.caught_up, ONTIME_STAT_COUNT); /* up to date when read */
     assert_int_equal(call(ONTIME_CALL_STAT, ONTIME_STAT_COUNT, 0, 0), ONTIME_INVALID);
     assert_int_equal(call(ONTIME_CALL_STAT, UPPER, 0, 0), ONTIME_INVALID);
-    assert_int_equal(seen.stat, ONTIME_STAT_COUNT - 1);
+    assert_int_equal(seen.stat, ONTIME_STAT_WARPS_CUT + 1);
 }
 
 static void marks_and_traces_are_for_observers(void **state)

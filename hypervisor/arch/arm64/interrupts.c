@@ -9,6 +9,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/precise.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER
@@ -16,6 +17,7 @@
 #define ACKNOWLEDGED   (UINT64_C(1) << 32)
 #define INTID_MASK     1023
 #define GIC_SPECIAL    1020               /* from here on: no interrupt */
+#define PSTATE_MODE    15                 /* 0: EL0 */
 #define ISR_PENDING    (UINT64_C(3) << 6) /* IRQ, FIQ */
 
 static struct board_interrupts numbers;
@@ -123,6 +125,8 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu)
         return ACKNOWLEDGED | VIRTUAL_TIMER;
     gic->end(VIRTUAL_TIMER);
     trace_timer_exit(vcpu, now);
+    if (vcpu->backlog_until != DEADLINE_NONE)
+        precise_timer_fired(vcpu, read_sysreg(cntv_cval_el0), (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
     return 0;
 }
 
@@ -154,6 +158,14 @@ void arch_wait_for_interrupt(void)
 {
     dsb(sy);
     __asm__ volatile("wfi" : : : "memory");
+}
+
+bool arch_wait_until(uint64_t when)
+{
+    while ((read_sysreg(isr_el1) & ISR_PENDING) == 0)
+        if (arch_counter() >= when)
+            return true;
+    return false;
 }
 
 void arch_cpu_kick(unsigned index)

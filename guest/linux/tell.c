@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Telling Ontime each CPU's first deadline, and that the work of one is done.
+ *
+ * By page: each CPU has a page that Ontime reads when it takes the CPU away (ONTIME_CALL_PAGE); telling is a
+ * store into it, and the only call left is DONE, made when the page says that the vCPU is warped. By calls,
+ * where there are no pages or the parameter calls=1 asks for it: ARM, CANCEL and DONE.
+ *
+ * A deadline that has been reached is told as long as its work is not done. So what is told changes from the
+ * past to the future when the last of the work is done: then the warp ends.
+ *
+ * A CPU's state is its own, used with interrupts off. It begins to tell when it comes online and stops when
+ * it goes offline.
+ */
+#define pr_fmt(format) "ontime: " format
+
+#include <linux/build_bug.h>
+#include <linux/cpuhotplug.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <asm/arch_timer.h>
+
+#include "hypercall.h"
+#include "tell.h"
+
+static bool calls;
+module_param(calls, bool, 0444);
+MODULE_PARM_DESC(calls, "tell deadlines by calls, not by a page");
+
+static unsigned int needs_us;
+module_param(needs_us, uint, 0444);
+MODULE_PARM_DESC(needs_us, "the CPU time that the work of a deadline needs, us; 0: not known");
+
+struct deadline_page {
+    u64 deadline, needs;
+    u8 unused[ONTIME_PAGE_WARPED - 2 * sizeof(u64)];
+    u64 warped;
+};
+
+static_assert(offsetof(struct deadline_page, deadline) == ONTIME_PAGE_DEADLINE);
+static_assert(offsetof(struct deadline_page, needs) == ONTIME_PAGE_NEEDS);
+static_assert(offsetof(struct deadline_page, warped) == ONTIME_PAGE_WARPED);
+
+DEFINE_PER_CPU(struct tell, tells) = {.told = ONTIME_NO_DEADLINE};
+static DEFINE_PER_CPU(struct deadline_page *, pages); /* those of CPUs that are off, too */
+static int hotplug_state;
+
+static void say_done(struct tell *tell, u64 next)
+{
+    tell->done++;
+    tell->calls++;
+    hypercall_done(next);
+}
+
+/* Also for a deadline that is gone before it was reached: the vCPU may have been warped early. */
+static void tell_by_page(struct tell *tell, u64 first, u64 now)
+{
+    bool gone = tell->told < first;
+
+    WRITE_ONCE(tell->page->deadline, first);
+    if (gone && first > now && READ_ONCE(tell->page->warped))
+        say_done(tell, first);
+}
+
+/* DONE comes last: the CPU may be taken away with it. */
+static void tell_by_call(struct tell *tell, u64 first, u64 now)
+{
+    bool was_reached = tell->told <= now; /* then it is not armed any more */
+
+    if (first != ONTIME_NO_DEADLINE) {
+        hypercall_arm(first);
+        tell->calls++;
+    } else if (!was_reached) {
+        hypercall_cancel();
+        tell->calls++;
+    }
+    if (was_reached && first > now)
+        say_done(tell, first);
+}
+
+void tell_anew(u64 first)
+{
+    struct tell *tell = this_cpu_ptr(&tells);
+    u64 now = arch_timer_read_counter();
+
+    if (!tell->on)
+        return;
+    if (tell->page)
+        tell_by_page(tell, first, now);
+    else
+        tell_by_call(tell, first, now);
+    tell->told = first;
+}
+
+static int register_page(struct deadline_page *page)
+{
+    page->deadline = ONTIME_NO_DEADLINE;
+    page->needs = (u64)needs_us * arch_timer_get_cntfrq() / USEC_PER_SEC;
+    page->warped = 0;
+    return hypercall_page(virt_to_phys(page));
+}
+
+static int cpu_begins(unsigned int cpu)
+{
+    struct tell *tell;
+    unsigned long flags;
+    int error = 0;
+
+    local_irq_save(flags);
+    tell = this_cpu_ptr(&tells);
+    tell->page = __this_cpu_read(pages);
+    if (tell->page)
+        error = register_page(tell->page);
+    if (error)
+        tell->page = NULL;
+    tell->on = true;
+    local_irq_restore(flags);
+    if (error)
+        pr_warn("CPU %u: Ontime takes no deadline page (%d): deadlines are told by calls\n", cpu, error);
+    return 0;
+}
+
+static int cpu_ends(unsigned int cpu)
+{
+    struct tell *tell;
+    unsigned long flags;
+
+    local_irq_save(flags);
+    tell = this_cpu_ptr(&tells);
+    tell_first(ONTIME_NO_DEADLINE);
+    if (tell->page)
+        hypercall_page(ONTIME_NO_PAGE);
+    tell->page = NULL;
+    tell->on = false;
+    local_irq_restore(flags);
+    return 0;
+}
+
+static void end_here(void *unused)
+{
+    cpu_ends(smp_processor_id());
+}
+
+/* The next kernel, if kexec starts one, uses the pages for something else. */
+static int before_reboot(struct notifier_block *block, unsigned long action, void *unused)
+{
+    on_each_cpu(end_here, NULL, 1);
+    return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_block = {.notifier_call = before_reboot};
+
+static void free_pages_of_cpus(void)
+{
+    unsigned int cpu;
+
+    for_each_possible_cpu(cpu)
+    {
+        free_page((unsigned long)per_cpu(pages, cpu));
+        per_cpu(pages, cpu) = NULL;
+    }
+}
+
+static int allocate_pages(void)
+{
+    unsigned int cpu;
+
+    for_each_possible_cpu(cpu)
+    {
+        per_cpu(pages, cpu) = (struct deadline_page *)get_zeroed_page(GFP_KERNEL);
+        if (!per_cpu(pages, cpu)) {
+            free_pages_of_cpus();
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+unsigned int tell_pages(void)
+{
+    unsigned int cpu, count = 0;
+
+    for_each_possible_cpu(cpu) count += !!READ_ONCE(per_cpu(tells, cpu).page);
+    return count;
+}
+
+int tell_start(bool has_pages)
+{
+    int error;
+
+    BUILD_BUG_ON(PAGE_SIZE % ONTIME_PAGE_SIZE);
+    if (!has_pages && !calls)
+        pr_info("this Ontime has no deadline pages: deadlines are told by calls\n");
+    error = has_pages && !calls ? allocate_pages() : 0;
+    if (error)
+        return error;
+    hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "ontime:tell", cpu_begins, cpu_ends);
+    if (hotplug_state < 0) {
+        free_pages_of_cpus();
+        return hotplug_state;
+    }
+    register_reboot_notifier(&reboot_block);
+    return 0;
+}
+
+void tell_stop(void)
+{
+    unregister_reboot_notifier(&reboot_block);
+    cpuhp_remove_state(hotplug_state);
+    free_pages_of_cpus();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Telling Ontime each CPU's first deadline, see tell.c. */
+#ifndef ONTIME_TELL_H
+#define ONTIME_TELL_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+struct deadline_page;
+
+struct tell {
+    u64 told; /* the deadline that Ontime knows of, or ONTIME_NO_DEADLINE */
+    struct deadline_page *page;
+    bool on;
+    u64 calls, done;
+};
+
+DECLARE_PER_CPU(struct tell, tells);
+
+/* Begins, with nothing to tell yet; has_pages: ONTIME_FEATURE_PAGE. tell_stop takes back what was told. */
+int tell_start(bool has_pages);
+void tell_stop(void);
+
+/* CPUs that tell by page; the others make calls. */
+unsigned int tell_pages(void);
+
+void tell_anew(u64 first);
+
+/* Makes what Ontime knows of this CPU equal to `first`. Interrupts are off. */
+static __always_inline void tell_first(u64 first)
+{
+    if (unlikely(first != __this_cpu_read(tells.told)))
+        tell_anew(first);
+}
+
+#endif
