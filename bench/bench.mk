@@ -96,3 +96,18 @@ BENCH_ANALYSE := $(wildcard bench/analyse/*.c)
 $(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) | bench-need
 	@mkdir -p $(@D)
 	$(HOST_CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude $(BENCH_ANALYSE) -ljansson -lm -o $@
+
+# What Ontime's paths cost: out/bench/paths.json.
+PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
+$(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
+
+.PHONY: bench-paths
+bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
+	@scripts/need qemu-system-arm python3
+	@bench/paths
+
+# What Ontime's work costs with many guests: out/bench/growth.json.
+.PHONY: bench-growth
+bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
+	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
+	@bench/growth

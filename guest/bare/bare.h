@@ -103,6 +103,19 @@ static inline uint64_t now_physical(void)
 uint64_t microseconds(uint64_t us); /* in ticks */
 void spin(uint64_t ticks);
 
+/* Phases of that many ticks, numbered by the counter: all guests are in the same one. */
+static inline uint64_t phase_now(uint64_t length)
+{
+    return now_virtual() / length;
+}
+
+/* So much work; what hogs count. */
+static inline void work(unsigned steps)
+{
+    for (; steps > 0; steps--)
+        __asm__ volatile("");
+}
+
 #define TIMER_VIRTUAL  27u
 #define TIMER_PHYSICAL 30u
 
@@ -166,8 +179,34 @@ struct answer {
     uint64_t x[4];
 };
 struct answer call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+/* The same for code that counts instructions or is to make many calls; returns x0. */
+static inline int64_t quick_call(uint64_t function, uint64_t first, uint64_t second)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = first;
+    register uint64_t x2 __asm__("x2") = second;
+    register uint64_t x3 __asm__("x3");
+
+    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "=r"(x3) : : "memory");
+    return (int64_t)x0;
+}
+
 bool ontime_present(void);
 uint64_t ontime_stat(unsigned which);
+
+/*
+ * This guest's deadline page (ONTIME_CALL_PAGE), for its boot CPU. page_offer() gives it to Ontime; false
+ * when Ontime refuses.
+ */
+struct deadline_page {
+    volatile uint64_t deadline;
+    volatile uint64_t needs;
+    uint64_t unused[6];
+    volatile uint64_t warped;
+};
+extern struct deadline_page deadline_page;
+bool page_offer(void);
 
 #define PSCI_VERSION         0x84000000u
 #define PSCI_CPU_SUSPEND     0xC4000001u

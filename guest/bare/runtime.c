@@ -161,6 +161,15 @@ uint64_t ontime_stat(unsigned which)
     return answer.x[0] == ONTIME_OK ? answer.x[1] : 0;
 }
 
+_Alignas(ONTIME_PAGE_SIZE) struct deadline_page deadline_page;
+
+bool page_offer(void)
+{
+    deadline_page.deadline = ONTIME_NO_DEADLINE;
+    deadline_page.needs = 0;
+    return quick_call(ONTIME_CALL_PAGE, (uintptr_t)&deadline_page, 0) == ONTIME_OK;
+}
+
 /* ---- time */
 
 uint64_t microseconds(uint64_t us)

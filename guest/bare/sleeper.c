@@ -3,16 +3,30 @@
  * Sleeps by a timer's interrupt, thousands of times, and checks that none ends early. Half of the sleeps wait
  * with interrupts masked, as Linux's idle loop does. Also: what the guest wrote to its timer is what it
  * reads. Boot arguments: sleeps=N, max-us=N (requests are 0..max), seed=N, physical (CNTP, interrupt 30, else
- * CNTV, 27), precise (tell Ontime by a call before each sleep and after it).
+ * CNTV, 27), precise (tell Ontime by a call before each sleep and after it), page (the same by the deadline
+ * page), busy (compute while it sleeps, so that it never idles).
+ *
+ * With phase-ms=N and phases=N it sleeps for so many phases of the counter instead, and prints for each
+ * `phase P n N min-ns N mean-ns N p50-ns N p99-ns N max-ns N early N`, then `work N run N`: how much it
+ * computed, and Ontime's CPU time for it, in ticks. Lateness is from the deadline to the first reading of the
+ * counter in the interrupt's handler.
  */
 #include "bare.h"
+#include "stats.h"
 #include "ontime/abi.h"
 
 #define CTL_ENABLE  1u
 #define CTL_MASK    2u
 #define CTL_PENDING 4u
 
-static bool physical;
+#define WORK_STEPS 200u
+
+enum say { SAY_NOTHING, SAY_BY_CALL, SAY_BY_PAGE };
+
+static bool physical, busy;
+static enum say say;
+static uint64_t worked;
+static struct stats lateness;
 static volatile unsigned interrupts;
 static volatile uint64_t woken_at; /* by the timer's own counter */
 static volatile uint64_t seen_ctl, seen_cval;
@@ -69,6 +83,16 @@ static void wait_unmasked(unsigned before)
     irq_disable();
 }
 
+static void wait_busy(unsigned before)
+{
+    irq_enable();
+    while (interrupts == before) {
+        work(WORK_STEPS);
+        worked++;
+    }
+    irq_disable();
+}
+
 static void wait_masked(unsigned before)
 {
     while (interrupts == before) {
@@ -78,21 +102,36 @@ static void wait_masked(unsigned before)
     }
 }
 
+static void say_deadline(uint64_t deadline)
+{
+    if (say == SAY_BY_PAGE)
+        deadline_page.deadline = deadline;
+    else if (say == SAY_BY_CALL)
+        (void)quick_call(ONTIME_CALL_ARM, deadline, 0);
+}
+
+static void say_done(void)
+{
+    if (say == SAY_BY_PAGE)
+        deadline_page.deadline = ONTIME_NO_DEADLINE;
+    if (say == SAY_BY_CALL || (say == SAY_BY_PAGE && deadline_page.warped != 0))
+        (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
+}
+
 /* Sleeps until `deadline`; returns when it was over. */
 static uint64_t sleep_until(uint64_t deadline, bool masked)
 {
     unsigned before = interrupts;
-    bool precise = option("precise");
 
-    if (precise)
-        (void)call(ONTIME_CALL_ARM, deadline, 0, 0);
+    say_deadline(deadline);
     timer_set(deadline, CTL_ENABLE);
-    if (masked)
+    if (busy)
+        wait_busy(before);
+    else if (masked)
         wait_masked(before);
     else
         wait_unmasked(before);
-    if (precise)
-        (void)call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0);
+    say_done();
     extra_interrupts += interrupts - before - 1;
     wrong_ctl += seen_ctl != (CTL_ENABLE | CTL_PENDING);
     wrong_cval += seen_cval != deadline;
@@ -140,6 +179,47 @@ static void check_sleeps(void)
           to_us(late_max), spurious);
 }
 
+/* Interrupts stay masked from the look at the clock until the timer is set, as in any kernel. */
+static uint64_t sleep_in_phase(uint64_t range)
+{
+    uint64_t deadline = now() + random_below(range);
+    uint64_t woken = sleep_until(deadline, false);
+
+    stats_add(&lateness, woken > deadline ? woken - deadline : 0);
+    return woken < deadline;
+}
+
+static void check_phase(uint64_t length)
+{
+    uint64_t range = microseconds(option_number("max-us", 20000)) + 1;
+    uint64_t phase = phase_now(length);
+    uint64_t worked_before = worked, run = ontime_stat(ONTIME_STAT_RUN_TICKS);
+    uint64_t early = 0;
+
+    stats_clear(&lateness);
+    while (phase_now(length) == phase)
+        early += sleep_in_phase(range);
+    worked_before = worked - worked_before;
+    run = ontime_stat(ONTIME_STAT_RUN_TICKS) - run;
+    struct summary summary = stats_summary(&lateness, 1, 0);
+    print("phase %lu ", phase);
+    stats_print(&summary);
+    print(" early %lu work %lu run %lu\n", early, worked_before, run);
+    expect_equal("never-early", early, 0);
+    expect_equal("all-kept", summary.lost, 0);
+}
+
+static void check_phases(void)
+{
+    uint64_t length = microseconds(1000 * option_number("phase-ms", 1000));
+
+    for (uint64_t n = option_number("phases", 0); n > 0; n--)
+        check_phase(length);
+    expect_equal("timer-control-is-the-guests", wrong_ctl, 0);
+    expect_equal("timer-deadline-is-the-guests", wrong_cval, 0);
+    expect_equal("one-interrupt-each", extra_interrupts, 0);
+}
+
 /* A deadline that is moved while it is awaited, or masked, is not served at its old time. */
 static void check_moved(void)
 {
@@ -172,9 +252,16 @@ static void check_past(void)
 void guest_main(void)
 {
     physical = option("physical");
+    busy = option("busy");
+    say = option("page") ? SAY_BY_PAGE : option("precise") ? SAY_BY_CALL : SAY_NOTHING;
+    if (say == SAY_BY_PAGE)
+        result(page_offer(), "page", ": Ontime does not take it\n");
     on_irq = timer_interrupt;
     gic_enable(physical ? TIMER_PHYSICAL : TIMER_VIRTUAL);
     check_past();
     check_moved();
-    check_sleeps();
+    if (option("phases"))
+        check_phases();
+    else
+        check_sleeps();
 }

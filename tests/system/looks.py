@@ -148,6 +148,109 @@ def sleepers(run, *wanted):
             check(int(line.group(2)) <= int(limit), f"{name}: late by {line.group(2)} us")
 
 
+# ---- attacks
+
+MARK = re.compile(r"mark (\d+) vm=(\S+) run=(\d+) .*counter=(\d+)")
+VICTIM = re.compile(
+    r"phase (\d+) n (\d+) min-ns [\d.]+ mean-ns ([\d.]+) p50-ns ([\d.]+) p99-ns ([\d.]+) max-ns ([\d.]+)"
+    r" early (\d+) work (\d+)(?: run (\d+))?"
+)
+
+
+class Attack:
+    """What one attack did: the accounts at its marks, and what the victim says of it."""
+
+    def __init__(self, phase, name, machine):
+        joined = machine.joined("attacker")
+        self.name = name
+        self.steps = int(re.search(rf"phase {phase} steps (\d+)", joined).group(1))
+        self.marks = []  # ({VM: run}, counter), in order
+        for number, vm, run, counter in MARK.findall("\n".join(machine.lines("ontime"))):
+            if int(number) // 1000 != phase:
+                continue
+            if not self.marks or self.marks[-1][1] != int(counter):
+                self.marks.append(({}, int(counter)))
+            self.marks[-1][0][vm] = int(run)
+        lines = [line for line in VICTIM.findall(machine.joined("victim")) if int(line[0]) == phase]
+        check(len(lines) == 1 and len(self.marks) > 1, f"{name}: the victim or Ontime does not tell of it")
+        self.count, self.early, self.work = (int(lines[0][i]) for i in (1, 6, 7))
+        self.mean, self.p50, self.p99, self.max = (float(lines[0][i]) / 1000 for i in range(2, 6))
+        self.run = int(lines[0][8]) if lines[0][8] else self.grown("victim", 0, -1)
+
+    def grown(self, vm, one, two):
+        return self.marks[two][0][vm] - self.marks[one][0][vm]
+
+    def seconds(self):
+        return (self.marks[-1][1] - self.marks[0][1]) / TICKS_PER_SECOND
+
+    def share(self, one=0, two=-1):
+        """The victim's, between two marks."""
+        return self.grown("victim", one, two) / (self.marks[two][1] - self.marks[one][1])
+
+    def shares(self, window):
+        """Of every window of so many seconds that begins at a mark; of the whole if that is shorter."""
+        ticks = window * TICKS_PER_SECOND
+        found = []
+        for one, (_, begin) in enumerate(self.marks):
+            ends = [two for two, (_, end) in enumerate(self.marks) if end - begin >= ticks]
+            found += [self.share(one, ends[0])] if ends else []
+        return found or [self.share()]
+
+    def uncharged(self):
+        """The part of the time that no VM is charged for."""
+        ran = sum(self.grown(vm, 0, -1) for vm in self.marks[0][0])
+        return 1 - ran / (self.marks[-1][1] - self.marks[0][1])
+
+    def misplaced(self, hog):
+        """The part of the victim's CPU time in which it got less done than beside a hog: spent on others."""
+        return 1 - (self.work / self.run) / (hog.work / hog.run)
+
+    def faults(self, hog, share, tolerance, bound):
+        shares = self.shares(10)
+        gives_way = self.name.startswith("wait")  # it idles: what it leaves the victim may have
+        if self.early:
+            yield f"{self.early} sleeps end early"
+        if self.steps < 100 * self.seconds():
+            yield f"only {self.steps} blows"
+        if min(shares) < share - tolerance or (max(shares) > share + tolerance and not gives_way):
+            yield f"share {min(shares):.4f} to {max(shares):.4f}"
+        if self.uncharged() >= 0.02 and not gives_way:
+            yield f"{self.uncharged():.2%} of the time uncharged"
+        if self.misplaced(hog) >= 0.02:
+            yield f"{self.misplaced(hog):.2%} of the victim's time goes to others"
+        if self.mean > 2 * hog.mean:
+            yield f"mean error {self.mean:.1f} us, beside a hog {hog.mean:.1f}"
+        if self.max > bound:
+            yield f"error of {self.max:.1f} us, bound {bound}"
+
+    def row(self, hog):
+        return (
+            f"{self.name:13} {self.steps / self.seconds():9.0f} {self.share():7.4f} {self.uncharged():9.2%}"
+            f" {self.misplaced(hog):9.2%} {self.count:6} {self.mean:8.1f} {self.p50:8.1f} {self.p99:8.1f} {self.max:9.1f}"
+        )
+
+
+def attacks(run, *limits):
+    """`share=S tolerance=T bound-us=N`: a victim beside an attacker that tries one thing after the other."""
+    limits = {name: float(value) for name, value in (word.split("=") for word in limits)}
+    with run.boot() as machine:
+        check_guest(machine, "attacker")
+        machine.wait_off()
+    check("FAIL" not in machine.joined("victim"), "the victim complains")
+    told = {line[0] for line in VICTIM.findall(machine.joined("victim"))}
+    tried = re.findall(r"phase (\d+) attack ([a-z-]+?)(?=phase|PASS|FAIL|END)", machine.joined("attacker"))
+    tried = [Attack(int(phase), name, machine) for phase, name in tried if phase in told]
+    check(len(tried) > 1 and tried[0].name == "hog", "there were no attacks")
+    print(f"         {'attack':13} {'blows/s':>9} {'share':>7} {'uncharged':>9} {'misplaced':>9}", end="")
+    print(f" {'sleeps':>6} {'mean us':>8} {'p50':>8} {'p99':>8} {'max':>9}")
+    faults = []
+    for one in tried:
+        print(f"         {one.row(tried[0])}")
+        found = one.faults(tried[0], limits["share"], limits["tolerance"], limits["bound-us"])
+        faults += [f"{one.name}: {fault}" for fault in found]
+    check(not faults, "; ".join(faults))
+
+
 def crash(run, crashing, counting):
     """One guest aborts for ever; the other counts undisturbed, and the console is not flooded."""
     with run.boot() as machine:

@@ -23,21 +23,22 @@ test-system-files: $(BUILD)/ontime.bin bare $(TEST_SYSTEMS)
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1
 
-$(TEST_BUILD)/sleeps: tests/system/linux/sleeps.c
+TEST_PROGRAMS := sleeps victim
+$(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
 
-$(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_BUILD)/sleeps $(TEST_KERNEL) \
+$(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROGRAMS:%=$(TEST_BUILD)/%) $(TEST_KERNEL) \
 		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp
 	@scripts/fetch-debian busybox busybox-static
 	@echo "  CPIO    $@"
 	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
-		bin/sleeps=$(TEST_BUILD)/sleeps bin/ontime=$(BUILD)/guest/ontime \
+		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
 		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
 
 $(TEST_BUILD)/%.dtb: tests/system/systems/%.dts | $(TEST_INITRAMFS) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
-	@dtc -q -I dts -O dtb -i $(BUILD) -d $@.d -o $@ $<
+	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<
 
 -include $(wildcard $(TEST_BUILD)/*.dtb.d $(TEST_BUILD)/bad/*.dtb.d)

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest that is out for more than its share, or to make others late: it claims deadlines without end, makes
+ * Ontime work, or writes garbage where Ontime reads. Between the blows it computes, as a hog does.
+ *
+ * Each attack lasts one phase of each-ms, all of them in the order of the table below, the first in phase
+ * `from`. Boot arguments: each-ms=N, from=N, attack=NAME (only this one, behind the hog). In a VM that is an
+ * observer it marks the beginning of each phase, each second within it, and its end. It prints
+ * `phase P attack NAME`, and behind it `phase P steps N`, the number of blows.
+ */
+#include "bare.h"
+#include "ontime/abi.h"
+
+#define FAR_AWAY   (UINT64_C(1) << 50)
+#define ENDLESS    (UINT64_C(1) << 63)
+#define WORK_STEPS 100u /* about 2.5 us at 8 ns an instruction */
+
+static bool has_page;
+static uint64_t steps;
+static unsigned ticks_per_us;
+
+/* ---- deadlines by call */
+
+static void arm(uint64_t deadline, uint64_t id)
+{
+    (void)quick_call(ONTIME_CALL_ARM, deadline, id);
+}
+
+static void done(void)
+{
+    (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
+}
+
+/* One each microsecond from now on, for as long as there are ids. */
+static void every_microsecond(void)
+{
+    uint64_t now = now_virtual();
+
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        arm(now + (uint64_t)ticks_per_us * (id + 1), id);
+    work(8 * WORK_STEPS);
+}
+
+/* Spread over the time that it is out: each interrupts whoever runs. */
+static void comb(void)
+{
+    uint64_t now = now_virtual();
+
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        arm(now + (uint64_t)ticks_per_us * 150 * (id + 1), id);
+    work(16 * WORK_STEPS);
+}
+
+static void past(void)
+{
+    static const uint64_t pasts[] = {0, 1, 1000000};
+
+    arm(steps % 4 == 3 ? now_virtual() - 1 : pasts[steps % 4], steps % ONTIME_DEADLINES);
+    work(WORK_STEPS);
+}
+
+/* The work that a deadline was for never ends. */
+static void never_done(void)
+{
+    arm(now_virtual() + 1000ul * ticks_per_us, 0);
+    spin(2000ul * ticks_per_us);
+}
+
+/* A warp begins and ends with each blow. */
+static void warps(void)
+{
+    arm(0, 0);
+    done();
+    work(WORK_STEPS);
+}
+
+static void rearm_call(void)
+{
+    arm(FAR_AWAY + steps, steps % ONTIME_DEADLINES);
+    if (steps % 16 == 15)
+        (void)quick_call(ONTIME_CALL_CANCEL, steps % ONTIME_DEADLINES, 0);
+}
+
+/* ---- deadlines by page */
+
+static void rearm_page(void)
+{
+    deadline_page.deadline = now_virtual() + ticks_per_us;
+}
+
+static void past_page(void)
+{
+    deadline_page.deadline = steps;
+    deadline_page.needs = 0;
+    work(WORK_STEPS);
+}
+
+static void endless_page(void)
+{
+    deadline_page.needs = ENDLESS;
+    deadline_page.deadline = now_virtual() + 1000ul * ticks_per_us;
+    spin(2000ul * ticks_per_us);
+}
+
+static uint64_t garbage(void)
+{
+    static uint64_t state = 1;
+
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return state >> (state >> 58); /* as many small ones as large ones */
+}
+
+static void garbage_page(void)
+{
+    deadline_page.deadline = garbage();
+    deadline_page.needs = garbage();
+    deadline_page.warped = garbage();
+}
+
+/* Bytes of a deadline near now, one by one. */
+static void torn_page(void)
+{
+    uint64_t now = now_virtual() + garbage() % 100000;
+
+    for (unsigned i = 0; i < sizeof(now); i++)
+        ((volatile uint8_t *)&deadline_page)[i] = (uint8_t)(now >> 8 * i);
+}
+
+/* ---- the call PAGE */
+
+static void bad_pages(void)
+{
+    static const uint64_t bad[] = {
+        RAM_BASE + 1,      RAM_BASE + 8, RAM_BASE + 2048,   RAM_BASE - 4096,     0,
+        GICD_BASE,         GICR_BASE,    UART_BASE,         UART_BASE + 0x10000, UINT64_C(1) << 40,
+        UINT64_C(1) << 52, ENDLESS,      UINT64_MAX - 4095, UINT64_MAX - 1,
+    };
+
+    (void)quick_call(ONTIME_CALL_PAGE,
+                     steps % 16 == 15 ? RAM_BASE + ram_size() : bad[steps % ARRAY_SIZE(bad)], 0);
+}
+
+/* Another page each time, from the last quarter of its RAM, where Ontime's writes do it no harm. */
+static void moving_page(void)
+{
+    uint64_t quarter = ram_size() / 4;
+    uint64_t page = garbage() % (quarter / ONTIME_PAGE_SIZE) * ONTIME_PAGE_SIZE;
+
+    (void)quick_call(ONTIME_CALL_PAGE, RAM_BASE + 3 * quarter + page, 0);
+}
+
+/* ---- timers and interrupts */
+
+static void interrupt(void)
+{
+    uint32_t intid = gic_acknowledge();
+
+    if (intid == GIC_SPURIOUS)
+        return;
+    if (intid == TIMER_VIRTUAL)
+        write_sysreg(CNTV_CTL_EL0, 0);
+    gic_end(intid);
+}
+
+static void wait_a_microsecond(void)
+{
+    write_sysreg(CNTV_CVAL_EL0, now_virtual() + ticks_per_us);
+    write_sysreg(CNTV_CTL_EL0, 1);
+    wfi();
+    irq_enable();
+    irq_disable();
+}
+
+/* The same with a deadline: each time it is to have the CPU back at once. */
+static void wait_armed(void)
+{
+    arm(now_virtual() + ticks_per_us, 0);
+    wait_a_microsecond();
+}
+
+static void interrupt_itself(void)
+{
+    gic_send(0, (uint32_t)steps % 16);
+    irq_enable();
+    irq_disable();
+}
+
+static void nothing(void)
+{
+    work(WORK_STEPS);
+}
+
+static const struct attack {
+    const char *name;
+    void (*step)(void);
+    bool needs_page;
+} attacks[] = {
+    {"hog", nothing, false}, /* the measure for the others */
+    {"every-us", every_microsecond, false},
+    {"comb", comb, false},
+    {"past", past, false},
+    {"never-done", never_done, false},
+    {"warps", warps, false},
+    {"rearm-call", rearm_call, false},
+    {"wait", wait_a_microsecond, false},
+    {"wait-armed", wait_armed, false},
+    {"sgi", interrupt_itself, false},
+    {"page-bad", bad_pages, false},
+    {"page-rearm", rearm_page, true},
+    {"page-past", past_page, true},
+    {"page-endless", endless_page, true},
+    {"page-garbage", garbage_page, true},
+    {"page-torn", torn_page, true},
+    {"page-moving", moving_page, true},
+};
+
+static void forget_all(void)
+{
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        (void)quick_call(ONTIME_CALL_CANCEL, id, 0);
+    (void)quick_call(ONTIME_CALL_PAGE, ONTIME_NO_PAGE, 0);
+    done();
+    write_sysreg(CNTV_CTL_EL0, 0);
+}
+
+static void mark(uint64_t phase, uint64_t second)
+{
+    (void)quick_call(ONTIME_CALL_MARK, phase * 1000 + second, 0);
+}
+
+/* One attack, to the end of the phase that has begun. */
+static void attack(const struct attack *attack, uint64_t length)
+{
+    uint64_t phase = phase_now(length), second = 0;
+    uint64_t next_mark = phase * length;
+
+    forget_all();
+    if (attack->needs_page)
+        (void)page_offer();
+    print("phase %lu attack %s\n", phase, attack->name);
+    steps = 0;
+    while (phase_now(length) == phase) {
+        if (now_virtual() >= next_mark) {
+            mark(phase, second++);
+            next_mark += 1000000ul * ticks_per_us;
+        }
+        attack->step();
+        steps++;
+    }
+    print("phase %lu steps %lu\n", phase, steps);
+    mark(phase, 999);
+}
+
+void guest_main(void)
+{
+    uint64_t length = microseconds(1000 * option_number("each-ms", 1000));
+
+    ticks_per_us = (unsigned)microseconds(1);
+    on_irq = interrupt;
+    gic_enable(TIMER_VIRTUAL);
+    for (uint32_t sgi = 0; sgi < 16; sgi++)
+        gic_enable(sgi);
+    has_page = page_offer();
+    bool promised = (call(ONTIME_CALL_FEATURES, 0, 0, 0).x[0] & ONTIME_FEATURE_PAGE) != 0;
+    expect_equal("page-as-promised", has_page, promised);
+    while (phase_now(length) < option_number("from", 1))
+        work(WORK_STEPS);
+    for (unsigned i = 0; i < ARRAY_SIZE(attacks); i++) {
+        bool chosen = i == 0 || !option("attack") || option_is("attack", attacks[i].name);
+        if (chosen && (has_page || !attacks[i].needs_page))
+            attack(&attacks[i], length);
+    }
+    forget_all();
+    spin(length / 4); /* the victim reports the last phase */
+    result(true, "attacked", "\n");
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How long Ontime's paths take, as a guest sees them by the counter: calls, device accesses, and a timer's
+ * deadline until the first instruction at the interrupt's vector. It prints `path NAME` and a summary
+ * (stats.h) for each. The same binary measures what it can without Ontime, for comparison.
+ *
+ * Boot arguments, one of:
+ *   alone    no other guest runs: calls, device accesses, timers of a running and of a waiting CPU, and with
+ *            two CPUs a message to the other one and back
+ *   beside   another guest computes: deadlines while this one waits, and while it computes and is out
+ *   gaps     the other guest: computes, notes when it was out, and prints that as `gap FROM TO`, ticks
+ * samples=N: how many of each (2000). until-ms=N: up to when `gaps` notes; `beside` waits with its printing
+ * and all that follows until a second later, as a guest that prints keeps Ontime busy.
+ *
+ * A sample is one operation between two readings of the counter, less what two readings take by themselves.
+ * The interrupt's vector reads the counter first, notes it in x18, masks interrupts in what it returns to,
+ * and returns; all else is done by the interrupted code. So interrupts are unmasked only in wait_running()
+ * and wait_sleeping(), which know that x18 changes.
+ */
+#include "bare.h"
+#include "stats.h"
+#include "ontime/abi.h"
+
+#define SGI_PING 1u
+#define SGI_PONG 2u
+
+#define GAP_TICKS  20u   /* less between two readings is no gap */
+#define SEEN_TICKS 1100u /* of wait_running() */
+#define GAPS_MAX   4096u
+
+extern char path_vectors[];
+__asm__(".text\n"
+        ".balign 2048\n"
+        "path_vectors:\n"
+        ".irp number, 0, 1, 2, 3, 4\n"
+        "    .balign 128\n"
+        "    b vectors + 128 * \\number\n"
+        ".endr\n"
+        "    .balign 128\n"
+        "    mrs x18, CNTVCT_EL0\n" /* IRQ from EL1 with its own stack */
+        "    mrs x17, SPSR_EL1\n"
+        "    orr x17, x17, #0x80\n"
+        "    msr SPSR_EL1, x17\n"
+        "    eret\n"
+        ".irp number, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "    .balign 128\n"
+        "    b vectors + 128 * \\number\n"
+        ".endr\n");
+
+static struct stats samples;
+static uint64_t overhead; /* of two readings */
+static uint64_t sample_count;
+static bool ontime, has_page;
+
+/* The two readings of a sample. */
+static inline uint64_t reading(void)
+{
+    return now_virtual();
+}
+
+/* So that samples do not keep the phase to the counter that the loop's length would give them. */
+static void drift(uint64_t n)
+{
+    for (n %= 7; n > 0; n--)
+        __asm__ volatile("nop\n\tnop");
+}
+
+static void report(const char *name, uint64_t per)
+{
+    struct summary summary = stats_summary(&samples, per, overhead);
+
+    print("path %s ", name);
+    stats_print(&summary);
+    print("\n");
+    stats_clear(&samples);
+}
+
+#define MEASURE(operation)                                                                                   \
+    for (uint64_t n_ = 0; n_ < sample_count; n_++) {                                                         \
+        drift(n_);                                                                                           \
+        uint64_t begin_ = reading();                                                                         \
+        operation;                                                                                           \
+        stats_add(&samples, reading() - begin_);                                                             \
+    }
+
+/* Its mean is rounded to a tick, two instructions: what is less cannot be told apart. */
+static void measure_overhead(void)
+{
+    uint64_t sum = 0;
+
+    MEASURE((void)0);
+    for (uint32_t i = 0; i < samples.kept; i++)
+        sum += samples.values[i];
+    if (samples.kept > 0)
+        overhead = (sum + samples.kept / 2) / samples.kept;
+    stats_clear(&samples);
+}
+
+static void measure_calls(void)
+{
+    MEASURE((void)quick_call(ONTIME_CALL_REVISION, 0, 0));
+    report("null-hypercall", 1);
+    MEASURE((void)quick_call(PSCI_VERSION, 0, 0));
+    report("psci-version", 1);
+    uint64_t far = now_virtual() + (UINT64_C(1) << 40);
+    MEASURE((void)quick_call(ONTIME_CALL_ARM, far, 0); (void)quick_call(ONTIME_CALL_CANCEL, 0, 0));
+    report("arm-and-cancel", 1);
+    MEASURE((void)quick_call(ONTIME_CALL_ARM, far, 0));
+    report("arm-again", 1);
+    (void)quick_call(ONTIME_CALL_CANCEL, 0, 0);
+    MEASURE((void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0));
+    report("done-unwarped", 1);
+}
+
+static void measure_devices(void)
+{
+    MEASURE((void)mmio_read(UART_BASE + UART_FR));
+    report("mmio-read-uart", 1);
+    MEASURE((void)mmio_read(GICD_BASE + 4));
+    report("mmio-read-gicd", 1);
+}
+
+/* ---- interrupts */
+
+/* Computes until an interrupt; when its vector read the counter, and a reading less than SEEN_TICKS before.
+ */
+static uint64_t wait_running(uint64_t *before)
+{
+    uint64_t at, last;
+
+    __asm__ volatile("mov x18, #0\n\t"
+                     "msr DAIFClr, #2\n"
+                     "1: mrs %1, CNTVCT_EL0\n\t"
+                     "mov x16, #1000\n"
+                     "2: sub x16, x16, #1\n\t"
+                     "cbnz x16, 2b\n\t"
+                     "cbz x18, 1b\n\t"
+                     "mov %0, x18"
+                     : "=r"(at), "=&r"(last)::"x16", "x17", "x18", "memory");
+    *before = last;
+    return at;
+}
+
+static uint64_t wait_sleeping(void)
+{
+    uint64_t at;
+
+    __asm__ volatile("mov x18, #0\n\t"
+                     "msr DAIFClr, #2\n"
+                     "1: wfi\n\t"
+                     "cbz x18, 1b\n\t"
+                     "mov %0, x18"
+                     : "=r"(at)::"x17", "x18", "memory");
+    return at;
+}
+
+static void end_interrupt(void)
+{
+    uint32_t intid = gic_acknowledge();
+
+    write_sysreg(CNTV_CTL_EL0, 0);
+    if (intid != GIC_SPURIOUS)
+        gic_end(intid);
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+    static uint64_t state = 1;
+
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (state >> 33) % limit;
+}
+
+static uint64_t set_timer(uint64_t least_us, uint64_t most_us)
+{
+    uint64_t deadline =
+        now_virtual() + microseconds(least_us) + random_below(microseconds(most_us - least_us));
+
+    write_sysreg(CNTV_CVAL_EL0, deadline);
+    write_sysreg(CNTV_CTL_EL0, 1);
+    return deadline;
+}
+
+/* An early interrupt would be a mistake of Ontime's, and its lateness a huge number. */
+static void note_lateness(uint64_t at, uint64_t deadline)
+{
+    if (at < deadline)
+        result(false, "never-early", ": %lu ticks\n", deadline - at);
+    else
+        stats_add(&samples, at - deadline);
+}
+
+static void measure_timers(void)
+{
+    uint64_t before;
+
+    overhead = 0; /* one reading, whose instruction is part of the path */
+    for (uint64_t n = 0; n < sample_count; n++) {
+        uint64_t deadline = set_timer(20, 200);
+        uint64_t at = wait_running(&before);
+        note_lateness(at, deadline);
+        end_interrupt();
+    }
+    report("timer-running", 1);
+    for (uint64_t n = 0; n < sample_count; n++) {
+        uint64_t deadline = set_timer(20, 200);
+        uint64_t at = wait_sleeping();
+        note_lateness(at, deadline);
+        end_interrupt();
+    }
+    report("timer-out-of-wfi", 1);
+}
+
+/* ---- two CPUs */
+
+static void wait_for(uint32_t sgi)
+{
+    uint32_t intid;
+
+    while ((intid = gic_acknowledge()) != sgi)
+        __asm__ volatile("wfi" ::: "memory");
+    gic_end(intid);
+}
+
+static void pong(unsigned cpu)
+{
+    (void)cpu;
+    gic_enable(SGI_PING);
+    gic_send(0, SGI_PONG);
+    for (;;) {
+        wait_for(SGI_PING);
+        gic_send(0, SGI_PONG);
+    }
+}
+
+static void measure_pair(void)
+{
+    gic_enable(SGI_PONG);
+    if (!ontime || cpu_start(1, pong) != 0)
+        return;
+    wait_for(SGI_PONG);
+    MEASURE(gic_send(1, SGI_PING); wait_for(SGI_PONG));
+    report("sgi-switch-wake", 2);
+}
+
+/* ---- beside another guest */
+
+enum say { BY_CALL, BY_PAGE };
+
+static void say_deadline(enum say say, uint64_t deadline)
+{
+    if (say == BY_PAGE)
+        deadline_page.deadline = deadline;
+    else
+        (void)quick_call(ONTIME_CALL_ARM, deadline, 0);
+}
+
+static void say_done(enum say say)
+{
+    if (say == BY_PAGE)
+        deadline_page.deadline = ONTIME_NO_DEADLINE;
+    if (say == BY_CALL || deadline_page.warped != 0)
+        (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
+}
+
+static uint32_t entered[GAPS_MAX], left[GAPS_MAX];
+static unsigned turns;
+
+/* Waits: the other guest has the core. Notes its first and its last instant in the core. */
+static void measure_waiting(enum say say, const char *name)
+{
+    turns = 0;
+    for (uint64_t n = 0; n < sample_count; n++) {
+        uint64_t deadline = set_timer(200, 1200);
+        say_deadline(say, deadline);
+        if (turns > 0 && turns <= GAPS_MAX)
+            left[turns - 1] = (uint32_t)now_virtual();
+        uint64_t at = wait_sleeping();
+        if (turns < GAPS_MAX)
+            entered[turns++] = (uint32_t)at;
+        note_lateness(at, deadline);
+        end_interrupt();
+        if (say == BY_PAGE)
+            say_done(say);
+    }
+    report(name, 1);
+}
+
+/* Computes: counted are the deadlines that come while it is out. */
+static void measure_out(enum say say, const char *name)
+{
+    uint64_t before;
+
+    while (samples.kept < sample_count / 2) {
+        uint64_t deadline = set_timer(100, 12000);
+        say_deadline(say, deadline);
+        uint64_t at = wait_running(&before);
+        if (before + SEEN_TICKS < deadline)
+            note_lateness(at, deadline);
+        end_interrupt();
+        say_done(say);
+    }
+    report(name, 1);
+}
+
+static void print_turns(void)
+{
+    for (unsigned i = 0; i + 1 < turns; i++)
+        print("turn %u %u\n", entered[i], left[i]);
+}
+
+static void wait_for_silence(void)
+{
+    uint64_t until = microseconds(1000 * (option_number("until-ms", 0) + 1000));
+
+    write_sysreg(CNTV_CVAL_EL0, until);
+    write_sysreg(CNTV_CTL_EL0, 1);
+    while (now_virtual() < until)
+        (void)wait_sleeping();
+    end_interrupt();
+}
+
+static void measure_beside(void)
+{
+    overhead = 0;
+    spin(microseconds(300000)); /* the other one is being loaded */
+    measure_waiting(BY_CALL, "beside-wfi-call");
+    wait_for_silence();
+    print_turns();
+    measure_out(BY_CALL, "beside-busy-call");
+    if (!has_page)
+        return;
+    measure_waiting(BY_PAGE, "beside-wfi-page");
+    measure_out(BY_PAGE, "beside-busy-page");
+}
+
+/* The hog of the two: when was it out? */
+static _Noreturn void note_gaps(uint64_t until)
+{
+    uint64_t last = now_virtual();
+
+    turns = 0;
+    while (last < until) {
+        uint64_t now = read_sysreg(CNTVCT_EL0);
+        if (now - last > GAP_TICKS && turns < GAPS_MAX) {
+            left[turns] = (uint32_t)last;
+            entered[turns++] = (uint32_t)now;
+        }
+        last = now;
+    }
+    for (unsigned i = 0; i < turns; i++)
+        print("gap %u %u\n", left[i], entered[i]);
+    for (;;)
+        work(1000);
+}
+
+void guest_main(void)
+{
+    ontime = ontime_present();
+    has_page = ontime && page_offer();
+    sample_count = option_number("samples", 2000);
+    gic_enable(TIMER_VIRTUAL);
+    gic_enable(SGI_PING);
+    if (option("gaps"))
+        note_gaps(microseconds(1000 * option_number("until-ms", 0)));
+    write_sysreg(VBAR_EL1, (uintptr_t)path_vectors);
+    measure_overhead();
+    if (option("beside")) {
+        measure_beside();
+    } else {
+        if (ontime)
+            measure_calls();
+        measure_devices();
+        measure_pair();
+        measure_timers();
+    }
+    result(true, "measured", "\n");
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Samples and what they come to: count, mean, percentiles. A sample is a number of counter ticks, 32 bits;
+ * larger ones count as the largest. Samples beyond STATS_MAX are not kept, and the summary says so.
+ */
+#ifndef STATS_H
+#define STATS_H
+
+#include <stdint.h>
+
+#define STATS_MAX 16384u
+
+struct stats {
+    uint32_t kept, lost;
+    uint32_t values[STATS_MAX];
+};
+
+struct summary { /* picoseconds, but for the counts */
+    uint64_t count, lost;
+    uint64_t min, mean, p50, p99, max;
+};
+
+void stats_clear(struct stats *stats);
+void stats_add(struct stats *stats, uint64_t ticks);
+
+/* Sorts them. Each sample stands for `per` operations and includes `overhead` ticks of measuring. */
+struct summary stats_summary(struct stats *stats, uint64_t per, uint64_t overhead);
+
+/* "n 5 min-ns 1.25 mean-ns ... p50-ns ... p99-ns ... max-ns ...". */
+void stats_print(const struct summary *summary);
+
+#endif
