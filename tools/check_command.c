@@ -79,8 +79,8 @@ static void print_timers(const struct vm_config *vm)
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
     if (vm->timers == TIMERS_PRECISE)
-        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us", vm->warp_us,
-               vm->warp_limit_us, vm->unwarp_us);
+        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us, warp-percent %" PRIu32,
+               vm->warp_us, vm->warp_limit_us, vm->unwarp_us, vm->warp_percent);
 }
 
 static void print_vm(const struct vm_config *vm)

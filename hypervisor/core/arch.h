@@ -47,6 +47,10 @@ void arch_wait_for_interrupt(void);
 /* Spins until `when`, or until an interrupt is pending: then false. */
 bool arch_wait_until(uint64_t when);
 
+/* Takes the interrupt that is pending; quickly when it is the virtual timer's of the vCPU, which is loaded.
+ */
+void arch_interrupt_take(struct vcpu *vcpu);
+
 /* Makes another CPU look at its `reschedule`. */
 void arch_cpu_kick(unsigned index);
 

@@ -61,7 +61,7 @@ static inline void vcpu_wake(struct vcpu *vcpu)
 
 /*
  * The comparator fired for the vCPU's deadline `when`: makes it runnable, warps it, and asks the policy at
- * once who runs. True when that is this vCPU.
+ * once who runs. True when that is this vCPU; else no other deadline of it fires before it has run.
  */
 bool vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now);
 

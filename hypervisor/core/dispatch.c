@@ -205,7 +205,9 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
         pick(cpu, now);
-        if (cpu->current != vcpu)
+        if (cpu->current == vcpu)
+            precise_fetch(vcpu, vcpu->wake_at, timer->when);
+        else
             bill(vcpu, now);
     }
     spin_unlock(&cpu->sched.lock);
@@ -252,8 +254,6 @@ bool vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
     if (!chosen) {
         vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
         cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
-        if (!vcpu->unit.bvt.warped)
-            precise_leaving(vcpu); /* its next one; one that is warped is in the queue already */
         bill(vcpu, now);
     }
     spin_unlock(&cpu->sched.lock);
@@ -320,8 +320,10 @@ void vcpu_block(struct vcpu *vcpu)
     }
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
     precise_blocking(vcpu, timer, now);
-    if (timer < precise_first(vcpu)) /* else that deadline wakes it */
-        deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
+    if (timer < precise_first(vcpu)) { /* else that deadline wakes it */
+        vcpu->wake_at = timer;
+        deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer - precise_lead_of(vcpu, now, timer));
+    }
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
 }
 

@@ -112,6 +112,25 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
         vcpu->fetched_at = deadline->when;
 }
 
+static bool comes_early(const struct vcpu *vcpu)
+{
+    return vcpu->vm->config->timers == TIMERS_SNOOP || vcpu->vm->config->timers == TIMERS_PRECISE;
+}
+
+uint64_t precise_lead_of(const struct vcpu *vcpu, uint64_t now, uint64_t timer)
+{
+    return comes_early(vcpu) ? earlier(vcpu->cpu->lead.switch_cost, timer - now) : 0;
+}
+
+void precise_fetch(struct vcpu *vcpu, uint64_t timer, uint64_t since)
+{
+    if (!comes_early(vcpu))
+        return;
+    vcpu->fired_at = earlier(timer, vcpu->fired_at);
+    vcpu->fetched_at = since;
+    vcpu->backlog = false;
+}
+
 uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 {
     uint64_t first = take_reached(vcpu, now, now + vcpu->cpu->lead.switch_cost);
@@ -315,7 +334,7 @@ static void wait_for_deadline(struct vcpu *vcpu, uint64_t now)
         vcpu->backlog_until = vcpu->fired_at;
     else if (vcpu->fired_at - now <= LEAD_SWITCH_MAX_US * us &&
              !arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
-        arch_interrupts_handle();
+        arch_interrupt_take(vcpu);
 }
 
 bool precise_entering(struct vcpu *vcpu)

@@ -35,6 +35,13 @@ uint64_t precise_notice(struct vcpu *vcpu, uint64_t now);
 /* The vCPU, running, is to wait for an interrupt; its virtual timer's comes at `timer`. */
 void precise_blocking(struct vcpu *vcpu, uint64_t timer, uint64_t now);
 
+/*
+ * A vCPU that waits for its own timer, without a deadline: how early it is woken, and that it was, the
+ * comparator having fired at `since`, and is now to run.
+ */
+uint64_t precise_lead_of(const struct vcpu *vcpu, uint64_t now, uint64_t timer);
+void precise_fetch(struct vcpu *vcpu, uint64_t timer, uint64_t since);
+
 /* The vCPU leaves the CPU, with its deadlines watched from then on, and gets it. */
 void precise_leaving(struct vcpu *vcpu);
 void precise_coming(struct vcpu *vcpu);

@@ -27,6 +27,8 @@ struct sched_params {
     uint64_t warp;       /* W: how far a warped unit may run ahead of its share, ticks of CPU time */
     uint64_t warp_limit; /* L: CPU time of one warp, ticks; 0: the unit is never warped */
     uint64_t unwarp;     /* U: least time between two warps, ticks */
+    /* Of its CPU time without a warp, what it earns to use with one, percent; 0: warps need not be earned. */
+    uint32_t warp_percent;
 };
 
 /* BVT's part of a unit, see sched/bvt.c. */
@@ -40,6 +42,8 @@ struct bvt_unit {
     uint64_t deadline;        /* what this warp is for: of several that are urgent, the earliest runs */
     uint64_t warp_budget;     /* this warp's L, ticks */
     uint64_t warp_used;       /* CPU time used in this warp, ticks */
+    uint64_t credit;          /* CPU time it may use warped, 1/100 tick, at most L */
+    uint64_t blocked_at;      /* when it was blocked, if it is */
     uint64_t warp_ended;      /* when the last warp ended */
     bool was_warped;          /* there was a last warp */
     struct heap_node by_avt;  /* in the queue's warped while it waits, warped */
@@ -103,9 +107,9 @@ struct sched_policy {
 
     /*
      * Begins a warp of a runnable unit (wake() comes first), for the work that is due at `deadline`; it ends
-     * after `needs` ticks of CPU time, or after L if that is less or `needs` is 0. False when L is 0, U
-     * forbids it, the unit is warped already or is not runnable. Whether W suffices is seen by the next
-     * pick(): it returns the unit, or does not.
+     * after `needs` ticks of CPU time, or after L, or what is left of it, if that is less or `needs` is 0.
+     * False when L is 0 or used up, U forbids it, the unit is warped already or is not runnable. Whether W
+     * suffices is seen by the next pick(): it returns the unit, or does not.
      */
     bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
                  uint64_t now);

@@ -39,6 +39,7 @@
 #define TRACE_KIB_DEFAULT     256
 #define TICK_US_DEFAULT       10000
 #define WARP_LIMIT_US_DEFAULT 5000
+#define WARP_PERCENT_DEFAULT  6
 #define SECOND_US             1000000
 #define MEMORY_MIB_MAX        1048576
 
@@ -47,9 +48,9 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-mib",    "vcpus",     "cpus",          "weight",   "timers",   "tick-us",
-    "warp-us",    "warp-limit-us", "unwarp-us", "ends-system",   "observer", "bootargs", "kernel",
-    "initrd",     "load-address",  "phandle",   "linux,phandle", NULL};
+    "compatible", "memory-mib",    "vcpus",        "cpus",         "weight",        "timers",   "tick-us",
+    "warp-us",    "warp-limit-us", "unwarp-us",    "warp-percent", "ends-system",   "observer", "bootargs",
+    "kernel",     "initrd",        "load-address", "phandle",      "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -219,7 +220,7 @@ static int check_mode_has(const struct tree_reader *reader, int node, bool has, 
 static int read_timers(const struct tree_reader *reader, int node, uint32_t allowance_us,
                        struct vm_config *vm)
 {
-    static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us"};
+    static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us", "warp-percent"};
 
     if (read_timer_mode(reader, node, vm) != 0 ||
         check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
@@ -242,6 +243,9 @@ static int read_timers(const struct tree_reader *reader, int node, uint32_t allo
         return -1;
     vm->warp_us = 2 * allowance_us + vm->warp_limit_us;
     if (tree_read_number(reader, node, "warp-us", (struct tree_range){0, 60 * SECOND_US}, &vm->warp_us) != 0)
+        return -1;
+    vm->warp_percent = WARP_PERCENT_DEFAULT;
+    if (tree_read_number(reader, node, "warp-percent", (struct tree_range){0, 100}, &vm->warp_percent) != 0)
         return -1;
     return tree_read_number(reader, node, "unwarp-us", (struct tree_range){0, 60 * SECOND_US},
                             &vm->unwarp_us);

@@ -42,6 +42,7 @@ struct vm_config {
     uint32_t warp_us;
     uint32_t warp_limit_us;
     uint32_t unwarp_us;
+    uint32_t warp_percent;
     bool ends_system;
     bool observer;
     const char *bootargs; /* inside the system file, or "" */

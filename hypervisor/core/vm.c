@@ -86,6 +86,7 @@ static void make_vcpu(struct vm *vm, unsigned index)
         .warp = us_to_ticks(config->warp_us),
         .warp_limit = us_to_ticks(config->warp_limit_us),
         .unwarp = us_to_ticks(config->unwarp_us),
+        .warp_percent = config->warp_percent,
     };
     vcpu->stolen_time = stolen_time_record(vm->stolen_page, index);
     arch_vcpu_init(vcpu);

@@ -33,7 +33,8 @@ struct vcpu {
 
     struct sched_unit unit;
     uint64_t ready_since;           /* runnable but not running since then, or DEADLINE_NONE */
-    struct deadline wake_timer;     /* while blocked: its own timers' earliest expiry */
+    struct deadline wake_timer;     /* while blocked: its virtual timer's expiry, or as early as is due */
+    uint64_t wake_at;               /* that expiry */
     struct deadline physical_timer; /* the emulated CNTP's expiry, but in timer mode `tick` */
     struct heap deadlines; /* armed by the guest and not yet seen to be reached; keys: the instants */
     struct heap_node deadline[ONTIME_DEADLINES]; /* by id */

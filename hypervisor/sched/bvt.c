@@ -19,6 +19,12 @@
  *     interrupts the incumbent, which goes on afterwards with the rest of its allowance. An incumbent that
  *     blocks leaves its place to the least E.
  *
+ * Warps are earned, so that a unit that claims them without end does not hold up the others' warps: a unit
+ * that is blocked earns all the time that passes, one that runs without a warp `warp_percent` of what it
+ * uses, and a warp costs what is used in it. At most L is kept, and a warp begins with L / 64 or more. This
+ * is not of the paper: there, L and U bound each warp, and a unit that warps whenever it may is urgent as
+ * long as it is less than W ahead.
+ *
  * So a unit gets ahead of the least E by C at most, and a warped one ahead of the least A by W, or by W + C
  * as the incumbent, each over its weight, plus one tick.
  *
@@ -198,6 +204,22 @@ static void rebase(struct sched_queue *queue)
     queue->bvt.svt = 0;
 }
 
+#define CREDIT_SHARE 64 /* a warp needs this part of L */
+
+static uint64_t credit_max(const struct sched_unit *unit)
+{
+    return unit->params.warp_limit * 100;
+}
+
+static void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percent)
+{
+    uint64_t room = credit_max(unit) - unit->bvt.credit;
+
+    if (percent == 0)
+        return;
+    unit->bvt.credit += ticks < room / percent ? ticks * percent : room;
+}
+
 static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     const struct sched_params *params = &unit->params;
@@ -207,7 +229,11 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
-    unit->bvt = (struct bvt_unit){.warp = over_weight(unit, params->warp), .other = queue->bvt.units};
+    unit->bvt = (struct bvt_unit){
+        .warp = over_weight(unit, params->warp),
+        .credit = credit_max(unit),
+        .other = queue->bvt.units,
+    };
     /* At least 1, as two equal units would change places at every pick(). */
     allowance = over_weight(unit, queue->allowance);
     unit->bvt.allowance = allowance > 0 ? allowance : 1;
@@ -227,6 +253,8 @@ static bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint6
 static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
     if (unit->bvt.warped || !unit->runnable || unit->params.warp_limit == 0)
+        return false;
+    if (unit->params.warp_percent != 0 && unit->bvt.credit < credit_max(unit) / CREDIT_SHARE)
         return false;
     return !unit->bvt.was_warped || now - unit->bvt.warp_ended >= unit->params.unwarp;
 }
@@ -249,6 +277,8 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     unit->bvt.spent = false;
     unit->bvt.deadline = deadline;
     unit->bvt.warp_budget = unit->params.warp_limit;
+    if (unit->params.warp_percent != 0 && unit->bvt.credit / 100 < unit->bvt.warp_budget)
+        unit->bvt.warp_budget = unit->bvt.credit / 100 + 1;
     if (needs != 0 && needs < unit->bvt.warp_budget)
         unit->bvt.warp_budget = needs;
     unit->bvt.warp_used = 0;
@@ -257,9 +287,9 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
 
 static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
-    (void)now;
     if (unit->runnable)
         return;
+    earn(unit, now - unit->bvt.blocked_at, 100);
     update_svt(queue);
     raise_to_svt(queue, unit);
     unit->runnable = true;
@@ -274,6 +304,7 @@ static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
     update_svt(queue);
     (void)bvt_unwarp(queue, unit, now);
     unit->runnable = false;
+    unit->bvt.blocked_at = now;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
     if (unit == queue->bvt.newcomer)
@@ -302,14 +333,24 @@ static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *un
                                 uint64_t now)
 {
     unit->bvt.warp_used += ran;
+    unit->bvt.credit -= ran < unit->bvt.credit / 100 ? ran * 100 : unit->bvt.credit;
     return unit->bvt.warp_used >= unit->bvt.warp_budget && bvt_unwarp(queue, unit, now);
+}
+
+static inline bool charge_credit(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
+                                 uint64_t now)
+{
+    if (unit->bvt.warped)
+        return charge_warped(queue, unit, ran, now);
+    earn(unit, ran, unit->params.warp_percent);
+    return false;
 }
 
 static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
                                 uint64_t now)
 {
     charge_long(queue, unit, ran);
-    return unit->bvt.warped && charge_warped(queue, unit, ran, now);
+    return charge_credit(queue, unit, ran, now);
 }
 
 static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
@@ -322,7 +363,7 @@ static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint6
         return charge_rarely(queue, unit, ran, now);
     unit->bvt.avt = avt;
     unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
-    return unit->bvt.warped && charge_warped(queue, unit, ran, now);
+    return charge_credit(queue, unit, ran, now);
 }
 
 /* Of two of which either may be NULL, the one with less E; the first when they are equal. */

@@ -112,13 +112,12 @@ static void trace_timer_exit(const struct vcpu *vcpu, uint64_t now)
               now - read_sysreg(cntv_cval_el0));
 }
 
-/* The guest's own timer, while it runs, in the usual case; all else is for exit_interrupt(). */
-uint64_t exit_interrupt_quick(struct vcpu *vcpu)
+/* The guest's own timer in the usual case; all else is for exit_interrupt(). */
+static inline uint64_t take_quickly(struct vcpu *vcpu)
 {
     uint32_t acknowledged = gic->acknowledge();
     uint64_t now = exit_instant();
 
-    vcpu->stats[ONTIME_STAT_EXITS]++;
     if (acknowledged != VIRTUAL_TIMER)
         return ACKNOWLEDGED | acknowledged;
     if (!vgic_present_timer(vcpu))
@@ -128,6 +127,20 @@ uint64_t exit_interrupt_quick(struct vcpu *vcpu)
     if (vcpu->backlog_until != DEADLINE_NONE)
         precise_timer_fired(vcpu, read_sysreg(cntv_cval_el0), (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
     return 0;
+}
+
+uint64_t exit_interrupt_quick(struct vcpu *vcpu)
+{
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    return take_quickly(vcpu);
+}
+
+void arch_interrupt_take(struct vcpu *vcpu)
+{
+    uint64_t acknowledged = take_quickly(vcpu);
+
+    if (acknowledged != 0)
+        exit_interrupt(vcpu, acknowledged);
 }
 
 void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
