@@ -91,12 +91,18 @@ static inline void set_slice(struct cpu *cpu, uint64_t until)
         deadline_set_slice(&cpu->deadlines, until);
 }
 
-/* For the work that is due at `when`. */
+/*
+ * For the work that is due at `when`. In the order of deadlines it is not before one that a vCPU could be
+ * brought in for since EL2 looked: a guest that claims a deadline just before another's comes, as one that
+ * finds it past, comes after that.
+ */
 static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
+    uint64_t soonest = vcpu->looked_at + lead_for(&cpu->lead, true);
 
-    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when, precise_needs(vcpu), now))
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when > soonest ? when : soonest,
+                                 precise_needs(vcpu), now))
         return;
     precise_say_warped(vcpu, true);
     vcpu->stats[ONTIME_STAT_WARPS]++;

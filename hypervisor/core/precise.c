@@ -21,8 +21,8 @@
  *
  * The guest's own timer is not touched: it expires when the guest set it to, never before.
  *
- * A deadline in the past counts as of the time at which EL2 could first have seen it (`looked_at`): nobody
- * gets before others by claiming to be late.
+ * A deadline in the past counts as of the time at which EL2 first looked (`looked_at`), and in the order of
+ * the warped as what could be kept from then on: nobody gets before others by claiming to be late.
  *
  * A vCPU's heap and page are used on its own CPU only, and need no lock. The guest may write the page at any
  * time: each word is read once, and any value will do.
@@ -143,7 +143,6 @@ uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 
 void precise_blocking(struct vcpu *vcpu, uint64_t timer, uint64_t now)
 {
-    vcpu->looked_at = now;
     if (vcpu->vm->config->timers == TIMERS_SNOOP)
         vcpu->snooped = earlier(timer, deadline_when(&vcpu->physical_timer));
     if (vcpu->backlog_until == DEADLINE_NONE)
@@ -163,6 +162,7 @@ void precise_leaving(struct vcpu *vcpu)
     uint64_t lead;
 
     vcpu->fetched_at = vcpu->backlog_until = DEADLINE_NONE;
+    vcpu->looked_at = vcpu->cpu->charged_until;
     if (due == DEADLINE_NONE) {
         precise_coming(vcpu);
         return;

@@ -102,8 +102,8 @@ static int64_t uid(uint64_t *x)
     return ONTIME_UID_0;
 }
 
-/* What is called once, or by an observer. */
-static int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+/* What is called once, or by an observer: kept apart, so that the others need no frame. */
+static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
 {
     switch (number) {
     case ONTIME_CALL_UID:
@@ -111,6 +111,10 @@ static int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
     case ONTIME_CALL_REVISION:
         x[1] = ONTIME_REVISION_MINOR;
         return ONTIME_REVISION_MAJOR;
+    case ONTIME_CALL_PAGE:
+        return precise_page(vcpu, x[1]);
+    case ONTIME_CALL_QUERY:
+        return precise_query(vcpu, x[1], &x[1], &x[2]);
     case ONTIME_CALL_STAT:
         return stat(vcpu, x);
     case ONTIME_CALL_MARK:
@@ -134,10 +138,6 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
         return precise_done(vcpu, x[1]);
     case ONTIME_CALL_CANCEL:
         return precise_cancel(vcpu, x[1]);
-    case ONTIME_CALL_PAGE:
-        return precise_page(vcpu, x[1]);
-    case ONTIME_CALL_QUERY:
-        return precise_query(vcpu, x[1], &x[1], &x[2]);
     case ONTIME_CALL_FEATURES:
         return (int64_t)feature_bits(vcpu);
     default:
