@@ -28,6 +28,8 @@ vgic_random_SRCS := $(vgic_SRCS)
 psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
 	hypervisor/core/trace.c
 console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
+UNIT_TESTS += lead
+lead_SRCS := hypervisor/core/lead.c
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
