@@ -102,6 +102,7 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
 
     if (first == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
         precise_leaving(vcpu);
+        vcpu_wake(vcpu); /* if it idles, maybe no timer of its own is watched: let it look again */
         return;
     }
     vcpu->fired_at = earlier(first, vcpu->fired_at);
@@ -111,8 +112,10 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
 
 uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t first = take_reached(vcpu, now + vcpu->cpu->lead.switch_cost);
+    uint64_t first;
 
+    vcpu->snooped = DEADLINE_NONE; /* it has the CPU, so does not idle any longer */
+    first = take_reached(vcpu, now + vcpu->cpu->lead.switch_cost);
     vcpu->looked_at = now;
     if (first != DEADLINE_NONE)
         cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now > first ? now - first : 0);
@@ -285,17 +288,21 @@ void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end re
 
 /*
  * The vCPU was brought in before its deadline. With a backlog it is entered to work that off; else it waits
- * at EL2, and its interrupt is made pending as soon as it comes.
+ * at EL2, and its interrupt is made pending as soon as it comes. False when another's interrupt came first.
  */
-static void wait_for_deadline(struct vcpu *vcpu, uint64_t now)
+static bool wait_for_deadline(struct vcpu *vcpu, uint64_t now)
 {
     uint64_t us = vcpu->cpu->ticks_per_us;
 
-    if (vcpu->backlog)
+    if (vcpu->backlog) {
         vcpu->backlog_until = vcpu->fired_at;
-    else if (vcpu->fired_at - now <= LEAD_SWITCH_MAX_US * us &&
-             !arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
-        arch_interrupts_handle();
+        return true;
+    }
+    if (vcpu->fired_at - now > LEAD_SWITCH_MAX_US * us ||
+        arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
+        return true;
+    arch_interrupts_handle();
+    return arch_counter() >= vcpu->fired_at || vgic_wakes(vcpu);
 }
 
 bool precise_entering(struct vcpu *vcpu)
@@ -308,8 +315,7 @@ bool precise_entering(struct vcpu *vcpu)
         lead_learn_switch(&cpu->lead, now - vcpu->fetched_at);
     vcpu->fetched_at = DEADLINE_NONE;
     if (now < vcpu->fired_at) {
-        wait_for_deadline(vcpu, now);
-        if (cpu->current != vcpu || cpu->reschedule)
+        if (!wait_for_deadline(vcpu, now) || cpu->current != vcpu || cpu->reschedule)
             return false;
         now = arch_counter();
     }
