@@ -16,7 +16,7 @@ void lead_init(struct lead *lead, uint64_t ticks_per_us)
 
 void lead_learn_switch(struct lead *lead, uint64_t ticks)
 {
-    uint64_t wanted = ticks < lead->switch_max ? ticks + SWITCH_MARGIN : lead->switch_max;
+    uint64_t wanted = ticks < lead->switch_max - SWITCH_MARGIN ? ticks + SWITCH_MARGIN : lead->switch_max;
 
     if (wanted > lead->switch_cost)
         lead->switch_cost = wanted;

@@ -105,6 +105,7 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
 
     if (first == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
         precise_leaving(vcpu);
+        vcpu_wake(vcpu); /* if it idles, maybe no timer of its own is watched: let it look again */
         return;
     }
     vcpu->fired_at = earlier(first, vcpu->fired_at);
@@ -133,8 +134,10 @@ void precise_fetch(struct vcpu *vcpu, uint64_t timer, uint64_t since)
 
 uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t first = take_reached(vcpu, now, now + vcpu->cpu->lead.switch_cost);
+    uint64_t first;
 
+    vcpu->snooped = DEADLINE_NONE; /* it has the CPU, so does not idle any longer */
+    first = take_reached(vcpu, now, now + vcpu->cpu->lead.switch_cost);
     vcpu->looked_at = now;
     if (first != DEADLINE_NONE)
         cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now > first ? now - first : 0);
@@ -324,17 +327,19 @@ void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end re
 
 /*
  * The vCPU was brought in before its deadline. With a backlog it is entered to work that off; else it waits
- * at EL2, and its interrupt is made pending as soon as it comes.
+ * at EL2, and its interrupt is made pending as soon as it comes. Returns whether it waited.
  */
-static void wait_for_deadline(struct vcpu *vcpu, uint64_t now)
+static bool wait_for_deadline(struct vcpu *vcpu, uint64_t now)
 {
     uint64_t us = vcpu->cpu->ticks_per_us;
 
     if (vcpu->backlog)
         vcpu->backlog_until = vcpu->fired_at;
-    else if (vcpu->fired_at - now <= LEAD_SWITCH_MAX_US * us &&
-             !arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
+    if (vcpu->backlog || vcpu->fired_at - now > LEAD_SWITCH_MAX_US * us)
+        return false;
+    if (!arch_wait_until(vcpu->fired_at + HOLD_SLACK_US * us))
         arch_interrupt_take(vcpu);
+    return true;
 }
 
 bool precise_entering(struct vcpu *vcpu)
@@ -347,10 +352,12 @@ bool precise_entering(struct vcpu *vcpu)
         lead_learn_switch(&cpu->lead, now - vcpu->fetched_at);
     vcpu->fetched_at = DEADLINE_NONE;
     if (now < vcpu->fired_at) {
-        wait_for_deadline(vcpu, now);
-        if (cpu->current != vcpu || cpu->reschedule)
-            return false;
+        bool waited = wait_for_deadline(vcpu, now);
+
         now = arch_counter();
+        if (cpu->current != vcpu || cpu->reschedule ||
+            (waited && now < vcpu->fired_at && !vgic_wakes(vcpu))) /* another's interrupt came first */
+            return false;
     }
     late = now > vcpu->fired_at ? now - vcpu->fired_at : 0;
     vcpu->fired_at = DEADLINE_NONE;

@@ -38,7 +38,7 @@ static unsigned add_hog(uint32_t weight)
 
 static unsigned add_warper(uint32_t weight, uint64_t warp, uint64_t limit, uint64_t unwarp)
 {
-    return sim_add(&sim, (struct sched_params){weight, warp, limit, unwarp});
+    return sim_add(&sim, (struct sched_params){weight, warp, limit, unwarp, 0});
 }
 
 static void assert_share(unsigned unit, double expected, double within)

@@ -28,6 +28,12 @@ vgic_random_SRCS := $(vgic_SRCS)
 psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
 	hypervisor/core/trace.c
 console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
+UNIT_TESTS += lead precise
+lead_SRCS := hypervisor/core/lead.c
+precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/core/lead.c \
+	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
+	hypervisor/virt/stolen_time.c hypervisor/sched/bvt.c hypervisor/sched/policies.c tests/unit/core_world.c
+precise_random_SRCS := $(precise_SRCS)
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools

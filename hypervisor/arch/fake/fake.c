@@ -18,6 +18,7 @@ struct comparator {
 static unsigned cpu;
 static uint64_t counter;
 static uint64_t frequency;
+static uint64_t reading_cost;
 static struct comparator comparators[FAKE_CPUS];
 static jmp_buf *assert_catcher;
 
@@ -26,6 +27,7 @@ void fake_reset(void)
     cpu = 0;
     counter = 0;
     frequency = 62500000;
+    reading_cost = 0;
     for (unsigned i = 0; i < FAKE_CPUS; i++)
         comparators[i] = (struct comparator){0};
 }
@@ -45,6 +47,11 @@ void fake_set_counter(uint64_t value)
 {
     ASSERT(value >= counter);
     counter = value;
+}
+
+void fake_set_reading_cost(uint64_t ticks)
+{
+    reading_cost = ticks;
 }
 
 uint64_t fake_comparator(void)
@@ -81,8 +88,14 @@ unsigned arch_cpu_index(void)
     return cpu;
 }
 
+uint64_t fake_counter(void)
+{
+    return counter;
+}
+
 uint64_t arch_counter(void)
 {
+    counter += reading_cost;
     return counter;
 }
 

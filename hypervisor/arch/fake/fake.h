@@ -20,6 +20,12 @@ void fake_set_hz(uint64_t hz);
 /* The clock never goes back. */
 void fake_set_counter(uint64_t value);
 
+/* What passes with each reading of the counter by arch_counter(), ticks; 0 after a reset. */
+void fake_set_reading_cost(uint64_t ticks);
+
+/* The clock, at no cost. */
+uint64_t fake_counter(void);
+
 /* Of the CPU set: what the comparator holds, UINT64_MAX when it is off; how often it was set or put off. */
 uint64_t fake_comparator(void);
 unsigned fake_comparator_writes(void);
