@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ontime check SYSTEM.dtb...: the files are read by the hypervisor's own code. What only a machine knows is
- * not checked: how much RAM it has and how many CPUs.
+ * ontime check [--ns-per-instruction N] SYSTEM.dtb...: the files are read by the hypervisor's own code, and
+ * what they promise is worked out (bound.c). What only a machine knows is not checked: how much RAM it has
+ * and how many CPUs.
  */
+#include "bound.h"
 #include "commands.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +14,8 @@
 #include <string.h>
 #include "core/system_file.h"
 
-#define MIB 1048576.0
+#define MIB                1048576.0
+#define NS_PER_INSTRUCTION 8 /* QEMU's -icount shift=3 */
 
 static struct system_config config;
 
@@ -78,7 +81,7 @@ static void print_timers(const struct vm_config *vm)
     printf("%s", timer_mode_names[vm->timers]);
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
-    if (vm->timers == TIMERS_PRECISE)
+    if (vm->timers == TIMERS_PRECISE || vm->timers == TIMERS_SNOOP)
         printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us, warp-percent %" PRIu32,
                vm->warp_us, vm->warp_limit_us, vm->unwarp_us, vm->warp_percent);
 }
@@ -113,7 +116,52 @@ static void print_system(const char *name, size_t size)
            (double)size / MIB);
 }
 
-static bool check_file(const char *name)
+static void print_bound(const struct vm_config *vm, const struct bound *bound)
+{
+    if (!bound->exists) {
+        printf("bound vm=%s none: %s\n", vm->name, bound->why_not);
+        return;
+    }
+    printf("bound vm=%s us=%" PRIu64 " path=%" PRIu64 " lines=%" PRIu64 " deadlines=%" PRIu64
+           " switch=%" PRIu64 " warps=%u warped=%" PRIu64 "\n",
+           vm->name, bound->total, bound->path, bound->lines, bound->deadlines, bound->switching,
+           bound->warps, bound->warped);
+    printf("    %s: a precise timer is at most %" PRIu64 " us late: %" PRIu64
+           " us Ontime's longest path + %" PRIu64 " us lines of guests + %" PRIu64
+           " us deadlines at the same instant + %" PRIu64 " us switch + %" PRIu64
+           " us for %u warps of others\n",
+           vm->name, bound->total, bound->path, bound->lines, bound->deadlines, bound->switching,
+           bound->warped, bound->warps);
+}
+
+static void print_bounds(const char *name, double ns_per_instruction)
+{
+    unsigned count = 0;
+
+    printf(
+        "Lateness of precise timers, at %g ns an instruction of Ontime's. Up to the guest's entry with its\n"
+        "interrupt pending, and for a VM within its share: what the guest takes, and how long it masks\n"
+        "interrupts, comes on top.\n",
+        ns_per_instruction);
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        struct bound bound = bound_of(&config, &config.vms[i], ns_per_instruction);
+
+        print_bound(&config.vms[i], &bound);
+        count += bound.exists;
+    }
+    if (count == 0)
+        fprintf(stderr, "%s: warning: no VM has a bound on the lateness of its timers\n", name);
+}
+
+static void warn_of_cpus(const char *name)
+{
+    for (unsigned i = 0; i < config.vm_count; i++)
+        if (config.vms[i].cpus != 1)
+            fprintf(stderr, "%s: warning: VM %s: cpus names others than 0, which this version does not use\n",
+                    name, config.vms[i].name);
+}
+
+static bool check_file(const char *name, double ns_per_instruction)
 {
     char error[256];
     size_t size;
@@ -121,22 +169,41 @@ static bool check_file(const char *name)
     if (data == NULL)
         return false;
     bool good = system_file_read(data, size, &config, error, sizeof(error)) == 0;
-    if (good)
+    if (good) {
         print_system(name, size);
-    else
+        print_bounds(name, ns_per_instruction);
+        warn_of_cpus(name);
+    } else {
         fprintf(stderr, "%s: %s\n", name, error);
+    }
     free(data);
     return good;
 }
 
+/* Positive and finite, or 0. */
+static double read_ns(const char *text)
+{
+    char *end;
+    double ns = strtod(text, &end);
+
+    return end != text && *end == '\0' && ns > 0 && ns <= 1e6 ? ns : 0;
+}
+
 int check_command(int argc, char **argv)
 {
+    double ns_per_instruction = NS_PER_INSTRUCTION;
     bool good = true;
-    if (argc < 2) {
-        fputs("usage: ontime check SYSTEM.dtb...\n", stderr);
+    int first = 1;
+
+    if (argc > 2 && strcmp(argv[1], "--ns-per-instruction") == 0) {
+        ns_per_instruction = read_ns(argv[2]);
+        first = 3;
+    }
+    if (first >= argc || argv[first][0] == '-' || ns_per_instruction == 0) {
+        fputs("usage: ontime check [--ns-per-instruction N] SYSTEM.dtb...\n", stderr);
         return 2;
     }
-    for (int i = 1; i < argc; i++)
-        good = check_file(argv[i]) && good;
+    for (int i = first; i < argc; i++)
+        good = check_file(argv[i], ns_per_instruction) && good;
     return good ? 0 : 1;
 }

@@ -10,7 +10,8 @@
 #include "core/assert.h"
 
 static const char usage[] =
-    "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot\n"
+    "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot, and says how late a\n"
+    "                                       precise timer can be\n"
     "       ontime trace [OPTION...] LOG    a trace in a console log as CSV, or summed up\n"
     "       ontime --help | --version\n";
 

@@ -2,7 +2,7 @@
 # The host tool, build/host/ontime. It links the hypervisor's own code for what both must agree on.
 
 HOST_TOOL := $(BUILD)/host/ontime
-HOST_TOOL_SRCS := tools/ontime.c tools/check_command.c tools/trace_command.c tools/trace_decode.c \
+HOST_TOOL_SRCS := tools/ontime.c tools/check_command.c tools/bound.c tools/trace_command.c tools/trace_decode.c \
 	hypervisor/core/system_file.c hypervisor/core/tree_reader.c hypervisor/core/heap.c $(wildcard hypervisor/sched/*.c)
 HOST_TOOL_HEADERS := $(wildcard tools/*.h include/ontime/*.h hypervisor/core/*.h hypervisor/sched/*.h)
 
@@ -12,4 +12,4 @@ $(HOST_TOOL): $(HOST_TOOL_SRCS) $(HOST_TOOL_HEADERS) tools/tools.mk
 	@scripts/need gcc libc6-dev libfdt-dev
 	@mkdir -p $(@D)
 	$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools \
-		$(HOST_TOOL_SRCS) -lfdt -o $@
+		$(HOST_TOOL_SRCS) -lfdt -lm -o $@

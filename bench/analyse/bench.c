@@ -6,7 +6,9 @@
  * it.
  */
 #include "analyse/bench.h"
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "analyse/checks.h"
@@ -45,6 +47,33 @@ static unsigned find_name(const char *const *names, unsigned count, const char *
     die("%s: no scenario's run", name);
 }
 
+/* The line `bound vm=NAME us=N ...` of OUT/log/RUN.check, 0 when there is none. */
+static double read_bound(const char *out, const struct run *run)
+{
+    char path[PATH_MAX], line[512];
+    double bound = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/log/%s.check", out, run->name);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        const char *rest = line + strlen("bound vm=") + strlen(run->guest);
+
+        if (!strncmp(line, "bound vm=", strlen("bound vm=")) &&
+            !strncmp(line + strlen("bound vm="), run->guest, strlen(run->guest)) &&
+            !strncmp(rest, " us=", strlen(" us=")))
+            bound = strtod(rest + strlen(" us="), NULL);
+    }
+    if (file)
+        fclose(file);
+    return bound;
+}
+
+double el2_late_max_us(const struct run *run)
+{
+    return (double)run->accounts[0].late_max * 1e6 / (double)run->log.series[0].hz;
+}
+
 static void add_run(const char *out, const char *name)
 {
     size_t length = strcspn(name, "-");
@@ -55,6 +84,8 @@ static void add_run(const char *out, const char *name)
 
     *run = (struct run){.name = name, .guest = "mixed", .bare = m == BARE};
     run_compute(out, run);
+    if (!run->bare)
+        run->bound_us = read_bound(out, run);
 }
 
 static double sum(const double values[MAX_VMS])
@@ -193,8 +224,9 @@ static json_t *one_json(const char *out, enum scenario scenario, enum mode mode)
     for (size_t vm = 0; vm < run->log.vm_count; vm++)
         json_object_set_new(exits, run->log.vms[vm].name, json_real(cost.exits_per_sleep[vm]));
     json_object_set_new(object, "exits_per_sleep", exits);
-    json_object_set_new(object, "el2_late_max_us",
-                        json_real((double)run->accounts[0].late_max * 1e6 / (double)run->log.series[0].hz));
+    json_object_set_new(object, "el2_late_max_us", json_real(el2_late_max_us(run)));
+    json_object_set_new(object, "el2_late_bound_us",
+                        run->bound_us > 0 ? json_real(run->bound_us) : json_null());
     json_object_set_new(object, "leads_us",
                         json_pack("{sI sI}", "switch", (json_int_t)log_status(&run->log, "lead_switch_us"),
                                   "backlog", (json_int_t)log_status(&run->log, "lead_backlog_us")));

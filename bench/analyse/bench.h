@@ -37,6 +37,9 @@ struct cost bench_cost(enum scenario scenario, enum mode mode);
 const struct run *bench_bare(enum scenario scenario);
 const struct run *bench_bare_work(enum scenario scenario);
 
+/* From a deadline to the entry of its guest, as Ontime measured. */
+double el2_late_max_us(const struct run *run);
+
 /* CPU time for which `ontime run --exact` held the sleeper until its time. */
 double held_us_per_sleep(const struct run *run);
 

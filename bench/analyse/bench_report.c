@@ -98,8 +98,7 @@ static void print_costs(FILE *file)
             print_percent(file, cost.el2);
             print_percent(file, cost.uncharged);
             fprintf(file, " %9.0f %14.1f  %zu of %zu\n", (double)switches / run->summary.seconds,
-                    (double)run->accounts[0].late_max * 1e6 / (double)run->log.series[0].hz,
-                    cost.latest_at_tick, cost.latest);
+                    el2_late_max_us(run), cost.latest_at_tick, cost.latest);
         }
 }
 

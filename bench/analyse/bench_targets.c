@@ -63,9 +63,19 @@ static void find_exact(const struct run *exact)
     add(exact->summary.p99_us, true, EXACT_P99_US, "%s: p99, us", exact->name);
 }
 
+/* What the system file promised, in each mode that promises anything. */
+static void find_bounds(const struct run runs[MODES])
+{
+    for (unsigned m = 0; m < MODES; m++)
+        if (runs[m].name && runs[m].bound_us > 0)
+            add(el2_late_max_us(&runs[m]), true, runs[m].bound_us, "%s: largest EL2 lateness, us",
+                runs[m].name);
+}
+
 void targets_find(void)
 {
     for (unsigned s = 0; s < SCENARIOS; s++) {
+        find_bounds(bench_runs[s]);
         const struct run *page = &bench_runs[s][PAGE];
 
         if (page->name && bench_bare(s))

@@ -23,6 +23,7 @@ struct run {
     unsigned late_frames, met_pending_tick;
     unsigned traced; /* series for which the trace reaches back to the first mark */
     bool has_marks;
+    double bound_us; /* on EL2's lateness, by `ontime check`; 0: none */
 };
 
 /* Reads the run's logs in OUT and fills in the rest; name, guest and bare are given. */

@@ -27,6 +27,9 @@ vgic_SRCS := hypervisor/virt/vgic.c hypervisor/virt/vgic_mmio.c hypervisor/virt/
 vgic_random_SRCS := $(vgic_SRCS)
 psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
 	hypervisor/core/trace.c
+UNIT_TESTS += bound
+bound_SRCS := tools/bound.c
+bound_FLAGS := -lm
 console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
 UNIT_TESTS += lead precise
 lead_SRCS := hypervisor/core/lead.c

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The bound on a precise timer's lateness (tools/bound.c): each of its terms, and when there is none. At 1000
+ * ns an instruction a term in us is a count of instructions.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include "bound.h"
+#include "core/longest_path.h"
+#include "ontime/abi.h"
+
+#define NS 1000.0
+
+static struct system_config config;
+static struct vm_config *const first = &config.vms[0], *const second = &config.vms[1];
+
+static struct vm_config precise(void)
+{
+    return (struct vm_config){.vcpus = 1,
+                              .cpus = 1,
+                              .weight = 1,
+                              .timers = TIMERS_PRECISE,
+                              .warp_us = 15000,
+                              .warp_limit_us = 5000};
+}
+
+/* Two precise VMs with the defaults. */
+static int two(void **state)
+{
+    (void)state;
+    memset(&config, 0, sizeof(config));
+    config.allowance_us = 5000;
+    config.vm_count = 2;
+    *first = *second = precise();
+    return 0;
+}
+
+static struct bound bound_of_first(void)
+{
+    return bound_of(&config, first, NS);
+}
+
+static void test_alone(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    struct bound bound = bound_of_first();
+    assert_true(bound.exists);
+    assert_int_equal(bound.path, PATH_LOAD > PATH_LINE ? PATH_LOAD : PATH_LINE);
+    assert_int_equal(bound.lines, PATH_LINE);
+    assert_int_equal(bound.deadlines, PATH_DUE + 2 * PATH_DUE_EACH);
+    assert_int_equal(bound.switching, PATH_SWITCH);
+    assert_int_equal(bound.warps, 0);
+    assert_int_equal(bound.warped, 0);
+    assert_int_equal(bound.total, bound.path + bound.lines + bound.deadlines + bound.switching);
+}
+
+static void test_instructions_are_time(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    assert_int_equal(bound_of(&config, first, 8).switching, (PATH_SWITCH * 8 + 999) / 1000);
+    assert_int_equal(bound_of(&config, first, 0.5).switching, (PATH_SWITCH + 1999) / 2000);
+}
+
+/* L twice, each time with the grace, a stretch at its end and a switch. */
+static void test_another(void **state)
+{
+    (void)state;
+    struct bound bound = bound_of_first();
+    assert_true(bound.exists);
+    assert_int_equal(bound.warps, 2);
+    assert_int_equal(bound.warped, 2 * (5000 + 100 + bound.path + PATH_SWITCH));
+    assert_int_equal(bound.deadlines, 2 * (PATH_DUE + 2 * PATH_DUE_EACH));
+    second->warp_limit_us = 1000;
+    assert_int_equal(bound_of_first().warped, bound.warped - 8000);
+    second->timers = TIMERS_SNOOP;
+    assert_int_equal(bound_of_first().warps, 1);
+    second->timers = TIMERS_WAKE;
+    second->warp_limit_us = 0;
+    bound = bound_of_first();
+    assert_int_equal(bound.warps, 0);
+    assert_int_equal(bound.deadlines, PATH_DUE + 4 * PATH_DUE_EACH);
+}
+
+static void test_own_other_vcpus(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    first->vcpus = 3;
+    assert_int_equal(bound_of_first().warps, 4);
+    config.vm_count = 2;
+    second->vcpus = 2;
+    assert_int_equal(bound_of_first().warps, 8);
+}
+
+static void test_tick_ends_warps(void **state)
+{
+    (void)state;
+    uint64_t without = bound_of_first().warped;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    config.vms[2].timers = TIMERS_TICK;
+    config.vms[2].warp_limit_us = 0;
+    config.vms[2].tick_us = 10000;
+    assert_int_equal(bound_of_first().warped, without + 2 * 10000);
+}
+
+static void test_observer(void **state)
+{
+    (void)state;
+    second->observer = true;
+    assert_int_equal(bound_of_first().path, PATH_TRACE);
+    config.vm_count = 4;
+    config.vms[2] = config.vms[3] = precise();
+    assert_int_equal(bound_of_first().path, 4 * PATH_MARK_VM);
+}
+
+static void test_lines_come_again(void **state)
+{
+    (void)state;
+    second->warp_limit_us = 60000; /* two warps are more than 100 ms */
+    assert_int_equal(bound_of_first().lines, 2 * 2 * PATH_LINE);
+}
+
+static void assert_none(const char *part)
+{
+    struct bound bound = bound_of_first();
+    assert_false(bound.exists);
+    assert_non_null(strstr(bound.why_not, part));
+}
+
+static void test_none(void **state)
+{
+    (void)state;
+    first->timers = TIMERS_WAKE;
+    assert_none("turn");
+    first->timers = TIMERS_TICK;
+    assert_none("turn");
+    first->timers = TIMERS_PRECISE;
+    first->unwarp_us = 1;
+    assert_none("unwarp-us = <1>");
+    first->unwarp_us = 0;
+    first->warp_us = 14999;
+    assert_none("<15000> or more");
+}
+
+static void test_snoop_has_one(void **state)
+{
+    (void)state;
+    first->timers = TIMERS_SNOOP;
+    assert_true(bound_of_first().exists);
+}
+
+/* Beside a VM of a third of its weight, whose turns are three times as long in virtual time. */
+static void test_weight(void **state)
+{
+    (void)state;
+    first->weight = 3;
+    assert_none("<25000> or more");
+    first->warp_us = 25000;
+    assert_true(bound_of_first().exists);
+    first->weight = 1;
+    first->warp_us = 15000;
+    second->weight = 3;
+    assert_true(bound_of_first().exists);
+}
+
+/* A lone vCPU runs whenever it wants to. */
+static void test_alone_needs_no_warp(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    first->warp_us = 0;
+    first->unwarp_us = 1000;
+    assert_true(bound_of_first().exists);
+}
+
+static void test_unwarped_deadlines_come_one_by_one(void **state)
+{
+    (void)state;
+    uint64_t without = bound_of_first().deadlines;
+    second->unwarp_us = 1;
+    assert_int_equal(bound_of_first().deadlines, without + (uint64_t)ONTIME_DEADLINES * PATH_DUE_EACH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_alone, two),
+        cmocka_unit_test_setup(test_instructions_are_time, two),
+        cmocka_unit_test_setup(test_another, two),
+        cmocka_unit_test_setup(test_own_other_vcpus, two),
+        cmocka_unit_test_setup(test_tick_ends_warps, two),
+        cmocka_unit_test_setup(test_observer, two),
+        cmocka_unit_test_setup(test_lines_come_again, two),
+        cmocka_unit_test_setup(test_none, two),
+        cmocka_unit_test_setup(test_snoop_has_one, two),
+        cmocka_unit_test_setup(test_weight, two),
+        cmocka_unit_test_setup(test_alone_needs_no_warp, two),
+        cmocka_unit_test_setup(test_unwarped_deadlines_come_one_by_one, two),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How late a precise timer can be at most: from its deadline to the entry of its guest with the interrupt
+ * pending, as ONTIME_STAT_LATE_MAX measures. docs/system-file.md ("The bound") says why these are the terms;
+ * the counts of instructions are hypervisor/core/longest_path.h's.
+ *
+ * At the deadline Ontime may be in a stretch without preemption, which ends first. Then it works off all that
+ * is pending: guests' unfinished lines, deadlines of other vCPUs. Warps of others that have earlier deadlines
+ * go first, each for L at most, and a little longer: the end of a warp is an interrupt, too, and a guest that
+ * has its own masked is given a grace.
+ *
+ * No term is left out for being improbable. Times are ns inside, us in the result.
+ */
+#include "bound.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include "core/longest_path.h"
+#include "ontime/abi.h"
+
+#define GRACE_NS   100000    /* GRACE_STEPS of GRACE_STEP_US, core/dispatch.c */
+#define SILENCE_NS 100000000 /* after so long an unfinished line is written, core/console.c */
+
+/* In ns. */
+struct costs {
+    double path, change;
+};
+
+static uint64_t to_us(double ns)
+{
+    return (uint64_t)ceil(ns / 1000);
+}
+
+static double longer(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static bool is_warped_mode(const struct vm_config *vm)
+{
+    return vm->timers == TIMERS_PRECISE || vm->timers == TIMERS_SNOOP;
+}
+
+static unsigned vcpus_beside(const struct vm_config *one, const struct vm_config *vm)
+{
+    return one->vcpus - (one == vm);
+}
+
+static double longest_path(const struct system_config *system)
+{
+    double path = longer(PATH_LOAD, longer(PATH_EXIT, PATH_LINE));
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        if (system->vms[i].observer)
+            path = longer(path, longer(PATH_TRACE, (double)PATH_MARK_VM * system->vm_count));
+    return path;
+}
+
+/* All vCPUs' deadlines and timers, the VM's own among them. */
+static double deadlines(const struct system_config *system)
+{
+    double sum = 0;
+
+    for (unsigned i = 0; i < system->vm_count; i++) {
+        const struct vm_config *one = &system->vms[i];
+        double each = 2 * PATH_DUE_EACH; /* its wake-up and its physical timer */
+
+        if (is_warped_mode(one))
+            each += PATH_DUE;
+        if (one->unwarp_us != 0) /* while U forbids a warp, each deadline is a wake-up of its own */
+            each += (double)ONTIME_DEADLINES * PATH_DUE_EACH;
+        sum += one->vcpus * each;
+    }
+    return sum;
+}
+
+/* With a tick, a warp that is over ends at the next tick. */
+static double tick_ns(const struct system_config *system)
+{
+    double tick = 0;
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        if (system->vms[i].timers == TIMERS_TICK)
+            tick = system->vms[i].tick_us * 1000.0;
+    return tick;
+}
+
+/*
+ * Of a vCPU that asks for deadlines, two warps can come first: one may be cut by L, and what was reached
+ * meanwhile, before the deadline that waits, begins another. One whose timers are looked at when it waits has
+ * but one.
+ */
+static unsigned warps_of(const struct vm_config *one)
+{
+    if (!is_warped_mode(one))
+        return 0;
+    return one->timers == TIMERS_PRECISE ? 2 : 1;
+}
+
+static double other_warps(const struct system_config *system, const struct vm_config *vm,
+                          const struct costs *costs, unsigned *count)
+{
+    double sum = 0;
+
+    *count = 0;
+    for (unsigned i = 0; i < system->vm_count; i++) {
+        const struct vm_config *one = &system->vms[i];
+        unsigned warps = vcpus_beside(one, vm) * warps_of(one);
+
+        *count += warps;
+        sum +=
+            warps * (one->warp_limit_us * 1000.0 + GRACE_NS + tick_ns(system) + costs->path + costs->change);
+    }
+    return sum;
+}
+
+/*
+ * The W that no warp of a VM within its share is denied with: C that it may be ahead as the one that ran
+ * last, what it may use at the beginning of another's turn, and L. A VM of less weight has longer turns.
+ */
+static uint64_t warp_needed(const struct system_config *system, const struct vm_config *vm)
+{
+    double ratio = 1;
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        ratio = longer(ratio, (double)vm->weight / system->vms[i].weight);
+    return (uint64_t)ceil(system->allowance_us * (1 + ratio)) + vm->warp_limit_us;
+}
+
+static bool is_alone(const struct system_config *system)
+{
+    return system->vm_count == 1 && system->vms[0].vcpus == 1;
+}
+
+static bool has_bound(const struct system_config *system, const struct vm_config *vm, char *why)
+{
+    uint64_t needed = warp_needed(system, vm);
+
+    if (!is_warped_mode(vm))
+        snprintf(why, BOUND_WHY, "it waits for its turn: timers = \"precise\" or \"snoop\" gives one");
+    else if (is_alone(system))
+        return true;
+    else if (vm->unwarp_us != 0)
+        snprintf(why, BOUND_WHY,
+                 "a deadline less than unwarp-us = <%" PRIu32 "> after a warp is not warped: <0> gives one",
+                 vm->unwarp_us);
+    else if (vm->warp_us < needed)
+        snprintf(why, BOUND_WHY,
+                 "its warps can be denied, with warp-us = <%" PRIu32 ">: <%" PRIu64 "> or more gives one",
+                 vm->warp_us, needed);
+    else
+        return true;
+    return false;
+}
+
+struct bound bound_of(const struct system_config *system, const struct vm_config *vm,
+                      double ns_per_instruction)
+{
+    struct bound bound = {.exists = false};
+    struct costs costs = {
+        .path = longest_path(system) * ns_per_instruction,
+        .change = PATH_SWITCH * ns_per_instruction,
+    };
+    double warped;
+
+    bound.exists = has_bound(system, vm, bound.why_not);
+    if (!bound.exists)
+        return bound;
+    warped = other_warps(system, vm, &costs, &bound.warps);
+    bound.path = to_us(costs.path);
+    bound.lines = to_us((1 + floor(warped / SILENCE_NS)) * system->vm_count * PATH_LINE * ns_per_instruction);
+    bound.deadlines = to_us(deadlines(system) * ns_per_instruction);
+    bound.switching = to_us(costs.change);
+    bound.warped = to_us(warped);
+    bound.total = bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped;
+    return bound;
+}
