@@ -34,6 +34,7 @@
 #include "clock.h"
 #include "exact.h"
 #include "symbol.h"
+#include "tick.h"
 
 #define COST_MOST  (200 * NSEC_PER_USEC)
 #define COST_FIRST (100 * NSEC_PER_USEC)
@@ -112,6 +113,7 @@ static void hold(struct callback_head *work)
         learn(now - exact->early);
     count(exact->end - now);
     preempt_enable();
+    tick_stay_clear(ktime_sub(exact->end, exact->base->offset));
     spin_until(exact->end, exact->base);
 }
 
@@ -283,6 +285,7 @@ int exact_use(void)
     if (!in_use) {
         preempt_notifier_inc();
         is_hooked = hook_calls();
+        tick_use();
         in_use = true;
     }
     mutex_unlock(&lock);

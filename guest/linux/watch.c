@@ -19,8 +19,8 @@
  * something better.
  *
  * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
- * What the CPU has seen as reached for GIVE_UP_US is given up at its next look; the guest's tick passes
- * through hrtimer_start, so that is soon.
+ * What the CPU has seen as reached for GIVE_UP_US, or when it goes idle, is given up at its next look; the
+ * guest's tick passes through hrtimer_start, so that is soon.
  *
  * The deadline is the timer's hard expiry (slack included), because the guest's timer interrupt comes then;
  * it is converted to the counter from one reading of counter and clock, so a world switch in between does no
@@ -55,6 +55,7 @@
 #include "sleeps.h"
 #include "symbol.h"
 #include "tell.h"
+#include "tick.h"
 #include "watch.h"
 
 static bool rt;
@@ -147,6 +148,8 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
 
     if (prev)
         take_out(head, prev, head->looked);
+    if (is_idle_task(next ?: current) && !need_resched())
+        take_out(head, NULL, head->looked); /* nobody is left to do any work */
     if (head->seen && now > head->seen + give_up_ticks)
         take_out(head, NULL, head->seen); /* what was reached later has some more time */
     head->looked = now;
@@ -204,6 +207,8 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
 {
     if (is_sleep(timer))
         watch_sleep(timer, mode);
+    else
+        tick_look(timer);
     look(NULL, NULL);
 }
 
@@ -220,6 +225,8 @@ static void probe_cancel(void *data, struct hrtimer *timer)
 {
     if (is_sleep(timer))
         cancel_sleep(timer);
+    else
+        tick_look(timer);
     look(NULL, NULL);
 }
 
