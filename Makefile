@@ -21,6 +21,7 @@ help:
 	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
+	@echo "make bench         the scenarios beside bare metal (out/bench), 30 minutes; BENCH_SEEDS=1 takes less"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make fuzz          damaged system files, for FUZZ_SECONDS"
 	@echo "make check         formatting, warnings of two compilers, static analysis"

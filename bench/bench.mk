@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The paper's experiment, `make demo`: see docs/measuring.md. FILM_SECONDS=20 plays less of the film.
+# The paper's experiment, `make demo`, and the scenarios, `make bench`: see docs/measuring.md. FILM_SECONDS=20 plays less
+# of the film; SCENARIOS="S2rt" MODES="bare precise-page" BENCH_SEEDS=1 make fewer and shorter runs.
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
@@ -18,6 +19,30 @@ BENCH_GUEST_HEADERS := bench/guest/sleeplog.h guest/linux/ontime_ioctl.h
 
 demo: bench-inputs $(BENCH)/analyse
 	@bench/demo
+
+# What `make bench` runs, the longest first. S3 is compared with S2's bare run, and S1's hog with the hog in it.
+SCENARIOS ?= S1 S2 S2rt S3
+MODES ?= precise-page bare precise-call snoop wake exact
+BENCH_OUT ?= out/bench
+SCENARIO_SYSTEMS := $(filter-out S1-exact S3-exact,\
+	$(foreach mode,$(filter-out bare,$(MODES)),$(SCENARIOS:%=%-$(mode))))
+SCENARIO_BARE := $(if $(filter bare,$(MODES)),$(sort $(SCENARIOS:S3=S2) $(if $(filter S1,$(SCENARIOS)),S2)))
+SCENARIO_RUNS := $(SCENARIO_SYSTEMS) $(SCENARIO_BARE:%=%-bare)
+export BENCH_SEEDS BENCH_OTHER_SEEDS VARIANT ONTIME_BIN
+
+bench: bench-systems $(BENCH)/analyse
+	@bench/scenarios $(BENCH_OUT) $(SCENARIO_RUNS)
+
+.PHONY: bench bench-systems
+bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
+
+# Written anew only when it changes.
+$(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
+	@mkdir -p $(@D)
+	@bench/system $* >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+$(BUILD)/systems/S%.dtb: $(BENCH)/systems/S%.dts systems/mixed.dtsi $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
+	$(compile_system)
+.PRECIOUS: $(BENCH)/systems/%.dts
 
 .PHONY: bench-need bench-inputs FORCE
 bench-need:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What all figures share. gnuplot is given `out` (a folder like out/demo) and `format` (svg or png); each figure says
 # `set output name('figN')`. bench/analyse wrote the data to OUT/figures and OUT/csv. Times are in ms.
-if (format eq 'png') set terminal pngcairo size 960, 640 font 'Sans,13' background 'white'
-if (format eq 'svg') set terminal svg size 960, 640 font 'sans-serif,15' background 'white'
+if (!exists('wide')) { wide = 960; high = 640 }
+if (format eq 'png') set terminal pngcairo size wide, high font 'Sans,13' background 'white'
+if (format eq 'svg') set terminal svg size wide, high font 'sans-serif,15' background 'white'
 name(figure) = out.'/'.figure.'.'.format
 
 player_colour = '#2b5c8a'

@@ -12,6 +12,7 @@ HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
 
 HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
 HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
+	-ffixed-x18 -fomit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
 	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES)
 # A loop that copies must not become a call of itself.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What has to hold. A validity check that fails makes the figures worthless: the demo fails. An expectation
- * that is missed is reported.
+ * What has to hold. A validity check that fails makes the figures worthless: the program fails. An
+ * expectation that is missed is reported.
  */
 #ifndef ANALYSE_CHECKS_H
 #define ANALYSE_CHECKS_H
 
 #include <jansson.h>
 #include <stdbool.h>
+#include "analyse/results.h"
 
-#define MAX_CHECKS 80
+#define MAX_CHECKS 512
 
 struct check {
     char what[160];
@@ -20,8 +21,18 @@ struct check {
 extern struct check checks[MAX_CHECKS];
 extern size_t check_count;
 
-/* Makes all checks on `runs`; returns false when a validity check fails. */
-bool checks_make(void);
+/* Notes whether a validity check, or an expectation, holds, and what it is. */
+void checks_require(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void checks_expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Like with like: requires of the run that its conditions be those of the bare one. */
+void checks_compare(const struct run *run, const struct run *bare);
+
+/* Requires what holds for every run by itself. */
+void checks_of_run(const struct run *run);
+
+/* False when a validity check has failed. */
+bool checks_valid(void);
 json_t *checks_json(void);
 
 #endif

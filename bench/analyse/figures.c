@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include "analyse/results.h"
+#include "analyse/demo.h"
 #include "analyse/util.h"
 
 #define MARGIN_MS 4 /* of time, before the sleep's start and after its end */

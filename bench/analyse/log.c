@@ -65,6 +65,14 @@ static void add_sleep(struct reader *reader, const struct sleep *sleep)
     series->sleeps[series->count++] = *sleep;
 }
 
+static void add_empty(struct reader *reader, const struct sleep *empty)
+{
+    struct series *series = current_series(reader);
+
+    series->empties = grow(series->empties, series->empty_count, sizeof(*empty));
+    series->empties[series->empty_count++] = *empty;
+}
+
 static void add_shown(struct reader *reader, uint64_t time)
 {
     struct series *series = current_series(reader);
@@ -73,17 +81,18 @@ static void add_shown(struct reader *reader, uint64_t time)
     series->shown[series->shown_count++] = time;
 }
 
-static void add_condition(struct reader *reader, const char *text)
+/* `KEY VALUE` behind the line's first word. */
+static void add_pair(struct reader *reader, struct condition *list, size_t *count, size_t most,
+                     const char *text)
 {
-    struct log *log = reader->log;
-    struct condition *condition = &log->conditions[log->condition_count];
+    struct condition *condition = &list[*count];
     size_t length = strcspn(text, " ");
 
-    if (log->condition_count == MAX_CONDITIONS || length >= NAME_LENGTH || text[length] != ' ')
-        die("%s: condition '%s'", reader->path, text);
+    if (*count == most || length >= NAME_LENGTH || text[length] != ' ')
+        die("%s: '%s'", reader->path, text);
     snprintf(condition->key, sizeof(condition->key), "%.*s", (int)length, text);
     condition->value = strdup(text + length + 1);
-    log->condition_count++;
+    ++*count;
 }
 
 static void add_progress(struct reader *reader, size_t index, const struct progress *progress)
@@ -99,13 +108,15 @@ static void read_guest_line(struct reader *reader, const char *text)
 {
     struct log *log = reader->log;
     struct series header = {0};
-    struct sleep sleep;
+    struct sleep sleep, empty = {0};
     uint64_t time;
     size_t sleeps, shown, dropped;
 
     if (sscanf(text, "sleep %" SCNu64 " %" SCNu64 " %" SCNu64, &sleep.requested_ns, &sleep.start,
                &sleep.end) == 3)
         add_sleep(reader, &sleep);
+    else if (sscanf(text, "empty %" SCNu64 " %" SCNu64, &empty.start, &empty.end) == 2)
+        add_empty(reader, &empty);
     else if (sscanf(text, "shown %" SCNu64, &time) == 1)
         add_shown(reader, time);
     else if (sscanf(text, "sleeplog begin hz=%" SCNu64 " slack_ns=%" SCNu64 " policy=%d priority=%d",
@@ -114,7 +125,9 @@ static void read_guest_line(struct reader *reader, const char *text)
     else if (sscanf(text, "sleeplog end sleeps=%zu shown=%zu dropped=%zu", &sleeps, &shown, &dropped) == 3)
         end_series(reader, sleeps, shown, dropped);
     else if (!strncmp(text, "condition ", 10))
-        add_condition(reader, text + 10);
+        add_pair(reader, log->conditions, &log->condition_count, MAX_CONDITIONS, text + 10);
+    else if (!strncmp(text, "status ", 7))
+        add_pair(reader, log->status, &log->status_count, MAX_STATUS, text + 7);
     else if (sscanf(text, "player status V: %*f %u/%*u %*u%% %*u%% %*f%% %u", &log->frames, &log->dropped) !=
                  2 &&
              sscanf(text, "player exit %d", &log->player_exit) != 1)
@@ -133,8 +146,8 @@ static void read_whole_line(struct reader *reader, size_t vm, const char *text)
 
 static bool begins_a_line(const char *text)
 {
-    static const char *const words[] = {"matmul ",    "sleep ",  "shown ", "sleeplog ",
-                                        "condition ", "player ", "seed "};
+    static const char *const words[] = {"matmul ", "sleep ", "shown ",  "sleeplog ", "condition ",
+                                        "player ", "seed ",  "status ", "empty "};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (!strncmp(text, words[i], strlen(words[i])))
@@ -174,6 +187,11 @@ static uint64_t field(struct reader *reader, const char *text, const char *key)
     return strtoull(found + strlen(key), NULL, 10);
 }
 
+static uint64_t optional_field(struct reader *reader, const char *text, const char *key)
+{
+    return strstr(text, key) ? field(reader, text, key) : 0;
+}
+
 static void read_ontime_line(struct reader *reader, const char *text)
 {
     struct log *log = reader->log;
@@ -192,6 +210,7 @@ static void read_ontime_line(struct reader *reader, const char *text)
     mark->time = field(reader, text, " counter=");
     mark->vms[vm_index(reader, name)] = (struct account){
         .run = field(reader, text, " run="),
+        .el2 = optional_field(reader, text, " el2="),
         .stolen = field(reader, text, " stolen="),
         .exits = field(reader, text, " exits="),
         .switches = field(reader, text, " switches="),
@@ -248,6 +267,14 @@ void log_read(const char *path, const char *guest, bool bare, struct log *log)
     free(line);
     fclose(file);
     check_whole(&reader);
+}
+
+uint64_t log_status(const struct log *log, const char *key)
+{
+    for (size_t i = 0; i < log->status_count; i++)
+        if (!strcmp(log->status[i].key, key))
+            return strtoull(log->status[i].value, NULL, 10);
+    return 0;
 }
 
 const struct mark *log_mark(const struct log *log, unsigned number)

@@ -17,6 +17,7 @@
 #define MAX_VMS        4
 #define MAX_SERIES     16
 #define MAX_CONDITIONS 16
+#define MAX_STATUS     64
 #define MAX_MARKS      (2 * MAX_SERIES)
 
 struct sleep {
@@ -30,6 +31,8 @@ struct series {
     int policy, priority;
     size_t count;
     struct sleep *sleeps;
+    size_t empty_count;
+    struct sleep *empties; /* system calls that do nothing, timed in the same way; requested_ns is 0 */
     size_t shown_count;
     uint64_t *shown; /* when each frame was shown */
     bool complete;
@@ -46,9 +49,10 @@ struct vm_log {
     struct progress *progress;
 };
 
-/* Ontime's accounting for one VM at one mark; see the hypervisor's `mark` line. */
+/* Ontime's accounting for one VM at one mark; see the hypervisor's `mark` line. `el2`, time in EL2, may be
+ * missing. */
 struct account {
-    uint64_t run, stolen, exits, switches, armed, fired, late_max, warps, denied, cut;
+    uint64_t run, el2, stolen, exits, switches, armed, fired, late_max, warps, denied, cut;
 };
 
 struct mark {
@@ -71,8 +75,10 @@ struct log {
     struct mark marks[MAX_MARKS];
     size_t condition_count;
     struct condition conditions[MAX_CONDITIONS];
-    int player_exit;          /* -1: no player */
-    unsigned frames, dropped; /* the player's own counters */
+    size_t status_count;
+    struct condition status[MAX_STATUS]; /* /proc/ontime at the end */
+    int player_exit;                     /* -1: no player */
+    unsigned frames, dropped;            /* the player's own counters */
 };
 
 /*
@@ -80,6 +86,9 @@ struct log {
  * a line that says what is wrong when the log is not whole.
  */
 void log_read(const char *path, const char *guest, bool bare, struct log *log);
+
+/* The value of a line of /proc/ontime, or 0. */
+uint64_t log_status(const struct log *log, const char *key);
 
 /* The mark of that number, or NULL. */
 const struct mark *log_mark(const struct log *log, unsigned number);

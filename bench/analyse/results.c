@@ -2,7 +2,7 @@
 /*
  * From logs to figures. What a VM used is taken between the two marks that frame each series of sleeps, from
  * Ontime's own accounting; the trace, which is written at other places in the hypervisor, has to agree with
- * it.
+ * it. The trace is a ring: of many series it may hold the last ones only, and those are compared.
  */
 #include "analyse/results.h"
 #include <inttypes.h>
@@ -11,19 +11,10 @@
 #include <string.h>
 #include "analyse/util.h"
 
-struct run runs[RUNS] = {
-    [PLAYER_BARE] = {.name = "player-bare", .guest = "player", .bare = true},
-    [PLAYER_TICK] = {.name = "player-tick", .guest = "player"},
-    [PLAYER_PRECISE] = {.name = "player-precise", .guest = "player"},
-    [MIXED_BARE] = {.name = "mixed-bare", .guest = "mixed", .bare = true},
-    [MIXED_WAKE] = {.name = "mixed-wake", .guest = "mixed"},
-    [MIXED_PRECISE] = {.name = "mixed-precise", .guest = "mixed"},
-    [STEPS_TICK] = {.name = "steps-tick", .guest = "steps"},
-};
-
 static void add_account(struct account *sum, const struct account *from, const struct account *to)
 {
     sum->run += to->run - from->run;
+    sum->el2 += to->el2 - from->el2;
     sum->stolen += to->stolen - from->stolen;
     sum->exits += to->exits - from->exits;
     sum->switches += to->switches - from->switches;
@@ -38,8 +29,9 @@ static void add_account(struct account *sum, const struct account *from, const s
 static void compare_with_trace(struct run *run, const struct mark *from, const struct mark *to)
 {
     if (!trace_covers(&run->trace, from->time))
-        die("%s: the trace does not reach back to mark %u: raise trace-kib in systems/%s.dts", run->name,
-            from->number, run->name);
+        return;
+    run->traced++;
+    run->met_pending_tick += trace_met_pending_tick(&run->trace, 0, from->time, to->time);
     for (size_t vm = 0; vm < run->log.vm_count; vm++) {
         double marked = (double)(to->vms[vm].run - from->vms[vm].run);
         double traced = (double)trace_run_ticks(&run->trace, (int)vm, from->time, to->time);
@@ -61,9 +53,10 @@ static void account_between_marks(struct run *run)
         for (size_t vm = 0; vm < run->log.vm_count; vm++)
             add_account(&run->accounts[vm], &from->vms[vm], &to->vms[vm]);
         compare_with_trace(run, from, to);
-        run->met_pending_tick += trace_met_pending_tick(&run->trace, 0, from->time, to->time);
         time += (double)(to->time - from->time);
     }
+    if (!run->traced)
+        die("%s: the trace does not reach back to the last series' mark: raise its trace-kib", run->name);
     for (size_t vm = 0; vm < run->log.vm_count; vm++)
         run->share[vm] = (double)run->accounts[vm].run / time;
     run->has_marks = true;
@@ -88,7 +81,7 @@ static void count_products(struct run *run)
     }
 }
 
-static void compute(const char *out, struct run *run)
+void run_compute(const char *out, struct run *run)
 {
     char path[PATH_MAX];
 
@@ -103,12 +96,6 @@ static void compute(const char *out, struct run *run)
     snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
     trace_read(path, &run->log, &run->trace);
     account_between_marks(run);
-}
-
-void results_compute(const char *out)
-{
-    for (unsigned i = 0; i < RUNS; i++)
-        compute(out, &runs[i]);
 }
 
 static json_t *by_vm(const struct run *run, const double values[MAX_VMS])
@@ -157,6 +144,16 @@ static json_t *conditions_json(const struct log *log)
     return object;
 }
 
+static json_t *status_json(const struct log *log)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < log->status_count; i++)
+        json_object_set_new(object, log->status[i].key,
+                            json_integer((json_int_t)log_status(log, log->status[i].key)));
+    return object;
+}
+
 static json_t *bands_json(const struct summary *summary)
 {
     json_t *object = json_object();
@@ -185,7 +182,7 @@ static json_t *command_json(const char *out, const struct run *run)
     return json_string(line);
 }
 
-static json_t *run_json(const char *out, const struct run *run)
+json_t *run_json(const char *out, const struct run *run)
 {
     const struct summary *s = &run->summary;
     json_t *object =
@@ -205,38 +202,29 @@ static json_t *run_json(const char *out, const struct run *run)
         json_object_set_new(object, "shares", by_vm(run, run->share));
         json_object_set_new(object, "accounting", accounts_json(run));
         json_object_set_new(object, "accounting_deviation_from_trace", json_real(run->trace_deviation));
+        json_object_set_new(object, "series_in_the_trace", json_integer(run->traced));
         json_object_set_new(object, "wakeups_that_met_a_pending_tick", json_integer(run->met_pending_tick));
+        json_object_set_new(object, "status", status_json(&run->log));
     }
     json_object_set_new(object, "conditions", conditions_json(&run->log));
     json_object_set_new(object, "command", command_json(out, run));
     return object;
 }
 
-json_t *results_json(const char *out)
+void run_write_points(const char *out, const struct run *run)
 {
-    json_t *object = json_object();
+    const struct log *log = &run->log;
+    FILE *file = create("%s/csv/%s.csv", out, run->name);
 
-    for (unsigned i = 0; i < RUNS; i++)
-        json_object_set_new(object, runs[i].name, run_json(out, &runs[i]));
-    return object;
-}
+    fputs("seed,sleep,start_ticks,requested_ns,actual_ns,error_ns\n", file);
+    for (size_t s = 0; s < log->series_count; s++)
+        for (size_t k = 0; k < log->series[s].count; k++) {
+            const struct sleep *sleep = &log->series[s].sleeps[k];
 
-void results_write_points(const char *out)
-{
-    for (unsigned i = 0; i < RUNS; i++) {
-        const struct log *log = &runs[i].log;
-        FILE *file = create("%s/csv/%s.csv", out, runs[i].name);
-
-        fputs("seed,sleep,start_ticks,requested_ns,actual_ns,error_ns\n", file);
-        for (size_t s = 0; s < log->series_count; s++)
-            for (size_t k = 0; k < log->series[s].count; k++) {
-                const struct sleep *sleep = &log->series[s].sleeps[k];
-
-                fprintf(file, "%u,%zu,%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%" PRId64 "\n", log->series[s].seed,
-                        k, sleep->start, sleep->requested_ns,
-                        ticks_to_ns(&log->series[s], sleep->end - sleep->start),
-                        sleep_error_ns(&log->series[s], sleep));
-            }
-        fclose(file);
-    }
+            fprintf(file, "%u,%zu,%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%" PRId64 "\n", log->series[s].seed, k,
+                    sleep->start, sleep->requested_ns,
+                    ticks_to_ns(&log->series[s], sleep->end - sleep->start),
+                    sleep_error_ns(&log->series[s], sleep));
+        }
+    fclose(file);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runs of the experiment, what came out of each, and what is asked of them. */
+/* A run of an experiment, and what came out of it. */
 #ifndef ANALYSE_RESULTS_H
 #define ANALYSE_RESULTS_H
 
@@ -7,17 +7,6 @@
 #include "analyse/log.h"
 #include "analyse/summary.h"
 #include "analyse/trace.h"
-
-enum run_id {
-    PLAYER_BARE,
-    PLAYER_TICK,
-    PLAYER_PRECISE,
-    MIXED_BARE,
-    MIXED_WAKE,
-    MIXED_PRECISE,
-    STEPS_TICK,
-    RUNS
-};
 
 struct run {
     const char *name;  /* OUT/log/NAME.txt */
@@ -32,16 +21,15 @@ struct run {
     double products_per_s[MAX_VMS];
     double trace_deviation; /* of the marks' run time from the trace's, greatest; a ratio */
     unsigned late_frames, met_pending_tick;
+    unsigned traced; /* series for which the trace reaches back to the first mark */
     bool has_marks;
 };
 
-extern struct run runs[RUNS];
+/* Reads the run's logs in OUT and fills in the rest; name, guest and bare are given. */
+void run_compute(const char *out, struct run *run);
 
-/* Reads OUT's logs, fills in `runs`. */
-void results_compute(const char *out);
-
-/* OUT/results.json, and OUT/csv/NAME.csv with the raw points. */
-json_t *results_json(const char *out);
-void results_write_points(const char *out);
+/* Its object in OUT/results.json, and OUT/csv/NAME.csv with the raw points. */
+json_t *run_json(const char *out, const struct run *run);
+void run_write_points(const char *out, const struct run *run);
 
 #endif

@@ -29,32 +29,47 @@ static double percentile_us(const int64_t *sorted, size_t n, double share)
     return (double)sorted[rank ? rank - 1 : 0] / 1e3;
 }
 
-static void describe_errors(struct summary *summary, int64_t *errors, size_t n)
+int64_t *sorted_errors(const struct log *log, size_t *n)
+{
+    int64_t *errors = NULL;
+
+    *n = 0;
+    for (size_t s = 0; s < log->series_count; s++)
+        for (size_t i = 0; i < log->series[s].count; i++) {
+            errors = grow(errors, *n, sizeof(*errors));
+            errors[(*n)++] = sleep_error_ns(&log->series[s], &log->series[s].sleeps[i]);
+        }
+    if (!errors)
+        die("no sleep was logged");
+    qsort(errors, *n, sizeof(*errors), compare);
+    return errors;
+}
+
+static void describe_errors(struct summary *summary, const int64_t *sorted, size_t n)
 {
     double sum = 0;
     size_t within = 0;
 
-    qsort(errors, n, sizeof(*errors), compare);
     for (size_t i = 0; i < n; i++) {
-        sum += (double)errors[i];
-        within += errors[i] <= BOUND_NS;
+        sum += (double)sorted[i];
+        within += sorted[i] <= BOUND_NS;
     }
     summary->n = n;
     summary->mean_us = sum / (double)n / 1e3;
-    summary->min_us = (double)errors[0] / 1e3;
-    summary->p50_us = percentile_us(errors, n, 0.50);
-    summary->p90_us = percentile_us(errors, n, 0.90);
-    summary->p99_us = percentile_us(errors, n, 0.99);
-    summary->p999_us = percentile_us(errors, n, 0.999);
-    summary->max_us = (double)errors[n - 1] / 1e3;
+    summary->min_us = (double)sorted[0] / 1e3;
+    summary->p50_us = percentile_us(sorted, n, 0.50);
+    summary->p90_us = percentile_us(sorted, n, 0.90);
+    summary->p99_us = percentile_us(sorted, n, 0.99);
+    summary->p999_us = percentile_us(sorted, n, 0.999);
+    summary->max_us = (double)sorted[n - 1] / 1e3;
     summary->within_2ms = (double)within / (double)n;
 }
 
 struct summary summarise(const struct log *log)
 {
     struct summary summary = {0};
-    int64_t *errors = NULL;
-    size_t n = 0;
+    size_t n;
+    int64_t *errors = sorted_errors(log, &n);
     double slept = 0, total = 0;
 
     for (size_t s = 0; s < log->series_count; s++) {
@@ -66,20 +81,35 @@ struct summary summarise(const struct log *log)
             const struct sleep *sleep = &series->sleeps[i];
             uint64_t band = sleep->requested_ns / BAND_NS;
 
-            errors = grow(errors, n, sizeof(*errors));
-            errors[n++] = sleep_error_ns(series, sleep);
             summary.bands[band < BANDS ? band : BANDS - 1]++;
             slept += (double)(sleep->end - sleep->start);
         }
         total += (double)(series->sleeps[series->count - 1].end - series->sleeps[0].start);
     }
-    if (!n)
-        die("no sleep was logged");
     describe_errors(&summary, errors, n);
     for (unsigned i = 0; i < BANDS; i++)
         summary.bands[i] /= (double)n;
     summary.awake = 1 - slept / total;
     summary.seconds = total / (double)log->series[0].hz;
+    free(errors);
+    return summary;
+}
+
+struct summary summarise_empties(const struct log *log)
+{
+    struct summary summary = {0};
+    int64_t *errors = NULL;
+    size_t n = 0;
+
+    for (size_t s = 0; s < log->series_count; s++)
+        for (size_t i = 0; i < log->series[s].empty_count; i++) {
+            errors = grow(errors, n, sizeof(*errors));
+            errors[n++] = sleep_error_ns(&log->series[s], &log->series[s].empties[i]);
+        }
+    if (errors) {
+        qsort(errors, n, sizeof(*errors), compare);
+        describe_errors(&summary, errors, n);
+    }
     free(errors);
     return summary;
 }

@@ -19,7 +19,12 @@ struct summary {
     double seconds;      /* that time */
 };
 
+/* The errors of all sleeps in rising order, ns; their number goes to `n`. The caller frees them. */
+int64_t *sorted_errors(const struct log *log, size_t *n);
+
 struct summary summarise(const struct log *log);
+/* Of the empty sleeps; `n` is 0 when there are none. */
+struct summary summarise_empties(const struct log *log);
 
 int64_t sleep_error_ns(const struct series *series, const struct sleep *sleep);
 int64_t ticks_to_ns(const struct series *series, uint64_t ticks);

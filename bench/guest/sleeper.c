@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sleeper SEED: 2,000 sleeps, uniform in 0 to 20 ms, with a little arithmetic between them.
- * sleeper -l MS...: sleeps of the given lengths.
+ * sleeper [-f] [-e] SEED: 2,000 sleeps, uniform in 0 to 20 ms, with a little arithmetic between them.
+ * sleeper [-f] [-e] -l MS...: sleeps of the given lengths.
  *
- * Under SCHED_FIFO 50, and logged as sleeplog.h says.
+ * With -f under SCHED_FIFO 50, else as it was started. With -e an empty sleep after each, for what the system
+ * call and the readings of the clock take by themselves. Logged as sleeplog.h says.
  */
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 #include "sleeplog.h"
 
 #define SLEEPS     2000
@@ -33,12 +34,16 @@ static void compute(void)
         x = x * 1.000001 + 0.5;
 }
 
+static bool with_empty;
+
 static void sleep_for(uint64_t nanoseconds)
 {
     struct timespec request = {.tv_sec = (time_t)(nanoseconds / 1000000000u),
                                .tv_nsec = (long)(nanoseconds % 1000000000u)};
 
     sleeplog_sleep(CLOCK_MONOTONIC, 0, &request, NULL);
+    if (with_empty)
+        sleeplog_empty();
 }
 
 static void sleep_at_random(uint64_t seed)
@@ -51,22 +56,36 @@ static void sleep_at_random(uint64_t seed)
     }
 }
 
-int main(int count, char **words)
+static void become_real_time(void)
 {
     struct sched_param priority = {.sched_priority = PRIORITY};
-    bool listed = count > 2 && !strcmp(words[1], "-l");
 
-    if (count != 2 && !listed) {
-        fprintf(stderr, "usage: sleeper SEED | sleeper -l MS...\n");
+    if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0)
+        return;
+    perror("sleeper: SCHED_FIFO");
+    exit(1);
+}
+
+int main(int count, char **words)
+{
+    bool listed = false;
+    int option;
+
+    while ((option = getopt(count, words, "fel")) > 0) {
+        if (option == 'f')
+            become_real_time();
+        with_empty = with_empty || option == 'e';
+        listed = listed || option == 'l';
+        if (option == '?')
+            return 2;
+    }
+    if (optind == count) {
+        fprintf(stderr, "usage: sleeper [-f] [-e] SEED | sleeper [-f] [-e] -l MS...\n");
         return 2;
     }
-    if (sched_setscheduler(0, SCHED_FIFO, &priority) < 0) {
-        perror("sleeper: SCHED_FIFO");
-        return 1;
-    }
     if (!listed)
-        sleep_at_random(strtoull(words[1], NULL, 10));
-    for (int i = 2; i < count; i++)
+        sleep_at_random(strtoull(words[optind], NULL, 10));
+    for (int i = optind; listed && i < count; i++)
         sleep_for(strtoull(words[i], NULL, 10) * 1000000u);
     sleeplog_finish();
     return 0;

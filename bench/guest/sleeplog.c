@@ -5,8 +5,9 @@
  *
  *   sleeplog begin hz=H slack_ns=S policy=P priority=Q;
  *   sleep REQUESTED_NS START END;     START and END in ticks of CNTVCT_EL0
+ *   empty START END;                  the same around a system call that does nothing
  *   shown TIME;                       a frame was shown, ticks of CNTVCT_EL0
- *   sleeplog end sleeps=N shown=N dropped=N;
+ *   sleeplog end sleeps=N shown=N dropped=N;    empty ones are not counted
  *
  * Several threads may sleep: each takes its place in the log by an atomic counter.
  */
@@ -31,8 +32,9 @@ struct sleep {
 };
 
 static struct sleep sleeps[CAPACITY];
+static struct sleep empties[CAPACITY];
 static uint64_t shown[CAPACITY];
-static atomic_uint sleep_count, shown_count;
+static atomic_uint sleep_count, empty_count, shown_count;
 
 static uint64_t counter(void)
 {
@@ -80,6 +82,17 @@ static uint64_t requested_ns(clockid_t clock, int flags, const struct timespec *
     return until > nanoseconds(&now) ? until - nanoseconds(&now) : 0;
 }
 
+static long timed_sleep(struct sleep *sleep, clockid_t clock, int flags, const struct timespec *request,
+                        struct timespec *remain)
+{
+    long result;
+
+    sleep->start = counter();
+    result = syscall(SYS_clock_nanosleep, clock, flags, request, remain);
+    sleep->end = counter();
+    return result;
+}
+
 int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remain)
 {
     unsigned place = atomic_fetch_add(&sleep_count, 1);
@@ -89,12 +102,21 @@ int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, s
     if (place == 0)
         place_mark(0);
     sleep.requested_ns = requested_ns(clock, flags, request);
-    sleep.start = counter();
-    result = syscall(SYS_clock_nanosleep, clock, flags, request, remain);
-    sleep.end = counter();
+    result = timed_sleep(&sleep, clock, flags, request, remain);
     if (place < CAPACITY)
         sleeps[place] = sleep;
     return result < 0 ? errno : 0;
+}
+
+void sleeplog_empty(void)
+{
+    const struct timespec invalid = {.tv_nsec = -1};
+    unsigned place = atomic_fetch_add(&empty_count, 1);
+    struct sleep sleep = {0};
+
+    timed_sleep(&sleep, CLOCK_MONOTONIC, 0, &invalid, NULL);
+    if (place < CAPACITY)
+        empties[place] = sleep;
 }
 
 void sleeplog_frame_shown(void)
@@ -120,6 +142,8 @@ static void write_log(FILE *out, unsigned slept, unsigned showed)
     for (unsigned i = 0; i < kept(slept); i++)
         fprintf(out, "sleep %" PRIu64 " %" PRIu64 " %" PRIu64 ";\n", sleeps[i].requested_ns, sleeps[i].start,
                 sleeps[i].end);
+    for (unsigned i = 0; i < kept(atomic_load(&empty_count)); i++)
+        fprintf(out, "empty %" PRIu64 " %" PRIu64 ";\n", empties[i].start, empties[i].end);
     for (unsigned i = 0; i < kept(showed); i++)
         fprintf(out, "shown %" PRIu64 ";\n", shown[i]);
     fprintf(out, "sleeplog end sleeps=%u shown=%u dropped=%u;\n", kept(slept), kept(showed),

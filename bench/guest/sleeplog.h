@@ -16,6 +16,9 @@
 /* clock_nanosleep(), logged. Returns 0 or a positive error number. */
 int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remain);
 
+/* Times a clock_nanosleep() that the kernel refuses, in the same way. */
+void sleeplog_empty(void);
+
 /* Notes that a frame has been shown now. */
 void sleeplog_frame_shown(void);
 

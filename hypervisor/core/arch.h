@@ -9,11 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * In arch_inline.h, as each is an instruction or two on the machine:
+ *   uint64_t arch_counter(void)           the physical counter (CNTPCT_EL0), in ticks
+ *   struct cpu *arch_cpu(void)            the calling CPU's own structure
+ *   bool arch_vcpu_timer_asserted(vcpu)   is the virtual timer of the loaded vCPU enabled, not masked,
+ * expired?
+ */
+#include "arch_inline.h"
+
 /* The index of the calling physical CPU, 0 for the one that booted. */
 unsigned arch_cpu_index(void);
 
-/* The physical counter (CNTPCT_EL0), in ticks, and its frequency in Hz. */
-uint64_t arch_counter(void);
+/* The physical counter's frequency in Hz. */
 uint64_t arch_counter_hz(void);
 
 /*
@@ -27,9 +35,6 @@ struct cpu;
 struct vcpu;
 struct vm;
 
-/* The calling CPU's own structure. */
-struct cpu *arch_cpu(void);
-
 /*
  * Handles every physical interrupt that is pending. EL2 runs with interrupts masked; this is where they are
  * seen.
@@ -38,6 +43,9 @@ void arch_interrupts_handle(void);
 
 /* Sleeps until an interrupt is pending. */
 void arch_wait_for_interrupt(void);
+
+/* Spins until `when`, or until an interrupt is pending: then false. */
+bool arch_wait_until(uint64_t when);
 
 /* Makes another CPU look at its `reschedule`. */
 void arch_cpu_kick(unsigned index);
@@ -88,11 +96,11 @@ void arch_vcpu_run(struct vcpu *vcpu);
  */
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 
+/* Will the vCPU, loaded or not, find its virtual timer expired before `when`? */
+bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
+
 /* Had the loaded vCPU its interrupts masked (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
-
-/* Is the virtual timer of the loaded vCPU enabled, not masked, and expired? */
-bool arch_vcpu_timer_asserted(const struct vcpu *vcpu);
 
 /* The hypervisor's tick, for a vCPU in timer mode `tick`: looks at its timer. */
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now);

@@ -11,14 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/deadline_queue.h"
+#include "core/lead.h"
 #include "core/sched.h"
 #include "core/trace.h"
 #include "core/vm.h"
 
 struct cpu {
     unsigned index;
+    uint64_t ticks_per_us; /* rounded up */
     struct sched_queue sched;
     struct deadline_queue deadlines;
+    struct lead lead;
 
     struct vcpu *current;   /* whose turn it is; NULL: idle */
     struct vcpu *loaded;    /* whose registers are in the CPU: the last one that ran */
@@ -27,7 +30,6 @@ struct cpu {
 
     uint64_t slice_end;   /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
     unsigned grace_steps; /* how often the end of this slice was put off, see dispatch.c */
-    uint64_t grace_step;  /* by how much each time, ticks */
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
@@ -58,9 +60,10 @@ static inline void vcpu_wake(struct vcpu *vcpu)
 }
 
 /*
- * The vCPU's deadline `when` was reached: makes it runnable, warps it, and asks the policy at once who runs.
+ * The comparator fired for the vCPU's deadline `when`: makes it runnable, warps it, and asks the policy at
+ * once who runs. True when that is this vCPU.
  */
-void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now);
+bool vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now);
 
 /* Deadlines that passed while the running vCPU had the CPU take effect now. */
 void vcpu_catch_up(struct vcpu *vcpu);

@@ -39,6 +39,8 @@ static inline uint64_t charge(struct cpu *cpu, uint64_t now)
     cpu->charged_until = now;
     if (vcpu == NULL)
         return now;
+    ran += vcpu->debt;
+    vcpu->debt = 0;
     vcpu->stats[ONTIME_STAT_RUN_TICKS] += ran;
     if (cpu->sched.policy->charge(&cpu->sched, &vcpu->unit, ran, now))
         precise_warp_ended(vcpu, now, ONTIME_WARP_END_LIMIT);
@@ -48,6 +50,15 @@ static inline uint64_t charge(struct cpu *cpu, uint64_t now)
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
 {
     return charge(cpu, now);
+}
+
+/* What EL2 did since `since` in the current vCPU's turn was for this one, which pays when it runs next. */
+static void bill(struct vcpu *vcpu, uint64_t since)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    cpu->charged_until = arch_counter();
+    vcpu->debt += cpu->charged_until - since;
 }
 
 static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
@@ -80,12 +91,14 @@ static inline void set_slice(struct cpu *cpu, uint64_t until)
         deadline_set_slice(&cpu->deadlines, until);
 }
 
-static inline void warp(struct vcpu *vcpu, uint64_t now)
+/* For the work that is due at `when`. */
+static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, now))
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when, precise_needs(vcpu), now))
         return;
+    precise_say_warped(vcpu, true);
     vcpu->stats[ONTIME_STAT_WARPS]++;
     cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
 }
@@ -94,11 +107,12 @@ static inline void warp(struct vcpu *vcpu, uint64_t now)
 static inline void pick(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *next;
-    uint64_t until;
+    uint64_t until, when;
 
     /* Of one that has just been blocked they stay: leaving the CPU, it is to be woken by them at once. */
-    if (cpu->current != NULL && cpu->current->unit.runnable && precise_notice(cpu->current, now))
-        warp(cpu->current, now);
+    if (cpu->current != NULL && cpu->current->unit.runnable &&
+        (when = precise_notice(cpu->current, now)) != DEADLINE_NONE)
+        warp(cpu->current, when, now);
     next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
     cpu->grace_steps = 0;
@@ -123,7 +137,7 @@ static void slice_ended(struct deadline *slice, uint64_t now)
     if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS &&
         arch_vcpu_masks_interrupts(vcpu)) {
         cpu->grace_steps++;
-        deadline_set_slice(&cpu->deadlines, now + cpu->grace_step);
+        deadline_set_slice(&cpu->deadlines, now + GRACE_STEP_US * cpu->ticks_per_us);
         return;
     }
     cpu->reschedule = true;
@@ -166,22 +180,9 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     deadline_init(&cpu->tick, tick);
     cpu->charged_until = arch_counter();
     cpu->slice_end = SCHED_NEVER;
-    cpu->grace_step = arch_counter_hz() / 1000000 * GRACE_STEP_US;
+    cpu->ticks_per_us = (arch_counter_hz() + 999999) / 1000000;
+    lead_init(&cpu->lead, cpu->ticks_per_us);
     stolen_time_init();
-}
-
-static void wake_timer_expired(struct deadline *timer, uint64_t now)
-{
-    (void)now;
-    vcpu_wake((struct vcpu *)(void *)((char *)timer - offsetof(struct vcpu, wake_timer)));
-}
-
-void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
-{
-    vcpu->cpu = cpu;
-    vcpu->ready_since = DEADLINE_NONE;
-    deadline_init(&vcpu->wake_timer, wake_timer_expired);
-    cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
 }
 
 /* The scheduler lock is held and the CPU charged. */
@@ -192,6 +193,30 @@ static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
     cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = now;
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+}
+
+static void wake_timer_expired(struct deadline *timer, uint64_t now)
+{
+    struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, wake_timer);
+    struct cpu *cpu = vcpu->cpu;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    if (!vcpu->unit.runnable) {
+        make_runnable(vcpu, now);
+        pick(cpu, now);
+        if (cpu->current != vcpu)
+            bill(vcpu, now);
+    }
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
+{
+    vcpu->cpu = cpu;
+    vcpu->ready_since = DEADLINE_NONE;
+    deadline_init(&vcpu->wake_timer, wake_timer_expired);
+    cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
 }
 
 void vcpu_wake_blocked(struct vcpu *vcpu)
@@ -209,25 +234,30 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
         arch_cpu_kick(cpu->index);
 }
 
-void vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
+bool vcpu_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
+    bool chosen;
 
     spin_lock(&cpu->sched.lock);
     now = charge(cpu, now); /* not before what another deadline of the same interrupt has traced */
-    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now - when);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now > when ? now - when : 0);
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
         deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     }
-    warp(vcpu, now);
+    warp(vcpu, when, now);
     pick(cpu, now);
-    if (cpu->current != vcpu) {
+    chosen = cpu->current == vcpu;
+    if (!chosen) {
         vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
         cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
-        precise_leaving(vcpu); /* its next one */
+        if (!vcpu->unit.bvt.warped)
+            precise_leaving(vcpu); /* its next one; one that is warped is in the queue already */
+        bill(vcpu, now);
     }
     spin_unlock(&cpu->sched.lock);
+    return chosen;
 }
 
 static void pick_at_once(struct cpu *cpu)
@@ -278,12 +308,24 @@ void vcpu_block(struct vcpu *vcpu)
     uint64_t now = arch_counter();
     uint64_t timer = arch_vcpu_next_timer(vcpu);
 
+    /* Not worth a switch, which would bring it back late. */
+    if (timer != DEADLINE_NONE && timer > now && timer - now <= cpu->lead.switch_cost) {
+        if (!arch_wait_until(timer))
+            return; /* WFI may end at any time; what has come is handled first */
+        now = timer;
+    }
     if (timer <= now) {
         vgic_timer_expired(vcpu);
         return;
     }
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
-    if (timer < heap_first_key(&vcpu->deadlines, DEADLINE_NONE)) /* else that deadline wakes it */
+    if (vcpu->vm->config->timers == TIMERS_SNOOP) {
+        uint64_t physical = deadline_when(&vcpu->physical_timer);
+
+        vcpu->looked_at = now;
+        vcpu->snooped = timer < physical ? timer : physical;
+    }
+    if (timer < precise_first(vcpu)) /* else that deadline wakes it */
         deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer);
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
 }
@@ -325,9 +367,8 @@ _Noreturn void dispatch_run(struct cpu *cpu)
         } else {
             if (cpu->loaded != vcpu)
                 switch_to(cpu, vcpu);
-            if (vcpu->fired_at != DEADLINE_NONE)
-                precise_entering(vcpu, arch_counter());
-            arch_vcpu_run(vcpu);
+            if (vcpu->fired_at == DEADLINE_NONE || precise_entering(vcpu))
+                arch_vcpu_run(vcpu);
         }
     }
 }

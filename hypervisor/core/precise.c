@@ -1,32 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Precise timers: from the guest's call to the comparator and back.
+ * Precise timers: from the guest's word to the comparator and back.
  *
- * A guest arms a deadline (precise_arm); it goes into the vCPU's own heap. While the vCPU has the CPU,
- * nothing more is needed: its own timer interrupts it in time. When it leaves the CPU (precise_leaving), the
- * first of its deadlines goes into the CPU's deadline queue, whose head is in the comparator. At that instant
- * the comparator interrupts whoever runs (deadline_reached): the vCPU is made runnable, warped, and the
- * policy is asked at once, all in the interrupt handler (vcpu_deadline). The warp ends when the guest says
- * done (precise_done), when the vCPU idles, or when its limit L is used up (cpu_charge).
+ * A guest says when it must run in its deadline page, by a store, or by a call (precise_arm), which puts the
+ * deadline into the vCPU's heap. While the vCPU has the CPU, nothing more is needed: its own timer interrupts
+ * it in time. When it leaves the CPU (precise_leaving), the first of its deadlines, less the time it takes to
+ * bring it in (core/lead.h), goes into the CPU's deadline queue, whose head is in the comparator. At that
+ * instant the comparator interrupts whoever runs (deadline_reached): the vCPU is made runnable, warped, and
+ * the policy is asked at once, all in the interrupt handler (vcpu_deadline). Switched in, it waits at EL2 for
+ * what is left until its deadline (precise_entering), or, when a timer tick is pending for it, is entered
+ * early to work that off. The warp ends when the guest says done (precise_done), when the vCPU idles, or when
+ * its budget is used up (cpu_charge).
  *
- * A deadline that passes while its vCPU has the CPU is noticed at the next look at the scheduler
- * (precise_notice): the vCPU is warped then too, so that the end of its slice does not come between the
- * interrupt and the work it is for.
+ * In timer mode `snoop` the guest says nothing: when its vCPU idles, its own timers' next expiry is the
+ * deadline.
  *
- * The guest's own timer is not touched: it has expired by then too, and interrupts the guest as soon as it
- * runs.
+ * A deadline that passes while its vCPU has the CPU, or is about to, is noticed at the next look at the
+ * scheduler (precise_notice): the vCPU is warped then too, so that the end of its slice does not come between
+ * the interrupt and the work it is for.
  *
- * A vCPU's heap is used on its own CPU only, and needs no lock.
+ * The guest's own timer is not touched: it expires when the guest set it to, never before.
+ *
+ * A deadline in the past counts as of the time at which EL2 could first have seen it (`looked_at`): nobody
+ * gets before others by claiming to be late.
+ *
+ * A vCPU's heap and page are used on its own CPU only, and need no lock. The guest may write the page at any
+ * time: each word is read once, and any value will do.
  */
 #include "core/precise.h"
 #include "core/arch.h"
 #include "core/cpu.h"
 #include <stddef.h>
 
-/* Takes out what is reached; returns the first such instant, DEADLINE_NONE when there is none. */
+/* A vCPU whose deadline comes this long after it was brought in is not held at EL2 any longer. */
+#define HOLD_SLACK_US 2
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t page_word(const struct vcpu *vcpu, unsigned offset)
+{
+    return vcpu->page[offset / sizeof(uint64_t)];
+}
+
+/* What the page asks for and has not got yet. */
+static uint64_t page_deadline(const struct vcpu *vcpu)
+{
+    uint64_t when;
+
+    if (vcpu->page == NULL)
+        return DEADLINE_NONE;
+    when = page_word(vcpu, ONTIME_PAGE_DEADLINE);
+    return when != vcpu->page_served ? when : DEADLINE_NONE;
+}
+
+uint64_t precise_first(const struct vcpu *vcpu)
+{
+    return earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), page_deadline(vcpu)),
+                   vcpu->snooped);
+}
+
+uint64_t precise_needs(const struct vcpu *vcpu)
+{
+    return vcpu->page != NULL ? page_word(vcpu, ONTIME_PAGE_NEEDS) : 0;
+}
+
+/* Takes out what is reached at `now`; returns the first such instant, DEADLINE_NONE when there is none. */
 static uint64_t take_reached(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t first = heap_first_key(&vcpu->deadlines, DEADLINE_NONE);
+    uint64_t paged = page_deadline(vcpu);
+    uint64_t first = earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), paged), vcpu->snooped);
 
     if (first > now)
         return DEADLINE_NONE;
@@ -34,35 +84,55 @@ static uint64_t take_reached(struct vcpu *vcpu, uint64_t now)
         heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
         vcpu->stats[ONTIME_STAT_FIRED]++;
     }
-    return first;
+    if (paged <= now) {
+        vcpu->page_served = paged;
+        vcpu->stats[ONTIME_STAT_FIRED]++;
+    }
+    if (vcpu->snooped <= now) {
+        vcpu->snooped = DEADLINE_NONE;
+        vcpu->stats[ONTIME_STAT_FIRED]++;
+    }
+    return later(first, vcpu->looked_at);
 }
 
 static void deadline_reached(struct deadline *deadline, uint64_t now)
 {
     struct vcpu *vcpu = HEAP_ENTRY(deadline, struct vcpu, precise_timer);
-    uint64_t first = take_reached(vcpu, now);
+    uint64_t first = take_reached(vcpu, later(now, vcpu->due));
 
-    if (first < vcpu->fired_at)
-        vcpu->fired_at = first;
-    vcpu_deadline(vcpu, first, now);
+    if (first == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
+        precise_leaving(vcpu);
+        return;
+    }
+    vcpu->fired_at = earlier(first, vcpu->fired_at);
+    if (vcpu_deadline(vcpu, first, now))
+        vcpu->fetched_at = deadline->when;
 }
 
-bool precise_notice(struct vcpu *vcpu, uint64_t now)
+uint64_t precise_notice(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t first = take_reached(vcpu, now);
+    uint64_t first = take_reached(vcpu, now + vcpu->cpu->lead.switch_cost);
 
-    if (first == DEADLINE_NONE)
-        return false;
-    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now - first);
-    return true;
+    vcpu->looked_at = now;
+    if (first != DEADLINE_NONE)
+        cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now > first ? now - first : 0);
+    return first;
 }
 
 void precise_leaving(struct vcpu *vcpu)
 {
-    if (vcpu->deadlines.count != 0)
-        deadline_set(&vcpu->cpu->deadlines, &vcpu->precise_timer, heap_first(&vcpu->deadlines)->key);
-    else
+    uint64_t due = precise_first(vcpu);
+    uint64_t lead;
+
+    vcpu->fetched_at = vcpu->backlog_until = DEADLINE_NONE;
+    if (due == DEADLINE_NONE) {
         precise_coming(vcpu);
+        return;
+    }
+    vcpu->due = due;
+    vcpu->backlog = arch_vcpu_timer_before(vcpu, due);
+    lead = lead_for(&vcpu->cpu->lead, vcpu->backlog);
+    deadline_set(&vcpu->cpu->deadlines, &vcpu->precise_timer, due > lead ? due - lead : 0);
 }
 
 /* The calling vCPU's deadlines were changed; catching up may have taken the CPU from it. */
@@ -78,16 +148,23 @@ void precise_coming(struct vcpu *vcpu)
         deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
 }
 
+static void forget(struct vcpu *vcpu)
+{
+    vcpu->page = NULL;
+    vcpu->page_served = vcpu->snooped = vcpu->fired_at = DEADLINE_NONE;
+    vcpu->fetched_at = vcpu->backlog_until = DEADLINE_NONE;
+}
+
 void precise_init(struct vcpu *vcpu)
 {
-    vcpu->fired_at = DEADLINE_NONE;
+    forget(vcpu);
     heap_init(&vcpu->deadlines, vcpu->deadline_slots, ONTIME_DEADLINES);
     deadline_init(&vcpu->precise_timer, deadline_reached);
 }
 
 void precise_reset(struct vcpu *vcpu)
 {
-    vcpu->fired_at = DEADLINE_NONE;
+    forget(vcpu);
     while (vcpu->deadlines.count != 0)
         heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
     deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
@@ -146,8 +223,44 @@ int64_t precise_done(struct vcpu *vcpu, uint64_t next)
     /* Reached before the guest could say done for the one before: its work is still to come. */
     if (next <= now)
         return 0;
-    (void)precise_notice(vcpu, now); /* one that passed in place is done, too */
+    (void)take_reached(vcpu, now); /* one that passed in place is done, too */
     return vcpu_unwarp(vcpu, now);
+}
+
+static uint64_t *host_page(const struct vm *vm, uint64_t guest)
+{
+    for (unsigned i = 0; i < vm->ram_count; i++) {
+        const struct ram_piece *piece = &vm->ram[i];
+
+        if (guest >= piece->guest && guest - piece->guest < piece->size)
+            return (uint64_t *)(uintptr_t)(piece->host + (guest - piece->guest));
+    }
+    return NULL;
+}
+
+int64_t precise_page(struct vcpu *vcpu, uint64_t address)
+{
+    uint64_t *page;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (address == ONTIME_NO_PAGE) {
+        vcpu->page = NULL;
+        return ONTIME_OK;
+    }
+    page = address % ONTIME_PAGE_SIZE == 0 ? host_page(vcpu->vm, address) : NULL;
+    if (page == NULL)
+        return ONTIME_INVALID;
+    vcpu->page = page;
+    vcpu->page_served = DEADLINE_NONE;
+    precise_say_warped(vcpu, vcpu->unit.bvt.warped);
+    return ONTIME_OK;
+}
+
+void precise_say_warped(struct vcpu *vcpu, bool warped)
+{
+    if (vcpu->page != NULL)
+        vcpu->page[ONTIME_PAGE_WARPED / sizeof(uint64_t)] = warped;
 }
 
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
@@ -166,16 +279,54 @@ void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end re
 {
     if (reason == ONTIME_WARP_END_LIMIT)
         vcpu->stats[ONTIME_STAT_WARPS_CUT]++;
+    precise_say_warped(vcpu, false);
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_WARP_END, vcpu, reason);
 }
 
-void precise_entering(struct vcpu *vcpu, uint64_t now)
+/* Waits at EL2 for the deadline of a vCPU that was brought in early. False when an interrupt is pending. */
+static bool hold(const struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t late = now - vcpu->fired_at;
+    uint64_t slack = vcpu->cpu->ticks_per_us * HOLD_SLACK_US;
 
+    return vcpu->fired_at - now > LEAD_SWITCH_MAX_US * vcpu->cpu->ticks_per_us ||
+           arch_wait_until(vcpu->fired_at + slack);
+}
+
+bool precise_entering(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
+    uint64_t late;
+
+    if (vcpu->fetched_at != DEADLINE_NONE)
+        lead_learn_switch(&cpu->lead, now - vcpu->fetched_at);
+    vcpu->fetched_at = DEADLINE_NONE;
+    if (now < vcpu->fired_at) {
+        if (vcpu->backlog)
+            vcpu->backlog_until = vcpu->fired_at;
+        else if (!hold(vcpu, now))
+            return false;
+        now = arch_counter();
+    }
+    late = now > vcpu->fired_at ? now - vcpu->fired_at : 0;
     vcpu->fired_at = DEADLINE_NONE;
     vcpu->stats[ONTIME_STAT_LATE_TICKS] += late;
     if (late > vcpu->stats[ONTIME_STAT_LATE_MAX])
         vcpu->stats[ONTIME_STAT_LATE_MAX] = late;
-    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ENTERED, vcpu, late);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_ENTERED, vcpu, late);
+    return true;
+}
+
+void precise_timer_fired(struct vcpu *vcpu, uint64_t expiry, bool in_user)
+{
+    if (expiry < vcpu->backlog_until)
+        return; /* the tick that was pending, or another before the deadline */
+    lead_learn_backlog(&vcpu->cpu->lead,
+                       in_user && expiry - vcpu->backlog_until <= vcpu->cpu->ticks_per_us * HOLD_SLACK_US);
+    vcpu->backlog_until = DEADLINE_NONE;
+}
+
+uint64_t precise_lead(const struct cpu *cpu, unsigned stat)
+{
+    return stat == ONTIME_STAT_LEAD_SWITCH ? lead_for(&cpu->lead, false) : cpu->lead.backlog / 64;
 }

@@ -17,12 +17,20 @@ void precise_init(struct vcpu *vcpu);
 int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id);
 int64_t precise_cancel(struct vcpu *vcpu, uint64_t id);
 int64_t precise_done(struct vcpu *vcpu, uint64_t next);
+int64_t precise_page(struct vcpu *vcpu, uint64_t address);
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped);
 
+/* The first deadline that is still to come, or not yet seen to be past. */
+uint64_t precise_first(const struct vcpu *vcpu);
+
+/* The CPU time that the guest says its work needs, ticks; 0: not known. */
+uint64_t precise_needs(const struct vcpu *vcpu);
+
 /*
- * Looks for deadlines that passed while the vCPU had the CPU. True when there were any: it is to be warped.
+ * Looks for deadlines that passed while the vCPU had the CPU, or will before it could be out and in again.
+ * Returns the first, for which it is to be warped; DEADLINE_NONE when there are none.
  */
-bool precise_notice(struct vcpu *vcpu, uint64_t now);
+uint64_t precise_notice(struct vcpu *vcpu, uint64_t now);
 
 /* The vCPU leaves the CPU, with its deadlines watched from then on, and gets it. */
 void precise_leaving(struct vcpu *vcpu);
@@ -34,7 +42,22 @@ void precise_reset(struct vcpu *vcpu);
 /* Counts and traces the end of a warp. */
 void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason);
 
-/* The vCPU is entered for the first time since a deadline of it was reached: how late is that? */
-void precise_entering(struct vcpu *vcpu, uint64_t now);
+/* Tells the guest, in its page, whether it is warped. */
+void precise_say_warped(struct vcpu *vcpu, bool warped);
+
+/*
+ * The vCPU, loaded, is about to be entered for the first time since a deadline of it fired: waits for the
+ * deadline, and counts how late that is. False when an interrupt came meanwhile: it is to be handled first.
+ */
+bool precise_entering(struct vcpu *vcpu);
+
+/*
+ * The virtual timer of a vCPU that has a `backlog_until` expired, at `expiry`; `in_user`: it interrupted the
+ * guest at EL0.
+ */
+void precise_timer_fired(struct vcpu *vcpu, uint64_t expiry, bool in_user);
+
+/* ONTIME_STAT_LEAD_* of a CPU, ticks. */
+uint64_t precise_lead(const struct cpu *cpu, unsigned stat);
 
 #endif

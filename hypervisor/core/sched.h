@@ -37,6 +37,8 @@ struct bvt_unit {
     uint32_t remainder;       /* CPU time not yet in avt, in 1/1024 tick, less than weight */
     bool warped;              /* E = A - W */
     bool spent;               /* warped, but W is used up: competes without a warp's privilege */
+    uint64_t deadline;        /* what this warp is for: of several that are urgent, the earliest runs */
+    uint64_t warp_budget;     /* this warp's L, ticks */
     uint64_t warp_used;       /* CPU time used in this warp, ticks */
     uint64_t warp_ended;      /* when the last warp ended */
     bool was_warped;          /* there was a last warp */
@@ -46,12 +48,11 @@ struct bvt_unit {
 
 struct bvt_queue {
     struct sched_unit *newcomer; /* waits since the last pick(): in no heap yet, as it may run at once */
-    struct heap urgent;          /* warped units that wait and are not spent, by E */
+    struct heap urgent;          /* warped units that wait and are not spent, by deadline */
     struct heap spent;           /* those that wait and are, by E */
     struct heap warped;          /* both, by A */
     int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units;    /* all units, runnable or not */
-    bool warp_begun;             /* since the last pick() */
 };
 
 struct sched_unit {
@@ -101,11 +102,13 @@ struct sched_policy {
     struct sched_unit *(*pick)(struct sched_queue *queue, uint64_t now, uint64_t *until);
 
     /*
-     * Begins a warp of a runnable unit (wake() comes first); false when L is 0, U forbids it, it is warped
-     * already or is not runnable. Whether W suffices is seen by the next pick(): it returns the unit, or does
-     * not.
+     * Begins a warp of a runnable unit (wake() comes first), for the work that is due at `deadline`; it ends
+     * after `needs` ticks of CPU time, or after L if that is less or `needs` is 0. False when L is 0, U
+     * forbids it, the unit is warped already or is not runnable. Whether W suffices is seen by the next
+     * pick(): it returns the unit, or does not.
      */
-    bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+    bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
+                 uint64_t now);
 
     /* Ends a warp; false when there was none. */
     bool (*unwarp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);

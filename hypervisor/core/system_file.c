@@ -192,22 +192,24 @@ static int read_timer_mode(const struct tree_reader *reader, int node, struct vm
         if (strcmp(timer_mode_names[i], name) != 0)
             continue;
         vm->timers = (enum timer_mode)i;
-        if (vm->timers == TIMERS_SNOOP)
-            return tree_fail(reader, node, "timers", "\"snoop\" is not implemented");
         return 0;
     }
-    return tree_fail(reader, node, "timers", "\"%s\" is none of \"tick\", \"wake\", \"precise\"",
+    return tree_fail(reader, node, "timers", "\"%s\" is none of \"tick\", \"wake\", \"snoop\", \"precise\"",
                      tree_printable(word, sizeof(word), name));
 }
 
-/* A property that has a meaning in one timer mode only is refused in the others. */
-static int check_mode_has(const struct tree_reader *reader, int node, const struct vm_config *vm,
-                          enum timer_mode mode, const char *property)
+static bool is_warped_mode(enum timer_mode mode)
 {
-    if (vm->timers == mode || !tree_has(reader, node, property))
+    return mode == TIMERS_SNOOP || mode == TIMERS_PRECISE;
+}
+
+/* A property that has a meaning in some timer modes only is refused in the others. */
+static int check_mode_has(const struct tree_reader *reader, int node, bool has, const char *modes,
+                          const char *property)
+{
+    if (has || !tree_has(reader, node, property))
         return 0;
-    return tree_fail(reader, node, property, "has a meaning only with timers = \"%s\"",
-                     timer_mode_names[mode]);
+    return tree_fail(reader, node, property, "has a meaning only with timers = %s", modes);
 }
 
 /*
@@ -217,18 +219,21 @@ static int check_mode_has(const struct tree_reader *reader, int node, const stru
 static int read_timers(const struct tree_reader *reader, int node, uint32_t allowance_us,
                        struct vm_config *vm)
 {
+    static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us"};
+
     if (read_timer_mode(reader, node, vm) != 0 ||
-        check_mode_has(reader, node, vm, TIMERS_TICK, "tick-us") != 0 ||
-        check_mode_has(reader, node, vm, TIMERS_PRECISE, "warp-us") != 0 ||
-        check_mode_has(reader, node, vm, TIMERS_PRECISE, "warp-limit-us") != 0 ||
-        check_mode_has(reader, node, vm, TIMERS_PRECISE, "unwarp-us") != 0)
+        check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
         return -1;
+    for (unsigned i = 0; i < sizeof(warp_properties) / sizeof(warp_properties[0]); i++)
+        if (check_mode_has(reader, node, is_warped_mode(vm->timers), "\"snoop\" or \"precise\"",
+                           warp_properties[i]) != 0)
+            return -1;
 
     if (vm->timers == TIMERS_TICK) {
         vm->tick_us = TICK_US_DEFAULT;
         return tree_read_number(reader, node, "tick-us", (struct tree_range){100, SECOND_US}, &vm->tick_us);
     }
-    if (vm->timers != TIMERS_PRECISE)
+    if (!is_warped_mode(vm->timers))
         return 0;
 
     vm->warp_limit_us = WARP_LIMIT_US_DEFAULT;

@@ -12,6 +12,10 @@
 
 _Static_assert(sizeof(struct ontime_trace_record) == 16, "the record's layout is fixed");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are dumped as they lie in memory");
+_Static_assert(offsetof(struct ontime_trace_record, arg) == 8 &&
+                   offsetof(struct ontime_trace_record, vcpu) == 12 &&
+                   offsetof(struct ontime_trace_record, type) == 14,
+               "records are written as two words");
 _Static_assert(LINE_RECORDS * sizeof(struct ontime_trace_record) % 3 == 0, "full lines need no padding");
 
 static void open_ring(struct trace_ring *ring)

@@ -47,6 +47,23 @@ struct trace_header {
  */
 void trace_init(struct trace_ring *ring, void *memory, size_t size);
 
+/* A record is written as its two words; trace.c sees to it that they are what struct ontime_trace_record
+ * says. */
+typedef uint64_t __attribute__((may_alias)) trace_word;
+
+/* Writes record number `index` of all that were ever written, and counts it. */
+static inline void trace_put(struct trace_ring *ring, struct ontime_trace_record *slots, uint64_t index,
+                             uint64_t now, enum ontime_trace_type type, uint16_t vcpu, uint64_t arg)
+{
+    trace_word *record = (trace_word *)(void *)&slots[index & ring->mask];
+
+    if (arg > ONTIME_TRACE_ARG_MAX)
+        arg = ONTIME_TRACE_ARG_MAX;
+    record[0] = now;
+    record[1] = (uint64_t)((uint32_t)type << 16 | vcpu) << 32 | arg;
+    atomic_store_explicit(&ring->written, index + 1, memory_order_release);
+}
+
 /*
  * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in
  * order of time.
@@ -56,17 +73,9 @@ static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum o
 {
     struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
 
-    if (slots == NULL)
-        return;
-
-    uint64_t index = atomic_load_explicit(&ring->written, memory_order_relaxed);
-    struct ontime_trace_record *record = &slots[index & ring->mask];
-
-    record->counter = now;
-    record->arg = arg < ONTIME_TRACE_ARG_MAX ? (uint32_t)arg : ONTIME_TRACE_ARG_MAX;
-    record->vcpu = vcpu;
-    record->type = (uint16_t)type;
-    atomic_store_explicit(&ring->written, index + 1, memory_order_release);
+    if (slots != NULL)
+        trace_put(ring, slots, atomic_load_explicit(&ring->written, memory_order_relaxed), now, type, vcpu,
+                  arg);
 }
 
 static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type type, uint16_t vcpu,

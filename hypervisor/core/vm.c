@@ -301,7 +301,8 @@ void vm_print_accounting(uint32_t mark)
 
         console_print(
             "mark %u vm=%s run=%lu stolen=%lu exits=%lu switches=%lu armed=%lu cancelled=%lu fired=%lu "
-            "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu counter=%lu",
+            "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu "
+            "lead_switch=%lu lead_backlog=%lu counter=%lu",
             mark, vm->config->name, (unsigned long)vm_stat(vm, ONTIME_STAT_RUN_TICKS),
             (unsigned long)vm_stat(vm, ONTIME_STAT_STOLEN_TICKS),
             (unsigned long)vm_stat(vm, ONTIME_STAT_EXITS), (unsigned long)vm_stat(vm, ONTIME_STAT_SWITCHES),
@@ -309,6 +310,8 @@ void vm_print_accounting(uint32_t mark)
             (unsigned long)vm_stat(vm, ONTIME_STAT_FIRED), (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_MAX),
             (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_TICKS), (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS),
             (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_DENIED),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT), (unsigned long)now);
+            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT),
+            (unsigned long)precise_lead(vm->vcpus[0].cpu, ONTIME_STAT_LEAD_SWITCH),
+            (unsigned long)precise_lead(vm->vcpus[0].cpu, ONTIME_STAT_LEAD_BACKLOG), (unsigned long)now);
     }
 }

@@ -38,8 +38,17 @@ struct vcpu {
     struct heap deadlines; /* armed by the guest and not yet seen to be reached; keys: the instants */
     struct heap_node deadline[ONTIME_DEADLINES]; /* by id */
     struct heap_node *deadline_slots[ONTIME_DEADLINES];
-    struct deadline precise_timer; /* while out of the CPU: the first of them */
-    uint64_t fired_at;             /* the earliest deadline reached since it last ran, or DEADLINE_NONE */
+    volatile uint64_t *page;       /* its deadline page, which the guest writes at any time; or NULL */
+    uint64_t page_served;          /* the page's deadline that it was last warped for, or DEADLINE_NONE */
+    uint64_t snooped;              /* mode `snoop`, while blocked: its own timers' expiry, or DEADLINE_NONE */
+    uint64_t looked_at;            /* when its deadlines were last looked through */
+    struct deadline precise_timer; /* while out of the CPU: `due`, less what it takes to bring it in */
+    uint64_t due;                  /* the first of its deadlines */
+    bool backlog;                  /* it comes back to a timer tick that is past before `due` */
+    uint64_t fired_at;             /* the earliest deadline fired since it last ran, or DEADLINE_NONE */
+    uint64_t fetched_at;           /* the comparator's instant, while it is brought in; or DEADLINE_NONE */
+    uint64_t backlog_until;        /* entered early for this deadline, with a backlog; or DEADLINE_NONE */
+    uint64_t debt;                 /* EL2's time on its behalf in others' turns, to be charged, ticks */
 
     struct vgic_cpu vgic;
     uint8_t *stolen_time; /* its Arm DEN0057 record, in the VM's stolen-time page */

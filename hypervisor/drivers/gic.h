@@ -29,6 +29,11 @@ struct list_register {
     bool eoi_wanted; /* maintenance interrupt when the guest deactivates it */
 };
 
+/* What was in a list register; its other fields are as they were written. */
+struct lr_content {
+    uint8_t state, source;
+};
+
 struct gic_driver {
     const char *const *compatible; /* ended by NULL */
     unsigned version;
@@ -47,16 +52,18 @@ struct gic_driver {
 
     /* List registers. */
     unsigned (*lr_count)(void);
-    void (*lr_write)(unsigned n, const struct list_register *lr); /* NULL empties it */
-    void (*lr_read)(unsigned n, struct list_register *lr);
+    uint64_t (*lr_word)(const struct list_register *lr); /* as the hardware holds it */
+    void (*lr_write)(unsigned n, uint64_t word);
+    struct lr_content (*lr_take)(unsigned n); /* empties it */
     /*
-     * Virtual interface on. A maintenance interrupt comes, with `refill`, while no list register is pending;
-     * with `outside` (something is active without a list register), when the guest ends an interrupt that has
-     * none. The guest's deactivations by name (EOI mode 1) are then trapped: vgic_deactivate().
+     * The virtual interface is always on; what it asks for beside, until the next call. A maintenance
+     * interrupt comes, with `refill`, while no list register is pending; with `outside` (something is active
+     * without a list register), when the guest ends an interrupt that has none. The guest's deactivations by
+     * name (EOI mode 1) are then trapped: vgic_deactivate().
      */
-    void (*virtual_enable)(bool refill, bool outside);
-    void (*virtual_disable)(void);
-    /* How many interrupts without a list register the guest has ended since, unnamed; reading resets it. */
+    void (*virtual_ask)(bool refill, bool outside);
+    /* With `outside`: how many interrupts without a list register the guest has ended since, unnamed; reading
+     * resets it. */
     unsigned (*take_eoi_count)(void);
     /* The guest's priority mask and its enabled groups (bit 0: group 0, bit 1: group 1). */
     uint8_t (*virtual_priority_mask)(unsigned *groups);
@@ -74,7 +81,7 @@ struct gic_driver {
 extern const struct gic_driver gicv3_driver;
 extern const struct gic_driver gicv2_driver;
 
-/* The machine's. */
-extern const struct gic_driver *gic;
+/* The machine's. Hidden: of this image, so that it is not looked up by the global offset table. */
+extern const struct gic_driver *gic __attribute__((visibility("hidden")));
 
 #endif

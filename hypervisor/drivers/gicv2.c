@@ -125,7 +125,7 @@ static void gicv2_init_cpu(void)
         list_registers = GIC_MAX_LRS;
     for (unsigned n = 0; n < list_registers; n++)
         write32(control + GICH_LR + 4 * n, 0);
-    write32(control + GICH_HCR, 0);
+    write32(control + GICH_HCR, HCR_EN);
 }
 
 static uint32_t gicv2_acknowledge(void)
@@ -173,40 +173,33 @@ static unsigned gicv2_lr_count(void)
     return list_registers;
 }
 
-static void gicv2_lr_write(unsigned n, const struct list_register *lr)
+static uint64_t gicv2_lr_word(const struct list_register *lr)
 {
-    uint32_t value = 0;
-
-    if (lr != NULL)
-        value = (uint32_t)lr->state << 28 | (uint32_t)(lr->priority >> 3) << 23 |
-                (lr->group1 ? LR_GROUP1 : 0) | (lr->hardware ? LR_HW | (uint32_t)lr->intid << 10 : 0) |
-                (lr->eoi_wanted ? LR_EOI : 0) | (lr->hardware ? 0 : (uint32_t)lr->source << 10) | lr->intid;
-    write32(control + GICH_LR + 4 * n, value);
+    return (uint32_t)lr->state << 28 | (uint32_t)(lr->priority >> 3) << 23 | (lr->group1 ? LR_GROUP1 : 0) |
+           (lr->hardware ? LR_HW | (uint32_t)lr->intid << 10 : 0) | (lr->eoi_wanted ? LR_EOI : 0) |
+           (lr->hardware ? 0 : (uint32_t)lr->source << 10) | lr->intid;
 }
 
-static void gicv2_lr_read(unsigned n, struct list_register *lr)
+static void gicv2_lr_write(unsigned n, uint64_t word)
+{
+    write32(control + GICH_LR + 4 * n, (uint32_t)word);
+}
+
+static struct lr_content gicv2_lr_take(unsigned n)
 {
     uint32_t value = read32(control + GICH_LR + 4 * n);
 
-    *lr = (struct list_register){
-        .intid = (uint16_t)(value & 0x3FF),
-        .priority = (uint8_t)(value >> 23 << 3),
+    gicv2_lr_write(n, 0);
+    return (struct lr_content){
         .state = (uint8_t)(value >> 28 & 3),
         .source = (value & LR_HW) != 0 ? 0 : (uint8_t)(value >> 10 & 7),
-        .hardware = (value & LR_HW) != 0,
-        .group1 = (value & LR_GROUP1) != 0,
     };
 }
 
 /* Deactivations by name need not be trapped specially: guests never get the page of GICV_DIR. */
-static void gicv2_virtual_enable(bool refill, bool outside)
+static void gicv2_virtual_ask(bool refill, bool outside)
 {
     write32(control + GICH_HCR, HCR_EN | (refill ? HCR_NPIE : 0) | (outside ? HCR_LRENPIE : 0));
-}
-
-static void gicv2_virtual_disable(void)
-{
-    write32(control + GICH_HCR, 0);
 }
 
 static unsigned gicv2_take_eoi_count(void)
@@ -265,10 +258,10 @@ const struct gic_driver gicv2_driver = {
     .set_private_active = gicv2_set_private_active,
     .send_kick = gicv2_send_kick,
     .lr_count = gicv2_lr_count,
+    .lr_word = gicv2_lr_word,
     .lr_write = gicv2_lr_write,
-    .lr_read = gicv2_lr_read,
-    .virtual_enable = gicv2_virtual_enable,
-    .virtual_disable = gicv2_virtual_disable,
+    .lr_take = gicv2_lr_take,
+    .virtual_ask = gicv2_virtual_ask,
     .take_eoi_count = gicv2_take_eoi_count,
     .virtual_priority_mask = gicv2_virtual_priority_mask,
     .interface_save = gicv2_interface_save,

@@ -39,18 +39,19 @@
 #define FRAME_PAIR     0x20000 /* RD and SGI frames; twice that with virtual LPIs */
 #define PRIORITY       0xA0
 
-#define HCR_EN        UINT64_C(1)
-#define HCR_LRENPIE   UINT64_C(4)
-#define HCR_NPIE      UINT64_C(8)
-#define HCR_TDIR      (UINT64_C(1) << 14)
-#define HCR_EOI_SHIFT 27
-#define LR_HW         (UINT64_C(1) << 61)
-#define LR_GROUP1     (UINT64_C(1) << 60)
-#define LR_EOI        (UINT64_C(1) << 41)
-#define VTR_TDS       (UINT64_C(1) << 19)
-#define VMCR_EOIM     (UINT64_C(1) << 9)
-#define VMCR_RESET    UINT64_C(0) /* priority mask 0, groups off: as after a reset */
-#define MAX_CPUS      64
+#define HCR_EN         UINT64_C(1)
+#define HCR_LRENPIE    UINT64_C(4)
+#define HCR_NPIE       UINT64_C(8)
+#define HCR_TDIR       (UINT64_C(1) << 14)
+#define HCR_EOI_SHIFT  27
+#define LR_HW          (UINT64_C(1) << 61)
+#define LR_GROUP1      (UINT64_C(1) << 60)
+#define LR_EOI         (UINT64_C(1) << 41)
+#define LR_STATE_SHIFT 62
+#define VTR_TDS        (UINT64_C(1) << 19)
+#define VMCR_EOIM      (UINT64_C(1) << 9)
+#define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
+#define MAX_CPUS       64
 
 static uint64_t distributor;
 static uint64_t redistributors, redistributors_end;
@@ -122,35 +123,6 @@ static uint64_t this_redistributor(void)
     return own_redistributor[arch_cpu_index()];
 }
 
-static void gicv3_init_cpu(void)
-{
-    uint64_t frame = find_redistributor();
-    uint64_t vtr;
-
-    own_redistributor[arch_cpu_index()] = frame;
-    write32(frame + GICR_WAKER, read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
-    while ((read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
-    }
-    write32(frame + GICR_ICENABLE0, UINT32_MAX);
-    write32(frame + GICR_ICACTIVE0, UINT32_MAX);
-    write32(frame + GICR_IGROUPR0, UINT32_MAX);
-    for (unsigned k = 0; k < 8; k++)
-        write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
-
-    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* SRE, and EL1 may use it too */
-    isb();
-    write_sysreg_(ICC_SRE_EL1, 1);
-    write_sysreg_(ICC_PMR_EL1, 0xFF);
-    write_sysreg_(ICC_CTLR_EL1, 2); /* EOImode */
-    write_sysreg_(ICC_IGRPEN1_EL1, 1);
-    isb();
-    vtr = read_sysreg_(ICH_VTR_EL2);
-    list_registers = (unsigned)(vtr & 31) + 1;
-    priority_bits = (unsigned)(vtr >> 26 & 7) + 1;
-    traps_deactivation = (vtr & VTR_TDS) != 0;
-    write_sysreg_(ICH_HCR_EL2, 0);
-}
-
 static uint32_t gicv3_acknowledge(void)
 {
     uint32_t intid = (uint32_t)read_sysreg_(ICC_IAR1_EL1);
@@ -209,7 +181,7 @@ static unsigned gicv3_lr_count(void)
         action(reg);                                                                                         \
         break;
 #define LR_CASES(action)                                                                                     \
-    LR_CASE(0, S3_4_C12_C12_0, action)                                                                       \
+    LR_CASE(0, ICH_LR0_EL2, action)                                                                          \
     LR_CASE(1, S3_4_C12_C12_1, action)                                                                       \
     LR_CASE(2, S3_4_C12_C12_2, action)                                                                       \
     LR_CASE(3, S3_4_C12_C12_3, action)                                                                       \
@@ -226,15 +198,20 @@ static unsigned gicv3_lr_count(void)
     LR_CASE(14, S3_4_C12_C13_6, action)                                                                      \
     LR_CASE(15, S3_4_C12_C13_7, action)
 
-static void gicv3_lr_write(unsigned n, const struct list_register *lr)
+static uint64_t gicv3_lr_word(const struct list_register *lr)
 {
-    uint64_t value = 0;
+    return (uint64_t)lr->state << LR_STATE_SHIFT | (lr->hardware ? LR_HW | (uint64_t)lr->intid << 32 : 0) |
+           (lr->group1 ? LR_GROUP1 : 0) | (uint64_t)lr->priority << 48 | (lr->eoi_wanted ? LR_EOI : 0) |
+           lr->intid;
+}
 
-    if (lr != NULL)
-        value = (uint64_t)lr->state << 62 | (lr->hardware ? LR_HW | (uint64_t)lr->intid << 32 : 0) |
-                (lr->group1 ? LR_GROUP1 : 0) | (uint64_t)lr->priority << 48 | (lr->eoi_wanted ? LR_EOI : 0) |
-                lr->intid;
-#define WRITE_LR(reg) write_sysreg_(reg, value)
+#define WRITE_LR(reg) write_sysreg_(reg, word)
+#define TAKE_LR(reg)                                                                                         \
+    word = read_sysreg_(reg);                                                                                \
+    write_sysreg_(reg, 0)
+
+__attribute__((noinline)) static void write_other_lr(unsigned n, uint64_t word)
+{
     switch (n) {
         LR_CASES(WRITE_LR)
     default:
@@ -242,34 +219,74 @@ static void gicv3_lr_write(unsigned n, const struct list_register *lr)
     }
 }
 
-static void gicv3_lr_read(unsigned n, struct list_register *lr)
+__attribute__((noinline)) static uint64_t take_other_lr(unsigned n)
 {
-    uint64_t value = 0;
+    uint64_t word = 0;
 
-#define READ_LR(reg) value = read_sysreg_(reg)
     switch (n) {
-        LR_CASES(READ_LR)
+        LR_CASES(TAKE_LR)
     default:
         break;
     }
-    *lr = (struct list_register){
-        .intid = (uint16_t)(value & 0x1FFF),
-        .priority = (uint8_t)(value >> 48),
-        .state = (uint8_t)(value >> 62),
-        .hardware = (value & LR_HW) != 0,
-        .group1 = (value & LR_GROUP1) != 0,
-    };
+    return word;
 }
 
-static void gicv3_virtual_enable(bool refill, bool outside)
+/* The first is the one that is nearly always meant. */
+static void gicv3_lr_write(unsigned n, uint64_t word)
+{
+    if (n == 0)
+        WRITE_LR(ICH_LR0_EL2);
+    else
+        write_other_lr(n, word);
+}
+
+static struct lr_content gicv3_lr_take(unsigned n)
+{
+    uint64_t word;
+
+    if (n == 0) {
+        TAKE_LR(ICH_LR0_EL2);
+    } else {
+        word = take_other_lr(n);
+    }
+    return (struct lr_content){.state = (uint8_t)(word >> LR_STATE_SHIFT)};
+}
+
+static void gicv3_virtual_ask(bool refill, bool outside)
 {
     write_sysreg_(ICH_HCR_EL2, HCR_EN | (refill ? HCR_NPIE : 0) |
                                    (outside ? HCR_LRENPIE | (traps_deactivation ? HCR_TDIR : 0) : 0));
 }
 
-static void gicv3_virtual_disable(void)
+static void gicv3_init_cpu(void)
 {
-    write_sysreg_(ICH_HCR_EL2, 0);
+    uint64_t frame = find_redistributor();
+    uint64_t vtr;
+
+    own_redistributor[arch_cpu_index()] = frame;
+    write32(frame + GICR_WAKER, read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
+    while ((read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
+    }
+    write32(frame + GICR_ICENABLE0, UINT32_MAX);
+    write32(frame + GICR_ICACTIVE0, UINT32_MAX);
+    write32(frame + GICR_IGROUPR0, UINT32_MAX);
+    for (unsigned k = 0; k < 8; k++)
+        write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
+
+    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* SRE, and EL1 may use it too */
+    isb();
+    write_sysreg_(ICC_SRE_EL1, 1);
+    write_sysreg_(ICC_PMR_EL1, 0xFF);
+    write_sysreg_(ICC_CTLR_EL1, 2); /* EOImode */
+    write_sysreg_(ICC_IGRPEN1_EL1, 1);
+    isb();
+    vtr = read_sysreg_(ICH_VTR_EL2);
+    list_registers = (unsigned)(vtr & 31) + 1;
+    priority_bits = (unsigned)(vtr >> 26 & 7) + 1;
+    traps_deactivation = (vtr & VTR_TDS) != 0;
+    for (unsigned n = 0; n < list_registers; n++)
+        gicv3_lr_write(n, 0);
+    gicv3_virtual_ask(false, false);
 }
 
 static unsigned gicv3_take_eoi_count(void)
@@ -356,10 +373,10 @@ const struct gic_driver gicv3_driver = {
     .set_private_active = gicv3_set_private_active,
     .send_kick = gicv3_send_kick,
     .lr_count = gicv3_lr_count,
+    .lr_word = gicv3_lr_word,
     .lr_write = gicv3_lr_write,
-    .lr_read = gicv3_lr_read,
-    .virtual_enable = gicv3_virtual_enable,
-    .virtual_disable = gicv3_virtual_disable,
+    .lr_take = gicv3_lr_take,
+    .virtual_ask = gicv3_virtual_ask,
     .take_eoi_count = gicv3_take_eoi_count,
     .virtual_priority_mask = gicv3_virtual_priority_mask,
     .interface_save = gicv3_interface_save,

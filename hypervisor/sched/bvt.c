@@ -11,9 +11,9 @@
  *
  *  1. A warped unit is urgent: it runs at once if its E is less than the front, which is the least A of all
  *     runnable units (and the least E of those under rule 2), and goes on until its E is greater. Of several,
- *     the least E; that choice is made when a warp begins or ends, so that two of them do not alternate.
+ *     the one whose warp's deadline is the earliest.
  *  2. A warped unit that is not ahead of the front has spent its warp: until the warp ends it competes by
- * rule 3 with its E = A - W.
+ *     rule 3 with its E = A - W.
  *  3. Of the others the incumbent runs, which is the one last chosen by this rule, until another's E is
  * behind it by the context-switch allowance C; then the least E becomes the incumbent. A warp of another unit
  *     interrupts the incumbent, which goes on afterwards with the rest of its allowance. An incumbent that
@@ -26,9 +26,9 @@
  * to about a tick at the greatest weight; what a division leaves is kept. A unit's own weight divides its W,
  * the incumbent's divides C.
  *
- * Heaps. A unit that waits is in `waiting` by its A or, while it is warped, in `urgent` or `spent` by its E
- * and in `warped` by its A. The last one that woke or was warped since pick() is the newcomer and in none:
- * most often it runs at once.
+ * Heaps. A unit that waits is in `waiting` by its A or, while it is warped, in `urgent` by its deadline or in
+ * `spent` by its E, and in `warped` by its A. The last one that woke or was warped since pick() is the
+ * newcomer and in none: most often it runs at once.
  *
  * Overflow. A grows by 2^10 a tick at most. When one passes REBASE_AT, the SVT is subtracted from all, which
  * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at
@@ -104,7 +104,8 @@ static int64_t least(int64_t a, int64_t b)
 
 static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *unit)
 {
-    heap_insert(heap_of(queue, unit), &unit->node, heap_key(effective(unit)));
+    heap_insert(heap_of(queue, unit), &unit->node,
+                unit->bvt.spent ? heap_key(effective(unit)) : unit->bvt.deadline);
     heap_insert(&queue->bvt.warped, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
 }
 
@@ -192,7 +193,6 @@ static void rebase(struct sched_queue *queue)
         unit->bvt.avt -= base;
     }
     shift_keys(&queue->waiting, (uint64_t)base);
-    shift_keys(&queue->bvt.urgent, (uint64_t)base);
     shift_keys(&queue->bvt.spent, (uint64_t)base);
     shift_keys(&queue->bvt.warped, (uint64_t)base);
     queue->bvt.svt = 0;
@@ -238,17 +238,20 @@ static APART void leave_waiting(struct sched_queue *queue, struct sched_unit *un
     join(queue, unit);
 }
 
-static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
+                     uint64_t now)
 {
     if (!may_warp(unit, now))
         return false;
-    unit->bvt.warped = true;
-    unit->bvt.spent = false;
-    unit->bvt.warp_used = 0;
-    if (unit != queue->current)
-        queue->bvt.warp_begun = true;
     if (heap_contains(&unit->node))
         leave_waiting(queue, unit);
+    unit->bvt.warped = true;
+    unit->bvt.spent = false;
+    unit->bvt.deadline = deadline;
+    unit->bvt.warp_budget = unit->params.warp_limit;
+    if (needs != 0 && needs < unit->bvt.warp_budget)
+        unit->bvt.warp_budget = needs;
+    unit->bvt.warp_used = 0;
     return true;
 }
 
@@ -299,7 +302,7 @@ static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *un
                                 uint64_t now)
 {
     unit->bvt.warp_used += ran;
-    return unit->bvt.warp_used >= unit->params.warp_limit && bvt_unwarp(queue, unit, now);
+    return unit->bvt.warp_used >= unit->bvt.warp_budget && bvt_unwarp(queue, unit, now);
 }
 
 static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
@@ -340,45 +343,42 @@ static inline int64_t front(const struct sched_queue *queue)
     return least(time, least(first_time(&queue->bvt.spent), first_time(&queue->bvt.warped)));
 }
 
-/* Rule 2, of all urgent units. */
-static void spend(struct sched_queue *queue, struct sched_unit *last)
-{
-    struct sched_unit *urgent;
-
-    while ((urgent = first_of(&queue->bvt.urgent)) != NULL)
-        set_warp(queue, urgent, true, true);
-    if (last != NULL && is_urgent(last))
-        last->bvt.spent = true;
-}
-
-/* Rule 1. `last` is the unit that ran and still can, in no heap; or NULL. */
+/*
+ * Rules 1 and 2. `last` is the unit that ran and still can, in no heap; or NULL. Each urgent unit, by
+ * deadline, is either ahead of the front and chosen, or spent.
+ */
 static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_unit *last)
 {
-    struct sched_unit *urgent = first_of(&queue->bvt.urgent);
-    int64_t limit;
+    for (;;) {
+        struct sched_unit *urgent = first_of(&queue->bvt.urgent);
+        bool last_urgent = last != NULL && is_urgent(last);
+        int64_t limit;
 
-    if (urgent == NULL && !(last != NULL && is_urgent(last)))
-        return NULL;
-    limit = front(queue);
-    if (last != NULL) {
-        limit = least(limit, is_urgent(last) ? last->bvt.avt : effective(last));
-        if (is_urgent(last) && effective(last) <= limit)
-            return queue->bvt.warp_begun ? behind(last, urgent) : last;
+        if (last_urgent && (urgent == NULL || last->bvt.deadline <= urgent->bvt.deadline)) {
+            if (effective(last) <= least(front(queue), last->bvt.avt))
+                return last;
+            last->bvt.spent = true;
+            continue;
+        }
+        if (urgent == NULL)
+            return NULL;
+        limit = front(queue);
+        if (last != NULL)
+            limit = least(limit, last_urgent ? last->bvt.avt : effective(last));
+        if (effective(urgent) < limit)
+            return urgent;
+        set_warp(queue, urgent, true, true);
     }
-    if (urgent != NULL && effective(urgent) < limit)
-        return urgent;
-    spend(queue, last);
-    return NULL;
 }
 
-/* Rule 1 for a unit that has just joined, where it is clear: all others are behind it. */
+/* Rule 1 for a unit that has just joined, where it is clear: no other is urgent, and all are behind it. */
 static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_unit *unit,
                             const struct sched_unit *last)
 {
     int64_t time = effective(unit);
 
-    return is_urgent(unit) && time < unit->bvt.avt && (last == NULL || time < effective(last)) &&
-           time < front(queue) && time < first_time(&queue->bvt.urgent);
+    return is_urgent(unit) && queue->bvt.urgent.count == 0 && time < unit->bvt.avt &&
+           (last == NULL || (!is_urgent(last) && time < effective(last))) && time < front(queue);
 }
 
 /* Rule 3. No unit is urgent. */
@@ -424,8 +424,8 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
     ASSERT(turn > effective(unit));
     if (turn != INT64_MAX)
         ticks = ticks_to_advance(unit, turn - effective(unit));
-    if (unit->bvt.warped && unit->params.warp_limit - unit->bvt.warp_used < ticks)
-        ticks = unit->params.warp_limit - unit->bvt.warp_used;
+    if (unit->bvt.warped && unit->bvt.warp_budget - unit->bvt.warp_used < ticks)
+        ticks = unit->bvt.warp_budget - unit->bvt.warp_used;
     ASSERT(ticks > 0);
     return ticks;
 }
@@ -457,7 +457,6 @@ static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint
     struct sched_unit *chosen = choose(queue, last);
     uint64_t ticks;
 
-    queue->bvt.warp_begun = false;
     queue->current = chosen;
     *until = SCHED_NEVER;
     if (chosen == NULL)

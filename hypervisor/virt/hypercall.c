@@ -17,10 +17,6 @@
 #define SMCCC_ARCH_FEATURES 0x80000001
 #define SMCCC_1_1           0x00010001
 
-/* Bits 29:24 of a function number: who defines it (DEN0028, 2.5). */
-#define OWNER_MASK              0x3F000000u
-#define OWNER_VENDOR_HYPERVISOR 0x06000000u
-
 static int64_t arch_features(uint64_t number)
 {
     switch ((uint32_t)number) {
@@ -44,7 +40,7 @@ static uint64_t feature_bits(const struct vcpu *vcpu)
 {
     const struct vm_config *config = vcpu->vm->config;
 
-    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE : 0) |
+    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE : 0) |
            (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
 }
 
@@ -53,11 +49,14 @@ static int64_t stat(struct vcpu *vcpu, uint64_t *x)
     if (x[1] >= ONTIME_STAT_COUNT)
         return ONTIME_INVALID;
     vcpu_catch_up(vcpu);
-    x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
+    if (x[1] == ONTIME_STAT_LEAD_SWITCH || x[1] == ONTIME_STAT_LEAD_BACKLOG)
+        x[1] = precise_lead(vcpu->cpu, (unsigned)x[1]);
+    else
+        x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
     return ONTIME_OK;
 }
 
-static int64_t mark(struct vcpu *vcpu, uint32_t number)
+__attribute__((noinline)) static int64_t mark(struct vcpu *vcpu, uint32_t number)
 {
     if (!vcpu->vm->config->observer)
         return ONTIME_DENIED;
@@ -74,8 +73,8 @@ static void name_vcpu(unsigned id, char *name, size_t size)
             snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
 }
 
-/* Writes one line of the dump of this CPU's trace. */
-static int64_t trace(struct vcpu *vcpu, uint64_t *x)
+/* Writes one line of the dump of this CPU's trace. Not inline: its frame is for it alone. */
+__attribute__((noinline)) static int64_t trace(struct vcpu *vcpu, uint64_t *x)
 {
     const struct vm *last = vms[vm_count - 1];
     struct trace_header header = {
@@ -95,44 +94,62 @@ static int64_t trace(struct vcpu *vcpu, uint64_t *x)
     return ONTIME_OK;
 }
 
-static int64_t ontime_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+static int64_t uid(uint64_t *x)
+{
+    x[1] = ONTIME_UID_1;
+    x[2] = ONTIME_UID_2;
+    x[3] = ONTIME_UID_3;
+    return ONTIME_UID_0;
+}
+
+/* What is called once, or by an observer. */
+static int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
 {
     switch (number) {
-    case ONTIME_CALL_FEATURES:
-        return (int64_t)feature_bits(vcpu);
-    case ONTIME_CALL_ARM:
-        return precise_arm(vcpu, x[1], x[2]);
-    case ONTIME_CALL_CANCEL:
-        return precise_cancel(vcpu, x[1]);
-    case ONTIME_CALL_DONE:
-        return precise_done(vcpu, x[1]);
-    case ONTIME_CALL_QUERY:
-        return precise_query(vcpu, x[1], &x[1], &x[2]);
+    case ONTIME_CALL_UID:
+        return uid(x);
+    case ONTIME_CALL_REVISION:
+        x[1] = ONTIME_REVISION_MINOR;
+        return ONTIME_REVISION_MAJOR;
     case ONTIME_CALL_STAT:
         return stat(vcpu, x);
     case ONTIME_CALL_MARK:
         return mark(vcpu, (uint32_t)x[1]);
     case ONTIME_CALL_TRACE:
         return trace(vcpu, x);
-    case ONTIME_CALL_REVISION:
-        x[1] = ONTIME_REVISION_MINOR;
-        return ONTIME_REVISION_MAJOR;
     default:
         return ONTIME_NOT_SUPPORTED;
     }
 }
 
-static void uid(uint64_t *x)
+int64_t hypercall_vendor(struct vcpu *vcpu)
 {
-    x[0] = ONTIME_UID_0;
-    x[1] = ONTIME_UID_1;
-    x[2] = ONTIME_UID_2;
-    x[3] = ONTIME_UID_3;
+    uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
+
+    switch (number) {
+    case ONTIME_CALL_ARM:
+        return precise_arm(vcpu, x[1], x[2]);
+    case ONTIME_CALL_DONE:
+        return precise_done(vcpu, x[1]);
+    case ONTIME_CALL_CANCEL:
+        return precise_cancel(vcpu, x[1]);
+    case ONTIME_CALL_PAGE:
+        return precise_page(vcpu, x[1]);
+    case ONTIME_CALL_QUERY:
+        return precise_query(vcpu, x[1], &x[1], &x[2]);
+    case ONTIME_CALL_FEATURES:
+        return (int64_t)feature_bits(vcpu);
+    default:
+        return rare_call(vcpu, number, x);
+    }
 }
 
 /* PSCI and SMCCC's own. */
-static void standard_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+static void standard_call(struct vcpu *vcpu)
 {
+    uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
     int64_t result = ONTIME_NOT_SUPPORTED;
 
     switch (psci_call(vcpu, number, &x[1], &result)) {
@@ -157,13 +174,8 @@ static void standard_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
 
 void hypercall(struct vcpu *vcpu)
 {
-    uint64_t *x = vcpu->arch.regs.x;
-    uint32_t number = (uint32_t)x[0];
-
-    if ((number & OWNER_MASK) != OWNER_VENDOR_HYPERVISOR)
-        standard_call(vcpu, number, x);
-    else if (number == ONTIME_CALL_UID)
-        uid(x);
+    if (hypercall_is_vendors(vcpu))
+        vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
     else
-        x[0] = (uint64_t)ontime_call(vcpu, number, x);
+        standard_call(vcpu);
 }

@@ -5,8 +5,6 @@
 
 bool mmio_handle(struct vcpu *vcpu, uint64_t address, struct mmio_access *access)
 {
-    uint64_t redistributors = GUEST_GICR_SIZE * vcpu->vm->vcpu_count;
-
     if ((address & (access->size - 1)) != 0)
         return false;
     if (address - GUEST_UART_BASE < GUEST_UART_SIZE) {
@@ -17,13 +15,13 @@ bool mmio_handle(struct vcpu *vcpu, uint64_t address, struct mmio_access *access
         access->offset = address - GUEST_GICD_BASE;
         return vgic_distributor_access(vcpu, access);
     }
-    if (gic->version == 2 && address - GUEST_GICC_DIR < GUEST_GICC_SIZE) {
-        access->offset = address - GUEST_GICC_DIR;
-        return vgic_interface_access(vcpu, access);
-    }
-    if (gic->version == 3 && address - GUEST_GICR_BASE < redistributors) {
+    if (address - GUEST_GICR_BASE < GUEST_GICR_SIZE * vcpu->vm->vcpu_count && gic->version == 3) {
         access->offset = address - GUEST_GICR_BASE;
         return vgic_redistributor_access(vcpu, access);
+    }
+    if (address - GUEST_GICC_DIR < GUEST_GICC_SIZE && gic->version == 2) {
+        access->offset = address - GUEST_GICC_DIR;
+        return vgic_interface_access(vcpu, access);
     }
     return false;
 }

@@ -6,8 +6,8 @@
  * register of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two
  * operations move state: pull empties all list registers into the banks, push fills them, first with what is
  * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
- * (after a pull) and marks the vCPU dirty; the next entry refreshes (pull, push). In the usual case one list
- * register is in use, so both are short.
+ * (after a pull) and marks the vCPU dirty, as does a pull that finds a list register in use; the next entry
+ * refreshes (pull, push). In the usual case one list register is in use, so both are short.
  *
  * When more is pending than there are list registers, they are all pending after a push; a maintenance
  * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs
@@ -33,6 +33,7 @@
 #include "virt/vgic.h"
 #include "core/arch.h"
 #include "core/cpu.h"
+#include "virt/vgic_banks.h"
 #include <limits.h>
 #include <string.h>
 
@@ -62,11 +63,6 @@ void vgic_cpu_init(struct vgic_cpu *cpu)
     cpu->asleep = true;
     if (gic->version == 2)
         cpu->own.enabled = 0xFFFF; /* SGIs are always enabled there, as on QEMU's GICv2 */
-}
-
-struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid)
-{
-    return intid < 32 ? &vcpu->vgic.own : &vcpu->vm->vgic.spis;
 }
 
 unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
@@ -115,7 +111,7 @@ static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank
  * The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
  * vCPU.
  */
-static void hold_timer(struct vcpu *vcpu)
+static inline void hold_timer(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
     bool hold = vcpu->vgic.loaded && ((own->line | own->active) & BIT(VGIC_TIMER)) != 0;
@@ -126,7 +122,7 @@ static void hold_timer(struct vcpu *vcpu)
     vcpu->vgic.timer_held = hold;
 }
 
-static void look_at_timer(struct vcpu *vcpu)
+static inline void look_at_timer(struct vcpu *vcpu)
 {
     if (arch_vcpu_timer_asserted(vcpu))
         vcpu->vgic.own.line |= BIT(VGIC_TIMER);
@@ -167,18 +163,27 @@ static void spi_ended(struct vcpu *vcpu, unsigned intid)
         vgic_changed(vcpu);
 }
 
+/* Empties a list register into the bank. */
 static void pull_one(struct vcpu *vcpu, unsigned n)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     unsigned intid = cpu->lr_intid[n];
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
     uint32_t bit = BIT(intid);
-    struct list_register lr;
+    struct lr_content lr = gic->lr_take(n);
 
-    gic->lr_read(n, &lr);
-    gic->lr_write(n, NULL);
     bank->in_lr &= ~bit;
     bank->active &= ~bit;
+    if (lr.state == 0) {
+        if ((cpu->lr_linked & BIT(n)) != 0) {
+            /* The guest ended it, and with it the physical interrupt. */
+            bank->line &= ~bit;
+            cpu->timer_held = false;
+        }
+        spi_ended(vcpu, intid);
+        return;
+    }
+    cpu->dirty = true;
     if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
         if (intid >= 32)
@@ -191,13 +196,6 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
         if (intid < 16)
             cpu->sgi_source[intid] |= (uint8_t)(1u << lr.source);
     }
-    if (lr.hardware && lr.state == 0) {
-        /* The guest ended it, and with it the physical interrupt. */
-        bank->line &= ~bit;
-        cpu->timer_held = false;
-    }
-    if (lr.state == 0)
-        spi_ended(vcpu, intid);
 }
 
 /* The guest ended interrupts that had no list register: the most urgent active ones. */
@@ -217,21 +215,25 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
     }
 }
 
-void vgic_pull(struct vcpu *vcpu)
+static inline void pull(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
 
-    if (!cpu->loaded)
-        return;
-    end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
-    for (unsigned n = 0; cpu->lr_used >> n != 0; n++)
-        if ((cpu->lr_used & BIT(n)) != 0)
-            pull_one(vcpu, n);
+    if (cpu->outside)
+        end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
+    for (uint32_t left = cpu->lr_used; left != 0; left &= left - 1)
+        pull_one(vcpu, (unsigned)__builtin_ctz(left));
     cpu->lr_used = 0;
     cpu->lr_latched = 0;
+    cpu->lr_linked = 0;
     if (cpu->timer_held)
         look_at_timer(vcpu); /* its interrupt is silent */
-    cpu->dirty = true;
+}
+
+void vgic_pull(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.loaded)
+        pull(vcpu);
 }
 
 /*
@@ -284,13 +286,18 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     bank->in_lr |= bit;
     cpu->lr_intid[n] = (uint16_t)intid;
     cpu->lr_used |= BIT(n);
-    gic->lr_write(n, &lr);
+    if (lr.hardware)
+        cpu->lr_linked |= BIT(n);
+    gic->lr_write(n, gic->lr_word(&lr));
 }
 
-/* The virtual timer's, pending, not active and not latched, in list register n. */
-static void push_timer(struct vgic_cpu *cpu, unsigned n)
+/*
+ * What goes into a list register when the virtual timer fires, so that no more than writing it is left to do
+ * then. It follows from what the guest has set in the distributor, and changes with that only.
+ */
+static uint64_t timer_word(const struct vcpu *vcpu)
 {
-    struct vgic_bank *own = &cpu->own;
+    const struct vgic_bank *own = &vcpu->vgic.own;
     struct list_register lr = {
         .intid = VGIC_TIMER,
         .priority = own->priority[VGIC_TIMER],
@@ -299,11 +306,28 @@ static void push_timer(struct vgic_cpu *cpu, unsigned n)
         .group1 = (own->group1 & BIT(VGIC_TIMER)) != 0,
     };
 
-    own->in_lr |= BIT(VGIC_TIMER);
+    if ((own->enabled & BIT(VGIC_TIMER)) == 0 || !vcpu->vm->vgic.enabled[lr.group1])
+        return 0;
+    return gic->lr_word(&lr);
+}
+
+/* List register n becomes the virtual timer's. */
+static inline void take_for_timer(struct vgic_cpu *cpu, unsigned n)
+{
+    cpu->own.in_lr |= BIT(VGIC_TIMER);
     cpu->timer_lr = (uint8_t)n;
     cpu->lr_intid[n] = VGIC_TIMER;
     cpu->lr_used |= BIT(n);
-    gic->lr_write(n, &lr);
+    cpu->lr_linked |= BIT(n);
+}
+
+static inline void ask(struct vgic_cpu *cpu, bool refill, bool outside)
+{
+    if (cpu->refill == refill && cpu->outside == outside)
+        return;
+    gic->virtual_ask(refill, outside);
+    cpu->refill = refill;
+    cpu->outside = outside;
 }
 
 /* The usual case: nothing pending or active, or just the virtual timer. False when it is not so. */
@@ -311,16 +335,15 @@ static bool push_timer_or_nothing(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
-    uint32_t candidates = cpu->own.active | bank_deliverable(vcpu, &cpu->own);
+    uint32_t others = cpu->own.active | cpu->own.latched | (cpu->own.line & ~BIT(VGIC_TIMER));
 
-    if ((spis->active | spis->latched | spis->line) != 0 || (candidates & ~BIT(VGIC_TIMER)) != 0)
+    if ((spis->active | spis->latched | spis->line | others) != 0)
         return false;
-    if (candidates != 0) {
-        if (((cpu->own.active | cpu->own.latched) & BIT(VGIC_TIMER)) != 0)
-            return false;
-        push_timer(cpu, 0);
+    if (cpu->own.line != 0 && cpu->timer_word != 0) {
+        take_for_timer(cpu, 0);
+        gic->lr_write(0, cpu->timer_word);
     }
-    gic->virtual_enable(false, false);
+    ask(cpu, false, false);
     hold_timer(vcpu);
     cpu->dirty = false;
     return true;
@@ -345,7 +368,7 @@ static void push_by_urgency(struct vcpu *vcpu)
 
         push_one(vcpu, n, intid, (deliverable[intid / 32] & BIT(intid)) != 0);
     }
-    gic->virtual_enable((pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
+    ask(cpu, (pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
     hold_timer(vcpu);
     cpu->dirty = false;
 }
@@ -379,30 +402,42 @@ void vgic_load(struct vcpu *vcpu)
 void vgic_save(struct vcpu *vcpu)
 {
     spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu);
+    pull(vcpu);
+    ask(&vcpu->vgic, false, false);
     gic->interface_save(&vcpu->arch);
-    gic->virtual_disable();
     vcpu->vgic.loaded = false;
     hold_timer(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
-bool vgic_wakes(struct vcpu *vcpu)
+/* Is anything pending that the guest's CPU interface would let through? All state is in the banks. */
+static bool any_wakes(struct vcpu *vcpu)
 {
     unsigned groups;
     uint8_t mask = gic->virtual_priority_mask(&groups);
-    bool wakes = false;
 
-    spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu);
-    for (unsigned first = 0; first < VGIC_INTIDS && !wakes; first += 32) {
+    for (unsigned first = 0; first < VGIC_INTIDS; first += 32) {
         const struct vgic_bank *bank = vgic_bank_of(vcpu, first);
         uint32_t interface = ((groups & 1) != 0 ? ~bank->group1 : 0) | ((groups & 2) != 0 ? bank->group1 : 0);
         uint32_t left = going_to(vcpu, first, bank_deliverable(vcpu, bank) & ~bank->active & interface);
 
-        for (; left != 0 && !wakes; left &= left - 1)
-            wakes = bank->priority[__builtin_ctz(left)] < mask;
+        for (; left != 0; left &= left - 1)
+            if (bank->priority[__builtin_ctz(left)] < mask)
+                return true;
     }
+    return false;
+}
+
+bool vgic_wakes(struct vcpu *vcpu)
+{
+    const struct vgic_bank *own = &vcpu->vgic.own;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    bool wakes = false;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    if ((own->latched | own->line | spis->latched | spis->line) != 0)
+        wakes = any_wakes(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
     return wakes;
 }
@@ -420,6 +455,15 @@ void vgic_changed(struct vcpu *vcpu)
         if (own != 0 || going_to(other, 32, spis) != 0)
             vcpu_wake(other);
     }
+}
+
+void vgic_configured(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vm->vcpus[i].vgic.timer_word = timer_word(&vm->vcpus[i]);
+    vgic_changed(vcpu);
 }
 
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
@@ -474,25 +518,37 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
 /*
  * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
  * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
- * whatever its list register still says is over, if the two were linked. False when the long way is needed.
+ * whatever its list register still says is over, if the two were linked.
  */
-static bool present_timer(struct vcpu *vcpu)
+static inline bool present_timer(struct vgic_cpu *cpu)
 {
-    struct vgic_cpu *cpu = &vcpu->vgic;
     struct vgic_bank *own = &cpu->own;
     unsigned n = cpu->timer_lr;
 
-    if (cpu->dirty || (bank_deliverable(vcpu, own) & BIT(VGIC_TIMER)) == 0)
+    if (cpu->dirty || cpu->timer_word == 0)
         return false;
-    if ((own->in_lr & BIT(VGIC_TIMER)) == 0)
+    if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
         n = (unsigned)__builtin_ctz(~cpu->lr_used);
-    if (n >= gic->lr_count() || (cpu->lr_latched & BIT(n)) != 0)
+        if (n >= gic->lr_count())
+            return false;
+        take_for_timer(cpu, n);
+    } else if ((cpu->lr_latched & BIT(n)) != 0) {
         return false;
-    own->active &= ~BIT(VGIC_TIMER);
-    if ((own->latched & BIT(VGIC_TIMER)) != 0)
-        return false;
-    push_timer(cpu, n);
+    }
+    own->line |= BIT(VGIC_TIMER);
+    cpu->timer_held = true;
+    gic->lr_write(n, cpu->timer_word);
     return true;
+}
+
+bool vgic_present_timer(struct vcpu *vcpu)
+{
+    bool done;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    done = present_timer(&vcpu->vgic);
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return done;
 }
 
 void vgic_timer_fired(struct vcpu *vcpu)
@@ -500,9 +556,7 @@ void vgic_timer_fired(struct vcpu *vcpu)
     struct vgic_cpu *cpu = &vcpu->vgic;
 
     spin_lock(&vcpu->vm->vgic.lock);
-    cpu->timer_held = true;
-    cpu->own.line |= BIT(VGIC_TIMER);
-    if (!present_timer(vcpu)) {
+    if (!present_timer(cpu)) {
         vgic_pull(vcpu);
         /* The pull may have found the end of the one before, and taken it for this one's. */
         cpu->timer_held = true;

@@ -49,9 +49,13 @@ struct vgic_cpu {
     bool asleep;            /* GICR_WAKER.ProcessorSleep */
     bool timer_held;        /* the physical timer interrupt is active in the GIC on behalf of this vCPU */
     uint16_t lr_intid[GIC_MAX_LRS];
-    uint8_t timer_lr;    /* the list register of the virtual timer, while it is in one */
-    uint32_t lr_used;    /* bit n: list register n is in use */
-    uint32_t lr_latched; /* bit n: what is pending in it was latched */
+    uint32_t lr_linked;   /* bit n: it is the virtual timer's, linked to the physical interrupt */
+    uint64_t timer_word;  /* what goes into a list register when the virtual timer fires; 0: it may not be
+                             presented */
+    bool refill, outside; /* what the virtual interface is asked for */
+    uint8_t timer_lr;     /* the list register of the virtual timer, while it is in one */
+    uint32_t lr_used;     /* bit n: list register n is in use */
+    uint32_t lr_latched;  /* bit n: what is pending in it was latched */
 };
 
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
@@ -72,6 +76,12 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 /* The physical timer interrupt was acknowledged while this vCPU is loaded: it is now active in the GIC. */
 void vgic_timer_fired(struct vcpu *vcpu);
 
+/*
+ * The same for a vCPU that runs, in the usual case: the list register is all that is to be written. False
+ * when it is not so, and nothing was done.
+ */
+bool vgic_present_timer(struct vcpu *vcpu);
+
 /* The virtual timer of this loaded vCPU has expired; its interrupt need not be waited for. */
 void vgic_timer_expired(struct vcpu *vcpu);
 
@@ -82,20 +92,7 @@ void vgic_save(struct vcpu *vcpu);
 /* Brings the list registers up to date; called before entry when `dirty`. */
 void vgic_refresh(struct vcpu *vcpu);
 
-/* Would an interrupt wake this (loaded) vCPU from WFI? Leaves `dirty` set. */
+/* Would an interrupt wake this (loaded) vCPU from WFI? */
 bool vgic_wakes(struct vcpu *vcpu);
-
-/*
- * For vgic_mmio.c, under the lock: all state into the banks; the bank an INTID lives in; an SGI without
- * waking.
- */
-void vgic_pull(struct vcpu *vcpu);
-struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid);
-void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
-/* The vCPU that an SPI goes to, VGIC_NOBODY when there is none. */
-unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
-#define VGIC_NOBODY UINT32_MAX
-/* What the guest changed may concern any vCPU of the VM: each is refreshed, or woken when it waits. */
-void vgic_changed(struct vcpu *vcpu);
 
 #endif

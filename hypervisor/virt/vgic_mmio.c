@@ -13,6 +13,7 @@
 #include "core/cpu.h"
 #include "core/vm.h"
 #include "virt/mmio.h"
+#include "virt/vgic_banks.h"
 
 #define GICD_CTLR       0x0000
 #define GICD_TYPER      0x0004
@@ -48,6 +49,7 @@
 #define TYPER_LINES ((VGIC_INTIDS / 32) - 1)
 #define TYPER_V3    (TYPER_LINES | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
 #define SGIS        0xFFFFu
+#define TYPER_LAST  16u
 #define WAKER_SLEEP 2u
 #define WAKER_QUIET 4u
 
@@ -79,8 +81,8 @@ static void spis_activate(struct vcpu *vcpu, uint32_t set)
 }
 
 /* The bitmap registers. A GICv2's SGIs are always enabled, and pending by their senders (GICD_SPENDSGIR). */
-static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg, uint32_t value,
-                         uint32_t mask)
+__attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg,
+                                                   uint32_t value, uint32_t mask)
 {
     bool spis = bank == &vcpu->vm->vgic.spis;
     uint32_t changeable = gic->version == 2 && !spis ? ~SGIS : UINT32_MAX;
@@ -131,7 +133,8 @@ static uint32_t bitmap_read(const struct vgic_bank *bank, uint32_t reg)
     }
 }
 
-static void priority_access(struct vgic_bank *bank, unsigned first, struct word *word)
+__attribute__((noinline)) static void priority_access(struct vgic_bank *bank, unsigned first,
+                                                      struct word *word)
 {
     for (unsigned byte = 0; byte < 4; byte++) {
         uint8_t *priority = &bank->priority[(first + byte) & 31];
@@ -145,7 +148,7 @@ static void priority_access(struct vgic_bank *bank, unsigned first, struct word 
 }
 
 /* Two bits for each interrupt, the upper one tells an edge; only SPIs' can be changed. */
-static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
+__attribute__((noinline)) static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
 {
     for (unsigned i = 0; i < 16; i++) {
         uint32_t bit = 1u << ((first + i) & 31);
@@ -158,40 +161,39 @@ static void config_access(struct vgic_bank *bank, unsigned first, struct word *w
     }
 }
 
+static void bitmap_access(struct vcpu *vcpu, struct word *word, unsigned first)
+{
+    struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+    uint32_t reg = word->offset & ~0x7Fu;
+
+    if (word->write)
+        bitmap_write(vcpu, bank, reg, word->value, word->mask);
+    else
+        word->value = bitmap_read(bank, reg);
+}
+
 /*
  * The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
  * cover.
  */
-static bool common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
+static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
 {
     uint32_t offset = word->offset;
+    unsigned first;
 
     if (within(offset, GIC_IGROUPR, GIC_IPRIORITYR - GIC_IGROUPR)) {
-        unsigned first = (offset & 0x7F) * 8;
-
-        if (first < base || first >= limit)
-            return true;
-        if (word->write)
-            bitmap_write(vcpu, vgic_bank_of(vcpu, first), offset & ~0x7Fu, word->value, word->mask);
-        else
-            word->value = bitmap_read(vgic_bank_of(vcpu, first), offset & ~0x7Fu);
-        return true;
-    }
-    if (within(offset, GIC_IPRIORITYR, 0x400)) {
-        unsigned first = offset - GIC_IPRIORITYR;
-
+        first = (offset & 0x7F) * 8;
+        if (first >= base && first < limit)
+            bitmap_access(vcpu, word, first);
+    } else if (within(offset, GIC_IPRIORITYR, 0x400)) {
+        first = offset - GIC_IPRIORITYR;
         if (first >= base && first < limit)
             priority_access(vgic_bank_of(vcpu, first), first, word);
-        return true;
-    }
-    if (within(offset, GIC_ICFGR, 0x100)) {
-        unsigned first = (offset - GIC_ICFGR) * 4;
-
+    } else if (within(offset, GIC_ICFGR, 0x100)) {
+        first = (offset - GIC_ICFGR) * 4;
         if (first >= base && first < limit && !(word->write && first < 32))
             config_access(vgic_bank_of(vcpu, first), first, word);
-        return true;
     }
-    return false;
 }
 
 /*
@@ -301,8 +303,10 @@ static void distributor_v3(struct vcpu *vcpu, struct word *word)
         word->value = PIDR2_V3;
         break;
     default:
-        if (!common_access(vcpu, word, 32, VGIC_INTIDS) && within(word->offset, GICD_IROUTER, 8 * 1020))
+        if (within(word->offset, GICD_IROUTER, 8 * 1020))
             route_access(vcpu, word);
+        else
+            common_access(vcpu, word, 32, VGIC_INTIDS);
     }
 }
 
@@ -338,15 +342,21 @@ static void distributor_v2(struct vcpu *vcpu, struct word *word)
 static void redistributor_v3(struct vcpu *vcpu, struct word *word)
 {
     struct vcpu *owner = &vcpu->vm->vcpus[word->offset / GUEST_GICR_SIZE];
-    bool last = owner->index + 1u == vcpu->vm->vcpu_count;
 
     word->offset %= GUEST_GICR_SIZE;
+    if (word->offset >= GICR_SGI_FRAME) {
+        word->offset -= GICR_SGI_FRAME;
+        common_access(owner, word, 0, 32);
+        return;
+    }
     switch (word->offset) {
     case GICR_IIDR:
         word->value = IIDR;
         break;
     case GICR_TYPER:
-        word->value = (uint32_t)owner->index << 8 | (last ? 1u << 4 : 0);
+        word->value = (uint32_t)owner->index << 8;
+        if (owner->index + 1u == vcpu->vm->vcpu_count)
+            word->value |= TYPER_LAST;
         break;
     case GICR_TYPER_HIGH:
         word->value = owner->index;
@@ -361,23 +371,29 @@ static void redistributor_v3(struct vcpu *vcpu, struct word *word)
         word->value = PIDR2_V3;
         break;
     default:
-        if (word->offset >= GICR_SGI_FRAME) {
-            word->offset -= GICR_SGI_FRAME;
-            common_access(owner, word, 0, 32);
-        }
+        break;
     }
 }
 
-/* Splits an access into words, in the lock, with all state in the banks before and seen to after. */
-static void access_words(struct vcpu *vcpu, struct mmio_access *access,
-                         void (*handle)(struct vcpu *vcpu, struct word *word))
+/*
+ * Does a register tell what is pending or active, which may be in list registers? By its offset in the
+ * distributor or in a redistributor's frame.
+ */
+static bool tells_state(uint64_t offset)
+{
+    return within(offset & 0xFFFF, GIC_ISPENDR, GIC_IPRIORITYR - GIC_ISPENDR) ||
+           within(offset & 0xFFFF, GICD_CPENDSGIR, 0x20);
+}
+
+typedef void word_access(struct vcpu *vcpu, struct word *word);
+
+/* The one or two words of an access of any size. */
+static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
 {
     unsigned shift = access->size < 4 ? (unsigned)(access->offset & 3) * 8 : 0;
     uint32_t mask = access->size >= 4 ? UINT32_MAX : ((1u << (access->size * 8)) - 1) << shift;
     uint64_t result = 0;
 
-    spin_lock(&vcpu->vm->vgic.lock);
-    vgic_pull(vcpu);
     for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
         struct word word = {
             .offset = (uint32_t)(access->offset & ~UINT64_C(3)) + 4 * half,
@@ -389,23 +405,51 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access,
         handle(vcpu, &word);
         result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
     }
-    if (access->write)
-        vgic_changed(vcpu);
-    else
+    if (!access->write)
         access->value = result;
+}
+
+/* The usual one: a word is read. */
+static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    struct word word = {.offset = (uint32_t)access->offset, .mask = UINT32_MAX};
+
+    handle(vcpu, &word);
+    access->value = word.value;
+}
+
+/*
+ * An access in the lock. What is written, or depends on list registers, is so with all state in the banks,
+ * and seen to after.
+ */
+static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    if (access->write) {
+        vgic_pull(vcpu);
+        access_words(vcpu, access, handle);
+        vgic_configured(vcpu);
+    } else {
+        if (tells_state(access->offset))
+            vgic_pull(vcpu);
+        if (access->size == 4)
+            read_word(vcpu, access, handle);
+        else
+            access_words(vcpu, access, handle);
+    }
     spin_unlock(&vcpu->vm->vgic.lock);
+    return true;
 }
 
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    access_words(vcpu, access, gic->version == 2 ? distributor_v2 : distributor_v3);
-    return true;
+    return gic->version == 2 ? locked_access(vcpu, access, distributor_v2)
+                             : locked_access(vcpu, access, distributor_v3);
 }
 
 bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    access_words(vcpu, access, redistributor_v3);
-    return true;
+    return locked_access(vcpu, access, redistributor_v3);
 }
 
 /* The second page of a GICv2's CPU interface: GICC_DIR alone. */

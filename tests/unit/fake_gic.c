@@ -19,7 +19,7 @@
 static struct {
     unsigned version, count;
     struct list_register lrs[GIC_MAX_LRS];
-    bool on, refill, outside, split;
+    bool loaded, refill, outside, split;
     unsigned ended_outside, groups;
     uint8_t mask;
     uint32_t active_priorities;
@@ -44,34 +44,44 @@ static void check_new(unsigned n, const struct list_register *lr)
         assert_true(i == n || state.lrs[i].state == 0 || state.lrs[i].intid != lr->intid);
 }
 
-static void lr_write(unsigned n, const struct list_register *lr)
+static uint64_t lr_word(const struct list_register *lr)
 {
-    assert_true(n < state.count);
-    if (lr != NULL)
-        check_new(n, lr);
-    state.lrs[n] = lr != NULL ? *lr : (struct list_register){0};
+    return lr->intid | (uint64_t)lr->priority << 16 | (uint64_t)lr->state << 24 | (uint64_t)lr->source << 32 |
+           (uint64_t)lr->hardware << 40 | (uint64_t)lr->group1 << 41 | (uint64_t)lr->eoi_wanted << 42;
 }
 
-static void lr_read(unsigned n, struct list_register *lr)
+static void lr_write(unsigned n, uint64_t word)
 {
+    const struct list_register lr = {
+        .intid = (uint16_t)word,
+        .priority = (uint8_t)(word >> 16),
+        .state = (uint8_t)(word >> 24),
+        .source = (uint8_t)(word >> 32),
+        .hardware = (word >> 40 & 1) != 0,
+        .group1 = (word >> 41 & 1) != 0,
+        .eoi_wanted = (word >> 42 & 1) != 0,
+    };
+
     assert_true(n < state.count);
-    *lr = state.lrs[n];
-    lr->eoi_wanted = false; /* not needed, and GICv2 keeps the bit where a sender is */
+    check_new(n, &lr);
+    state.lrs[n] = lr;
 }
 
-static void virtual_enable(bool refill, bool outside)
+static struct lr_content lr_take(unsigned n)
 {
-    state.on = true;
+    struct lr_content content;
+
+    assert_true(n < state.count);
+    content = (struct lr_content){.state = state.lrs[n].state, .source = state.lrs[n].source};
+    state.lrs[n] = (struct list_register){0};
+    return content;
+}
+
+static void virtual_ask(bool refill, bool outside)
+{
     state.refill = refill;
     state.outside = outside;
     state.ended_outside = 0;
-}
-
-static void virtual_disable(void)
-{
-    state.on = state.refill = state.outside = false;
-    for (unsigned i = 0; i < state.count; i++)
-        assert_int_equal(state.lrs[i].state, 0);
 }
 
 static unsigned take_eoi_count(void)
@@ -88,8 +98,13 @@ static uint8_t virtual_priority_mask(unsigned *groups)
     return state.mask;
 }
 
+/* What is saved with the interface leaves nothing behind that the next vCPU would see. */
 static void interface_save(struct arch_vcpu *vcpu)
 {
+    assert_false(state.refill || state.outside);
+    for (unsigned i = 0; i < state.count; i++)
+        assert_int_equal(state.lrs[i].state, 0);
+    state.loaded = false;
     vcpu->gic_vmcr = state.groups | (state.split ? SPLIT : 0) | (uint64_t)state.mask << MASK_SHIFT;
     vcpu->gic_ap0[0] = state.active_priorities;
     state.mask = 0x55; /* what is left behind is nobody's */
@@ -99,6 +114,7 @@ static void interface_save(struct arch_vcpu *vcpu)
 
 static void interface_load(const struct arch_vcpu *vcpu)
 {
+    state.loaded = true;
     state.groups = vcpu->gic_vmcr & 3;
     state.split = (vcpu->gic_vmcr & SPLIT) != 0;
     state.mask = (uint8_t)(vcpu->gic_vmcr >> MASK_SHIFT);
@@ -120,10 +136,10 @@ static void set_private_active(uint32_t intid, bool active)
 static const struct gic_driver fake = {
     .set_private_active = set_private_active,
     .lr_count = lr_count,
+    .lr_word = lr_word,
     .lr_write = lr_write,
-    .lr_read = lr_read,
-    .virtual_enable = virtual_enable,
-    .virtual_disable = virtual_disable,
+    .lr_take = lr_take,
+    .virtual_ask = virtual_ask,
     .take_eoi_count = take_eoi_count,
     .virtual_priority_mask = virtual_priority_mask,
     .interface_save = interface_save,
@@ -162,13 +178,13 @@ bool fake_gic_maintenance(void)
         pending = pending || state.lrs[i].state == LR_PENDING;
         end_wanted = end_wanted || (state.lrs[i].state == 0 && state.lrs[i].eoi_wanted);
     }
-    return state.on &&
+    return state.loaded &&
            ((state.refill && !pending) || (state.outside && state.ended_outside != 0) || end_wanted);
 }
 
 bool fake_gic_enabled(void)
 {
-    return state.on;
+    return state.loaded;
 }
 
 unsigned fake_gic_used(void)
@@ -219,7 +235,7 @@ uint32_t fake_guest_acknowledge(void)
 {
     struct list_register *best = NULL;
 
-    assert_true(state.on);
+    assert_true(state.loaded);
     for (unsigned i = 0; i < state.count; i++)
         if (can_signal(&state.lrs[i]) && (best == NULL || state.lrs[i].priority < best->priority))
             best = &state.lrs[i];

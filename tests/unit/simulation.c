@@ -82,7 +82,7 @@ void sim_block(struct simulation *sim, unsigned unit)
 bool sim_warp(struct simulation *sim, unsigned unit)
 {
     sim->events++;
-    bool begun = sim->queue.policy->warp(&sim->queue, &sim->units[unit], sim->now);
+    bool begun = sim->queue.policy->warp(&sim->queue, &sim->units[unit], sim->now, 0, sim->now);
 
     pick(sim);
     return begun;

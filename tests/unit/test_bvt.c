@@ -415,7 +415,7 @@ static void least_of_two_that_wake_together_runs_first(void **state)
 
     sim_advance(&sim, 10 * C);
     policy->wake(&sim.queue, &sim.units[least], sim.now);
-    assert_true(policy->warp(&sim.queue, &sim.units[least], sim.now));
+    assert_true(policy->warp(&sim.queue, &sim.units[least], sim.now, 0, sim.now));
     assert_true(sim_wake_warped(&sim, other));
     assert_int_equal(sim_running(&sim), least);
     sim_block(&sim, least);

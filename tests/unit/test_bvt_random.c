@@ -207,7 +207,7 @@ static void random_burst(struct random *random)
 
         policy->wake(&sim.queue, unit, sim.now);
         if (random_below(random, 2))
-            (void)policy->warp(&sim.queue, unit, sim.now);
+            (void)policy->warp(&sim.queue, unit, sim.now, 0, sim.now);
         if (random_below(random, 4) == 0 && unit != sim.queue.current)
             policy->block(&sim.queue, unit, sim.now);
         sim.events += 3;

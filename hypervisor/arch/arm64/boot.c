@@ -36,11 +36,6 @@ static struct system_config config;
 _Noreturn void boot_main(const void *tree);
 _Noreturn void el2_exception(unsigned kind);
 
-struct cpu *arch_cpu(void)
-{
-    return (struct cpu *)(uintptr_t)read_sysreg(tpidr_el2);
-}
-
 unsigned arch_cpu_index(void)
 {
     return arch_cpu()->index;

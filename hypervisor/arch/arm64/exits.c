@@ -50,20 +50,24 @@ static uint64_t fault_address(void)
     return (read_sysreg(hpfar_el2) & ~UINT64_C(15)) << 8 | (read_sysreg(far_el2) & 0xFFF);
 }
 
-static void refuse_access(struct vcpu *vcpu, uint64_t syndrome, const char *what)
+__attribute__((noinline, cold)) static void refuse_access(struct vcpu *vcpu, uint64_t syndrome,
+                                                          const char *what)
 {
     vm_complain(vcpu->vm, "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
                 (unsigned long)fault_address(), (unsigned long)vcpu->arch.regs.pc);
     inject_abort(&vcpu->arch, syndrome, read_sysreg(far_el2));
 }
 
-/* What a load leaves in its register: the value, sign-extended, in 32 or 64 bits. */
+/* What a load leaves in its register: so many bytes of the value, sign-extended into 32 or 64 bits if asked.
+ */
 static uint64_t loaded_value(uint64_t value, unsigned size, uint64_t syndrome)
 {
     unsigned unused = 64 - 8 * size;
 
-    if ((syndrome & ISS_SSE) != 0)
-        value = (uint64_t)((int64_t)(value << unused) >> unused);
+    value <<= unused;
+    if ((syndrome & ISS_SSE) == 0)
+        return value >> unused;
+    value = (uint64_t)((int64_t)value >> unused);
     return (syndrome & ISS_SF) != 0 ? value : (uint32_t)value;
 }
 
@@ -92,12 +96,12 @@ static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
 
     if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_EA_OR_FNV)) != 0)
         refuse_access(vcpu, syndrome, "table walk or bus error");
+    else if ((syndrome & (ISS_CM | ISS_ISV)) == ISS_ISV)
+        device_access(vcpu, syndrome);
     else if ((syndrome & ISS_CM) != 0)
         skip_instruction(&vcpu->arch, syndrome); /* cache maintenance of what is no memory */
-    else if ((syndrome & ISS_ISV) == 0)
-        refuse_access(vcpu, syndrome, "access by an instruction that is not emulated");
     else
-        device_access(vcpu, syndrome);
+        refuse_access(vcpu, syndrome, "access by an instruction that is not emulated");
 }
 
 /* SMC: no secure world is offered; the call returns as the SMCCC asks for an unknown function. */
@@ -107,12 +111,24 @@ static void secure_call(struct vcpu *vcpu)
     vcpu->arch.regs.pc += 4; /* a trapped SMC returns to itself */
 }
 
-static void synchronous_exit(struct vcpu *vcpu)
+/* Not inline, so that the other exits pay nothing for the call. */
+__attribute__((noinline)) static uint64_t vendor_call(struct vcpu *vcpu)
 {
-    uint64_t syndrome = read_sysreg(esr_el2);
-    unsigned class = syndrome >> 26 & 63;
+    vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
+    return goes_on(vcpu) ? EXIT_RESUME : EXIT_LEAVE;
+}
 
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_EXIT, vcpu, class);
+uint64_t exit_synchronous_quick(struct vcpu *vcpu)
+{
+    unsigned class = read_sysreg(esr_el2) >> 26 & 63;
+
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, class);
+    return class == EC_HVC64 && hypercall_is_vendors(vcpu) ? vendor_call(vcpu) : EXIT_FURTHER;
+}
+
+static void handle_synchronous(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
+{
     switch (class) {
     case EC_WFX:
         wait_instruction(vcpu, syndrome);
@@ -126,9 +142,6 @@ static void synchronous_exit(struct vcpu *vcpu)
     case EC_REGISTER:
         trapped_register_access(vcpu, syndrome);
         break;
-    case EC_DABORT:
-        data_abort(vcpu, syndrome);
-        break;
     case EC_IABORT:
         refuse_access(vcpu, syndrome, "instruction fetch");
         break;
@@ -139,21 +152,31 @@ static void synchronous_exit(struct vcpu *vcpu)
     }
 }
 
+bool exit_synchronous(struct vcpu *vcpu)
+{
+    uint64_t syndrome = read_sysreg(esr_el2);
+    unsigned class = syndrome >> 26 & 63;
+
+    if (class == EC_DABORT)
+        data_abort(vcpu, syndrome);
+    else
+        handle_synchronous(vcpu, class, syndrome);
+    return goes_on(vcpu);
+}
+
+bool exit_serror(struct vcpu *vcpu)
+{
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
+    vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
+                (unsigned long)read_sysreg(esr_el2));
+    vcpu_raise_serror();
+    return goes_on(vcpu);
+}
+
 void arch_vcpu_run(struct vcpu *vcpu)
 {
-    enum guest_exit exit;
-
     if (vcpu->vgic.dirty)
         vgic_refresh(vcpu);
-    exit = vcpu_enter(&vcpu->arch.regs);
-    vcpu->stats[ONTIME_STAT_EXITS]++;
-    if (exit == EXIT_SYNC) {
-        synchronous_exit(vcpu);
-    } else if (exit == EXIT_SERROR) {
-        cpu_trace(vcpu->cpu, ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
-        vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
-                    (unsigned long)read_sysreg(esr_el2));
-        vcpu_raise_serror();
-    }
-    /* An interrupt is still pending: the dispatcher handles it. */
+    vcpu_enter(vcpu);
 }

@@ -22,6 +22,8 @@
 #define CTL_IMASK   UINT64_C(2)
 #define CTL_ISTATUS UINT64_C(4)
 
+#define ROUNDING 2 /* ticks */
+
 static bool ticked(const struct vcpu *vcpu)
 {
     return vcpu->vm->config->timers == TIMERS_TICK;
@@ -128,12 +130,6 @@ void guest_timer_save(struct vcpu *vcpu)
     isb();
 }
 
-bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return read_sysreg(cntv_ctl_el0) == (CTL_ENABLE | CTL_ISTATUS);
-}
-
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
 {
     uint64_t ctl = read_sysreg(cntv_ctl_el0);
@@ -144,4 +140,14 @@ uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
     if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE || (vcpu->vgic.own.line >> VGIC_TIMER & 1) != 0)
         return DEADLINE_NONE;
     return read_sysreg(cntv_cval_el0);
+}
+
+bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when)
+{
+    bool loaded = vcpu->cpu->loaded == vcpu;
+    uint64_t ctl = loaded ? read_sysreg(cntv_ctl_el0) : vcpu->arch.cntv_ctl;
+    uint64_t cval = loaded ? read_sysreg(cntv_cval_el0) : vcpu->arch.cntv_cval;
+
+    /* A timer set for this very deadline may be off by what rounding the guest's clock does. */
+    return (ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE && cval < when && when - cval > ROUNDING;
 }

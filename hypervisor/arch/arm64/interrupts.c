@@ -5,13 +5,19 @@
  */
 #include "arch/arm64/interrupts.h"
 #include "arch/arm64/sysreg.h"
+#include "arch/arm64/vcpu.h"
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/precise.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER
-#define EXIT_INTERRUPT 0x100              /* in the trace, plus the INTID */
+#define EXIT_INTERRUPT 0x100 /* in the trace, plus the INTID */
+#define ACKNOWLEDGED   (UINT64_C(1) << 32)
+#define INTID_MASK     1023
+#define GIC_SPECIAL    1020               /* from here on: no interrupt */
+#define PSTATE_MODE    15                 /* 0: EL0 */
 #define ISR_PENDING    (UINT64_C(3) << 6) /* IRQ, FIQ */
 
 static struct board_interrupts numbers;
@@ -35,12 +41,6 @@ void interrupts_enable_uart(void)
 {
     if (numbers.uart != 0)
         gic->enable(numbers.uart);
-}
-
-uint64_t arch_counter(void)
-{
-    isb(); /* not read ahead of what came before */
-    return read_sysreg(cntpct_el0);
 }
 
 uint64_t arch_counter_hz(void)
@@ -73,20 +73,71 @@ static void handle(struct cpu *cpu, uint32_t intid)
     }
 }
 
+/* The virtual timer's interrupt was taken at `now`; it stays active until the guest deactivates its own. */
+static void trace_guest_timer(const struct vcpu *vcpu, uint64_t now)
+{
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_GUEST_TIMER, vcpu, now - read_sysreg(cntv_cval_el0));
+}
+
 static void handle_one(struct cpu *cpu, uint32_t acknowledged)
 {
-    uint32_t intid = acknowledged & 1023;
+    uint32_t intid = acknowledged & INTID_MASK;
 
-    cpu_trace(cpu, ONTIME_TRACE_EXIT, cpu->current, EXIT_INTERRUPT + intid);
     gic->end(acknowledged);
     if (intid == VIRTUAL_TIMER && cpu->loaded != NULL) {
-        /* Stays active until the guest deactivates its own. */
-        cpu_trace(cpu, ONTIME_TRACE_GUEST_TIMER, cpu->loaded, arch_counter() - read_sysreg(cntv_cval_el0));
+        trace_guest_timer(cpu->loaded, arch_counter());
         vgic_timer_fired(cpu->loaded);
         return;
     }
     handle(cpu, intid);
     gic->deactivate(acknowledged);
+}
+
+static void trace_interrupt(struct cpu *cpu, const struct vcpu *vcpu, uint64_t now, uint32_t acknowledged)
+{
+    cpu_trace_at(cpu, now, ONTIME_TRACE_EXIT, vcpu, EXIT_INTERRUPT + (acknowledged & INTID_MASK));
+}
+
+/* Both records of the quick path. */
+static void trace_timer_exit(const struct vcpu *vcpu, uint64_t now)
+{
+    struct trace_ring *ring = &vcpu->cpu->trace;
+    struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
+    uint64_t index = atomic_load_explicit(&ring->written, memory_order_relaxed);
+
+    if (slots == NULL)
+        return;
+    trace_put(ring, slots, index, now, ONTIME_TRACE_EXIT, vcpu->id, EXIT_INTERRUPT + VIRTUAL_TIMER);
+    trace_put(ring, slots, index + 1, now, ONTIME_TRACE_GUEST_TIMER, vcpu->id,
+              now - read_sysreg(cntv_cval_el0));
+}
+
+/* The guest's own timer, while it runs, in the usual case; all else is for exit_interrupt(). */
+uint64_t exit_interrupt_quick(struct vcpu *vcpu)
+{
+    uint32_t acknowledged = gic->acknowledge();
+    uint64_t now = exit_instant();
+
+    vcpu->stats[ONTIME_STAT_EXITS]++;
+    if (acknowledged != VIRTUAL_TIMER)
+        return ACKNOWLEDGED | acknowledged;
+    if (!vgic_present_timer(vcpu))
+        return ACKNOWLEDGED | VIRTUAL_TIMER;
+    gic->end(VIRTUAL_TIMER);
+    trace_timer_exit(vcpu, now);
+    if (vcpu->backlog_until != DEADLINE_NONE)
+        precise_timer_fired(vcpu, read_sysreg(cntv_cval_el0), (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
+    return 0;
+}
+
+void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
+{
+    uint32_t interrupt = (uint32_t)acknowledged;
+
+    if ((interrupt & INTID_MASK) >= GIC_SPECIAL)
+        return;
+    trace_interrupt(vcpu->cpu, vcpu, exit_instant(), interrupt);
+    handle_one(vcpu->cpu, interrupt);
 }
 
 void arch_interrupts_handle(void)
@@ -96,8 +147,9 @@ void arch_interrupts_handle(void)
     while ((read_sysreg(isr_el1) & ISR_PENDING) != 0) {
         uint32_t acknowledged = gic->acknowledge();
 
-        if ((acknowledged & 1023) >= 1020)
+        if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
             return;
+        trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
         handle_one(cpu, acknowledged);
     }
 }
@@ -106,6 +158,14 @@ void arch_wait_for_interrupt(void)
 {
     dsb(sy);
     __asm__ volatile("wfi" : : : "memory");
+}
+
+bool arch_wait_until(uint64_t when)
+{
+    while ((read_sysreg(isr_el1) & ISR_PENDING) == 0)
+        if (arch_counter() >= when)
+            return true;
+    return false;
 }
 
 void arch_cpu_kick(unsigned index)

@@ -44,6 +44,7 @@ static inline void isb(void)
 #define ICH_AP1R3_EL2   S3_4_C12_C9_3
 #define ICH_HCR_EL2     S3_4_C12_C11_0
 #define ICH_VTR_EL2     S3_4_C12_C11_1
+#define ICH_LR0_EL2     S3_4_C12_C12_0
 #define ICH_VMCR_EL2    S3_4_C12_C11_7
 
 #define read_sysreg_(name)         read_sysreg(name)

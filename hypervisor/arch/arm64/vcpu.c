@@ -65,30 +65,21 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->arch.regs.pc = entry;
     vcpu->arch.regs.pstate = PSTATE_EL1H_MASKED;
     vcpu->arch.regs.x[0] = argument;
-    vcpu->arch.sctlr_el1 = SCTLR_EL1_RESET;
+    vcpu->arch.el1.sctlr = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = MPIDR_RES1 | vcpu->index;
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
 }
-
-/* clang-format off: it takes the list for nested calls */
-#define EACH_EL1_REGISTER(action)                                                                            \
-    action(sp_el0) action(sp_el1) action(elr_el1) action(spsr_el1) action(sctlr_el1) action(cpacr_el1)       \
-        action(ttbr0_el1) action(ttbr1_el1) action(tcr_el1) action(mair_el1) action(amair_el1)               \
-            action(contextidr_el1) action(vbar_el1) action(esr_el1) action(far_el1) action(afsr0_el1)        \
-                action(afsr1_el1) action(par_el1) action(csselr_el1) action(tpidr_el0) action(tpidrro_el0)   \
-                    action(tpidr_el1) action(cntkctl_el1)
-/* clang-format on */
 
 void arch_vcpu_load(struct vcpu *vcpu)
 {
     struct arch_vcpu *arch = &vcpu->arch;
     struct vm *vm = vcpu->vm;
 
-#define LOAD(reg) write_sysreg(reg, arch->reg);
-    EACH_EL1_REGISTER(LOAD)
+    el1_load(&arch->el1);
     write_sysreg(vmpidr_el2, arch->vmpidr);
-    write_sysreg(hcr_el2, HCR | arch->virtual_serror);
+    if (arch->virtual_serror != 0)
+        vcpu_raise_serror();
     write_sysreg(vttbr_el2, vm->arch.vttbr);
     if (vm->vcpu_count > 1) {
         /*
@@ -113,9 +104,10 @@ void arch_vcpu_save(struct vcpu *vcpu)
 
     vgic_save(vcpu);
     guest_timer_save(vcpu);
-#define SAVE(reg) arch->reg = read_sysreg(reg);
-    EACH_EL1_REGISTER(SAVE)
+    el1_save(&arch->el1);
     arch->virtual_serror = read_sysreg(hcr_el2) & HCR_VSE;
+    if (arch->virtual_serror != 0)
+        write_sysreg(hcr_el2, HCR);
     fp_save(&arch->fp);
 }
 

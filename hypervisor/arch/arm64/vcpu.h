@@ -3,10 +3,27 @@
 #ifndef ARM64_VCPU_H
 #define ARM64_VCPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "arch_vcpu.h"
+#include "arch/arm64/sysreg.h"
+#include "core/cpu.h"
 
 #define HCR_VSE (UINT64_C(1) << 8)
+
+/* After an exit was handled: may the guest be entered again as it is? What is pending traps again. */
+static inline bool goes_on(const struct vcpu *vcpu)
+{
+    const struct cpu *cpu = vcpu->cpu;
+
+    return !cpu->reschedule && cpu->current == vcpu && !vcpu->vgic.dirty;
+}
+
+/* The counter just after an exit, which was a context synchronization event: no ISB is needed. */
+static inline uint64_t exit_instant(void)
+{
+    return read_sysreg(cntpct_el0);
+}
 
 /* Sets what is the same for all guests of this CPU. */
 void vcpu_init_cpu(void);
@@ -14,9 +31,27 @@ void vcpu_init_cpu(void);
 /* A virtual SError for the loaded vCPU. */
 void vcpu_raise_serror(void);
 
-/* vectors.S */
-enum guest_exit { EXIT_SYNC, EXIT_IRQ, EXIT_SERROR };
-enum guest_exit vcpu_enter(struct arch_regs *regs);
+/* vectors.S: runs the loaded vCPU until the dispatcher is needed; its exits are handled by the functions
+ * below. */
+struct vcpu;
+void vcpu_enter(struct vcpu *vcpu);
+
+/*
+ * The quick functions are called first after an exit, when of the vCPU's registers x0 to x17 and x30 are in
+ * memory: they may use and change only those. The result is 0 when the guest goes on at once; otherwise the
+ * other registers are saved, and what it means is said below.
+ */
+enum exit_way { EXIT_RESUME = 0, EXIT_LEAVE = 1, EXIT_FURTHER = 2 }; /* go on; return; exit_synchronous() */
+uint64_t exit_synchronous_quick(struct vcpu *vcpu);
+uint64_t exit_interrupt_quick(struct vcpu *vcpu); /* not 0: the argument of exit_interrupt() */
+
+/* All registers are in memory. The result says whether the guest goes on at once, else the dispatcher does.
+ */
+bool exit_synchronous(struct vcpu *vcpu);
+void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged);
+bool exit_serror(struct vcpu *vcpu);
+void el1_save(struct arch_el1 *el1);
+void el1_load(const struct arch_el1 *el1);
 void fp_save(struct arch_fp *fp);
 void fp_load(const struct arch_fp *fp);
 
@@ -29,7 +64,6 @@ void inject_undefined(struct arch_vcpu *vcpu);
 void inject_abort(struct arch_vcpu *vcpu, uint64_t trapped_syndrome, uint64_t fault_address);
 
 /* Carries out, or refuses, a trapped MSR or MRS; `syndrome` is ESR_EL2. */
-struct vcpu;
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome);
 
 #endif

@@ -2,11 +2,98 @@
 /*
  * The exception vectors of EL2 and the way into a guest and out of it.
  *
- * vcpu_enter(regs) runs the guest whose registers are at x0 until it leaves by an exception and returns what kind:
- * 0 synchronous, 1 IRQ or FIQ, 2 SError. While the guest runs, the stack holds EL2's callee-saved registers and, at
- * its top, the pointer to the guest's registers.
+ * vcpu_enter(vcpu) runs the guest whose registers are at x0 until somebody else is to run or something is to be done
+ * that the dispatcher does. While the guest runs, the stack holds EL2's callee-saved registers and, at its top, the
+ * pointer to the vCPU and a free word.
+ *
+ * An exit does no more than it must. First only those of the guest's registers are saved that C may change (x0 to x17
+ * and x30; x18 by -ffixed-x18 is nobody's), and a quick function is asked. If it has done all there is to do (a vendor call, the virtual timer's
+ * interrupt), they are loaded again, and the guest goes on: the others, ELR and SPSR are still in the CPU. Otherwise
+ * those are saved too, and the exit's other function does the rest. After an interrupt vcpu_enter() returns to the
+ * dispatcher; after the other exits only if their function says so.
  */
 #define REGS_PC 248
+#define EXIT_LEAVE_BIT 0 /* of enum exit_way, vcpu.h */
+
+    .macro el2_exception_of kind
+    .balign 128
+    sub sp, sp, #16
+    mov x0, #\kind
+    b el2_exception
+    .endm
+
+    /* What C may change goes to memory; x0 = the vCPU. */
+    .macro save_scratch
+    str x0, [sp, #8]
+    ldr x0, [sp]
+    stp x2, x3, [x0, #16]
+    stp x4, x5, [x0, #32]
+    stp x6, x7, [x0, #48]
+    stp x8, x9, [x0, #64]
+    stp x10, x11, [x0, #80]
+    stp x12, x13, [x0, #96]
+    stp x14, x15, [x0, #112]
+    stp x16, x17, [x0, #128]
+    str x30, [x0, #240]
+    ldr x2, [sp, #8]
+    stp x2, x1, [x0, #0]
+    .endm
+
+    /* x0 = the vCPU. */
+    .macro load_scratch
+    ldp x2, x3, [x0, #16]
+    ldp x4, x5, [x0, #32]
+    ldp x6, x7, [x0, #48]
+    ldp x8, x9, [x0, #64]
+    ldp x10, x11, [x0, #80]
+    ldp x12, x13, [x0, #96]
+    ldp x14, x15, [x0, #112]
+    ldp x16, x17, [x0, #128]
+    ldr x30, [x0, #240]
+    ldp x0, x1, [x0, #0]
+    .endm
+
+    /* The others; x0 = the vCPU, x2 and x3 are free. */
+    .macro save_rest
+    mrs x2, elr_el2
+    mrs x3, spsr_el2
+    stp x18, x19, [x0, #144]
+    stp x20, x21, [x0, #160]
+    stp x22, x23, [x0, #176]
+    stp x24, x25, [x0, #192]
+    stp x26, x27, [x0, #208]
+    stp x28, x29, [x0, #224]
+    stp x2, x3, [x0, #REGS_PC]
+    .endm
+
+    .macro load_rest
+    ldp x2, x3, [x0, #REGS_PC]
+    ldp x18, x19, [x0, #144]
+    ldp x20, x21, [x0, #160]
+    ldp x22, x23, [x0, #176]
+    ldp x24, x25, [x0, #192]
+    ldp x26, x27, [x0, #208]
+    ldp x28, x29, [x0, #224]
+    msr elr_el2, x2
+    msr spsr_el2, x3
+    .endm
+
+    .macro enter_guest
+    eret
+    /* Nothing past an ERET may be executed, not even speculatively. */
+    dsb nsh
+    isb
+    .endm
+
+    .macro guest_exit quick, further
+    .balign 128
+    save_scratch
+    bl \quick
+    cbnz x0, \further
+    ldr x0, [sp]
+    load_scratch
+    enter_guest
+    .endm
 
     .section .vectors, "ax"
     .balign 2048
@@ -20,85 +107,106 @@ vectors:
     .endr
     /* From EL2: a bug of ours; interrupts are always masked here. */
     .irp kind, 0, 1, 2, 3
-    .balign 128
-    sub sp, sp, #16
-    mov x0, #\kind
-    b el2_exception
+    el2_exception_of \kind
     .endr
     /* From a guest, AArch64 then AArch32 (EL0 only). */
     .rept 2
-    .irp kind, 0, 1, 1, 2
+    guest_exit exit_synchronous_quick, further_synchronous
+    guest_exit exit_interrupt_quick, further_interrupt
+    guest_exit exit_interrupt_quick, further_interrupt
     .balign 128
-    stp x0, x1, [sp, #-16]!
-    mov x1, #\kind
-    b guest_exit
-    .endr
+    save_scratch
+    b further_serror
     .endr
 
     .text
-guest_exit:
-    ldr x0, [sp, #16]
-    stp x2, x3, [x0, #16]
-    stp x4, x5, [x0, #32]
-    stp x6, x7, [x0, #48]
-    stp x8, x9, [x0, #64]
-    stp x10, x11, [x0, #80]
-    stp x12, x13, [x0, #96]
-    stp x14, x15, [x0, #112]
-    stp x16, x17, [x0, #128]
-    stp x18, x19, [x0, #144]
-    stp x20, x21, [x0, #160]
-    stp x22, x23, [x0, #176]
-    stp x24, x25, [x0, #192]
-    stp x26, x27, [x0, #208]
-    stp x28, x29, [x0, #224]
-    ldp x2, x3, [sp], #32
-    stp x2, x3, [x0, #0]
-    mrs x4, elr_el2
-    mrs x5, spsr_el2
-    stp x30, x4, [x0, #240]
-    str x5, [x0, #REGS_PC + 8]
-    mov x0, x1
-    ldp x19, x20, [sp], #16
-    ldp x21, x22, [sp], #16
-    ldp x23, x24, [sp], #16
-    ldp x25, x26, [sp], #16
-    ldp x27, x28, [sp], #16
-    ldp x29, x30, [sp], #16
+further_synchronous: /* x0 = enum exit_way */
+    mov x1, x0
+    ldr x0, [sp]
+    save_rest
+    tbnz x1, #EXIT_LEAVE_BIT, leave
+    bl exit_synchronous
+    b resume_or_leave
+
+further_interrupt: /* x0 = what was acknowledged */
+    mov x1, x0
+    ldr x0, [sp]
+    save_rest
+    bl exit_interrupt
+    b leave
+
+further_serror:
+    save_rest
+    bl exit_serror
+
+resume_or_leave: /* x0 = whether the guest goes on */
+    cbz w0, leave
+    ldr x0, [sp]
+resume:
+    load_rest
+    load_scratch
+    enter_guest
+
+leave:
+    ldp x29, x30, [sp, #16]
+    ldp x27, x28, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x23, x24, [sp, #64]
+    ldp x21, x22, [sp, #80]
+    ldp x19, x20, [sp, #96]
+    add sp, sp, #112
     ret
 
     .global vcpu_enter
 vcpu_enter:
-    stp x29, x30, [sp, #-16]!
-    stp x27, x28, [sp, #-16]!
-    stp x25, x26, [sp, #-16]!
-    stp x23, x24, [sp, #-16]!
-    stp x21, x22, [sp, #-16]!
-    stp x19, x20, [sp, #-16]!
-    str x0, [sp, #-16]!
-    ldp x1, x2, [x0, #REGS_PC]
-    msr elr_el2, x1
-    msr spsr_el2, x2
-    ldp x2, x3, [x0, #16]
-    ldp x4, x5, [x0, #32]
-    ldp x6, x7, [x0, #48]
-    ldp x8, x9, [x0, #64]
-    ldp x10, x11, [x0, #80]
-    ldp x12, x13, [x0, #96]
-    ldp x14, x15, [x0, #112]
-    ldp x16, x17, [x0, #128]
-    ldp x18, x19, [x0, #144]
-    ldp x20, x21, [x0, #160]
-    ldp x22, x23, [x0, #176]
-    ldp x24, x25, [x0, #192]
-    ldp x26, x27, [x0, #208]
-    ldp x28, x29, [x0, #224]
-    ldr x30, [x0, #240]
-    ldp x0, x1, [x0, #0]
-    eret
-    /* Nothing past an ERET may be executed, not even speculatively. */
-    dsb nsh
-    isb
+    sub sp, sp, #112
+    str x0, [sp]
+    stp x29, x30, [sp, #16]
+    stp x27, x28, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x23, x24, [sp, #64]
+    stp x21, x22, [sp, #80]
+    stp x19, x20, [sp, #96]
+    b resume
+
+    /* EL1's registers; x0 = struct arch_el1. */
+    .macro each_el1 action
+    \action sp_el0, sp_el1, 0
+    \action elr_el1, spsr_el1, 16
+    \action sctlr_el1, cpacr_el1, 32
+    \action ttbr0_el1, ttbr1_el1, 48
+    \action tcr_el1, mair_el1, 64
+    \action amair_el1, contextidr_el1, 80
+    \action vbar_el1, esr_el1, 96
+    \action far_el1, afsr0_el1, 112
+    \action afsr1_el1, par_el1, 128
+    \action csselr_el1, tpidr_el0, 144
+    \action tpidrro_el0, tpidr_el1, 160
+    .endm
+    .macro save_pair a, b, offset
+    mrs x1, \a
+    mrs x2, \b
+    stp x1, x2, [x0, #\offset]
+    .endm
+    .macro load_pair a, b, offset
+    ldp x1, x2, [x0, #\offset]
+    msr \a, x1
+    msr \b, x2
+    .endm
+
+    .global el1_save
+el1_save:
+    each_el1 save_pair
+    mrs x1, cntkctl_el1
+    str x1, [x0, #176]
+    ret
+
+    .global el1_load
+el1_load:
+    each_el1 load_pair
+    ldr x1, [x0, #176]
+    msr cntkctl_el1, x1
+    ret
 
     /* The guest's SIMD and floating-point registers; x0 = struct arch_fp. EL2 itself never uses them. */
     .arch armv8-a+fp+simd

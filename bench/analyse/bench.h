@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scenarios beside bare metal (`make bench`): their runs, what is derived from them, and the targets.
+ *
+ * S1: a sleeper alone in its guest. S2: beside a hog in it. S2rt: the same under SCHED_FIFO. S3: as S2, with
+ * four guests. All other guests are hogs. A mode is bare metal or a way to tell Ontime when.
+ */
+#ifndef ANALYSE_BENCH_H
+#define ANALYSE_BENCH_H
+
+#include <jansson.h>
+#include "analyse/results.h"
+
+enum scenario { S1, S2, S2RT, S3, SCENARIOS };
+enum mode { BARE, WAKE, SNOOP, CALL, PAGE, EXACT, MODES };
+
+extern const char *const scenario_names[SCENARIOS];
+extern const char *const mode_names[MODES];
+
+/* A run that was not made has no name. */
+extern struct run bench_runs[SCENARIOS][MODES];
+
+/* What one run cost, and what its latest sleeps met; `has_*` says what could be had. */
+struct cost {
+    double exits_per_sleep[MAX_VMS];
+    double products_lost;  /* share of the products of the bare run that has the same work, or NAN */
+    double uncharged;      /* share of the time between the marks that no VM was charged for */
+    double el2;            /* share of that time in EL2, or NAN when Ontime does not print it */
+    size_t latest;         /* how many sleeps are the latest 0.1% */
+    size_t latest_at_tick; /* at how many of them the guest's own tick came */
+};
+
+struct cost bench_cost(enum scenario scenario, enum mode mode);
+
+/* The bare run with the same sleeps, and the one with the same work for the core; either may not have been
+ * made. */
+const struct run *bench_bare(enum scenario scenario);
+const struct run *bench_bare_work(enum scenario scenario);
+
+/* CPU time for which `ontime run --exact` held the sleeper until its time. */
+double held_us_per_sleep(const struct run *run);
+
+/* One target: a value that is to be at most, or at least, a limit. */
+struct target {
+    char what[96];
+    double value, limit;
+    bool at_most;
+};
+
+#define MAX_TARGETS 80
+extern struct target targets[MAX_TARGETS];
+extern size_t target_count;
+
+bool target_met(const struct target *target);
+/* Fills in `targets` from the runs that were made. */
+void targets_find(void);
+
+/* Reads the logs of those runs, makes checks and targets, writes everything, prints the tables; adds to
+ * `results`. */
+void bench_analyse(const char *out, size_t count, char **names, json_t *results);
+
+/* OUT/figures, for gnuplot; OUT/report.html; the tables for the terminal. */
+void bench_write_data(const char *out);
+void bench_write_report(const char *out);
+void bench_print(FILE *file);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scenarios' figures: data for bench/{cdf,errors,shares,exits,cost}.gp, the page and the text. Data files
+ * have one line for each run made: `scenario mode values...`, NaN where a value could not be had.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include "analyse/bench.h"
+#include "analyse/page.h"
+#include "analyse/util.h"
+
+#define CDF_POINTS 400 /* of the tail's logarithm, at most */
+
+/* Lines `error_us share`: that share of all sleeps was at least so late. */
+static void write_distribution(const char *out, const struct run *run)
+{
+    FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
+    double last = INFINITY;
+    size_t n;
+    int64_t *errors = sorted_errors(&run->log, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        double share = (double)(n - i) / (double)n;
+        double place = log10(share) * CDF_POINTS / log10((double)n);
+
+        if (last - place < 1 && i % (n / CDF_POINTS + 1) != 0)
+            continue;
+        last = place;
+        fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, share);
+    }
+    free(errors);
+    fclose(file);
+}
+
+static void write_line(FILE *errors, FILE *costs, enum scenario scenario, enum mode mode)
+{
+    const struct run *run = &bench_runs[scenario][mode];
+    const struct summary *s = &run->summary;
+    struct cost cost = bench_cost(scenario, mode);
+
+    fprintf(errors, "%s %s %.3f %.3f %.3f %.3f %.3f\n", scenario_names[scenario], mode_names[mode],
+            s->mean_us, s->p50_us, s->p99_us, s->p999_us, s->max_us);
+    if (mode == BARE)
+        return;
+    fprintf(costs, "%s %s", scenario_names[scenario], mode_names[mode]);
+    for (unsigned vm = 0; vm < MAX_VMS; vm++)
+        fprintf(costs, " %.4f %.4f", 100 * run->share[vm], cost.exits_per_sleep[vm]);
+    fprintf(costs, " %.4f %.4f %.4f\n", 100 * cost.products_lost, 100 * cost.el2, 100 * cost.uncharged);
+}
+
+void bench_write_data(const char *out)
+{
+    FILE *errors = create("%s/figures/errors.dat", out);
+    FILE *costs = create("%s/figures/costs.dat", out);
+
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned m = 0; m < MODES; m++) {
+            if (!bench_runs[s][m].name)
+                continue;
+            write_distribution(out, &bench_runs[s][m]);
+            write_line(errors, costs, s, m);
+        }
+    fclose(errors);
+    fclose(costs);
+}
+
+static void print_percent(FILE *file, double share)
+{
+    if (isnan(share))
+        fputs("         -", file);
+    else
+        fprintf(file, " %8.2f%%", 100 * share);
+}
+
+static void print_costs(FILE *file)
+{
+    fprintf(file, "\n%-17s %15s %10s %10s %9s %9s %14s  %s\n", "", "exits a sleep", "products", "time",
+            "charged", "switches", "largest EL2", "latest 0.1%,");
+    fprintf(file, "%-17s %15s %10s %10s %9s %9s %14s  %s\n", "run", "own / others'", "lost", "in EL2",
+            "to none", "a second", "lateness, us", "at guest's tick");
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned m = WAKE; m < MODES; m++) {
+            const struct run *run = &bench_runs[s][m];
+            struct cost cost;
+            double others = 0;
+            uint64_t switches = 0;
+
+            if (!run->name)
+                continue;
+            cost = bench_cost(s, m);
+            for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+                others += vm ? cost.exits_per_sleep[vm] : 0;
+                switches += run->accounts[vm].switches;
+            }
+            fprintf(file, "%-17s %7.2f /%6.2f", run->name, cost.exits_per_sleep[0], others);
+            print_percent(file, cost.products_lost);
+            print_percent(file, cost.el2);
+            print_percent(file, cost.uncharged);
+            fprintf(file, " %9.0f %14.1f  %zu of %zu\n", (double)switches / run->summary.seconds,
+                    (double)run->accounts[0].late_max * 1e6 / (double)run->log.series[0].hz,
+                    cost.latest_at_tick, cost.latest);
+        }
+}
+
+static void print_exact(FILE *file)
+{
+    for (unsigned s = 0; s < SCENARIOS; s++) {
+        const struct run *run = &bench_runs[s][EXACT];
+        struct summary empty = {0};
+
+        if (run->name)
+            empty = summarise_empties(&run->log);
+        if (empty.n)
+            fprintf(file,
+                    "%s: mean %.2f us over an empty call's %.2f (p50 %.2f, n %zu); p99 %.2f, p99.9 %.2f, max "
+                    "%.2f; CPU held %.1f us a sleep\n",
+                    run->name, run->summary.mean_us - empty.mean_us, empty.mean_us, empty.p50_us, empty.n,
+                    run->summary.p99_us, run->summary.p999_us, run->summary.max_us, held_us_per_sleep(run));
+    }
+}
+
+static void print_targets(FILE *file)
+{
+    fprintf(file, "\n%-58s %8s    %8s\n", "target", "value", "limit");
+    for (size_t i = 0; i < target_count; i++) {
+        const struct target *t = &targets[i];
+
+        fprintf(file, "%-58s %8.3f %s %8.3f  ", t->what, t->value, t->at_most ? "<=" : ">=", t->limit);
+        if (target_met(t))
+            fputs("met\n", file);
+        else
+            fprintf(file, "MISSED by %.3f\n", fabs(t->value - t->limit));
+    }
+    fputc('\n', file);
+}
+
+void bench_print(FILE *file)
+{
+    text_table(file, bench_runs[0], (size_t)SCENARIOS * MODES);
+    print_costs(file);
+    print_exact(file);
+    print_targets(file);
+    text_checks(file);
+}
+
+static void write_targets(FILE *file)
+{
+    fputs("<h2>Targets</h2><p>By deadline page; how each is defined: "
+          "docs/measuring.md.</p>\n<table><tr><th>target"
+          "<th>value<th>limit<th></tr>\n",
+          file);
+    for (size_t i = 0; i < target_count; i++) {
+        const struct target *t = &targets[i];
+        bool met = target_met(t);
+
+        fprintf(file, "<tr><td>%s<td>%.3f<td>%s %.3f<td class=%s>%s", t->what, t->value,
+                t->at_most ? "&le;" : "&ge;", t->limit, met ? "ok" : "missed", met ? "met" : "missed");
+        if (!met)
+            fprintf(file, " by %.3f", fabs(t->value - t->limit));
+        fputs("</tr>\n", file);
+    }
+    fputs("</table>\n", file);
+}
+
+void bench_write_report(const char *out)
+{
+    FILE *file = create("%s/report.html", out);
+
+    page_begin(file, "guests beside bare metal");
+    fputs(
+        "<h1>Sleeps beside other busy guests, and on bare metal</h1>\n"
+        "<p>2,000 sleeps of 0 to 20 ms a seed, of a process in a Debian guest; all guests share one core. "
+        "Error is "
+        "actual minus requested, measured in the process itself. <b>S1</b>: the sleeper is alone in its "
+        "guest, "
+        "another guest is a hog. <b>S2</b>: a hog is in the sleeper's guest, too. <b>S2rt</b>: the same, the "
+        "sleeper under SCHED_FIFO. <b>S3</b>: as S2, with three other guests. <b>bare</b>: the sleeper's "
+        "guest alone "
+        "on the machine, without Ontime.</p>\n",
+        file);
+    page_figure(file, "cdf", "Share of the sleeps that were at least so late.");
+    page_figure(file, "errors", "Sleep errors.");
+    page_figure(file, "shares", "Each guest's share of the core. Dashed: the sleeper's guest's weight.");
+    page_figure(file, "exits", "Exits to Ontime for each sleep: of the sleeper's guest, and of the others.");
+    page_figure(
+        file, "cost",
+        "Ontime's own CPU time, as matrix products that bare metal makes and that were not made here. "
+        "It includes the ticks of each further guest.");
+    write_targets(file);
+    fputs("<h2>Figures</h2><p>Sleep error in us.</p>\n", file);
+    page_table(file, bench_runs[0], (size_t)SCENARIOS * MODES);
+    fputs("<pre>", file);
+    print_costs(file);
+    print_exact(file);
+    fputs("</pre>\n", file);
+    page_end(file);
+    fclose(file);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "analyse/bench.h"
+#include "analyse/util.h"
+
+#define MEAN_RATIO       1.05
+#define PERCENTILE_RATIO 1.2
+#define MAX_RATIO        1.5
+#define SHARE_POINTS     1.0
+#define PRODUCTS_RATIO   0.99
+#define EXACT_MEAN_US    2.0
+#define EXACT_P99_US     10.0
+
+struct target targets[MAX_TARGETS];
+size_t target_count;
+
+bool target_met(const struct target *target)
+{
+    return target->at_most ? target->value <= target->limit : target->value >= target->limit;
+}
+
+__attribute__((format(printf, 4, 5))) static void add(double value, bool at_most, double limit,
+                                                      const char *format, ...)
+{
+    struct target *target = &targets[target_count++];
+    va_list arguments;
+
+    if (target_count > MAX_TARGETS)
+        die("more than %d targets", MAX_TARGETS);
+    *target = (struct target){.value = value, .limit = limit, .at_most = at_most};
+    va_start(arguments, format);
+    vsnprintf(target->what, sizeof(target->what), format, arguments);
+    va_end(arguments);
+}
+
+static void find_errors(const struct run *page, const struct run *bare)
+{
+    const struct summary *a = &page->summary, *b = &bare->summary;
+
+    add(a->mean_us / b->mean_us, true, MEAN_RATIO, "%s: mean / %s", page->name, bare->name);
+    add(a->p99_us / b->p99_us, true, PERCENTILE_RATIO, "%s: p99 / %s", page->name, bare->name);
+    add(a->p999_us / b->p999_us, true, PERCENTILE_RATIO, "%s: p99.9 / %s", page->name, bare->name);
+    add(a->max_us / b->max_us, true, MAX_RATIO, "%s: max / %s", page->name, bare->name);
+}
+
+static void find_shares(const struct run *page)
+{
+    for (size_t vm = 0; vm < page->log.vm_count; vm++)
+        add(100 * fabs(page->share[vm] - 1.0 / (double)page->log.vm_count), true, SHARE_POINTS,
+            "%s: %s's share from its weight, points", page->name, page->log.vms[vm].name);
+}
+
+static void find_exact(const struct run *exact)
+{
+    struct summary empty = summarise_empties(&exact->log);
+
+    if (!empty.n)
+        return;
+    add(exact->summary.mean_us - empty.mean_us, true, EXACT_MEAN_US, "%s: mean over an empty call's, us",
+        exact->name);
+    add(exact->summary.p99_us, true, EXACT_P99_US, "%s: p99, us", exact->name);
+}
+
+void targets_find(void)
+{
+    for (unsigned s = 0; s < SCENARIOS; s++) {
+        const struct run *page = &bench_runs[s][PAGE];
+
+        if (page->name && bench_bare(s))
+            find_errors(page, bench_bare(s));
+        if (page->name && s != S1)
+            find_shares(page);
+        if (page->name && bench_bare_work(s))
+            add(1 - bench_cost(s, PAGE).products_lost, false, PRODUCTS_RATIO, "%s: all products / %s",
+                page->name, bench_bare_work(s)->name);
+        if (bench_runs[s][EXACT].name)
+            find_exact(&bench_runs[s][EXACT]);
+    }
+}

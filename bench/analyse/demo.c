@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyse/demo.h"
+#include "analyse/checks.h"
+#include "analyse/figures.h"
+#include "analyse/report.h"
+
+#define ERROR_RATIO      1.25 /* mean error against bare metal's */
+#define MAX_RATIO        2.0  /* greatest error against bare metal's */
+#define THROUGHPUT_RATIO 0.98
+
+struct run runs[RUNS] = {
+    [PLAYER_BARE] = {.name = "player-bare", .guest = "player", .bare = true},
+    [PLAYER_TICK] = {.name = "player-tick", .guest = "player"},
+    [PLAYER_PRECISE] = {.name = "player-precise", .guest = "player"},
+    [MIXED_BARE] = {.name = "mixed-bare", .guest = "mixed", .bare = true},
+    [MIXED_WAKE] = {.name = "mixed-wake", .guest = "mixed"},
+    [MIXED_PRECISE] = {.name = "mixed-precise", .guest = "mixed"},
+    [STEPS_TICK] = {.name = "steps-tick", .guest = "steps"},
+};
+
+static double share_below_20_ms(const struct summary *s)
+{
+    return s->bands[0] + s->bands[1] + s->bands[2] + s->bands[3];
+}
+
+static double least_band_below_20_ms(const struct summary *s)
+{
+    double least = 1;
+
+    for (unsigned i = 0; i < 4; i++)
+        least = s->bands[i] < least ? s->bands[i] : least;
+    return least;
+}
+
+static void expect_of_requests(const struct run *run)
+{
+    const struct summary *s = &run->summary;
+
+    checks_expect(s->n >= 1000, "%s: at least 1,000 sleeps (%zu)", run->name, s->n);
+    checks_expect(share_below_20_ms(s) >= 0.8, "%s: 80%% of the requests in 0 to 20 ms (%.1f%%)", run->name,
+                  100 * share_below_20_ms(s));
+    checks_expect(least_band_below_20_ms(s) >= 0.1, "%s: at least 10%% in each band of 5 ms (%.1f%%)",
+                  run->name, 100 * least_band_below_20_ms(s));
+}
+
+static void expect_of_player(void)
+{
+    const struct run *bare = &runs[PLAYER_BARE], *before = &runs[PLAYER_TICK], *after = &runs[PLAYER_PRECISE];
+    double ratio = after->summary.mean_us / bare->summary.mean_us;
+    double kept = after->products_per_s[1] / before->products_per_s[1];
+
+    checks_expect(bare->summary.awake >= 0.3 && bare->summary.awake <= 0.45,
+                  "player-bare: the player takes 30 to 45%% of the core (%.1f%%)", 100 * bare->summary.awake);
+    expect_of_requests(before);
+    expect_of_requests(after);
+    checks_expect(ratio <= ERROR_RATIO, "player-precise: mean error at most 1.25 times bare metal's (%.3f)",
+                  ratio);
+    checks_expect(after->summary.within_2ms >= 1, "player-precise: every sleep within 2 ms (max %.0f us)",
+                  after->summary.max_us);
+    checks_expect(kept >= THROUGHPUT_RATIO,
+                  "player-precise: matmul keeps 98%% of what it got before (%.1f%%)", 100 * kept);
+}
+
+static void expect_of_mixed(void)
+{
+    const struct run *bare = &runs[MIXED_BARE], *precise = &runs[MIXED_PRECISE];
+    double ratio = precise->summary.mean_us / bare->summary.mean_us;
+    double greatest = precise->summary.max_us / bare->summary.max_us;
+
+    checks_expect(ratio <= ERROR_RATIO, "mixed-precise: mean error at most 1.25 times bare metal's (%.3f)",
+                  ratio);
+    checks_expect(greatest <= MAX_RATIO, "mixed-precise: greatest error at most 2 times bare metal's (%.2f)",
+                  greatest);
+    for (size_t vm = 0; vm < precise->log.vm_count; vm++)
+        checks_expect(precise->share[vm] >= 0.49 && precise->share[vm] <= 0.51,
+                      "mixed-precise: %s has 49 to 51%% of the core (%.2f%%)", precise->log.vms[vm].name,
+                      100 * precise->share[vm]);
+}
+
+static void make_checks(void)
+{
+    for (unsigned id = PLAYER_TICK; id <= PLAYER_PRECISE; id++)
+        checks_compare(&runs[id], &runs[PLAYER_BARE]);
+    for (unsigned id = MIXED_WAKE; id <= MIXED_PRECISE; id++)
+        checks_compare(&runs[id], &runs[MIXED_BARE]);
+    for (unsigned id = 0; id < RUNS; id++) {
+        checks_of_run(&runs[id]);
+        if (runs[id].has_marks)
+            checks_require(runs[id].traced == runs[id].log.series_count, "%s: the trace holds every series",
+                           runs[id].name);
+    }
+    expect_of_player();
+    expect_of_mixed();
+}
+
+void demo_analyse(const char *out, json_t *results)
+{
+    json_t *object = json_object();
+
+    for (unsigned id = 0; id < RUNS; id++)
+        run_compute(out, &runs[id]);
+    make_checks();
+    for (unsigned id = 0; id < RUNS; id++) {
+        json_object_set_new(object, runs[id].name, run_json(out, &runs[id]));
+        run_write_points(out, &runs[id]);
+    }
+    json_object_set_new(results, "paper", json_pack("{si si}", "before_mean_us", 7000, "after_mean_us", 400));
+    json_object_set_new(results, "runs", object);
+    figures_write(out);
+    report_write(out);
+    report_table(stdout);
+}

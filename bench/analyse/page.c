@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyse/page.h"
+#include "analyse/checks.h"
+
+static void print_shares(FILE *file, const struct run *run)
+{
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        if (run->has_marks)
+            fprintf(file, "%s%s %.1f%%", vm ? ", " : "", run->log.vms[vm].name, 100 * run->share[vm]);
+}
+
+static void print_products(FILE *file, const struct run *run)
+{
+    const char *separator = "";
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        if (run->products_per_s[vm] > 0) {
+            fprintf(file, "%s%s %.2f", separator, run->log.vms[vm].name, run->products_per_s[vm]);
+            separator = ", ";
+        }
+}
+
+void text_table(FILE *file, const struct run *runs, size_t count)
+{
+    fprintf(file, "\nSleep error (actual - requested), us\n%-17s %6s %10s %10s %10s %10s %10s  %6s  %s\n",
+            "run", "n", "mean", "p50", "p99", "p99.9", "max", "<=2ms", "shares; matrix products a second");
+    for (const struct run *run = runs; run < runs + count; run++) {
+        const struct summary *s = &run->summary;
+
+        if (!run->name)
+            continue;
+        fprintf(file, "%-17s %6zu %10.1f %10.1f %10.1f %10.1f %10.1f  %5.1f%%  ", run->name, s->n, s->mean_us,
+                s->p50_us, s->p99_us, s->p999_us, s->max_us, 100 * s->within_2ms);
+        print_shares(file, run);
+        fputs(run->has_marks ? "; " : "", file);
+        print_products(file, run);
+        fputc('\n', file);
+    }
+}
+
+void text_checks(FILE *file)
+{
+    for (size_t i = 0; i < check_count; i++)
+        if (!checks[i].valid_only || !checks[i].holds)
+            fprintf(file, "%-7s %s\n", checks[i].holds ? "ok" : (checks[i].valid_only ? "INVALID" : "MISSED"),
+                    checks[i].what);
+}
+
+void page_begin(FILE *file, const char *title)
+{
+    fprintf(file,
+            "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>Ontime: %s</title>\n"
+            "<style>body{font:16px/1.5 sans-serif;max-width:72em;margin:2em auto;padding:0 1em}"
+            "table{border-collapse:collapse;font-size:14px;margin:1em 0}td,th{border:1px solid #ccc;"
+            "padding:.2em .6em;text-align:right}td:first-child{text-align:left}"
+            "figure{display:inline-block;margin:1em 0;max-width:100%%}img{max-width:100%%}"
+            ".missed{color:#b00;font-weight:bold}</style>\n",
+            title);
+}
+
+void page_table(FILE *file, const struct run *runs, size_t count)
+{
+    fputs("<table><tr><th>run<th>n<th>mean<th>min<th>p50<th>p90<th>p99<th>p99.9<th>max<th>within 2 ms"
+          "<th>shares of the core<th>matrix products a second</tr>\n",
+          file);
+    for (const struct run *run = runs; run < runs + count; run++) {
+        const struct summary *s = &run->summary;
+
+        if (!run->name)
+            continue;
+        fprintf(file,
+                "<tr><td>%s<td>%zu<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.2f%%<td>",
+                run->name, s->n, s->mean_us, s->min_us, s->p50_us, s->p90_us, s->p99_us, s->p999_us,
+                s->max_us, 100 * s->within_2ms);
+        print_shares(file, run);
+        fputs("<td>", file);
+        print_products(file, run);
+        fputs("</tr>\n", file);
+    }
+    fputs("</table>\n", file);
+}
+
+void page_figure(FILE *file, const char *name, const char *caption)
+{
+    fprintf(file, "<figure><img src=\"%s.svg\" alt=\"%s\"><figcaption>%s</figcaption></figure>\n", name, name,
+            caption);
+}
+
+static void write_checks(FILE *file)
+{
+    fputs("<ul>\n", file);
+    for (size_t i = 0; i < check_count; i++)
+        fprintf(file, "<li class=%s>%s</li>\n", checks[i].holds ? "ok" : "missed", checks[i].what);
+    fputs("</ul>\n", file);
+}
+
+void page_end(FILE *file)
+{
+    fputs("<h2>What was checked</h2>\n", file);
+    write_checks(file);
+    fputs("<p>Time is emulated (QEMU -icount): a figure counts instructions, repeats to the digit on every "
+          "machine, and says nothing of caches or of silicon. See docs/measuring.md; raw points in csv/, all "
+          "figures and how each run was started in results.json.</p>\n</html>\n",
+          file);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What arch/arm64 has inline, see core/arch.h; on the host these are functions like the others. */
+#ifndef FAKE_ARCH_INLINE_H
+#define FAKE_ARCH_INLINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+struct vcpu;
+
+uint64_t arch_counter(void);
+struct cpu *arch_cpu(void);
+bool arch_vcpu_timer_asserted(const struct vcpu *vcpu);
+
+#endif
