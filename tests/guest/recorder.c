@@ -222,7 +222,7 @@ int hypercall_page(u64 address)
         return -EINVAL;
     look_at_page();
     record("page", address);
-    this_cpu_write(pages, address == ONTIME_NO_PAGE ? NULL : phys_to_virt(address));
+    *this_cpu_ptr(&pages) = address == ONTIME_NO_PAGE ? NULL : phys_to_virt(address);
     this_cpu_write(stored, ONTIME_NO_DEADLINE);
     return 0;
 }

@@ -543,10 +543,9 @@ static void try_unchosen(void)
 
 static int pipe_ends[2];
 
-static void *write_soon(void *unused)
+static void *write_after(void *microseconds)
 {
-    (void)unused;
-    usleep(1000);
+    usleep(*(useconds_t *)microseconds);
     if (write(pipe_ends[1], "x", 1) != 1)
         die("pipe");
     return NULL;
@@ -558,12 +557,13 @@ static void try_cut_short(void)
     struct pollfd wait;
     pthread_t thread;
     uint64_t start;
+    useconds_t soon = 1000;
     const char *fault = "it was not armed";
 
     if (pipe(pipe_ends))
         die("pipe");
     wait = (struct pollfd){.fd = pipe_ends[0], .events = POLLIN};
-    pthread_create(&thread, NULL, write_soon, NULL);
+    pthread_create(&thread, NULL, write_after, &soon);
     forget_calls();
     start = counter();
     poll(&wait, 1, 50);
@@ -751,15 +751,16 @@ static void try_many_at_once(void)
 static void try_nobody_comes(void)
 {
     unsigned long long given_up = status_of("given_up");
+    useconds_t later = 20000;
     pthread_t thread;
     char byte;
     int fd;
 
     if (pipe(pipe_ends))
         die("pipe");
-    fd = timerfd_after(500000);
+    fd = timerfd_after(8 * MILLISECOND);
     forget_calls();
-    pthread_create(&thread, NULL, write_soon, NULL);
+    pthread_create(&thread, NULL, write_after, &later);
     if (read(pipe_ends[0], &byte, 1) != 1)
         die("pipe");
     pthread_join(thread, NULL);
