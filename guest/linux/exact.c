@@ -15,8 +15,8 @@
  * Only interruptible sleeps are moved. Those a signal may cut short anyway; a driver that must wait some time
  * for its device does so uninterruptibly.
  *
- * The cost is from the early expiry to the beginning of the hold, in ns, at about its 99.9th percentile: a
- * sample above the estimate raises it 999 times as much as one below lowers it.
+ * The cost is from the early expiry to the beginning of the hold, in ns, at about its 99.8th percentile: a
+ * sample above the estimate raises it 499 times as much as one below lowers it.
  *
  * A task's state is its own, used in its context only; there is no lock. It outlives its work, because the
  * kernel runs the work before the task exits. Were it not so (an oops in the middle of a sleep), the state
@@ -41,7 +41,7 @@
 #define LATE       (2 * NSEC_PER_USEC)
 #define FINE       (5 * NSEC_PER_USEC)
 #define STEP_DOWN  32
-#define STEP_UP    (999 * STEP_DOWN)
+#define STEP_UP    (499 * STEP_DOWN)
 
 struct exact {
     struct callback_head work;
