@@ -121,6 +121,7 @@ static void show_exact(struct seq_file *file)
     exact_read(&sum);
     show_line(file, "exact_sleeps", sum.sleeps);
     show_line(file, "exact_missed", sum.missed);
+    show_line(file, "exact_ticks", sum.ticks);
     show_line(file, "exact_held_us", div_u64(sum.held_ns, NSEC_PER_USEC));
     show_line(file, "exact_early_us", div_u64(sum.early_ns, NSEC_PER_USEC));
 }

@@ -9,42 +9,57 @@
  * The task gets a piece of task work, which the kernel runs on the task's way back to user space, before
  * signals: when the timer has expired, this reads the timer's clock until the true time has come.
  *
+ * A sleep that is shorter than the cost is not slept: its sleeper is marked as woken before the task would
+ * give up the CPU, and all of it is held.
+ *
  * Only interruptible sleeps are moved. Those a signal may cut short anyway; a driver that must wait some time
  * for its device does so uninterruptibly.
  *
- * The cost is from the early expiry to the beginning of the hold, in ns, at about its 99.5th percentile: a
- * sample above the estimate raises it 199 times as much as one below lowers it.
+ * The cost is from the early expiry to the beginning of the hold, in ns, at about its 99.8th percentile: a
+ * sample above the estimate raises it 499 times as much as one below lowers it.
  *
  * A task's state is its own, used in its context only; there is no lock. It outlives its work, because the
  * kernel runs the work before the task exits. Were it not so (an oops in the middle of a sleep), the state
  * stays, and with it the module.
  */
-#include <linux/hrtimer.h>
+#include <linux/ftrace.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
 
+#include "chosen.h"
+#include "clock.h"
 #include "exact.h"
 #include "symbol.h"
+#include "tick.h"
 
 #define COST_MOST  (200 * NSEC_PER_USEC)
 #define COST_FIRST (100 * NSEC_PER_USEC)
-#define STEP_DOWN  64
-#define STEP_UP    (199 * STEP_DOWN)
+#define LATE       (2 * NSEC_PER_USEC)
+#define FINE       (5 * NSEC_PER_USEC)
+#define STEP_DOWN  32
+#define STEP_UP    (499 * STEP_DOWN)
 
 struct exact {
     struct callback_head work;
-    const struct hrtimer *timer; /* of the sleep that goes on, or has expired and is to be held */
-    ktime_t (*clock)(void);
-    ktime_t soft, hard; /* the true expiry, without slack and with it */
-    ktime_t early;      /* the expiry instead, */
-    bool learns;        /* unless that would have been in the past */
-    bool queued;
+    struct preempt_notifier notifier;
+    bool queued, notified;                 /* the work, the notifier */
+    const struct hrtimer *timer;           /* of the sleep that goes on, or has expired and is to be held */
+    const struct hrtimer_clock_base *base; /* the timer's clock */
+    ktime_t soft, hard;                    /* the kernel's expiry, without slack and with it */
+    ktime_t end;                           /* when the task may go on */
+    ktime_t early;                         /* the expiry instead: the learned cost before that */
+    bool is_short;                         /* that was in the past already: it is not slept at all */
+    ktime_t called, length; /* of a relative nanosleep: when it was called (monotonic), for how long */
 };
 
 static int (*add_work)(struct task_struct *, struct callback_head *, enum task_work_notify_mode);
+static void (*restore_fp)(void);
+static u64 late_ticks;
+static bool in_use, is_hooked;
 
 static DEFINE_PER_CPU(s64, cost) = COST_FIRST;
 static DEFINE_PER_CPU(struct exact_counters, counters);
@@ -66,27 +81,64 @@ static void count(s64 left)
         __this_cpu_inc(counters.missed);
 }
 
+/* Bounded, as the clock may be set back meanwhile. */
+static void spin_until(ktime_t time, const struct hrtimer_clock_base *base)
+{
+    ktime_t now = base->get_time(), latest = now + COST_MOST;
+    unsigned long before = jiffies;
+    u64 end;
+
+    for (; time - now > FINE && now < latest; now = base->get_time())
+        cond_resched();
+    end = counter_at(time, base) + 1;
+    while (counter() < end && time - now <= FINE)
+        ;
+    if (unlikely(counter() > end + late_ticks) && jiffies != before)
+        this_cpu_inc(counters.ticks);
+}
+
 /* All that takes time comes before the last look at the clock. */
 static void hold(struct callback_head *work)
 {
     struct exact *exact = container_of(work, struct exact, work);
-    ktime_t soft = exact->soft, now, latest;
+    ktime_t now;
 
     exact->queued = false;
     if (!exact->timer || (current->flags & PF_EXITING))
         return;
     exact->timer = NULL;
-    now = exact->clock();
+    now = exact->base->get_time();
     preempt_disable();
-    if (exact->learns)
+    if (!exact->is_short)
         learn(now - exact->early);
-    count(soft - now);
+    count(exact->end - now);
     preempt_enable();
-    latest = now + COST_MOST; /* the clock may have been set back meanwhile */
-    while (now < soft && now < latest) {
-        cond_resched();
-        now = exact->clock();
-    }
+    tick_stay_clear(ktime_sub(exact->end, exact->base->offset));
+    spin_until(exact->end, exact->base);
+}
+
+/*
+ * Linux loads the floating-point registers last, on the way to user space, unless they are there. So they are
+ * loaded when the task gets the CPU back.
+ */
+static void got_cpu(struct preempt_notifier *notifier, int cpu)
+{
+    restore_fp();
+}
+
+static void lost_cpu(struct preempt_notifier *notifier, struct task_struct *next)
+{
+}
+
+static struct preempt_ops preempt_ops = {.sched_in = got_cpu, .sched_out = lost_cpu};
+
+static void restore_fp_early(struct exact *exact)
+{
+    if (exact->notified || !restore_fp)
+        return;
+    preempt_notifier_init(&exact->notifier, &preempt_ops);
+    preempt_notifier_register(&exact->notifier);
+    exact->notified = true;
 }
 
 static bool is_movable(const struct hrtimer *timer)
@@ -97,32 +149,49 @@ static bool is_movable(const struct hrtimer *timer)
            timer->base->cpu_base->cpu == smp_processor_id(); /* another CPU would not be told of it */
 }
 
-void exact_begin(struct exact *exact, struct hrtimer *timer)
+/* The end of the sleep, before the timer is moved. */
+static ktime_t end_of(struct exact *exact, const struct hrtimer *timer, bool is_relative)
 {
-    ktime_t now;
+    ktime_t soft = hrtimer_get_softexpires(timer), from_call = soft;
 
-    if (!is_movable(timer))
-        return;
-    exact->clock = timer->base->get_time;
+    if (is_relative && exact->length)
+        from_call = ktime_add_safe(exact->called + timer->base->offset, exact->length);
+    exact->length = 0;
+    return min(soft, from_call);
+}
+
+static bool queue_work_once(struct exact *exact)
+{
+    if (!exact->queued)
+        exact->queued = !add_work(current, &exact->work, TWA_RESUME);
+    return exact->queued;
+}
+
+bool exact_begin(struct exact *exact, struct hrtimer *timer, bool is_relative)
+{
+    ktime_t end = end_of(exact, timer, is_relative);
+
+    exact->timer = NULL;
+    if (!is_movable(timer) || !queue_work_once(exact))
+        return false;
+    restore_fp_early(exact);
+    exact->timer = timer;
+    exact->base = timer->base;
     exact->soft = hrtimer_get_softexpires(timer);
     exact->hard = hrtimer_get_expires(timer);
-    now = exact->clock();
-    exact->early = ktime_sub(exact->soft, __this_cpu_read(cost));
-    exact->learns = exact->early > now;
-    if (!exact->learns)
-        exact->early = min(now, exact->soft);
-    if (!exact->queued) {
-        if (add_work(current, &exact->work, TWA_RESUME))
-            return;
-        exact->queued = true;
-    }
-    exact->timer = timer;
-    hrtimer_set_expires_range(timer, exact->early, 0);
+    exact->end = end;
+    exact->early = ktime_sub(end, __this_cpu_read(cost));
+    exact->is_short = exact->early <= timer->base->get_time();
+    if (exact->is_short)
+        container_of(timer, struct hrtimer_sleeper, timer)->task = NULL;
+    else
+        hrtimer_set_expires_range(timer, exact->early, 0);
+    return exact->is_short;
 }
 
 void exact_cancel(struct exact *exact, struct hrtimer *timer)
 {
-    if (exact->timer != timer)
+    if (exact->timer != timer || exact->is_short)
         return;
     exact->timer = NULL;
     hrtimer_set_expires_range(timer, exact->soft, ktime_sub(exact->hard, exact->soft));
@@ -143,6 +212,8 @@ void exact_free(struct exact *exact)
 {
     if (!exact || exact->queued)
         return;
+    if (exact->notified)
+        preempt_notifier_unregister(&exact->notifier);
     kfree(exact);
     module_put(THIS_MODULE);
 }
@@ -158,13 +229,80 @@ void exact_read(struct exact_counters *sum)
 
         sum->sleeps += READ_ONCE(one->sleeps);
         sum->missed += READ_ONCE(one->missed);
+        sum->ticks += READ_ONCE(one->ticks);
         sum->held_ns += READ_ONCE(one->held_ns);
         sum->early_ns = max(sum->early_ns, (u64)READ_ONCE(per_cpu(cost, cpu)));
     }
 }
 
-bool exact_start(void)
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+static s64 first_argument(struct ftrace_regs *registers)
 {
+    return (s64)ftrace_regs_get_argument(registers, 0);
+}
+#else
+static s64 first_argument(struct ftrace_regs *registers)
+{
+    return (s64)arch_ftrace_get_regs(registers)->regs[0];
+}
+#endif
+
+/*
+ * Linux counts a relative nanosleep from when it reads its clock, some way into the system call; here it
+ * counts from the call, or as near to it as can be seen.
+ */
+static void note_call(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+                      struct ftrace_regs *registers)
+{
+    ktime_t now = ktime_get();
+    const struct chosen *chosen = chosen_find(current);
+
+    if (!chosen || !chosen->exact)
+        return;
+    chosen->exact->called = now;
+    chosen->exact->length = first_argument(registers);
+}
+
+/* By FL_RECURSION it says that it calls nothing that is hooked. */
+static struct ftrace_ops call_ops = {.func = note_call, .flags = FTRACE_OPS_FL_RECURSION};
+
+static bool hook_calls(void)
+{
+    unsigned long address = (unsigned long)symbol_named("hrtimer_nanosleep");
+
+    if (!address || ftrace_set_filter_ip(&call_ops, address, 0, 0))
+        return false;
+    return !register_ftrace_function(&call_ops);
+}
+
+int exact_use(void)
+{
+    static DEFINE_MUTEX(lock);
+
+    if (!add_work)
+        return -ENOSYS;
+    mutex_lock(&lock);
+    if (!in_use) {
+        preempt_notifier_inc();
+        is_hooked = hook_calls();
+        tick_use();
+        in_use = true;
+    }
+    mutex_unlock(&lock);
+    return 0;
+}
+
+void exact_stop(void)
+{
+    if (is_hooked)
+        unregister_ftrace_function(&call_ops);
+    if (in_use)
+        preempt_notifier_dec();
+}
+
+void exact_start(void)
+{
+    late_ticks = ns_to_ticks(LATE);
     add_work = symbol_named("task_work_add");
-    return add_work;
+    restore_fp = symbol_named("fpsimd_restore_current_state");
 }

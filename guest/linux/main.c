@@ -7,6 +7,7 @@
  *   sleeps.c     the watched sleeps, by timer and by deadline
  *   tell.c       tells Ontime each CPU's first deadline
  *   exact.c      sleeps that end to the microsecond
+ *   tick.c       keeps the guest's tick out of their end
  *   chosen.c     the tasks chosen by `ontime run`
  *   device.c     /dev/ontime and /proc/ontime
  *   hypercall.c  the calls to Ontime

@@ -19,8 +19,8 @@
  * something better.
  *
  * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
- * What the CPU has seen as reached for GIVE_UP_US is given up at its next look; the guest's tick passes
- * through hrtimer_start, so that is soon.
+ * What the CPU has seen as reached for GIVE_UP_US, or when it goes idle, is given up at its next look; the
+ * guest's tick passes through hrtimer_start, so that is soon.
  *
  * The deadline is the timer's hard expiry (slack included), because the guest's timer interrupt comes then;
  * it is converted to the counter from one reading of counter and clock, so a world switch in between does no
@@ -44,18 +44,18 @@
 #include <linux/sched/prio.h>
 #include <linux/smp.h>
 #include <linux/string.h>
-#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
-#include <asm/arch_timer.h>
 
 #include <trace/events/sched.h>
 #include <trace/events/timer.h>
 
 #include "chosen.h"
+#include "clock.h"
 #include "exact.h"
 #include "sleeps.h"
 #include "symbol.h"
 #include "tell.h"
+#include "tick.h"
 #include "watch.h"
 
 static bool rt;
@@ -75,7 +75,6 @@ static DEFINE_PER_CPU(struct watch_counters, watches);
 static atomic64_t tasks_refused;
 static u64 late_ticks, give_up_ticks;
 static int hotplug_state;
-static bool can_be_exact;
 
 typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
 
@@ -118,31 +117,6 @@ static const struct task_struct *task_asleep(const struct hrtimer *timer)
     return in_task() ? current : NULL;
 }
 
-/* Rounded up, and exact: the products fit 64 bits for 292 years and a counter of 1 GHz. */
-static u64 ns_to_ticks(u64 ns)
-{
-    u64 hz = arch_timer_get_cntfrq();
-    u64 rest = ns % NSEC_PER_SEC * hz;
-
-    return ns / NSEC_PER_SEC * hz + DIV_ROUND_UP_ULL(rest, NSEC_PER_SEC);
-}
-
-static u64 deadline_of(const struct hrtimer *timer)
-{
-    struct system_time_snapshot now;
-    ktime_t expires = ktime_sub(hrtimer_get_expires(timer), timer->base->offset);
-    s64 ahead;
-
-    ktime_get_snapshot(&now);
-    ahead = ktime_sub(expires, ktime_sub(now.real, ktime_mono_to_real(0)));
-    return now.cycles + (ahead > 0 ? ns_to_ticks(ahead) : 0);
-}
-
-static u64 counter(void)
-{
-    return read_sysreg(cntvct_el0);
-}
-
 static void count_late(struct watch_counters *counters, u64 late)
 {
     if (late > late_ticks)
@@ -174,6 +148,8 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
 
     if (prev)
         take_out(head, prev, head->looked);
+    if (is_idle_task(next ?: current) && !need_resched())
+        take_out(head, NULL, head->looked); /* nobody is left to do any work */
     if (head->seen && now > head->seen + give_up_ticks)
         take_out(head, NULL, head->seen); /* what was reached later has some more time */
     head->looked = now;
@@ -207,18 +183,21 @@ static void forget(const struct hrtimer *timer)
         this_cpu_ptr(&watches)->cancelled++;
 }
 
-static noinline void watch_sleep(struct hrtimer *timer)
+static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
 {
     struct watch_counters *counters = this_cpu_ptr(&watches);
     const struct task_struct *task = task_asleep(timer);
     const struct chosen *chosen = task ? chosen_find(task) : NULL;
+    u64 deadline;
 
     forget(timer);
     if (!task || !is_watched(task, chosen))
         return;
-    if (chosen && chosen->exact && timer->function == sleeper_function)
-        exact_begin(chosen->exact, timer);
-    if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline_of(timer)))
+    if (chosen && chosen->exact && timer->function == sleeper_function &&
+        exact_begin(chosen->exact, timer, mode & HRTIMER_MODE_REL))
+        return;
+    deadline = counter_at(hrtimer_get_expires(timer), timer->base);
+    if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline))
         counters->armed++;
     else
         counters->overflow++;
@@ -227,7 +206,9 @@ static noinline void watch_sleep(struct hrtimer *timer)
 static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mode, bool was_armed)
 {
     if (is_sleep(timer))
-        watch_sleep(timer);
+        watch_sleep(timer, mode);
+    else
+        tick_look(timer);
     look(NULL, NULL);
 }
 
@@ -244,6 +225,8 @@ static void probe_cancel(void *data, struct hrtimer *timer)
 {
     if (is_sleep(timer))
         cancel_sleep(timer);
+    else
+        tick_look(timer);
     look(NULL, NULL);
 }
 
@@ -279,8 +262,10 @@ static bool choose(struct task_struct *task, bool exactly, gfp_t flags)
 
 int watch_choose_current(bool exactly)
 {
-    if (exactly && !can_be_exact)
-        return -ENOSYS;
+    int error = exactly ? exact_use() : 0;
+
+    if (error)
+        return error;
     return choose(current, exactly, GFP_KERNEL) ? 0 : -ENOSPC;
 }
 
@@ -459,7 +444,7 @@ int watch_start(bool has_pages)
     late_ticks = ns_to_ticks(WATCH_LATE_US * NSEC_PER_USEC);
     give_up_ticks = ns_to_ticks(GIVE_UP_US * NSEC_PER_USEC);
     find_kinds();
-    can_be_exact = exact_start();
+    exact_start();
     error = sleeps_init();
     if (error)
         return error;
@@ -479,5 +464,6 @@ void watch_stop(void)
 {
     tell_stop();
     stop_following();
+    exact_stop();
     sleeps_exit();
 }

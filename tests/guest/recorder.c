@@ -4,20 +4,34 @@
  * what the module would say can be checked on a machine without a hypervisor.
  *
  * /proc/ontime-calls shows the records, oldest first, a line each: CPU, counter when it was made, what,
- * value. A write empties it. Besides the calls, each expiry of any timer is recorded with CNTV_CVAL_EL0: at
- * that moment it still holds the instant for which Linux had set the clock.
+ * value. Besides the calls, each expiry of any timer is recorded with CNTV_CVAL_EL0: at that moment it still
+ * holds the instant for which Linux had set the clock. A store into a CPU's deadline page is seen after the
+ * module's probes have run, by probes of the recorder's own on the same tracepoints.
+ *
+ * A write empties it. "warp" also has a page say that its vCPU is warped, as Ontime would, from the first
+ * expiry after its deadline until DONE, and "calm" ends that. With the parameter refuse=1 there are no pages.
  */
 #include <linux/atomic.h>
+#include <linux/io.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+#include <linux/uaccess.h>
 #include <asm/arch_timer.h>
 
 #include "hypercall.h"
 
 #define RECORDS 16384
+
+static bool refuse;
+module_param(refuse, bool, 0644);
+
+static bool warps = true;
+static DEFINE_PER_CPU(u64 *, pages);
+static DEFINE_PER_CPU(u64, stored);
 
 static struct {
     u64 counter, value;
@@ -40,7 +54,42 @@ static void record(const char *what, u64 value)
 
 static void probe_expire(void *data, struct hrtimer *timer, ktime_t *now)
 {
+    u64 *page = this_cpu_read(pages);
+
     record("expire", read_sysreg(cntv_cval_el0));
+    if (page && warps && page[ONTIME_PAGE_DEADLINE / 8] <= arch_timer_read_counter())
+        page[ONTIME_PAGE_WARPED / 8] = 1;
+}
+
+static void look_at_page(void)
+{
+    u64 *page = this_cpu_read(pages);
+
+    if (!page || page[ONTIME_PAGE_DEADLINE / 8] == this_cpu_read(stored))
+        return;
+    this_cpu_write(stored, page[ONTIME_PAGE_DEADLINE / 8]);
+    record("store", page[ONTIME_PAGE_DEADLINE / 8]);
+}
+
+static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mode, bool was_armed)
+{
+    look_at_page();
+}
+
+static void probe_cancel(void *data, struct hrtimer *timer)
+{
+    look_at_page();
+}
+
+static void probe_migrate(void *data, struct task_struct *task, int dest)
+{
+    look_at_page();
+}
+
+static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
+                         unsigned int prev_state)
+{
+    look_at_page();
 }
 
 static int show(struct seq_file *file, void *unused)
@@ -58,8 +107,28 @@ static int open(struct inode *inode, struct file *file)
     return single_open_size(file, show, NULL, RECORDS * 64);
 }
 
+static void be_calm(void)
+{
+    unsigned int cpu;
+
+    warps = false;
+    for_each_possible_cpu(cpu)
+    {
+        if (per_cpu(pages, cpu))
+            per_cpu(pages, cpu)[ONTIME_PAGE_WARPED / 8] = 0;
+    }
+}
+
 static ssize_t empty(struct file *file, const char __user *text, size_t length, loff_t *at)
 {
+    char word[8] = "";
+
+    if (copy_from_user(word, text, min(length, sizeof(word) - 1)))
+        return -EFAULT;
+    if (!strncmp(word, "warp", 4))
+        warps = true;
+    if (!strncmp(word, "calm", 4))
+        be_calm();
     atomic_set(&count, 0);
     return length;
 }
@@ -72,17 +141,54 @@ static const struct proc_ops operations = {
     .proc_write = empty,
 };
 
-static struct tracepoint *expire_point;
+/* The last two arguments of the registration are such that the module's probes come first. */
+static struct {
+    const char *name;
+    void *function;
+    struct tracepoint *point;
+} probes[] = {
+    {.name = "hrtimer_expire_entry", .function = probe_expire},
+    {.name = "hrtimer_start", .function = probe_start},
+    {.name = "hrtimer_cancel", .function = probe_cancel},
+    {.name = "sched_migrate_task", .function = probe_migrate},
+    {.name = "sched_switch", .function = probe_switch},
+};
 
 static void match(struct tracepoint *point, void *data)
 {
-    if (!strcmp(point->name, "hrtimer_expire_entry"))
-        expire_point = point;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(probes); i++)
+        if (!strcmp(point->name, probes[i].name))
+            probes[i].point = point;
+}
+
+static void unregister(int registered)
+{
+    while (registered-- > 0)
+        tracepoint_probe_unregister(probes[registered].point, probes[registered].function, NULL);
+    tracepoint_synchronize_unregister();
+}
+
+static int register_all(void)
+{
+    int i, error;
+
+    for_each_kernel_tracepoint(match, NULL);
+    for (i = 0; i < ARRAY_SIZE(probes); i++) {
+        error = probes[i].point ? tracepoint_probe_register_prio(probes[i].point, probes[i].function, NULL, 0)
+                                : -ENOENT;
+        if (error) {
+            unregister(i);
+            return error;
+        }
+    }
+    return 0;
 }
 
 int hypercall_find(u64 *features)
 {
-    *features = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_OBSERVER;
+    *features = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_OBSERVER | ONTIME_FEATURE_PAGE;
     return 0;
 }
 EXPORT_SYMBOL_GPL(hypercall_find);
@@ -101,9 +207,26 @@ EXPORT_SYMBOL_GPL(hypercall_cancel);
 
 void hypercall_done(u64 next)
 {
-    record("done", 0);
+    u64 *page = this_cpu_read(pages);
+
+    look_at_page(); /* the next deadline is stored before */
+    record("done", next);
+    if (page)
+        page[ONTIME_PAGE_WARPED / 8] = 0;
 }
 EXPORT_SYMBOL_GPL(hypercall_done);
+
+int hypercall_page(u64 address)
+{
+    if (refuse)
+        return -EINVAL;
+    look_at_page();
+    record("page", address);
+    *this_cpu_ptr(&pages) = address == ONTIME_NO_PAGE ? NULL : phys_to_virt(address);
+    this_cpu_write(stored, ONTIME_NO_DEADLINE);
+    return 0;
+}
+EXPORT_SYMBOL_GPL(hypercall_page);
 
 int hypercall_stat(unsigned int which, u64 *value)
 {
@@ -131,12 +254,9 @@ static int __init recorder_init(void)
 {
     int error;
 
-    for_each_kernel_tracepoint(match, NULL);
-    if (!expire_point)
-        return -ENOENT;
     if (!proc_create("ontime-calls", 0600, NULL, &operations))
         return -ENOMEM;
-    error = tracepoint_probe_register(expire_point, probe_expire, NULL);
+    error = register_all();
     if (error)
         remove_proc_entry("ontime-calls", NULL);
     return error;
@@ -144,8 +264,7 @@ static int __init recorder_init(void)
 
 static void __exit recorder_exit(void)
 {
-    tracepoint_probe_unregister(expire_point, probe_expire, NULL);
-    tracepoint_synchronize_unregister();
+    unregister(ARRAY_SIZE(probes));
     remove_proc_entry("ontime-calls", NULL);
 }
 

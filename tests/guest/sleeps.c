@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleeps once in each way that Linux knows, and checks what the module said to Ontime, as the recorder saw it
- * (recorder.c): the deadline armed is the instant for which Linux set its clock; nothing is said of tasks
- * that are not chosen; a sleep that is cut short is cancelled; after the woken task has left the CPU, done is
- * said.
+ * sleeps page|calls: sleeps once in each way that Linux knows, and checks what the module told Ontime, by
+ * page or by calls, as the recorder saw it (recorder.c): the deadline told is the instant for which Linux set
+ * its clock; nothing is told of tasks that are not chosen; a sleep that is cut short is taken back; after the
+ * woken task has left the CPU, done is said, by page only if the vCPU is warped.
  *
  * One line a case on standard output, and a count at the end; exits with 1 when a case failed.
  */
@@ -35,9 +35,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ontime/abi.h>
+
 #include "ontime_ioctl.h"
 
-enum { MILLISECOND = 1000000, SLEEP_NS = 7 * MILLISECOND, SLACK_NS = 200000, RECORDS = 16384 };
+enum {
+    MILLISECOND = 1000000,
+    SLEEP_NS = 7 * MILLISECOND,
+    LONG_NS = 40 * MILLISECOND,
+    SLACK_NS = 200000,
+    RECORDS = 16384
+};
 
 struct record {
     unsigned cpu;
@@ -47,7 +55,8 @@ struct record {
 
 static struct record records[RECORDS];
 static int record_count, device, failures, cases;
-static uint64_t *woke; /* when the sleeping task ran again, if it says so; shared with children */
+static const char *told; /* the record of a deadline told */
+static uint64_t *woke;   /* when the sleeping task ran again, if it says so; shared with children */
 static uint64_t hz;
 
 static uint64_t counter(void)
@@ -69,13 +78,23 @@ static void die(const char *what)
     exit(2);
 }
 
-static void forget_calls(void)
+static void tell_recorder(const char *word)
 {
     int fd = open("/proc/ontime-calls", O_WRONLY);
 
-    if (fd < 0 || write(fd, "\n", 1) != 1)
+    if (fd < 0 || write(fd, word, strlen(word)) < 0)
         die("/proc/ontime-calls");
     close(fd);
+}
+
+static void forget_calls(void)
+{
+    tell_recorder("\n");
+}
+
+static bool by_page(void)
+{
+    return !strcmp(told, "store");
 }
 
 static void read_calls(void)
@@ -144,7 +163,7 @@ static bool done_before(uint64_t from, uint64_t end)
 
 static const char *check_one_sleep(uint64_t start, uint64_t end, uint64_t ns)
 {
-    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1)) {
+    for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1)) {
         if (!is_about(records[arm].value, start, ns))
             continue;
         if (records[arm].value > end)
@@ -427,7 +446,7 @@ static void try_periods(const char *name, void (*start)(void), void (*wait_perio
     for (unsigned period = 1; period <= 4; period++) {
         bool seen = false;
 
-        for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+        for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1))
             seen |= is_about(records[arm].value, begin, period * 2 * MILLISECOND) &&
                     clock_agrees(records[arm].value);
         if (!seen)
@@ -516,17 +535,17 @@ static void try_unchosen(void)
     sleep_posix_timer();
     sleep_itimer();
     read_calls();
-    verdict("a task that is not chosen", find("arm", 0) < 0 && find("done", 0) < 0 && find("cancel", 0) < 0
-                                             ? NULL
-                                             : "calls were made for it");
+    verdict("a task that is not chosen",
+            find("store", 0) < 0 && find("arm", 0) < 0 && find("done", 0) < 0 && find("cancel", 0) < 0
+                ? NULL
+                : "calls were made for it");
 }
 
 static int pipe_ends[2];
 
-static void *write_soon(void *unused)
+static void *write_after(void *microseconds)
 {
-    (void)unused;
-    usleep(1000);
+    usleep(*(useconds_t *)microseconds);
     if (write(pipe_ends[1], "x", 1) != 1)
         die("pipe");
     return NULL;
@@ -538,24 +557,25 @@ static void try_cut_short(void)
     struct pollfd wait;
     pthread_t thread;
     uint64_t start;
+    useconds_t soon = 1000;
     const char *fault = "it was not armed";
 
     if (pipe(pipe_ends))
         die("pipe");
     wait = (struct pollfd){.fd = pipe_ends[0], .events = POLLIN};
-    pthread_create(&thread, NULL, write_soon, NULL);
+    pthread_create(&thread, NULL, write_after, &soon);
     forget_calls();
     start = counter();
     poll(&wait, 1, 50);
     usleep(100);
     read_calls();
-    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1)) {
+    for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1)) {
         if (!is_about(records[arm].value, start, 50 * MILLISECOND))
             continue;
         fault = "it was not cancelled";
         for (int later = arm + 1; later < record_count; later++)
             if (records[later].cpu == records[arm].cpu &&
-                (!strcmp(records[later].what, "cancel") || !strcmp(records[later].what, "arm")))
+                (!strcmp(records[later].what, "cancel") || !strcmp(records[later].what, told)))
                 fault = NULL;
     }
     verdict("a sleep cut short", fault);
@@ -566,7 +586,7 @@ static void try_cut_short(void)
 
 static void *sleep_long(void *unused)
 {
-    struct timespec length = {.tv_nsec = 20 * MILLISECOND};
+    struct timespec length = {.tv_nsec = LONG_NS};
 
     (void)unused;
     nanosleep(&length, NULL);
@@ -583,16 +603,28 @@ static void pin(int cpu)
         die("sched_setaffinity");
 }
 
-static bool armed_about(uint64_t start, uint64_t ns)
+static bool told_about(uint64_t start, uint64_t ns)
 {
     read_calls();
-    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+    for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1))
         if (is_about(records[arm].value, start, ns))
             return true;
     return false;
 }
 
-/* A long sleep is armed, gives way to a short one, and is armed again. */
+static void be_busy_for(uint64_t ns)
+{
+    uint64_t end = counter() + to_ticks(ns);
+
+    while (counter() < end)
+        ;
+}
+
+/*
+ * A long sleep is told, gives way to a short one, and is told again. What we slept ourselves is done, for
+ * want of leaving the CPU, when it is given up: a millisecond after a tick, by the next tick (they are 4 ms
+ * apart).
+ */
 static void try_two_at_once(void)
 {
     pthread_t thread;
@@ -604,15 +636,17 @@ static void try_two_at_once(void)
     start = counter();
     pthread_create(&thread, NULL, sleep_long, NULL);
     usleep(1000);
-    long_first = armed_about(start, 20 * MILLISECOND);
+    be_busy_for(10 * MILLISECOND);
+    long_first = told_about(start, LONG_NS);
     forget_calls();
     short_start = counter();
     usleep(3000);
-    short_next = armed_about(short_start, 3 * MILLISECOND);
-    long_again = armed_about(start, 20 * MILLISECOND);
-    verdict("two sleeps at once", !long_first   ? "the long one was not armed"
-                                  : !short_next ? "the short one was not armed"
-                                  : !long_again ? "the long one was not armed again"
+    be_busy_for(10 * MILLISECOND);
+    short_next = told_about(short_start, 3 * MILLISECOND);
+    long_again = told_about(start, LONG_NS);
+    verdict("two sleeps at once", !long_first   ? "the long one was not told"
+                                  : !short_next ? "the short one was not told"
+                                  : !long_again ? "the long one was not told again"
                                                 : NULL);
     pthread_join(thread, NULL);
 }
@@ -628,28 +662,31 @@ static int timerfd_after(long ns)
 }
 
 /*
- * The CPU's only task is busy while two timers expire: the second is armed as soon as the first has expired.
+ * The CPU's only task is busy while two timers expire: the first is given up a millisecond after the first
+ * tick behind it, by the next tick (they are 4 ms apart), and the second is told then.
  */
 static void try_while_busy(void)
 {
-    uint64_t start;
-    int first, second, arm = -1;
+    uint64_t start, least, most;
+    int first, second, next = -1;
 
     forget_calls();
     start = counter();
-    second = timerfd_after(10 * MILLISECOND);
+    second = timerfd_after(15 * MILLISECOND);
     first = timerfd_after(2 * MILLISECOND);
-    while (counter() < start + to_ticks(16 * MILLISECOND))
-        ;
+    be_busy_for(20 * MILLISECOND);
     close(first);
     close(second);
     read_calls();
+    least = start + to_ticks(2 * MILLISECOND);
+    most = start + to_ticks(12 * MILLISECOND);
     do
-        arm = find("arm", arm + 1);
-    while (arm >= 0 && !(is_about(records[arm].value, start, 10 * MILLISECOND) &&
-                         records[arm].counter > start + to_ticks(2 * MILLISECOND) &&
-                         records[arm].counter < start + to_ticks(2 * MILLISECOND + 500000)));
-    verdict("a second deadline while busy", arm >= 0 ? NULL : "it was not armed after the first");
+        next = find(told, next + 1);
+    while (next >= 0 && !(is_about(records[next].value, start, 15 * MILLISECOND) &&
+                          records[next].counter > least && records[next].counter < most));
+    verdict("a second deadline while busy", next < 0                    ? "it was not told after the first"
+                                            : !done_before(least, most) ? "done was not said of the first"
+                                                                        : NULL);
 }
 
 static unsigned long long status_of(const char *name)
@@ -665,6 +702,76 @@ static unsigned long long status_of(const char *name)
             found = value;
     fclose(file);
     return found;
+}
+
+/* By page nothing is called when the vCPU is not warped. */
+static void try_calm(void)
+{
+    tell_recorder("calm");
+    for (int i = 0; i < 5; i++)
+        sleep_monotonic();
+    usleep(1000);
+    read_calls();
+    verdict("no calls while calm", find(told, 0) < 0 ? "nothing was told"
+                                   : find("done", 0) >= 0 || find("arm", 0) >= 0 || find("cancel", 0) >= 0
+                                       ? "a call was made"
+                                       : NULL);
+    tell_recorder("warp");
+}
+
+/* More deadlines at a time than are looked at in one go: the task's leaving, twice, is the end of all. */
+static void try_many_at_once(void)
+{
+    enum { TIMERS = 40 };
+    struct timespec end = after(CLOCK_MONOTONIC, 5 * MILLISECOND);
+    struct itimerspec setting = {.it_value = end};
+    unsigned long long fired = status_of("fired");
+    int fds[TIMERS];
+
+    for (int i = 0; i < TIMERS; i++) {
+        fds[i] = timerfd_create(CLOCK_MONOTONIC, 0);
+        if (fds[i] < 0 || timerfd_settime(fds[i], TFD_TIMER_ABSTIME, &setting, NULL))
+            die("timerfd");
+    }
+    forget_calls();
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+    usleep(500);
+    usleep(500);
+    usleep(500);
+    read_calls();
+    fired = status_of("fired") - fired;
+    for (int i = 0; i < TIMERS; i++)
+        close(fds[i]);
+    verdict("many deadlines at once", fired < TIMERS + 1    ? "not all are done"
+                                      : find("done", 0) < 0 ? "done was not said"
+                                                            : NULL);
+}
+
+/* Its own task never comes for it: the CPU goes idle, and the next deadline is told. */
+static void try_nobody_comes(void)
+{
+    unsigned long long given_up = status_of("given_up");
+    useconds_t later = 20000;
+    pthread_t thread;
+    char byte;
+    int fd;
+
+    if (pipe(pipe_ends))
+        die("pipe");
+    fd = timerfd_after(8 * MILLISECOND);
+    forget_calls();
+    pthread_create(&thread, NULL, write_after, &later);
+    if (read(pipe_ends[0], &byte, 1) != 1)
+        die("pipe");
+    pthread_join(thread, NULL);
+    be_busy_for(12 * MILLISECOND);
+    read_calls();
+    verdict("a deadline that nobody comes for", status_of("given_up") == given_up ? "it was not given up"
+                                                : find("done", 0) < 0             ? "done was not said"
+                                                                                  : NULL);
+    close(fd);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
 }
 
 /* More sleeps than there is room for: the rest are counted, and the room is there again afterwards. */
@@ -728,6 +835,7 @@ static void try_migration(void)
     pthread_join(thread, NULL);
     close(fd);
     pin(0);
+    be_busy_for(12 * MILLISECOND); /* our own last sleep is given up */
     read_calls();
     balanced = status_of("armed") == status_of("cancelled") + status_of("fired");
     verdict("sleeps moved between CPUs", balanced ? NULL : "armed is not cancelled + fired");
@@ -770,7 +878,7 @@ static void try_waking_elsewhere(void)
     usleep(20000);
     pin(0); /* at the latest here CPU 0 changes its task */
     read_calls();
-    arm = find_on(0, "arm", 0);
+    arm = find_on(0, told, 0);
     verdict("woken on another CPU", arm < 0 ? "it was not armed on its CPU"
                                     : find_on(0, "done", records[arm].value) >= 0 ? NULL
                                                                                   : "done was not said");
@@ -795,7 +903,15 @@ static void *sleep_half_a_second(void *unused)
     return NULL;
 }
 
-/* The timer goes to the CPU that is left, and is armed there. */
+/* Its page is withdrawn when a CPU goes off, and there is one when it is back. */
+static bool pages_follow(void)
+{
+    int off = find_on(1, "page", 0), on = off < 0 ? -1 : find_on(1, "page", records[off].counter);
+
+    return on >= 0 && records[off].value == ONTIME_NO_PAGE && records[on].value != ONTIME_NO_PAGE;
+}
+
+/* The timer goes to the CPU that is left, and is told there. */
 static void try_cpu_off(void)
 {
     pthread_t thread;
@@ -810,10 +926,13 @@ static void try_cpu_off(void)
     switch_cpu_1(false);
     pthread_join(thread, NULL);
     read_calls();
-    for (int arm = find("arm", 0); arm >= 0; arm = find("arm", arm + 1))
+    for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1))
         moved |= records[arm].cpu == 0 && is_about(records[arm].value, start, 500 * MILLISECOND);
-    verdict("a CPU is switched off", moved ? NULL : "the sleep was not armed on the other CPU");
+    verdict("a CPU is switched off", moved ? NULL : "the sleep was not told on the other CPU");
     switch_cpu_1(true);
+    read_calls();
+    if (by_page())
+        verdict("its page goes and comes with it", pages_follow() ? NULL : "it does not");
     pin(1);
     try_sleep("on the CPU that is on again", sleep_monotonic);
 }
@@ -853,10 +972,15 @@ static const struct {
     {"in a child", sleep_child},
 };
 
-int main(void)
+int main(int count, char **words)
 {
     bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 
+    if (count != 2 || (strcmp(words[1], "page") && strcmp(words[1], "calls"))) {
+        fputs("usage: sleeps page|calls\n", stderr);
+        return 2;
+    }
+    told = strcmp(words[1], "page") ? "arm" : "store";
     __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGALRM, no_action);
@@ -868,7 +992,7 @@ int main(void)
     if (device < 0)
         die(ONTIME_DEVICE);
     try_unchosen();
-    if (ioctl(device, ONTIME_IOC_RUN))
+    if (ioctl(device, ONTIME_IOC_RUN, 0))
         die("run");
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
         try_sleep(ways[i].name, ways[i].sleep_once);
@@ -882,6 +1006,10 @@ int main(void)
     try_cut_short();
     try_two_at_once();
     try_while_busy();
+    if (by_page())
+        try_calm();
+    try_many_at_once();
+    try_nobody_comes();
     try_overflow();
     if (several_cpus) {
         try_migration();

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keeps the guest's tick out of the end of a sleep.
+ *
+ * A tick takes some 25 us; one that comes while a task is held, in the last 25 us before its time, makes it
+ * late. Such a tick is put off until the task is back in user space, by less than TICK_TAKES + RETURN_TAKES,
+ * which a stretch with interrupts masked might do as well. It is only put off once: its next period begins
+ * where it would have without that.
+ *
+ * A CPU's tick is its own timer, touched with interrupts off.
+ */
+#include <linux/percpu.h>
+
+#include "symbol.h"
+#include "tick.h"
+
+#define TICK_TAKES   (50 * NSEC_PER_USEC)
+#define RETURN_TAKES (15 * NSEC_PER_USEC)
+#define MOVING_TAKES (10 * NSEC_PER_USEC)
+
+enum hrtimer_restart (*tick_function)(struct hrtimer *);
+
+struct tick {
+    struct hrtimer *timer;
+    s64 moved; /* how much later than Linux wants it, ns */
+};
+
+static DEFINE_PER_CPU(struct tick, ticks);
+
+void tick_use(void)
+{
+    void *function = symbol_named("tick_sched_timer");
+
+    WRITE_ONCE(tick_function, function ?: symbol_named("tick_nohz_handler")); /* its name from 6.9 on */
+}
+
+/* Whatever Linux has computed from the expiry that was moved is moved back. */
+void tick_note(struct hrtimer *timer)
+{
+    struct tick *tick = per_cpu_ptr(&ticks, timer->base->cpu_base->cpu);
+
+    tick->timer = timer;
+    if (tick->moved)
+        hrtimer_add_expires_ns(timer, -tick->moved);
+    tick->moved = 0;
+}
+
+static void put_off(struct tick *tick, ktime_t end)
+{
+    s64 by = end + RETURN_TAKES - hrtimer_get_expires(tick->timer);
+
+    hrtimer_start(tick->timer, end + RETURN_TAKES, HRTIMER_MODE_ABS_PINNED_HARD);
+    tick->moved = by;
+}
+
+void tick_stay_clear(ktime_t end)
+{
+    struct tick *tick;
+    unsigned long flags;
+    ktime_t at;
+
+    local_irq_save(flags);
+    tick = this_cpu_ptr(&ticks);
+    if (tick->timer && !tick->moved && hrtimer_is_queued(tick->timer)) {
+        at = hrtimer_get_expires(tick->timer);
+        if (at > end - TICK_TAKES && at < end + RETURN_TAKES && ktime_get() < end - MOVING_TAKES)
+            put_off(tick, end);
+    }
+    local_irq_restore(flags);
+}
