@@ -7,7 +7,9 @@
  * where there are no pages or the parameter calls=1 asks for it: ARM, CANCEL and DONE.
  *
  * A deadline that has been reached is told as long as its work is not done. So what is told changes from the
- * past to the future when the last of the work is done: then the warp ends.
+ * past to the future when the last of the work is done: then the warp ends. A CPU that idles next says
+ * nothing: its WFI ends the warp, and with DONE before it the CPU would be lost for a moment, to be given
+ * back for that WFI.
  *
  * A CPU's state is its own, used with interrupts off. It begins to tell when it comes online and stops when
  * it goes offline.
@@ -56,9 +58,9 @@ static void say_done(struct tell *tell, u64 next)
 }
 
 /* Also for a deadline that is gone before it was reached: the vCPU may have been warped early. */
-static void tell_by_page(struct tell *tell, u64 first, u64 now)
+static void tell_by_page(struct tell *tell, u64 first, u64 now, bool idles)
 {
-    bool gone = tell->told < first;
+    bool gone = tell->told < first && !idles;
 
     WRITE_ONCE(tell->page->deadline, first);
     if (gone && first > now && READ_ONCE(tell->page->warped))
@@ -66,7 +68,7 @@ static void tell_by_page(struct tell *tell, u64 first, u64 now)
 }
 
 /* DONE comes last: the CPU may be taken away with it. */
-static void tell_by_call(struct tell *tell, u64 first, u64 now)
+static void tell_by_call(struct tell *tell, u64 first, u64 now, bool idles)
 {
     bool was_reached = tell->told <= now; /* then it is not armed any more */
 
@@ -77,11 +79,11 @@ static void tell_by_call(struct tell *tell, u64 first, u64 now)
         hypercall_cancel();
         tell->calls++;
     }
-    if (was_reached && first > now)
+    if (was_reached && first > now && !idles)
         say_done(tell, first);
 }
 
-void tell_anew(u64 first)
+void tell_anew(u64 first, bool idles)
 {
     struct tell *tell = this_cpu_ptr(&tells);
     u64 now = arch_timer_read_counter();
@@ -89,9 +91,9 @@ void tell_anew(u64 first)
     if (!tell->on)
         return;
     if (tell->page)
-        tell_by_page(tell, first, now);
+        tell_by_page(tell, first, now, idles);
     else
-        tell_by_call(tell, first, now);
+        tell_by_call(tell, first, now, idles);
     tell->told = first;
 }
 
@@ -130,7 +132,7 @@ static int cpu_ends(unsigned int cpu)
 
     local_irq_save(flags);
     tell = this_cpu_ptr(&tells);
-    tell_first(ONTIME_NO_DEADLINE);
+    tell_first(ONTIME_NO_DEADLINE, false);
     if (tell->page)
         hypercall_page(ONTIME_NO_PAGE);
     tell->page = NULL;

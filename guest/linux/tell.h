@@ -24,13 +24,13 @@ void tell_stop(void);
 /* CPUs that tell by page; the others make calls. */
 unsigned int tell_pages(void);
 
-void tell_anew(u64 first);
+void tell_anew(u64 first, bool idles);
 
-/* Makes what Ontime knows of this CPU equal to `first`. Interrupts are off. */
-static __always_inline void tell_first(u64 first)
+/* Makes what Ontime knows of this CPU, which idles next or not, equal to `first`. Interrupts are off. */
+static __always_inline void tell_first(u64 first, bool idles)
 {
     if (unlikely(first != __this_cpu_read(tells.told)))
-        tell_anew(first);
+        tell_anew(first, idles);
 }
 
 #endif

@@ -155,7 +155,7 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
     head->looked = now;
     if (!head->seen && now >= head->first)
         head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
-    tell_first(head->first);
+    tell_first(head->first, next && is_idle_task(next));
 }
 
 /* prev, next: the tasks between which this CPU changes, or NULL. */
@@ -174,7 +174,7 @@ static __always_inline void look(const struct task_struct *prev, const struct ta
         return;
     }
     head->looked = now;
-    tell_first(head->first);
+    tell_first(head->first, false);
 }
 
 static void forget(const struct hrtimer *timer)
@@ -239,7 +239,7 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
         return;
     this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
     if (cpu == smp_processor_id())
-        tell_first(this_cpu_ptr(&sleeps_heads)->first);
+        tell_first(this_cpu_ptr(&sleeps_heads)->first, false);
 }
 
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
