@@ -377,6 +377,8 @@ static void enter(struct vcpu *vcpu)
     world_cpu.loaded = vcpu;
     if (fired == DEADLINE_NONE || !precise_entering(vcpu))
         return;
+    /* Never early, but to work off a backlog, or after its own timer. */
+    assert_true(fake_counter() >= fired || vcpu->backlog_until == fired || world_guest(vcpu)->expired);
     world_guest(vcpu)->entered = fake_counter();
     world_guest(vcpu)->entries++;
 }

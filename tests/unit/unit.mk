@@ -28,7 +28,7 @@ vgic_random_SRCS := $(vgic_SRCS)
 psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
 	hypervisor/core/trace.c
 console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
-UNIT_TESTS += lead precise
+UNIT_TESTS += lead precise precise_random
 lead_SRCS := hypervisor/core/lead.c
 precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/core/lead.c \
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
