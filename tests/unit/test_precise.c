@@ -498,12 +498,12 @@ static void snoop_takes_the_earlier_timer(void **state)
 {
     (void)state;
     struct vcpu *vcpu = world_add(TIMERS_SNOOP, 1);
-    uint64_t base = now() + 20 * MS;
 
     for (unsigned i = 0; i < 2; i++) {
         world_bring_in(vcpu);
         deadline_init(&vcpu->physical_timer, physical_fires);
-        base = now() + 20 * MS;
+        uint64_t base = now() + 20 * MS;
+
         deadline_set(&world_cpu.deadlines, &vcpu->physical_timer, base + (i == 0 ? 0 : MS));
         world_timer(vcpu, base + (i == 0 ? MS : 0));
         world_block(vcpu);
