@@ -976,11 +976,11 @@ int main(int count, char **words)
 {
     bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 
-    if (count != 2 || (strcmp(words[1], "page") && strcmp(words[1], "calls"))) {
+    if (count != 2 || (strcmp(words[1], "page") != 0 && strcmp(words[1], "calls") != 0)) {
         fputs("usage: sleeps page|calls\n", stderr);
         return 2;
     }
-    told = strcmp(words[1], "page") ? "arm" : "store";
+    told = strcmp(words[1], "page") != 0 ? "arm" : "store";
     __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGALRM, no_action);
