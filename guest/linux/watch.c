@@ -15,8 +15,8 @@
  * Between the guest's timer interrupt and the woken task's return to user space every instruction is
  * lateness. So nothing is done when a timer expires: a reached deadline stays first in its queue, and only
  * the change to the woken task looks at it (look), to find with one reading of the counter that its work is
- * still to come. Leaving the CPU counts as done for whatever reason: a guest that preempts the task has found
- * something better.
+ * still to come. Leaving the CPU counts as done for whatever reason but a kernel thread: a guest that preempts
+ * the task for another has found something better.
  *
  * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
  * What the CPU has seen as reached for GIVE_UP_US, or when it goes idle, is given up at its next look; the
@@ -242,10 +242,16 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
         tell_first(this_cpu_ptr(&sleeps_heads)->first, false);
 }
 
+/* A kernel thread's work is short: the task it preempts is not done, and comes back. */
+static __always_inline bool stays_at_work(bool preempt, const struct task_struct *next)
+{
+    return preempt && (next->flags & PF_KTHREAD) && !is_idle_task(next);
+}
+
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
                          unsigned int prev_state)
 {
-    look(prev, next);
+    look(stays_at_work(preempt, next) ? NULL : prev, next);
 }
 
 static bool choose(struct task_struct *task, bool exactly, gfp_t flags)
