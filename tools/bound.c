@@ -132,24 +132,25 @@ static bool is_alone(const struct system_config *system)
     return system->vm_count == 1 && system->vms[0].vcpus == 1;
 }
 
+/* Writes why there is none. */
 static bool has_bound(const struct system_config *system, const struct vm_config *vm, char *why)
 {
     uint64_t needed = warp_needed(system, vm);
 
-    if (!is_warped_mode(vm))
+    if (!is_warped_mode(vm)) {
         snprintf(why, BOUND_WHY, "it waits for its turn: timers = \"precise\" or \"snoop\" gives one");
-    else if (is_alone(system))
+        return false;
+    }
+    if (is_alone(system) || (vm->unwarp_us == 0 && vm->warp_us >= needed))
         return true;
-    else if (vm->unwarp_us != 0)
+    if (vm->unwarp_us != 0)
         snprintf(why, BOUND_WHY,
                  "a deadline less than unwarp-us = <%" PRIu32 "> after a warp is not warped: <0> gives one",
                  vm->unwarp_us);
-    else if (vm->warp_us < needed)
+    else
         snprintf(why, BOUND_WHY,
                  "its warps can be denied, with warp-us = <%" PRIu32 ">: <%" PRIu64 "> or more gives one",
                  vm->warp_us, needed);
-    else
-        return true;
     return false;
 }
 

@@ -83,8 +83,8 @@ void checks_of_run(const struct run *run)
     checks_require(run->summary.min_us >= 0, "%s: no sleep ended early", run->name);
     if (run->has_marks)
         checks_require(run->trace_deviation <= ACCOUNTING_TOLERANCE,
-                       "%s: accounting and trace agree within 0.1%% (differ by %.4f%%)", run->name,
-                       100 * run->trace_deviation);
+                       "%s: accounting and trace agree within 0.1%% of the time (differ by %.4f%%)",
+                       run->name, 100 * run->trace_deviation);
 }
 
 bool checks_valid(void)

@@ -26,6 +26,8 @@ static void add_account(struct account *sum, const struct account *from, const s
     sum->late_max = to->late_max; /* since the VM's start */
 }
 
+/* They differ by what Ontime did for one VM in another's turn, which the accounting knows and the trace does
+ * not. */
 static void compare_with_trace(struct run *run, const struct mark *from, const struct mark *to)
 {
     if (!trace_covers(&run->trace, from->time))
@@ -36,7 +38,8 @@ static void compare_with_trace(struct run *run, const struct mark *from, const s
         double marked = (double)(to->vms[vm].run - from->vms[vm].run);
         double traced = (double)trace_run_ticks(&run->trace, (int)vm, from->time, to->time);
 
-        run->trace_deviation = fmax(run->trace_deviation, fabs(marked - traced) / traced);
+        run->trace_deviation =
+            fmax(run->trace_deviation, fabs(marked - traced) / (double)(to->time - from->time));
     }
 }
 

@@ -36,7 +36,7 @@ $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROG
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
 		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
 
-$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts | $(TEST_INITRAMFS) bare
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
 	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<

@@ -79,13 +79,18 @@ void sim_block(struct simulation *sim, unsigned unit)
     pick(sim);
 }
 
-bool sim_warp(struct simulation *sim, unsigned unit)
+bool sim_warp_for(struct simulation *sim, unsigned unit, uint64_t deadline, uint64_t needs)
 {
     sim->events++;
-    bool begun = sim->queue.policy->warp(&sim->queue, &sim->units[unit], sim->now, 0, sim->now);
+    bool begun = sim->queue.policy->warp(&sim->queue, &sim->units[unit], deadline, needs, sim->now);
 
     pick(sim);
     return begun;
+}
+
+bool sim_warp(struct simulation *sim, unsigned unit)
+{
+    return sim_warp_for(sim, unit, sim->now, 0);
 }
 
 bool sim_unwarp(struct simulation *sim, unsigned unit)

@@ -40,6 +40,7 @@ unsigned sim_add(struct simulation *sim, struct sched_params params);
 void sim_wake(struct simulation *sim, unsigned unit);
 void sim_block(struct simulation *sim, unsigned unit);
 bool sim_warp(struct simulation *sim, unsigned unit);
+bool sim_warp_for(struct simulation *sim, unsigned unit, uint64_t deadline, uint64_t needs);
 bool sim_unwarp(struct simulation *sim, unsigned unit);
 
 /* Wakes and warps before the one pick, as the expiry of a deadline does; false when the warp was refused. */

@@ -51,7 +51,8 @@ static void test_alone(void **state)
     config.vm_count = 1;
     struct bound bound = bound_of_first();
     assert_true(bound.exists);
-    assert_int_equal(bound.path, PATH_LOAD > PATH_LINE ? PATH_LOAD : PATH_LINE);
+    assert_true(PATH_LOAD <= PATH_LINE && PATH_EXIT <= PATH_LINE);
+    assert_int_equal(bound.path, PATH_LINE);
     assert_int_equal(bound.lines, PATH_LINE);
     assert_int_equal(bound.deadlines, PATH_DUE + 2 * PATH_DUE_EACH);
     assert_int_equal(bound.switching, PATH_SWITCH);

@@ -424,6 +424,77 @@ static void least_of_two_that_wake_together_runs_first(void **state)
     assert_int_equal(sim_running(&sim), other);
 }
 
+/* Whatever their E: the later deadline gives way, though it has more W, and goes on afterwards. */
+static void earlier_deadline_takes_the_core(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned late = add_warper(1, 20 * C, 5 * C, 0);
+    unsigned early = add_warper(1, 10 * C, 5 * C, 0);
+
+    sim_advance(&sim, 10 * C);
+    sim_wake(&sim, late);
+    assert_true(sim_warp_for(&sim, late, sim.now + 100, 0));
+    assert_int_equal(sim_running(&sim), late);
+    sim_wake(&sim, early);
+    assert_int_equal(sim_running(&sim), late);
+    assert_true(sim_warp_for(&sim, early, sim.now + 99, 0));
+    assert_int_equal(sim_running(&sim), early);
+    sim_advance(&sim, 3 * C);
+    assert_int_equal(sim_running(&sim), early);
+    assert_true(sim_unwarp(&sim, early));
+    assert_int_equal(sim_running(&sim), late);
+    assert_true(sim_warp_for(&sim, early, sim.units[late].bvt.deadline, 0));
+    assert_int_equal(sim_running(&sim), late);
+    sim_block(&sim, late);
+    sim_block(&sim, early);
+    assert_int_equal(sim_running(&sim), hog);
+}
+
+/* An early deadline is worth nothing to one that has used its W up; the next one in order runs. */
+static void spent_gives_way_to_a_later_deadline(void **state)
+{
+    (void)state;
+    (void)add_hog(1);
+    unsigned greedy = add_warper(1, 3 * C, 100 * C, 0);
+    unsigned modest = add_warper(1, 10 * C, 5 * C, 0);
+
+    sim_advance(&sim, 20 * C);
+    sim_wake(&sim, greedy);
+    assert_true(sim_warp_for(&sim, greedy, 1, 0));
+    sim_advance(&sim, C);
+    sim_wake(&sim, modest);
+    assert_true(sim_warp_for(&sim, modest, sim.now, 0));
+    assert_int_equal(sim_running(&sim), greedy);
+    sim_advance(&sim, 4 * C);
+    assert_true(sim.units[greedy].bvt.warped && sim.units[greedy].bvt.spent);
+    assert_int_equal(sim_running(&sim), modest);
+    assert_false(sim.units[modest].bvt.spent);
+}
+
+static void needs_shorten_a_warp(void **state)
+{
+    static const uint64_t needs[] = {1, 100, 249, 250, 251, UINT64_MAX, 0};
+
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned player = add_warper(1, 100 * C, 250, 0);
+
+    for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+        uint64_t budget = needs[i] != 0 && needs[i] < 250 ? needs[i] : 250;
+
+        sim_advance(&sim, 10 * C);
+        sim_wake(&sim, player);
+        assert_true(sim_warp_for(&sim, player, sim.now, needs[i]));
+        assert_int_equal(sim_running(&sim), player);
+        assert_int_equal(sim.until, sim.now + budget);
+        sim_advance(&sim, budget);
+        assert_true(sim.warp_cut[player]);
+        assert_int_equal(sim_running(&sim), hog);
+        sim_block(&sim, player);
+    }
+}
+
 /* Two that warp whenever they may, and nobody else: W still bounds how far one gets ahead. */
 static void warped_units_bound_each_other(void **state)
 {
@@ -582,6 +653,9 @@ int main(void)
         cmocka_unit_test_setup(warp_of_one_who_is_ahead_is_in_vain, setup),
         cmocka_unit_test_setup(earliest_of_two_warped_runs_first, setup),
         cmocka_unit_test_setup(least_of_two_that_wake_together_runs_first, setup),
+        cmocka_unit_test_setup(earlier_deadline_takes_the_core, setup),
+        cmocka_unit_test_setup(spent_gives_way_to_a_later_deadline, setup),
+        cmocka_unit_test_setup(needs_shorten_a_warp, setup),
         cmocka_unit_test_setup(warped_units_bound_each_other, setup),
         cmocka_unit_test_setup(constant_warper_gets_its_share_only, setup),
         cmocka_unit_test_setup(thousand_years_at_1_ghz, setup),

@@ -20,6 +20,7 @@
 static struct simulation sim;
 static uint64_t warp_ended[SIM_UNITS];
 static bool was_warped[SIM_UNITS];
+static unsigned kept_waiting; /* urgent units that another urgent one went before */
 
 static int64_t warp_of(const struct sched_unit *unit)
 {
@@ -64,6 +65,14 @@ static void check_urgent(const struct simulation *simulation, const struct sched
     int64_t front = front_for(simulation, chosen);
 
     assert_true(effective(chosen) < front || (chosen == last && effective(chosen) == front));
+    for (unsigned i = 0; i < simulation->count; i++) {
+        const struct sched_unit *unit = &simulation->units[i];
+
+        if (unit != chosen && unit->runnable && is_urgent(unit)) {
+            assert_true(unit->bvt.deadline >= chosen->bvt.deadline);
+            kept_waiting++;
+        }
+    }
 }
 
 static void check_ordinary(const struct simulation *simulation, const struct sched_unit *incumbent)
@@ -107,7 +116,8 @@ static void check_limits(const struct simulation *simulation)
         const struct sched_unit *unit = &simulation->units[i];
 
         if (unit->bvt.warped)
-            assert_true(unit->bvt.warp_used < unit->params.warp_limit);
+            assert_true(unit->bvt.warp_used < unit->bvt.warp_budget &&
+                        unit->bvt.warp_budget <= unit->params.warp_limit);
         if (unit->bvt.warped && !was_warped[i] && warp_ended[i] != 0)
             assert_true(simulation->now - warp_ended[i] >= unit->params.unwarp);
         if (was_warped[i] && !unit->bvt.warped)
@@ -157,6 +167,17 @@ static void random_system(struct random *random, unsigned hogs)
     }
 }
 
+/* Near the present, so that some are equal; some in the past. */
+static uint64_t random_deadline(struct random *random)
+{
+    return sim.now - random_below(random, 4) * (sim.now / 8) + random_below(random, 8);
+}
+
+static uint64_t random_needs(struct random *random)
+{
+    return random_below(random, 2) ? random_below(random, 2 * sim.queue.allowance) : 0;
+}
+
 /* Something happens to a unit that is not a hog, or time passes. */
 static void random_event(struct random *random, unsigned hogs)
 {
@@ -174,7 +195,7 @@ static void random_event(struct random *random, unsigned hogs)
         sim_block(&sim, unit);
         break;
     case 2:
-        (void)sim_warp(&sim, unit);
+        (void)sim_warp_for(&sim, unit, random_deadline(random), random_needs(random));
         break;
     case 3:
         (void)sim_unwarp(&sim, unit);
@@ -189,11 +210,13 @@ static void rules_hold(void **state)
     struct random random = {11};
 
     (void)state;
+    kept_waiting = 0;
     for (unsigned system = 0; system < SYSTEMS; system++) {
         random_system(&random, 0);
         for (unsigned step = 0; step < STEPS; step++)
             random_event(&random, 0);
     }
+    assert_true(kept_waiting > SYSTEMS);
 }
 
 /* Wakes and warps some units with no pick between, as deadlines that are reached together do. */
@@ -207,7 +230,7 @@ static void random_burst(struct random *random)
 
         policy->wake(&sim.queue, unit, sim.now);
         if (random_below(random, 2))
-            (void)policy->warp(&sim.queue, unit, sim.now, 0, sim.now);
+            (void)policy->warp(&sim.queue, unit, random_deadline(random), random_needs(random), sim.now);
         if (random_below(random, 4) == 0 && unit != sim.queue.current)
             policy->block(&sim.queue, unit, sim.now);
         sim.events += 3;

@@ -31,7 +31,7 @@ UNIT_TESTS += bound
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
 console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
-UNIT_TESTS += lead precise
+UNIT_TESTS += lead precise precise_random
 lead_SRCS := hypervisor/core/lead.c
 precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/core/lead.c \
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
