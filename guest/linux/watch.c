@@ -193,10 +193,12 @@ static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
     forget(timer);
     if (!task || !is_watched(task, chosen))
         return;
+    /* While a short sleep is held the CPU is wanted, too. */
     if (chosen && chosen->exact && timer->function == sleeper_function &&
         exact_begin(chosen->exact, timer, mode & HRTIMER_MODE_REL))
-        return;
-    deadline = counter_at(hrtimer_get_expires(timer), timer->base);
+        deadline = counter();
+    else
+        deadline = counter_at(hrtimer_get_expires(timer), timer->base);
     if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline))
         counters->armed++;
     else

@@ -9,13 +9,15 @@
  * module's probes have run, by probes of the recorder's own on the same tracepoints.
  *
  * A write empties it. "warp" also has a page say that its vCPU is warped, as Ontime would, from the first
- * expiry after its deadline until DONE, and "calm" ends that. With the parameter refuse=1 there are no pages.
+ * expiry after its deadline until DONE or the CPU idles ("idle" is recorded), and "calm" ends that. With the
+ * parameter refuse=1 there are no pages.
  */
 #include <linux/atomic.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
@@ -86,10 +88,18 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
     look_at_page();
 }
 
+/* A vCPU that idles is not warped any more. */
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
                          unsigned int prev_state)
 {
+    u64 *page = this_cpu_read(pages);
+
     look_at_page();
+    if (!is_idle_task(next))
+        return;
+    record("idle", 0);
+    if (page)
+        page[ONTIME_PAGE_WARPED / 8] = 0;
 }
 
 static int show(struct seq_file *file, void *unused)
