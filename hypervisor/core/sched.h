@@ -88,10 +88,10 @@ struct sched_policy {
     void (*wake)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
-     * The unit stops being runnable, current or not. No-op when it already is. Its warp ends; the dispatcher
-     * that wants to know calls unwarp() before.
+     * The unit stops being runnable, current or not. No-op when it already is. Returns whether that ended a
+     * warp.
      */
-    void (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+    bool (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
      * The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the

@@ -297,12 +297,14 @@ static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_
         join(queue, unit);
 }
 
-static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
+    bool was_warped;
+
     if (!unit->runnable)
-        return;
+        return false;
     update_svt(queue);
-    (void)bvt_unwarp(queue, unit, now);
+    was_warped = bvt_unwarp(queue, unit, now);
     unit->runnable = false;
     unit->bvt.blocked_at = now;
     if (heap_contains(&unit->node))
@@ -311,6 +313,7 @@ static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
         queue->bvt.newcomer = NULL;
     if (unit == queue->incumbent)
         queue->incumbent = NULL;
+    return was_warped;
 }
 
 /* Charges in steps of at most CHARGE_MAX, so that nothing overflows, and rebases. */
