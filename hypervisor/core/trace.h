@@ -49,17 +49,18 @@ void trace_init(struct trace_ring *ring, void *memory, size_t size);
 
 /* A record is written as its two words; trace.c sees to it that they are what struct ontime_trace_record
  * says. */
-typedef struct __attribute__((may_alias)) { uint64_t now, rest; } trace_words;
+typedef uint64_t __attribute__((may_alias)) trace_word;
 
 /* Writes record number `index` of all that were ever written, and counts it. */
 static inline void trace_put(struct trace_ring *ring, struct ontime_trace_record *slots, uint64_t index,
                              uint64_t now, enum ontime_trace_type type, uint16_t vcpu, uint64_t arg)
 {
-    trace_words *record = (trace_words *)(void *)&slots[index & ring->mask];
+    trace_word *record = (trace_word *)(void *)&slots[index & ring->mask];
 
     if (arg > ONTIME_TRACE_ARG_MAX)
         arg = ONTIME_TRACE_ARG_MAX;
-    *record = (trace_words){now, (uint64_t)((uint32_t)type << 16 | vcpu) << 32 | arg};
+    record[0] = now;
+    record[1] = (uint64_t)((uint32_t)type << 16 | vcpu) << 32 | arg;
     atomic_store_explicit(&ring->written, index + 1, memory_order_release);
 }
 
