@@ -45,11 +45,6 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static uint64_t page_word(const struct vcpu *vcpu, unsigned offset)
-{
-    return vcpu->page[offset / sizeof(uint64_t)];
-}
-
 /* What the page asks for and has not got yet. */
 static uint64_t page_deadline(const struct vcpu *vcpu)
 {
@@ -57,7 +52,7 @@ static uint64_t page_deadline(const struct vcpu *vcpu)
 
     if (vcpu->page == NULL)
         return DEADLINE_NONE;
-    when = page_word(vcpu, ONTIME_PAGE_DEADLINE);
+    when = vcpu->page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)];
     return when != vcpu->page_served ? when : DEADLINE_NONE;
 }
 
@@ -69,11 +64,6 @@ static uint64_t first_of(const struct vcpu *vcpu, uint64_t paged)
 uint64_t precise_first(const struct vcpu *vcpu)
 {
     return first_of(vcpu, page_deadline(vcpu));
-}
-
-uint64_t precise_needs(const struct vcpu *vcpu)
-{
-    return vcpu->page != NULL ? page_word(vcpu, ONTIME_PAGE_NEEDS) : 0;
 }
 
 /* take_reached(), when there is one: not inline, as mostly there is none. */
@@ -191,12 +181,6 @@ static void deadlines_changed(struct vcpu *vcpu)
 {
     if (vcpu->cpu->current != vcpu)
         precise_leaving(vcpu);
-}
-
-void precise_coming(struct vcpu *vcpu)
-{
-    vcpu->snooped = DEADLINE_NONE;
-    (void)deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
 }
 
 static void forget(struct vcpu *vcpu)
@@ -317,12 +301,6 @@ int64_t precise_page(struct vcpu *vcpu, uint64_t address)
     vcpu->page_served = DEADLINE_NONE;
     precise_say_warped(vcpu, vcpu->unit.bvt.warped);
     return ONTIME_OK;
-}
-
-void precise_say_warped(struct vcpu *vcpu, bool warped)
-{
-    if (vcpu->page != NULL)
-        vcpu->page[ONTIME_PAGE_WARPED / sizeof(uint64_t)] = warped;
 }
 
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)

@@ -524,6 +524,14 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
+/* A list register that is not in use, or GIC_MAX_LRS. */
+static APART unsigned free_lr(const struct vgic_cpu *cpu)
+{
+    unsigned n = (unsigned)__builtin_ctz(~cpu->lr_used);
+
+    return n < gic->lr_count() ? n : GIC_MAX_LRS;
+}
+
 /*
  * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
  * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
@@ -537,8 +545,8 @@ static inline bool present_timer(struct vgic_cpu *cpu)
     if (cpu->dirty || cpu->timer_word == 0)
         return false;
     if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
-        n = (unsigned)__builtin_ctz(~cpu->lr_used);
-        if (n != 0 && n >= gic->lr_count())
+        n = cpu->lr_used != 0 ? free_lr(cpu) : 0;
+        if (n >= GIC_MAX_LRS)
             return false;
         take_for_timer(cpu, n);
     } else if ((cpu->lr_latched & BIT(n)) != 0) {
