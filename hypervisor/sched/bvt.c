@@ -116,7 +116,7 @@ static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *u
     heap_insert(&queue->bvt.warped, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
 }
 
-static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (unit->bvt.warped)
         enqueue_warped(queue, unit);
@@ -124,7 +124,7 @@ static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
         heap_insert(&queue->waiting, &unit->node, heap_key(unit->bvt.avt));
 }
 
-static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
+static inline void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (unit->bvt.warped)
         heap_remove(&queue->bvt.warped, &unit->bvt.by_avt);
@@ -243,7 +243,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     queue->bvt.units = unit;
 }
 
-static bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     if (!unit->bvt.warped)
         return false;
@@ -431,7 +431,7 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
 }
 
 /* Rule 3. No unit is urgent. */
-static struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
+static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
 {
     struct sched_unit *incumbent = queue->incumbent;
     struct sched_unit *rival = behind(first_of(&queue->waiting), first_of(&queue->bvt.spent));

@@ -382,7 +382,7 @@ static APART void push_by_urgency(struct vcpu *vcpu)
     cpu->dirty = false;
 }
 
-static void vgic_push(struct vcpu *vcpu)
+static inline void vgic_push(struct vcpu *vcpu)
 {
     if (!push_timer_or_nothing(vcpu))
         push_by_urgency(vcpu);
