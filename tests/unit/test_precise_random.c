@@ -178,7 +178,7 @@ static void honest_step(void)
     if (!deadline_is_armed(&honest->precise_timer))
         return;
     honest_fired = honest->stats[ONTIME_STAT_FIRED]; /* without one it was entered early for, and replaced */
-    honest_due = honest->precise_timer.node.key; /* not before the next interrupt, if it is past */
+    honest_due = honest->precise_timer.node.key;     /* not before the next interrupt, if it is past */
     assert_true(deadline_when(&honest->precise_timer) <= deadline);
     assert_true(deadline - deadline_when(&honest->precise_timer) <= LEAD_SWITCH_MAX_US * US);
 }
