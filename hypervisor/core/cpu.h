@@ -17,6 +17,8 @@
 #include "core/vm.h"
 
 struct cpu {
+    struct trace_ring trace; /* first, as it is used most */
+
     unsigned index;
     uint64_t ticks_per_us; /* rounded up */
     struct sched_queue sched;
@@ -33,8 +35,6 @@ struct cpu {
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
-
-    struct trace_ring trace;
 };
 
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,

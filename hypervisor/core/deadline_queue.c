@@ -51,14 +51,6 @@ static bool is_running(const struct deadline_queue *queue)
     return queue->not_before != 0;
 }
 
-static bool disarm(struct deadline_queue *queue, struct deadline *deadline)
-{
-    if (!deadline_is_armed(deadline))
-        return false;
-    heap_remove(&queue->heap, &deadline->node);
-    return true;
-}
-
 static void arm(struct deadline_queue *queue, struct deadline *deadline, uint64_t when)
 {
     uint64_t key = when >= queue->not_before ? when : queue->not_before;
@@ -72,10 +64,11 @@ static void arm(struct deadline_queue *queue, struct deadline *deadline, uint64_
 
 void deadline_set(struct deadline_queue *queue, struct deadline *deadline, uint64_t when)
 {
-    if (when == DEADLINE_NONE)
-        (void)disarm(queue, deadline);
-    else
-        arm(queue, deadline, when);
+    if (when == DEADLINE_NONE) {
+        (void)deadline_cancel(queue, deadline);
+        return;
+    }
+    arm(queue, deadline, when);
     if (!is_running(queue))
         program_comparator(queue);
 }
@@ -87,13 +80,11 @@ void deadline_set_slice(struct deadline_queue *queue, uint64_t when)
         program_comparator(queue);
 }
 
-bool deadline_cancel(struct deadline_queue *queue, struct deadline *deadline)
+void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline)
 {
-    bool was_armed = disarm(queue, deadline);
-
+    heap_remove(&queue->heap, &deadline->node);
     if (!is_running(queue))
         program_comparator(queue);
-    return was_armed;
 }
 
 uint64_t deadline_when(const struct deadline *deadline)

@@ -45,12 +45,21 @@ void deadline_init(struct deadline *deadline, deadline_fire *fire);
 /* Arms, or moves when armed. DEADLINE_NONE cancels. An instant that is past fires at the next interrupt. */
 void deadline_set(struct deadline_queue *queue, struct deadline *deadline, uint64_t when);
 
-/* Returns whether it was armed. */
-bool deadline_cancel(struct deadline_queue *queue, struct deadline *deadline);
-
 static inline bool deadline_is_armed(const struct deadline *deadline)
 {
     return heap_contains(&deadline->node);
+}
+
+/* Cancels one that is armed. */
+void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline);
+
+/* Returns whether it was armed. */
+static inline bool deadline_cancel(struct deadline_queue *queue, struct deadline *deadline)
+{
+    if (!deadline_is_armed(deadline))
+        return false;
+    deadline_disarm(queue, deadline);
+    return true;
 }
 
 /* Arms, moves or cancels the end of the time slice, which in a run is later than its `now`. */

@@ -294,18 +294,14 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
     return ended;
 }
 
-static void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
+/* The scheduler lock is held and the CPU charged. */
+static inline void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
-    struct cpu *cpu = vcpu->cpu;
+    struct sched_queue *queue = &vcpu->cpu->sched;
 
-    spin_lock(&cpu->sched.lock);
-    now = charge(cpu, now);
-    if (cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now))
+    if (queue->policy->block(queue, &vcpu->unit, now))
         precise_warp_ended(vcpu, now, reason);
-    cpu->sched.policy->block(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = DEADLINE_NONE;
-    cpu->reschedule = true;
-    spin_unlock(&cpu->sched.lock);
 }
 
 void vcpu_block(struct vcpu *vcpu)
@@ -330,14 +326,21 @@ void vcpu_block(struct vcpu *vcpu)
         vcpu->wake_at = timer;
         deadline_set(&cpu->deadlines, &vcpu->wake_timer, timer - precise_lead_of(vcpu, now, timer));
     }
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
     take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
+    pick(cpu, now);
+    spin_unlock(&cpu->sched.lock);
 }
 
 void vcpu_retire(struct vcpu *vcpu)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    take_from_scheduler(vcpu, arch_counter(), ONTIME_WARP_END_RESET);
+    spin_lock(&cpu->sched.lock);
+    take_from_scheduler(vcpu, charge(cpu, arch_counter()), ONTIME_WARP_END_RESET);
+    cpu->reschedule = true;
+    spin_unlock(&cpu->sched.lock);
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     if (cpu->loaded == vcpu) {
         arch_vcpu_save(vcpu);

@@ -45,11 +45,6 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static uint64_t page_word(const struct vcpu *vcpu, unsigned offset)
-{
-    return vcpu->page[offset / sizeof(uint64_t)];
-}
-
 /* What the page asks for and has not got yet. */
 static uint64_t page_deadline(const struct vcpu *vcpu)
 {
@@ -57,32 +52,23 @@ static uint64_t page_deadline(const struct vcpu *vcpu)
 
     if (vcpu->page == NULL)
         return DEADLINE_NONE;
-    when = page_word(vcpu, ONTIME_PAGE_DEADLINE);
+    when = vcpu->page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)];
     return when != vcpu->page_served ? when : DEADLINE_NONE;
+}
+
+static uint64_t first_of(const struct vcpu *vcpu, uint64_t paged)
+{
+    return earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), paged), vcpu->snooped);
 }
 
 uint64_t precise_first(const struct vcpu *vcpu)
 {
-    return earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), page_deadline(vcpu)),
-                   vcpu->snooped);
+    return first_of(vcpu, page_deadline(vcpu));
 }
 
-uint64_t precise_needs(const struct vcpu *vcpu)
+/* take_reached(), when there is one: not inline, as mostly there is none. */
+static __attribute__((noinline)) void take(struct vcpu *vcpu, uint64_t now, uint64_t soon, uint64_t paged)
 {
-    return vcpu->page != NULL ? page_word(vcpu, ONTIME_PAGE_NEEDS) : 0;
-}
-
-/*
- * Takes out what is reached at `now`, and counts what comes up to `soon` as served; returns the first such
- * instant, DEADLINE_NONE when there is none.
- */
-static uint64_t take_reached(struct vcpu *vcpu, uint64_t now, uint64_t soon)
-{
-    uint64_t paged = page_deadline(vcpu);
-    uint64_t first = earlier(earlier(heap_first_key(&vcpu->deadlines, DEADLINE_NONE), paged), vcpu->snooped);
-
-    if (first > soon)
-        return DEADLINE_NONE;
     while (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) <= now) {
         heap_remove(&vcpu->deadlines, heap_first(&vcpu->deadlines));
         vcpu->stats[ONTIME_STAT_FIRED]++;
@@ -95,6 +81,20 @@ static uint64_t take_reached(struct vcpu *vcpu, uint64_t now, uint64_t soon)
         vcpu->snooped = DEADLINE_NONE;
         vcpu->stats[ONTIME_STAT_FIRED]++;
     }
+}
+
+/*
+ * Takes out what is reached at `now`, and counts what comes up to `soon` as served; returns the first such
+ * instant, DEADLINE_NONE when there is none.
+ */
+static inline uint64_t take_reached(struct vcpu *vcpu, uint64_t now, uint64_t soon)
+{
+    uint64_t paged = page_deadline(vcpu);
+    uint64_t first = first_of(vcpu, paged);
+
+    if (first > soon)
+        return DEADLINE_NONE;
+    take(vcpu, now, soon, paged);
     return later(first, vcpu->looked_at);
 }
 
@@ -183,13 +183,6 @@ static void deadlines_changed(struct vcpu *vcpu)
         precise_leaving(vcpu);
 }
 
-void precise_coming(struct vcpu *vcpu)
-{
-    vcpu->snooped = DEADLINE_NONE;
-    if (deadline_is_armed(&vcpu->precise_timer))
-        deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
-}
-
 static void forget(struct vcpu *vcpu)
 {
     vcpu->page = NULL;
@@ -217,6 +210,17 @@ static bool is_precise(const struct vcpu *vcpu)
     return vcpu->vm->config->timers == TIMERS_PRECISE;
 }
 
+/* What the calling vCPU armed and has passed takes effect. Returns the time. */
+static inline uint64_t catch_up(struct vcpu *vcpu)
+{
+    uint64_t now = arch_counter();
+
+    if (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) > now)
+        return now;
+    vcpu_catch_up(vcpu);
+    return arch_counter();
+}
+
 int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
 {
     uint64_t now;
@@ -225,9 +229,7 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
         return ONTIME_NOT_SUPPORTED;
     if (id >= ONTIME_DEADLINES || deadline == ONTIME_NO_DEADLINE)
         return ONTIME_INVALID;
-    now = arch_counter();
-    if (heap_first_key(&vcpu->deadlines, DEADLINE_NONE) <= now)
-        vcpu_catch_up(vcpu);
+    now = catch_up(vcpu);
     if (deadline < now)
         deadline = now; /* nobody is late for what was asked for too late */
     vcpu->stats[ONTIME_STAT_ARMED]++;
@@ -241,17 +243,19 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
 
 int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
 {
+    uint64_t now;
+
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
     if (id >= ONTIME_DEADLINES)
         return ONTIME_INVALID;
-    vcpu_catch_up(vcpu);
+    now = catch_up(vcpu);
     if (!heap_contains(&vcpu->deadline[id]))
         return 0;
     heap_remove(&vcpu->deadlines, &vcpu->deadline[id]);
     deadlines_changed(vcpu);
     vcpu->stats[ONTIME_STAT_CANCELLED]++;
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_TIMER_CANCELLED, vcpu, id);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_CANCELLED, vcpu, id);
     return 1;
 }
 
@@ -297,12 +301,6 @@ int64_t precise_page(struct vcpu *vcpu, uint64_t address)
     vcpu->page_served = DEADLINE_NONE;
     precise_say_warped(vcpu, vcpu->unit.bvt.warped);
     return ONTIME_OK;
-}
-
-void precise_say_warped(struct vcpu *vcpu, bool warped)
-{
-    if (vcpu->page != NULL)
-        vcpu->page[ONTIME_PAGE_WARPED / sizeof(uint64_t)] = warped;
 }
 
 int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)

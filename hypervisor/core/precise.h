@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/cpu.h"
 #include "core/vm.h"
 #include "ontime/trace.h"
 
@@ -24,7 +25,10 @@ int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64
 uint64_t precise_first(const struct vcpu *vcpu);
 
 /* The CPU time that the guest says its work needs, ticks; 0: not known. */
-uint64_t precise_needs(const struct vcpu *vcpu);
+static inline uint64_t precise_needs(const struct vcpu *vcpu)
+{
+    return vcpu->page != (void *)0 ? vcpu->page[ONTIME_PAGE_NEEDS / sizeof(uint64_t)] : 0;
+}
 
 /*
  * Looks for deadlines that passed while the vCPU had the CPU, or will before it could be out and in again.
@@ -44,7 +48,11 @@ void precise_fetch(struct vcpu *vcpu, uint64_t timer, uint64_t since);
 
 /* The vCPU leaves the CPU, with its deadlines watched from then on, and gets it. */
 void precise_leaving(struct vcpu *vcpu);
-void precise_coming(struct vcpu *vcpu);
+static inline void precise_coming(struct vcpu *vcpu)
+{
+    vcpu->snooped = DEADLINE_NONE;
+    (void)deadline_cancel(&vcpu->cpu->deadlines, &vcpu->precise_timer);
+}
 
 /* Forgets all deadlines: the vCPU is switched off. */
 void precise_reset(struct vcpu *vcpu);
@@ -53,7 +61,11 @@ void precise_reset(struct vcpu *vcpu);
 void precise_warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason);
 
 /* Tells the guest, in its page, whether it is warped. */
-void precise_say_warped(struct vcpu *vcpu, bool warped);
+static inline void precise_say_warped(struct vcpu *vcpu, bool warped)
+{
+    if (vcpu->page != (void *)0)
+        vcpu->page[ONTIME_PAGE_WARPED / sizeof(uint64_t)] = warped;
+}
 
 /*
  * The vCPU, loaded, is about to be entered for the first time since a deadline of it fired: waits for the

@@ -42,7 +42,8 @@ struct bvt_unit {
     uint64_t deadline;        /* what this warp is for: of several that are urgent, the earliest runs */
     uint64_t warp_budget;     /* this warp's L, ticks */
     uint64_t warp_used;       /* CPU time used in this warp, ticks */
-    uint64_t credit;          /* CPU time it may use warped, 1/100 tick, at most L */
+    uint64_t credit;          /* CPU time it may use warped, 1/100 tick */
+    uint64_t credit_max;      /* L */
     uint64_t blocked_at;      /* when it was blocked, if it is */
     uint64_t warp_ended;      /* when the last warp ended */
     bool was_warped;          /* there was a last warp */
@@ -88,10 +89,10 @@ struct sched_policy {
     void (*wake)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
-     * The unit stops being runnable, current or not. No-op when it already is. Its warp ends; the dispatcher
-     * that wants to know calls unwarp() before.
+     * The unit stops being runnable, current or not. No-op when it already is. Returns whether that ended a
+     * warp.
      */
-    void (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+    bool (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
      * The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the

@@ -23,8 +23,8 @@
 #define TRACE_LINE_SIZE 1000
 
 struct trace_ring {
-    struct ontime_trace_record *_Atomic open; /* the slots, or NULL while nothing is recorded */
     _Atomic uint64_t written;                 /* records ever written: the next one's slot, modulo the size */
+    struct ontime_trace_record *_Atomic open; /* the slots, or NULL while nothing is recorded */
     uint64_t mask;                            /* the number of slots, a power of two, less 1 */
     struct ontime_trace_record *slots;
     uint64_t dump_end; /* `written` when the ring was frozen */

@@ -51,10 +51,11 @@
 /* Rare cases kept out of functions that otherwise need no stack frame. */
 #define APART __attribute__((noinline))
 
-#define SCALE_SHIFT 10                  /* virtual time units in a tick, at weight 1 */
-#define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
-#define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
-#define AHEAD_MAX   (INT64_C(1) << 52)  /* virtual time: look again after this at the latest */
+#define SCALE_SHIFT  10                  /* virtual time units in a tick, at weight 1 */
+#define CHARGE_MAX   (UINT64_C(1) << 50) /* ticks charged in one step */
+#define CREDITED_MAX (UINT64_C(1) << 56) /* ticks; a credit is less than 2^55 */
+#define REBASE_AT    (INT64_C(1) << 61)  /* virtual time */
+#define AHEAD_MAX    (INT64_C(1) << 52)  /* virtual time: look again after this at the latest */
 
 /* What so many ticks are worth to the unit, in virtual time. */
 static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
@@ -115,7 +116,7 @@ static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *u
     heap_insert(&queue->bvt.warped, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
 }
 
-static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (unit->bvt.warped)
         enqueue_warped(queue, unit);
@@ -123,7 +124,7 @@ static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
         heap_insert(&queue->waiting, &unit->node, heap_key(unit->bvt.avt));
 }
 
-static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
+static inline void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (unit->bvt.warped)
         heap_remove(&queue->bvt.warped, &unit->bvt.by_avt);
@@ -206,18 +207,19 @@ static void rebase(struct sched_queue *queue)
 
 #define CREDIT_SHARE 64 /* a warp needs this part of L */
 
-static uint64_t credit_max(const struct sched_unit *unit)
+/* So many percent of the ticks, in 1/100 tick; more than any credit, if that is too many ticks for a product.
+ */
+static inline uint64_t credit_for(uint64_t ticks, uint32_t percent)
 {
-    return unit->params.warp_limit * 100;
+    return (ticks < CREDITED_MAX ? ticks : CREDITED_MAX) * percent;
 }
 
-static void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percent)
+static inline void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percent)
 {
-    uint64_t room = credit_max(unit) - unit->bvt.credit;
+    uint64_t room = unit->bvt.credit_max - unit->bvt.credit;
+    uint64_t earned = credit_for(ticks, percent);
 
-    if (percent == 0)
-        return;
-    unit->bvt.credit += ticks < room / percent ? ticks * percent : room;
+    unit->bvt.credit += earned < room ? earned : room;
 }
 
 static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
@@ -227,11 +229,12 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 
     ASSERT(params->weight >= 1 && params->weight <= SCHED_WEIGHT_MAX);
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
-    ASSERT(params->unwarp <= SCHED_TICKS_MAX);
+    ASSERT(params->unwarp <= SCHED_TICKS_MAX && params->warp_percent <= 100);
     unit->runnable = false;
     unit->bvt = (struct bvt_unit){
         .warp = over_weight(unit, params->warp),
-        .credit = credit_max(unit),
+        .credit = params->warp_limit * 100,
+        .credit_max = params->warp_limit * 100,
         .other = queue->bvt.units,
     };
     /* At least 1, as two equal units would change places at every pick(). */
@@ -240,7 +243,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     queue->bvt.units = unit;
 }
 
-static bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     if (!unit->bvt.warped)
         return false;
@@ -254,7 +257,7 @@ static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
     if (unit->bvt.warped || !unit->runnable || unit->params.warp_limit == 0)
         return false;
-    if (unit->params.warp_percent != 0 && unit->bvt.credit < credit_max(unit) / CREDIT_SHARE)
+    if (unit->params.warp_percent != 0 && unit->bvt.credit < unit->bvt.credit_max / CREDIT_SHARE)
         return false;
     return !unit->bvt.was_warped || now - unit->bvt.warp_ended >= unit->params.unwarp;
 }
@@ -277,7 +280,7 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     unit->bvt.spent = false;
     unit->bvt.deadline = deadline;
     unit->bvt.warp_budget = unit->params.warp_limit;
-    if (unit->params.warp_percent != 0 && unit->bvt.credit / 100 < unit->bvt.warp_budget)
+    if (unit->params.warp_percent != 0 && unit->bvt.credit < unit->bvt.credit_max)
         unit->bvt.warp_budget = unit->bvt.credit / 100 + 1;
     if (needs != 0 && needs < unit->bvt.warp_budget)
         unit->bvt.warp_budget = needs;
@@ -297,12 +300,14 @@ static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_
         join(queue, unit);
 }
 
-static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
+    bool was_warped;
+
     if (!unit->runnable)
-        return;
+        return false;
     update_svt(queue);
-    (void)bvt_unwarp(queue, unit, now);
+    was_warped = bvt_unwarp(queue, unit, now);
     unit->runnable = false;
     unit->bvt.blocked_at = now;
     if (heap_contains(&unit->node))
@@ -311,6 +316,7 @@ static void bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
         queue->bvt.newcomer = NULL;
     if (unit == queue->incumbent)
         queue->incumbent = NULL;
+    return was_warped;
 }
 
 /* Charges in steps of at most CHARGE_MAX, so that nothing overflows, and rebases. */
@@ -332,8 +338,10 @@ static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit
 static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
                                 uint64_t now)
 {
+    uint64_t cost = credit_for(ran, 100);
+
     unit->bvt.warp_used += ran;
-    unit->bvt.credit -= ran < unit->bvt.credit / 100 ? ran * 100 : unit->bvt.credit;
+    unit->bvt.credit -= cost < unit->bvt.credit ? cost : unit->bvt.credit;
     return unit->bvt.warp_used >= unit->bvt.warp_budget && bvt_unwarp(queue, unit, now);
 }
 
@@ -423,7 +431,7 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
 }
 
 /* Rule 3. No unit is urgent. */
-static struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
+static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
 {
     struct sched_unit *incumbent = queue->incumbent;
     struct sched_unit *rival = behind(first_of(&queue->waiting), first_of(&queue->bvt.spent));

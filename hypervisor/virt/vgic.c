@@ -39,6 +39,9 @@
 
 #define BIT(n) (UINT32_C(1) << ((n)&31))
 
+/* What is not the usual case, kept out of functions that otherwise need less of a stack frame. */
+#define APART __attribute__((noinline))
+
 unsigned vgic_version(void)
 {
     return gic->version;
@@ -215,7 +218,7 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
     }
 }
 
-static inline void pull(struct vcpu *vcpu)
+static APART void pull_used(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
 
@@ -226,7 +229,13 @@ static inline void pull(struct vcpu *vcpu)
     cpu->lr_used = 0;
     cpu->lr_latched = 0;
     cpu->lr_linked = 0;
-    if (cpu->timer_held)
+}
+
+static inline void pull(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.lr_used != 0 || vcpu->vgic.outside)
+        pull_used(vcpu);
+    if (vcpu->vgic.timer_held)
         look_at_timer(vcpu); /* its interrupt is silent */
 }
 
@@ -331,7 +340,7 @@ static inline void ask(struct vgic_cpu *cpu, bool refill, bool outside)
 }
 
 /* The usual case: nothing pending or active, or just the virtual timer. False when it is not so. */
-static bool push_timer_or_nothing(struct vcpu *vcpu)
+static inline bool push_timer_or_nothing(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
@@ -349,7 +358,7 @@ static bool push_timer_or_nothing(struct vcpu *vcpu)
     return true;
 }
 
-static void push_by_urgency(struct vcpu *vcpu)
+static APART void push_by_urgency(struct vcpu *vcpu)
 {
     struct vgic_cpu *cpu = &vcpu->vgic;
     const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
@@ -373,7 +382,7 @@ static void push_by_urgency(struct vcpu *vcpu)
     cpu->dirty = false;
 }
 
-static void vgic_push(struct vcpu *vcpu)
+static inline void vgic_push(struct vcpu *vcpu)
 {
     if (!push_timer_or_nothing(vcpu))
         push_by_urgency(vcpu);
@@ -411,7 +420,7 @@ void vgic_save(struct vcpu *vcpu)
 }
 
 /* Is anything pending that the guest's CPU interface would let through? All state is in the banks. */
-static bool any_wakes(struct vcpu *vcpu)
+static APART bool any_wakes(struct vcpu *vcpu)
 {
     unsigned groups;
     uint8_t mask = gic->virtual_priority_mask(&groups);
@@ -515,6 +524,14 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
+/* A list register that is not in use, or GIC_MAX_LRS. */
+static APART unsigned free_lr(const struct vgic_cpu *cpu)
+{
+    unsigned n = (unsigned)__builtin_ctz(~cpu->lr_used);
+
+    return n < gic->lr_count() ? n : GIC_MAX_LRS;
+}
+
 /*
  * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
  * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
@@ -528,8 +545,8 @@ static inline bool present_timer(struct vgic_cpu *cpu)
     if (cpu->dirty || cpu->timer_word == 0)
         return false;
     if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
-        n = (unsigned)__builtin_ctz(~cpu->lr_used);
-        if (n >= gic->lr_count())
+        n = cpu->lr_used != 0 ? free_lr(cpu) : 0;
+        if (n >= GIC_MAX_LRS)
             return false;
         take_for_timer(cpu, n);
     } else if ((cpu->lr_latched & BIT(n)) != 0) {

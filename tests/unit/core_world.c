@@ -208,11 +208,13 @@ static void touched_wake(struct sched_queue *queue, struct sched_unit *unit, uin
     touch();
 }
 
-static void touched_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+static bool touched_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     touch();
-    bvt_policy.block(queue, unit, now);
+    bool ended = bvt_policy.block(queue, unit, now);
+
     touch();
+    return ended;
 }
 
 static bool touched_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)

@@ -174,11 +174,11 @@ static void honest_step(void)
     world_timer(honest, deadline);
     if (world_cpu.current != honest || world_guest(honest)->expired)
         return;
-    honest_fired = honest->stats[ONTIME_STAT_FIRED];
     world_block(honest);
     if (!deadline_is_armed(&honest->precise_timer))
         return;
-    honest_due = honest->precise_timer.node.key; /* not before the next interrupt, if it is past */
+    honest_fired = honest->stats[ONTIME_STAT_FIRED]; /* without one it was entered early for, and replaced */
+    honest_due = honest->precise_timer.node.key;     /* not before the next interrupt, if it is past */
     assert_true(deadline_when(&honest->precise_timer) <= deadline);
     assert_true(deadline - deadline_when(&honest->precise_timer) <= LEAD_SWITCH_MAX_US * US);
 }

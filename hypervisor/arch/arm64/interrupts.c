@@ -153,11 +153,14 @@ void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
     handle_one(vcpu->cpu, interrupt);
 }
 
-void arch_interrupts_handle(void)
+static bool is_pending(void)
 {
-    struct cpu *cpu = arch_cpu();
+    return (read_sysreg(isr_el1) & ISR_PENDING) != 0;
+}
 
-    while ((read_sysreg(isr_el1) & ISR_PENDING) != 0) {
+static __attribute__((noinline)) void handle_pending(struct cpu *cpu)
+{
+    while (is_pending()) {
         uint32_t acknowledged = gic->acknowledge();
 
         if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
@@ -165,6 +168,12 @@ void arch_interrupts_handle(void)
         trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
         handle_one(cpu, acknowledged);
     }
+}
+
+void arch_interrupts_handle(void)
+{
+    if (is_pending())
+        handle_pending(arch_cpu());
 }
 
 void arch_wait_for_interrupt(void)
@@ -175,7 +184,7 @@ void arch_wait_for_interrupt(void)
 
 bool arch_wait_until(uint64_t when)
 {
-    while ((read_sysreg(isr_el1) & ISR_PENDING) == 0)
+    while (!is_pending())
         if (arch_counter() >= when)
             return true;
     return false;
