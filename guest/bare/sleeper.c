@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleeps by a timer's interrupt, thousands of times, and checks that none ends early. Half of the sleeps wait
- * with interrupts masked, as Linux's idle loop does. Also: what the guest wrote to its timer is what it
+ * Sleeps by a timer's interrupt, thousands of times, and checks that none ends early. It waits with
+ * interrupts masked, as Linux's idle loop does. Also: what the guest wrote to its timer is what it
  * reads. Boot arguments: sleeps=N, max-us=N (requests are 0..max), seed=N, physical (CNTP, interrupt 30, else
  * CNTV, 27), precise (tell Ontime by a call before each sleep and after it), page (the same by the deadline
  * page), busy (compute while it sleeps, so that it never idles).
@@ -75,14 +75,6 @@ static void timer_interrupt(void)
     gic_end(intid);
 }
 
-static void wait_unmasked(unsigned before)
-{
-    irq_enable();
-    while (interrupts == before)
-        wfi();
-    irq_disable();
-}
-
 static void wait_busy(unsigned before)
 {
     irq_enable();
@@ -93,7 +85,8 @@ static void wait_busy(unsigned before)
     irq_disable();
 }
 
-static void wait_masked(unsigned before)
+/* Masked, as an interrupt between the look and the WFI would leave nothing to wake from it. */
+static void wait_idle(unsigned before)
 {
     while (interrupts == before) {
         wfi();
@@ -119,7 +112,7 @@ static void say_done(void)
 }
 
 /* Sleeps until `deadline`; returns when it was over. */
-static uint64_t sleep_until(uint64_t deadline, bool masked)
+static uint64_t sleep_until(uint64_t deadline)
 {
     unsigned before = interrupts;
 
@@ -127,10 +120,8 @@ static uint64_t sleep_until(uint64_t deadline, bool masked)
     timer_set(deadline, CTL_ENABLE);
     if (busy)
         wait_busy(before);
-    else if (masked)
-        wait_masked(before);
     else
-        wait_unmasked(before);
+        wait_idle(before);
     say_done();
     extra_interrupts += interrupts - before - 1;
     wrong_ctl += seen_ctl != (CTL_ENABLE | CTL_PENDING);
@@ -163,7 +154,7 @@ static void check_sleeps(void)
 
     for (uint64_t n = 0; n < count; n++) {
         uint64_t deadline = now() + random_below(range);
-        uint64_t woken = sleep_until(deadline, (n & 1) != 0);
+        uint64_t woken = sleep_until(deadline);
         early += woken < deadline;
         late_sum += woken - deadline;
         late_max = woken - deadline > late_max ? woken - deadline : late_max;
@@ -183,7 +174,7 @@ static void check_sleeps(void)
 static uint64_t sleep_in_phase(uint64_t range)
 {
     uint64_t deadline = now() + random_below(range);
-    uint64_t woken = sleep_until(deadline, false);
+    uint64_t woken = sleep_until(deadline);
 
     stats_add(&lateness, woken > deadline ? woken - deadline : 0);
     return woken < deadline;
@@ -228,7 +219,7 @@ static void check_moved(void)
     timer_set(begin + microseconds(2000), CTL_ENABLE);
     spin(microseconds(500));
     uint64_t later = begin + microseconds(30000);
-    result(sleep_until(later, false) >= later, "moved-deadline", ": served early\n");
+    result(sleep_until(later) >= later, "moved-deadline", ": served early\n");
 
     unsigned before = interrupts;
     timer_set(now(), CTL_ENABLE | CTL_MASK);
@@ -244,8 +235,8 @@ static void check_moved(void)
 
 static void check_past(void)
 {
-    result(sleep_until(now(), false) != 0, "deadline-now", ": -\n");
-    result(sleep_until(0, true) != 0, "deadline-zero", ": -\n");
+    result(sleep_until(now()) != 0, "deadline-now", ": -\n");
+    result(sleep_until(0) != 0, "deadline-zero", ": -\n");
     expect_equal("timer-off-reads-off", timer_control() & CTL_ENABLE, 0);
 }
 
