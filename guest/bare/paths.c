@@ -98,7 +98,7 @@ static void measure_overhead(void)
 
 static void measure_calls(void)
 {
-    MEASURE((void)quick_call(ONTIME_CALL_REVISION, 0, 0));
+    MEASURE((void)quick_call(ONTIME_CALL_FEATURES, 0, 0));
     report("null-hypercall", 1);
     MEASURE((void)quick_call(PSCI_VERSION, 0, 0));
     report("psci-version", 1);
