@@ -31,6 +31,9 @@ endif
 $(BUILD)/systems/hello.dtb: $(BUILD)/guest/bare/hello.bin
 $(BUILD)/systems/two-linux.dtb: $(BUILD)/debian/kernel-6.1/release $(BUILD)/systems/shell.cpio.gz
 
+$(BUILD)/debian/busybox.versions:
+	@scripts/fetch-debian busybox busybox-static
+
 # An initramfs with nothing but busybox and a shell on the console; the same bytes each time.
 $(BUILD)/systems/shell.cpio.gz: systems/shell-init $(BUILD)/debian/busybox.versions
 	@scripts/need cpio

@@ -29,8 +29,7 @@ $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
 
 $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROGRAMS:%=$(TEST_BUILD)/%) $(TEST_KERNEL) \
-		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp
-	@scripts/fetch-debian busybox busybox-static
+		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp $(BUILD)/debian/busybox.versions
 	@echo "  CPIO    $@"
 	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
