@@ -82,7 +82,8 @@ static void print_timers(const struct vm_config *vm)
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
     if (vm->timers == TIMERS_PRECISE || vm->timers == TIMERS_SNOOP)
-        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us, warp-percent %" PRIu32,
+        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32
+               " us, warp-percent %" PRIu32,
                vm->warp_us, vm->warp_limit_us, vm->unwarp_us, vm->warp_percent);
 }
 

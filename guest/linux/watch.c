@@ -15,8 +15,8 @@
  * Between the guest's timer interrupt and the woken task's return to user space every instruction is
  * lateness. So nothing is done when a timer expires: a reached deadline stays first in its queue, and only
  * the change to the woken task looks at it (look), to find with one reading of the counter that its work is
- * still to come. Leaving the CPU counts as done for whatever reason but a kernel thread: a guest that preempts
- * the task for another has found something better.
+ * still to come. Leaving the CPU counts as done for whatever reason but a kernel thread: a guest that
+ * preempts the task for another has found something better.
  *
  * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
  * What the CPU has seen as reached for GIVE_UP_US, or when it goes idle, is given up at its next look; the

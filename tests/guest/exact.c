@@ -6,8 +6,8 @@
  *
  * An error is what the counter says passed, less what was asked for, ns. An empty call is a clock_nanosleep
  * that is refused at once, timed in the same way: neither can be shorter than two readings of the counter
- * with a system call between them. The worst 10 do not count: unlike a sleeper, who computes
- * gives up the CPU now and then.
+ * with a system call between them. The worst 10 do not count: whoever computes, unlike a sleeper, gives up
+ * the CPU now and then.
  *
  * One line a case, ok or FAIL, and lines with the figures; exits with 1 when a case failed.
  */
