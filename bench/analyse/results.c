@@ -58,8 +58,6 @@ static void account_between_marks(struct run *run)
         compare_with_trace(run, from, to);
         time += (double)(to->time - from->time);
     }
-    if (!run->traced)
-        die("%s: the trace does not reach back to the last series' mark: raise its trace-kib", run->name);
     for (size_t vm = 0; vm < run->log.vm_count; vm++)
         run->share[vm] = (double)run->accounts[vm].run / time;
     run->has_marks = true;
@@ -204,7 +202,8 @@ json_t *run_json(const char *out, const struct run *run)
     if (run->has_marks) {
         json_object_set_new(object, "shares", by_vm(run, run->share));
         json_object_set_new(object, "accounting", accounts_json(run));
-        json_object_set_new(object, "accounting_deviation_from_trace", json_real(run->trace_deviation));
+        json_object_set_new(object, "accounting_deviation_from_trace",
+                            run->traced != 0 ? json_real(run->trace_deviation) : json_null());
         json_object_set_new(object, "series_in_the_trace", json_integer(run->traced));
         json_object_set_new(object, "wakeups_that_met_a_pending_tick", json_integer(run->met_pending_tick));
         json_object_set_new(object, "status", status_json(&run->log));
