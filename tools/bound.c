@@ -36,11 +36,6 @@ static double longer(double a, double b)
     return a > b ? a : b;
 }
 
-static bool is_warped_mode(const struct vm_config *vm)
-{
-    return vm->timers == TIMERS_PRECISE || vm->timers == TIMERS_SNOOP;
-}
-
 static unsigned vcpus_beside(const struct vm_config *one, const struct vm_config *vm)
 {
     return one->vcpus - (one == vm);
@@ -65,7 +60,7 @@ static double deadlines(const struct system_config *system)
         const struct vm_config *one = &system->vms[i];
         double each = 2 * PATH_DUE_EACH; /* its wake-up and its physical timer */
 
-        if (is_warped_mode(one))
+        if (timers_warp(one->timers))
             each += PATH_DUE;
         if (one->unwarp_us != 0) /* while U forbids a warp, each deadline is a wake-up of its own */
             each += (double)ONTIME_DEADLINES * PATH_DUE_EACH;
@@ -92,7 +87,7 @@ static double tick_ns(const struct system_config *system)
  */
 static unsigned warps_of(const struct vm_config *one)
 {
-    if (!is_warped_mode(one))
+    if (!timers_warp(one->timers))
         return 0;
     return one->timers == TIMERS_PRECISE ? 2 : 1;
 }
@@ -137,7 +132,7 @@ static bool has_bound(const struct system_config *system, const struct vm_config
 {
     uint64_t needed = warp_needed(system, vm);
 
-    if (!is_warped_mode(vm)) {
+    if (!timers_warp(vm->timers)) {
         snprintf(why, BOUND_WHY, "it waits for its turn: timers = \"precise\" or \"snoop\" gives one");
         return false;
     }

@@ -81,7 +81,7 @@ static void print_timers(const struct vm_config *vm)
     printf("%s", timer_mode_names[vm->timers]);
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
-    if (vm->timers == TIMERS_PRECISE || vm->timers == TIMERS_SNOOP)
+    if (timers_warp(vm->timers))
         printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32
                " us, warp-percent %" PRIu32,
                vm->warp_us, vm->warp_limit_us, vm->unwarp_us, vm->warp_percent);

@@ -82,6 +82,9 @@ bool option(const char *name);
 uint64_t option_number(const char *name, uint64_t otherwise);
 bool option_is(const char *name, const char *value);
 
+/* The same sequence in each run, of the argument seed=N (1). */
+uint64_t random_below(uint64_t limit);
+
 /* Memory of this guest. */
 #define RAM_BASE 0x40000000UL
 uint64_t ram_size(void);
@@ -168,6 +171,7 @@ void gic_enable(uint32_t intid); /* with priority 0xa0; an SPI goes to CPU 0 */
 void gic_mask(uint8_t priority); /* interrupts of this priority value and above stay pending */
 void gic_eoi_mode(bool drop_only);
 void gic_send(unsigned cpu, uint32_t sgi);
+void timer_end(void); /* of the virtual timer's interrupt: takes it, puts the timer off, ends it */
 uint32_t gic_acknowledge(void);
 void gic_end(uint32_t intid);
 void gic_deactivate(uint32_t intid);

@@ -32,18 +32,10 @@ static void arm(uint64_t id, uint64_t when)
         result(false, "arm", ": refused\n");
 }
 
-static uint64_t random_number(void)
-{
-    static uint64_t state = 1;
-
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return state >> 33;
-}
-
 /* So far off that none is reached. */
 static void arm_some_time(uint64_t id)
 {
-    arm(id, until + (UINT64_C(1) << 40) + random_number());
+    arm(id, until + (UINT64_C(1) << 40) + random_below(UINT64_C(1) << 31));
 }
 
 /* The others are in place by then, and have armed theirs. */
@@ -54,7 +46,7 @@ static void measure_arming(void)
     while (now_virtual() < from - 200 * millisecond)
         work(100);
     for (unsigned n = 0; n < ARMINGS; n++) {
-        uint64_t id = random_number() % deadlines, begin = now_virtual();
+        uint64_t id = random_below(deadlines), begin = now_virtual();
         arm_some_time(id);
         sum += now_virtual() - begin;
     }
@@ -88,15 +80,6 @@ static uint64_t wait_until(uint64_t when, uint64_t *left)
     return at;
 }
 
-static void end_interrupt(void)
-{
-    uint32_t intid = gic_acknowledge();
-
-    write_sysreg(CNTV_CTL_EL0, 0);
-    if (intid != GIC_SPURIOUS)
-        gic_end(intid);
-}
-
 static void wait_for_deadlines(uint64_t number)
 {
     uint64_t left;
@@ -108,7 +91,7 @@ static void wait_for_deadlines(uint64_t number)
         uint64_t at = wait_until(deadline[id], &left);
         if (note != NULL)
             note->to = left;
-        end_interrupt();
+        timer_end();
         note = &notes[note_count < NOTES_MAX ? note_count++ : 0];
         *note = (struct note){at, at, at - deadline[id]};
         arm(id, deadline[id] + waiting * deadlines * millisecond);

@@ -154,23 +154,6 @@ static uint64_t wait_sleeping(void)
     return at;
 }
 
-static void end_interrupt(void)
-{
-    uint32_t intid = gic_acknowledge();
-
-    write_sysreg(CNTV_CTL_EL0, 0);
-    if (intid != GIC_SPURIOUS)
-        gic_end(intid);
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-    static uint64_t state = 1;
-
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % limit;
-}
-
 static uint64_t set_timer(uint64_t least_us, uint64_t most_us)
 {
     uint64_t deadline =
@@ -199,14 +182,14 @@ static void measure_timers(void)
         uint64_t deadline = set_timer(20, 200);
         uint64_t at = wait_running(&before);
         note_lateness(at, deadline);
-        end_interrupt();
+        timer_end();
     }
     report("timer-running", 1);
     for (uint64_t n = 0; n < sample_count; n++) {
         uint64_t deadline = set_timer(20, 200);
         uint64_t at = wait_sleeping();
         note_lateness(at, deadline);
-        end_interrupt();
+        timer_end();
     }
     report("timer-out-of-wfi", 1);
 }
@@ -279,7 +262,7 @@ static void measure_waiting(enum say say, const char *name)
         if (turns < GAPS_MAX)
             entered[turns++] = (uint32_t)at;
         note_lateness(at, deadline);
-        end_interrupt();
+        timer_end();
         if (say == BY_PAGE)
             say_done(say);
     }
@@ -297,7 +280,7 @@ static void measure_out(enum say say, const char *name)
         uint64_t at = wait_running(&before);
         if (before + SEEN_TICKS < deadline)
             note_lateness(at, deadline);
-        end_interrupt();
+        timer_end();
         say_done(say);
     }
     report(name, 1);
@@ -317,7 +300,7 @@ static void wait_for_silence(void)
     write_sysreg(CNTV_CTL_EL0, 1);
     while (now_virtual() < until)
         (void)wait_sleeping();
-    end_interrupt();
+    timer_end();
 }
 
 static void measure_beside(void)

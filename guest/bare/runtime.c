@@ -209,3 +209,22 @@ void guest_start(void)
     guest_main();
     finish();
 }
+
+uint64_t random_below(uint64_t limit)
+{
+    static uint64_t state;
+
+    if (state == 0)
+        state = option_number("seed", 1);
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (state >> 33) % limit;
+}
+
+void timer_end(void)
+{
+    uint32_t intid = gic_acknowledge();
+
+    write_sysreg(CNTV_CTL_EL0, 0);
+    if (intid != GIC_SPURIOUS)
+        gic_end(intid);
+}

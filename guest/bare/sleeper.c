@@ -129,16 +129,6 @@ static uint64_t sleep_until(uint64_t deadline)
     return woken_at;
 }
 
-static uint64_t random_below(uint64_t limit)
-{
-    static uint64_t state;
-
-    if (state == 0)
-        state = option_number("seed", 1);
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % limit;
-}
-
 static uint64_t to_us(uint64_t ticks)
 {
     return ticks * 1000000 / read_sysreg(CNTFRQ_EL0);

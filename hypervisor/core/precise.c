@@ -113,19 +113,14 @@ static void deadline_reached(struct deadline *deadline, uint64_t now)
         vcpu->fetched_at = deadline->when;
 }
 
-static bool comes_early(const struct vcpu *vcpu)
-{
-    return vcpu->vm->config->timers == TIMERS_SNOOP || vcpu->vm->config->timers == TIMERS_PRECISE;
-}
-
 uint64_t precise_lead_of(const struct vcpu *vcpu, uint64_t now, uint64_t timer)
 {
-    return comes_early(vcpu) ? earlier(vcpu->cpu->lead.switch_cost, timer - now) : 0;
+    return timers_warp(vcpu->vm->config->timers) ? earlier(vcpu->cpu->lead.switch_cost, timer - now) : 0;
 }
 
 void precise_fetch(struct vcpu *vcpu, uint64_t timer, uint64_t since)
 {
-    if (!comes_early(vcpu))
+    if (!timers_warp(vcpu->vm->config->timers))
         return;
     vcpu->fired_at = earlier(timer, vcpu->fired_at);
     vcpu->fetched_at = since;

@@ -199,11 +199,6 @@ static int read_timer_mode(const struct tree_reader *reader, int node, struct vm
                      tree_printable(word, sizeof(word), name));
 }
 
-static bool is_warped_mode(enum timer_mode mode)
-{
-    return mode == TIMERS_SNOOP || mode == TIMERS_PRECISE;
-}
-
 /* A property that has a meaning in some timer modes only is refused in the others. */
 static int check_mode_has(const struct tree_reader *reader, int node, bool has, const char *modes,
                           const char *property)
@@ -226,7 +221,7 @@ static int read_timers(const struct tree_reader *reader, int node, uint32_t allo
         check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
         return -1;
     for (unsigned i = 0; i < sizeof(warp_properties) / sizeof(warp_properties[0]); i++)
-        if (check_mode_has(reader, node, is_warped_mode(vm->timers), "\"snoop\" or \"precise\"",
+        if (check_mode_has(reader, node, timers_warp(vm->timers), "\"snoop\" or \"precise\"",
                            warp_properties[i]) != 0)
             return -1;
 
@@ -234,7 +229,7 @@ static int read_timers(const struct tree_reader *reader, int node, uint32_t allo
         vm->tick_us = TICK_US_DEFAULT;
         return tree_read_number(reader, node, "tick-us", (struct tree_range){100, SECOND_US}, &vm->tick_us);
     }
-    if (!is_warped_mode(vm->timers))
+    if (!timers_warp(vm->timers))
         return 0;
 
     vm->warp_limit_us = WARP_LIMIT_US_DEFAULT;

@@ -23,6 +23,12 @@
 
 enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
 
+/* Is a vCPU warped at its deadlines? */
+static inline bool timers_warp(enum timer_mode mode)
+{
+    return mode == TIMERS_SNOOP || mode == TIMERS_PRECISE;
+}
+
 /* Their names in the file. */
 extern const char *const timer_mode_names[TIMERS_PRECISE + 1];
 
