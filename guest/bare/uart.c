@@ -2,7 +2,7 @@
 /*
  * A tiny command line on the UART, driven by interrupts, for tests of the console. Each line is answered by
  * `got: LINE`; some do more:
- *   slow      a line in four pieces, 50 ms apart
+ *   slow      lines in four pieces, 20 ms apart, until something is typed
  *   flood     500 long lines at once
  *   number    how many lines there were
  *   reset, off
@@ -63,11 +63,13 @@ static bool is(const char *word)
 
 static void slow(void)
 {
-    for (unsigned piece = 1; piece <= 4; piece++) {
-        print("piece%u ", piece);
-        spin(microseconds(50000));
+    while (ring_out == ring_in) {
+        for (unsigned piece = 1; piece <= 4; piece++) {
+            print("piece%u ", piece);
+            spin(microseconds(20000));
+        }
+        print("end\n");
     }
-    print("end\n");
 }
 
 static void flood(void)
