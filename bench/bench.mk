@@ -31,7 +31,7 @@ SCENARIO_RUNS := $(SCENARIO_SYSTEMS) $(SCENARIO_BARE:%=%-bare)
 export BENCH_SEEDS BENCH_OTHER_SEEDS VARIANT ONTIME_BIN
 
 bench: bench-systems $(BENCH)/analyse
-	@bench/scenarios $(BENCH_OUT) $(SCENARIO_RUNS)
+	@bench/scenarios bench $(BENCH_OUT) $(SCENARIO_RUNS)
 
 .PHONY: bench bench-systems
 bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
@@ -41,6 +41,9 @@ $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
 	@mkdir -p $(@D)
 	@bench/system $* >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(BUILD)/systems/S%.dtb: $(BENCH)/systems/S%.dts systems/mixed.dtsi $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
+	$(compile_system)
+$(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
+	$(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
 .PRECIOUS: $(BENCH)/systems/%.dts
 
@@ -111,3 +114,4 @@ bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
+include bench/peers.mk
