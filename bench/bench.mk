@@ -115,3 +115,4 @@ bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
 include bench/peers.mk
+include bench/xen.mk

@@ -235,6 +235,28 @@ static void read_host_line(struct reader *reader, const char *text)
     };
 }
 
+/*
+ * A guest's line on Xen's console: `(XEN) [COUNTER] DOM1: text`, COUNTER being the machine's, in hexadecimal.
+ * The measured guest is DOM1; the hogs, matmul, matmul2 and so on, are DOM2 and up.
+ */
+static bool read_xen_line(struct reader *reader, const char *line)
+{
+    char hog[NAME_LENGTH] = "matmul";
+    unsigned domain;
+    int stamp = 0, length = 0;
+
+    if (strncmp(line, "(XEN) ", 6) != 0)
+        return false;
+    line += 6;
+    sscanf(line, "[%*16[0-9a-f]] %n", &stamp);
+    if (sscanf(line + stamp, "DOM%u:%n", &domain, &length) != 1 || line[stamp + length] != ' ')
+        return true;
+    if (domain > 2)
+        snprintf(hog, sizeof(hog), "matmul%u", domain - 1);
+    read_vm_line(reader, domain == 1 ? reader->guest : hog, line + stamp + length + 1);
+    return true;
+}
+
 static void read_line(struct reader *reader, char *line)
 {
     char name[NAME_LENGTH];
@@ -243,7 +265,7 @@ static void read_line(struct reader *reader, char *line)
     line[strcspn(line, "\r\n")] = '\0';
     if (reader->bare)
         read_vm_line(reader, reader->guest, line);
-    else if (sscanf(line, "[%31[^]]] %n", name, &length) != 1 || !length)
+    else if (read_xen_line(reader, line) || sscanf(line, "[%31[^]]] %n", name, &length) != 1 || !length)
         return;
     else if (!strcmp(name, "ontime") || !strcmp(name, "host"))
         read_host_line(reader, line + length);
