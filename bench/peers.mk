@@ -27,5 +27,6 @@ peers: peers-inputs
 	@bench/scenarios peers $(PEERS_OUT) $(PEERS_RUNS)
 
 peers-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/analyse $(BENCH)/player.cpio $(BENCH)/mixed.cpio \
-	$(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb)
+	$(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(addprefix xen-,$(filter $(XEN_RUNS),$(PEERS_RUNS))) \
+	$(if $(filter kvm-%,$(PEERS_CHOSEN)),kvm-inputs)
 	@[ -z "$(PEERS_UNKNOWN)" ] || { echo "peers: there is no $(PEERS_UNKNOWN); there are: bare $(PEER_NAMES)" >&2; exit 2; }

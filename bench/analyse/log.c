@@ -241,19 +241,23 @@ static void read_host_line(struct reader *reader, const char *text)
  */
 static bool read_xen_line(struct reader *reader, const char *line)
 {
-    char hog[NAME_LENGTH] = "matmul";
+    char name[NAME_LENGTH] = "matmul";
     unsigned domain;
-    int stamp = 0, length = 0;
+    uint64_t counter;
+    int length = 0;
 
     if (strncmp(line, "(XEN) ", 6) != 0)
         return false;
-    line += 6;
-    sscanf(line, "[%*16[0-9a-f]] %n", &stamp);
-    if (sscanf(line + stamp, "DOM%u:%n", &domain, &length) != 1 || line[stamp + length] != ' ')
+    if (sscanf(line, "(XEN) [%" SCNx64 "] DOM%u:%n", &counter, &domain, &length) != 2 || line[length] != ' ')
         return true;
-    if (domain > 2)
-        snprintf(hog, sizeof(hog), "matmul%u", domain - 1);
-    read_vm_line(reader, domain == 1 ? reader->guest : hog, line + stamp + length + 1);
+    line += length + 1;
+    if (domain == 1)
+        snprintf(name, sizeof(name), "%s", reader->guest);
+    else if (domain > 2)
+        snprintf(name, sizeof(name), "matmul%u", domain - 1);
+    if (!strncmp(line, "up ", 3))
+        reader->log->vms[vm_index(reader, name)].up = counter;
+    read_vm_line(reader, name, line);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyse/checks.h"
+#include "analyse/page.h"
 #include "analyse/util.h"
 
 const struct peer peers[MAX_PEERS + 1] = {
@@ -103,6 +104,7 @@ static void add_run(const char *out, const char *name)
     *run = (struct run){
         .name = name, .guest = s == PLAYER ? "player" : "mixed", .bare = is_bare(p), .peer = true};
     run->other_cpu = !strncmp(peers[p].name, "kvm-", 4);
+    run->other_kpti = run->other_cpu || !strncmp(peers[p].name, "xen-", 4);
     run_compute(out, run);
     count_window_products(run);
     comparisons[s][p] = (struct comparison){.run = run, .image_bytes = read_size(out, name)};
@@ -304,4 +306,5 @@ void peers_analyse(const char *out, size_t count, char **names, json_t *results)
     peers_write_report(out);
     peers_write_markdown(out);
     peers_print(stdout);
+    text_checks(stdout);
 }

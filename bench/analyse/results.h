@@ -12,8 +12,10 @@ struct run {
     const char *name;  /* OUT/log/NAME.txt */
     const char *guest; /* the measured VM */
     bool bare;
-    bool other_cpu; /* than the bare run's: KVM needs VHE */
-    bool peer;      /* of `make peers`: there is no trace, and the guests' clocks need not be one */
+    /* Differs from the bare run's: the CPU, as KVM needs VHE; page-table isolation, as Xen gives no seed for
+     * KASLR. */
+    bool other_cpu, other_kpti;
+    bool peer; /* of `make peers`: there is no trace, and the guests' clocks need not be one */
 
     struct log log;
     struct trace trace;
