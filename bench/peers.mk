@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses some, by name
-# or by what it begins with; SCENARIOS="S2rt player" likewise. bench/xen.mk and bench/kvm.mk say what those need.
+# Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one and all
+# of KVM's, SCENARIOS="S2rt player" the scenarios. bench/xen.mk and bench/kvm.mk say what those need.
 
 PEER_NAMES := xen-credit2 xen-credit xen-credit-1ms xen-rtds xen-rtds-1ms kvm-default kvm-fifo kvm-deadline kvm-rt \
 	ontime-bvt ontime-credit ontime-sedf ontime-rr ontime-wake ontime-snoop ontime-call ontime-page
@@ -9,7 +9,7 @@ PEERS_OUT ?= out/peers
 PEERS_SEEDS ?= 1
 PEERS_SCENARIOS := $(if $(filter file,$(origin SCENARIOS)),S1 S2 S2rt S3 player,$(SCENARIOS))
 
-PEERS_CHOSEN := $(sort $(foreach word,$(PEERS),$(filter $(word) $(word)-%,$(PEER_NAMES))))
+PEERS_CHOSEN := $(sort $(foreach word,$(PEERS),$(or $(filter $(word),$(PEER_NAMES)),$(filter $(word)-%,$(PEER_NAMES)))))
 PEERS_UNKNOWN := $(strip $(foreach word,$(PEERS),$(if $(filter $(word) $(word)-%,bare $(PEER_NAMES)),,$(word))))
 # The longest first. S2's bare run says what the hog makes alone, and is S3's.
 PEERS_BARE := $(sort S2 $(filter-out S3,$(PEERS_SCENARIOS)))
