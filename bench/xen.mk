@@ -31,5 +31,3 @@ $(XEN_RUNS:%=xen-%): xen-%: $(XEN)/%.dtb
 $(foreach policy,credit2 credit credit-1ms,$(filter %-xen-$(policy),$(XEN_RUNS:%=xen-%))): $(BUILD)/debian/xen.versions
 $(filter %-xen-rtds,$(XEN_RUNS:%=xen-%)): $(XEN)/xen-rtds
 $(filter %-xen-rtds-1ms,$(XEN_RUNS:%=xen-%)): $(XEN)/xen-rtds-1ms
-
-peers-inputs: $(addprefix xen-,$(filter $(XEN_RUNS),$(PEERS_RUNS)))
