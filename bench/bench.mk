@@ -31,7 +31,7 @@ SCENARIO_RUNS := $(SCENARIO_SYSTEMS) $(SCENARIO_BARE:%=%-bare)
 export BENCH_SEEDS BENCH_OTHER_SEEDS VARIANT ONTIME_BIN
 
 bench: bench-systems $(BENCH)/analyse
-	@bench/scenarios $(BENCH_OUT) $(SCENARIO_RUNS)
+	@bench/scenarios bench $(BENCH_OUT) $(SCENARIO_RUNS)
 
 .PHONY: bench bench-systems
 bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
@@ -41,6 +41,9 @@ $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
 	@mkdir -p $(@D)
 	@bench/system $* >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(BUILD)/systems/S%.dtb: $(BENCH)/systems/S%.dts systems/mixed.dtsi $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
+	$(compile_system)
+$(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
+	$(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
 .PRECIOUS: $(BENCH)/systems/%.dts
 
@@ -62,7 +65,7 @@ $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST
 $(BENCH)/sleeper: bench/guest/sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
-$(BENCH)/matmul: bench/guest/matmul.c | bench-need
+$(BENCH)/matmul $(BENCH)/now: $(BENCH)/%: bench/guest/%.c | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 
@@ -82,7 +85,7 @@ $(BENCH)/mixed.cpio: $(BENCH)/sleeper $(BENCH)/matmul
 $(BENCH)/steps.cpio: $(BENCH)/sleeper
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
 $(filter-out $(BENCH)/matmul.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
-$(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs \
+$(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
 	bench/initramfs $* $@
 
@@ -111,5 +114,5 @@ bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
-
+include bench/peers.mk
 include bench/kvm.mk

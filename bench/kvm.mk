@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# The KVM part of `make peers`: the host that bench/peer-kvm starts. kvm-inputs builds all that its runs need.
+# The KVM part of `make peers`: the host that bench/peer-kvm starts.
 
 KVM := $(BUILD)/peers/kvm
+KVM_RT := $(BUILD)/debian/kernel-6.12-rt
+KVM_RUNS := $(foreach run,$(PEERS_RUNS),$(if $(findstring -kvm-,$(run)),$(run)))
 
-.PHONY: kvm-inputs
-kvm-inputs: $(KVM)/mixed.cpio $(KVM)/player.cpio $(BUILD)/debian/kernel-6.12-rt/release
+peers-inputs: $(if $(filter player-%,$(KVM_RUNS)),$(KVM)/player.cpio) \
+	$(if $(filter-out player-%,$(KVM_RUNS)),$(KVM)/mixed.cpio) $(if $(filter %-rt,$(KVM_RUNS)),$(KVM_RT)/release)
 
 $(BUILD)/debian/kvm-qemu.versions:
 	@scripts/fetch-debian --deps kvm-qemu qemu-system-arm
-$(BUILD)/debian/kernel-6.12-rt/release: scripts/fetch-kernel
+$(KVM_RT)/release: scripts/fetch-kernel
 	@scripts/fetch-kernel 6.12-rt && touch $@
 
 $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need

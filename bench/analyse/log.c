@@ -2,6 +2,7 @@
 #include "analyse/log.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ struct reader {
     const char *path, *guest;
     bool bare;
     unsigned seed; /* of the series that follows */
+    enum place place;
     char *unfinished[MAX_VMS];
     struct log *log;
 };
@@ -128,6 +130,10 @@ static void read_guest_line(struct reader *reader, const char *text)
         add_pair(reader, log->conditions, &log->condition_count, MAX_CONDITIONS, text + 10);
     else if (!strncmp(text, "status ", 7))
         add_pair(reader, log->status, &log->status_count, MAX_STATUS, text + 7);
+    else if (!strcmp(text, "window begins"))
+        reader->place = IN_WINDOW;
+    else if (!strcmp(text, "window ends"))
+        reader->place = AFTER_WINDOW;
     else if (sscanf(text, "player status V: %*f %u/%*u %*u%% %*u%% %*f%% %u", &log->frames, &log->dropped) !=
                  2 &&
              sscanf(text, "player exit %d", &log->player_exit) != 1)
@@ -136,18 +142,21 @@ static void read_guest_line(struct reader *reader, const char *text)
 
 static void read_whole_line(struct reader *reader, size_t vm, const char *text)
 {
-    struct progress progress;
+    struct progress progress = {.place = reader->place};
+    uint64_t time;
 
     if (sscanf(text, "matmul %" SCNu64 " %" SCNu64, &progress.count, &progress.time) == 2)
         add_progress(reader, vm, &progress);
+    else if (sscanf(text, "up %" SCNu64, &time) == 1 && !reader->log->vms[vm].up)
+        reader->log->vms[vm].up = time; /* the same clock, unless a host said so before */
     else if (!strcmp(reader->log->vms[vm].name, reader->guest))
         read_guest_line(reader, text);
 }
 
 static bool begins_a_line(const char *text)
 {
-    static const char *const words[] = {"matmul ", "sleep ", "shown ",  "sleeplog ", "condition ",
-                                        "player ", "seed ",  "status ", "empty "};
+    static const char *const words[] = {"matmul ", "sleep ",  "shown ", "sleeplog ", "condition ", "player ",
+                                        "seed ",   "status ", "empty ", "window ",   "up "};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (!strncmp(text, words[i], strlen(words[i])))
@@ -192,13 +201,16 @@ static uint64_t optional_field(struct reader *reader, const char *text, const ch
     return strstr(text, key) ? field(reader, text, key) : 0;
 }
 
-static void read_ontime_line(struct reader *reader, const char *text)
+/* Ontime's own lines, and those of a KVM host (bench/kvm), which knows less. */
+static void read_host_line(struct reader *reader, const char *text)
 {
     struct log *log = reader->log;
     char name[NAME_LENGTH];
     unsigned number;
     struct mark *mark = &log->marks[log->mark_count ? log->mark_count - 1 : 0];
 
+    if (sscanf(text, "first vm=%31s", name) == 1)
+        log->vms[vm_index(reader, name)].up = field(reader, text, " counter=");
     if (sscanf(text, "mark %u vm=%31s", &number, name) != 2)
         return;
     if (!log->mark_count || mark->number != number) {
@@ -211,15 +223,15 @@ static void read_ontime_line(struct reader *reader, const char *text)
     mark->vms[vm_index(reader, name)] = (struct account){
         .run = field(reader, text, " run="),
         .el2 = optional_field(reader, text, " el2="),
-        .stolen = field(reader, text, " stolen="),
+        .stolen = optional_field(reader, text, " stolen="),
         .exits = field(reader, text, " exits="),
         .switches = field(reader, text, " switches="),
-        .armed = field(reader, text, " armed="),
-        .fired = field(reader, text, " fired="),
-        .late_max = field(reader, text, " late_max="),
-        .warps = field(reader, text, " warps="),
-        .denied = field(reader, text, " denied="),
-        .cut = field(reader, text, " cut="),
+        .armed = optional_field(reader, text, " armed="),
+        .fired = optional_field(reader, text, " fired="),
+        .late_max = optional_field(reader, text, " late_max="),
+        .warps = optional_field(reader, text, " warps="),
+        .denied = optional_field(reader, text, " denied="),
+        .cut = optional_field(reader, text, " cut="),
     };
 }
 
@@ -233,8 +245,8 @@ static void read_line(struct reader *reader, char *line)
         read_vm_line(reader, reader->guest, line);
     else if (sscanf(line, "[%31[^]]] %n", name, &length) != 1 || !length)
         return;
-    else if (!strcmp(name, "ontime"))
-        read_ontime_line(reader, line + length);
+    else if (!strcmp(name, "ontime") || !strcmp(name, "host"))
+        read_host_line(reader, line + length);
     else
         read_vm_line(reader, name, line + length);
 }
@@ -283,6 +295,21 @@ const struct mark *log_mark(const struct log *log, unsigned number)
         if (log->marks[i].number == number)
             return &log->marks[i];
     return NULL;
+}
+
+double log_products_per_s(const struct vm_log *vm, enum place place, uint64_t hz)
+{
+    const struct progress *first = NULL, *last = NULL;
+
+    for (size_t i = 0; i < vm->progress_count; i++) {
+        if (vm->progress[i].place != place)
+            continue;
+        first = first ? first : &vm->progress[i];
+        last = &vm->progress[i];
+    }
+    if (first == last)
+        return NAN;
+    return (double)(last->count - first->count) * (double)hz / (double)(last->time - first->time);
 }
 
 double log_products_at(const struct vm_log *vm, uint64_t time)

@@ -38,15 +38,20 @@ struct series {
     bool complete;
 };
 
+/* Where a line stands in the log, as to the measured guest's lines `window begins;` and `window ends;`. */
+enum place { BEFORE_WINDOW, IN_WINDOW, AFTER_WINDOW };
+
 /* Matrix products made by then. */
 struct progress {
     uint64_t count, time;
+    enum place place;
 };
 
 struct vm_log {
     char name[NAME_LENGTH];
     size_t progress_count;
     struct progress *progress;
+    uint64_t up; /* when the guest was up, ticks since the machine was switched on; 0: never */
 };
 
 /* Ontime's accounting for one VM at one mark; see the hypervisor's `mark` line. `el2`, time in EL2, may be
@@ -92,6 +97,12 @@ uint64_t log_status(const struct log *log, const char *key);
 
 /* The mark of that number, or NULL. */
 const struct mark *log_mark(const struct log *log, unsigned number);
+
+/*
+ * Products a second, between the first and the last of the hog's reports in that part of the log; NAN when it
+ * made fewer than two. The guests' clocks need not be one.
+ */
+double log_products_per_s(const struct vm_log *vm, enum place place, uint64_t hz);
 
 /*
  * How many products the VM had made at a time, interpolated. Ends the program when the time is outside its

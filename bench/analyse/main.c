@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * analyse demo OUT, analyse bench OUT RUN...: turns the console logs in OUT/log (see bench/demo,
- * bench/scenarios) into results.json, raw points (csv/), data for the figures (figures/), report.html and a
- * table on standard output. Ends with status 1 when the runs cannot be compared or the accounting is wrong.
+ * analyse demo OUT, analyse bench OUT RUN..., analyse peers OUT RUN...: turns the console logs in OUT/log
+ * (see bench/demo, bench/scenarios) into results.json, raw points (csv/), data for the figures (figures/),
+ * report.html and a table on standard output. Ends with status 1 when the runs cannot be compared or the
+ * accounting is wrong.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -11,6 +12,7 @@
 #include "analyse/bench.h"
 #include "analyse/checks.h"
 #include "analyse/demo.h"
+#include "analyse/peers.h"
 #include "analyse/util.h"
 
 /* OUT/log/versions: lines `name version`. */
@@ -50,17 +52,21 @@ static void write_results(const char *out, json_t *results)
 int main(int count, char **words)
 {
     json_t *results = json_object();
-    bool is_demo = count == 3 && !strcmp(words[1], "demo");
+    const char *experiment = count > 2 ? words[1] : "";
+    bool is_demo = count == 3 && !strcmp(experiment, "demo");
+    bool is_bench = count > 3 && !strcmp(experiment, "bench");
 
-    if (!is_demo && (count < 4 || strcmp(words[1], "bench") != 0)) {
-        fputs("usage: analyse demo OUT | analyse bench OUT RUN...\n", stderr);
+    if (!is_demo && !is_bench && (count < 4 || strcmp(experiment, "peers") != 0)) {
+        fputs("usage: analyse demo OUT | analyse bench|peers OUT RUN...\n", stderr);
         return 2;
     }
     json_object_set_new(results, "versions", versions_json(words[2]));
     if (is_demo)
         demo_analyse(words[2], results);
-    else
+    else if (is_bench)
         bench_analyse(words[2], (size_t)count - 3, words + 3, results);
+    else
+        peers_analyse(words[2], (size_t)count - 3, words + 3, results);
     write_results(words[2], results);
     json_decref(results);
     return checks_valid() ? 0 : 1;

@@ -91,11 +91,14 @@ void run_compute(const char *out, struct run *run)
     run->summary = summarise(&run->log);
     if (run->log.player_exit == 0)
         run->late_frames = count_late_frames(&run->log.series[0]);
-    count_products(run);
-    if (run->bare)
+    if (!run->peer)
+        count_products(run);
+    if (run->bare || (run->peer && run->log.mark_count == 0))
         return;
-    snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
-    trace_read(path, &run->log, &run->trace);
+    if (!run->peer) {
+        snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
+        trace_read(path, &run->log, &run->trace);
+    }
     account_between_marks(run);
 }
 
@@ -199,7 +202,7 @@ json_t *run_json(const char *out, const struct run *run)
         json_object_set_new(object, "frames",
                             json_pack("{si si si}", "shown", (int)run->log.frames, "late",
                                       (int)run->late_frames, "dropped", (int)run->log.dropped));
-    if (run->has_marks) {
+    if (run->has_marks && !run->peer) {
         json_object_set_new(object, "shares", by_vm(run, run->share));
         json_object_set_new(object, "accounting", accounts_json(run));
         json_object_set_new(object, "accounting_deviation_from_trace",

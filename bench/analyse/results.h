@@ -12,6 +12,8 @@ struct run {
     const char *name;  /* OUT/log/NAME.txt */
     const char *guest; /* the measured VM */
     bool bare;
+    bool other_cpu; /* than the bare run's: KVM needs VHE */
+    bool peer;      /* of `make peers`: there is no trace, and the guests' clocks need not be one */
 
     struct log log;
     struct trace trace;

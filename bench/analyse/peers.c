@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See peers.h. */
+#include "analyse/peers.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyse/checks.h"
+#include "analyse/util.h"
+
+const struct peer peers[MAX_PEERS + 1] = {
+    {"bare", "bare metal"},
+    {"xen-credit2", "Xen 4.17 credit2 (default)"},
+    {"xen-credit", "Xen credit"},
+    {"xen-credit-1ms", "Xen credit, 1 ms slice"},
+    {"xen-rtds", "Xen RTDS, 4 of 10 ms (default)"},
+    {"xen-rtds-1ms", "Xen RTDS, 0.4 of 1 ms"},
+    {"kvm-default", "KVM, Linux 6.1 (default)"},
+    {"kvm-fifo", "KVM, SCHED_FIFO"},
+    {"kvm-deadline", "KVM, SCHED_DEADLINE"},
+    {"kvm-rt", "KVM, PREEMPT_RT 6.12"},
+    {"ontime-bvt", "Ontime, BVT without warp"},
+    {"ontime-credit", "Ontime, credit with BOOST"},
+    {"ontime-sedf", "Ontime, SEDF"},
+    {"ontime-rr", "Ontime, round robin"},
+    {"ontime-wake", "Ontime, timers = wake"},
+    {"ontime-snoop", "Ontime, timers = snoop"},
+    {"ontime-call", "Ontime, precise by call"},
+    {"ontime-page", "Ontime, precise by page (default)"},
+    {NULL, NULL},
+};
+
+const char *const peer_scenarios[PEER_SCENARIOS] = {"S1", "S2", "S2rt", "S3", "player"};
+enum { S1, S2, S2RT, S3, PLAYER };
+
+struct comparison comparisons[PEER_SCENARIOS][MAX_PEERS];
+static struct run runs[PEER_SCENARIOS][MAX_PEERS];
+
+static bool is_bare(unsigned peer)
+{
+    return peer == 0;
+}
+
+/* The bare run with the same sleeps: S3's is S2's. */
+static const struct run *bare_run(unsigned scenario)
+{
+    const struct run *run = &runs[scenario == S3 ? S2 : scenario][0];
+
+    if (!run->name)
+        die("%s: its run on bare metal was not made, which all others are compared with",
+            peer_scenarios[scenario]);
+    return run;
+}
+
+static unsigned find_scenario(const char *name, size_t length)
+{
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        if (strlen(peer_scenarios[s]) == length && !strncmp(peer_scenarios[s], name, length))
+            return s;
+    die("%s: no such scenario", name);
+}
+
+static unsigned find_peer(const char *name)
+{
+    for (unsigned p = 0; peers[p].name; p++)
+        if (!strcmp(peers[p].name, name))
+            return p;
+    die("%s: no such peer", name);
+}
+
+static long long read_size(const char *out, const char *name)
+{
+    char path[PATH_MAX];
+    long long size = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/log/%s.image", out, name);
+    file = fopen(path, "r");
+    if (file && fscanf(file, "%lld", &size) != 1)
+        size = 0;
+    if (file)
+        fclose(file);
+    return size;
+}
+
+static void count_window_products(struct run *run)
+{
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        double rate = log_products_per_s(&run->log.vms[vm], IN_WINDOW, run->log.series[0].hz);
+
+        run->products_per_s[vm] = isnan(rate) ? 0 : rate;
+    }
+}
+
+static void add_run(const char *out, const char *name)
+{
+    size_t length = strcspn(name, "-");
+    unsigned s = find_scenario(name, length);
+    unsigned p = find_peer(name + length + (name[length] == '-'));
+    struct run *run = &runs[s][p];
+
+    *run = (struct run){
+        .name = name, .guest = s == PLAYER ? "player" : "mixed", .bare = is_bare(p), .peer = true};
+    run->other_cpu = !strncmp(peers[p].name, "kvm-", 4);
+    run_compute(out, run);
+    count_window_products(run);
+    comparisons[s][p] = (struct comparison){.run = run, .image_bytes = read_size(out, name)};
+}
+
+/* Products a second of the hog alone, on bare metal: before the sleeper begins. */
+static double products_alone(void)
+{
+    const struct run *run = bare_run(S2);
+    double rate = log_products_per_s(&run->log.vms[0], BEFORE_WINDOW, run->log.series[0].hz);
+
+    if (isnan(rate))
+        die("%s: the hog made no two reports before the sleeper began", run->name);
+    return rate;
+}
+
+/* CPU time of one sleep and what is between two, seconds: what the hog beside it lacks on bare metal. */
+static double sleep_cost_s(void)
+{
+    const struct run *run = bare_run(S2);
+
+    return (1 - run->products_per_s[0] / products_alone()) * run->summary.seconds / (double)run->summary.n;
+}
+
+/* The part of the core that the sleeper or the player used: as much as on bare metal, in this run's time. */
+static double sleeper_work(unsigned scenario, const struct run *run)
+{
+    const struct summary *bare = &bare_run(scenario)->summary;
+
+    if (scenario == PLAYER)
+        return bare->awake * bare->seconds / run->summary.seconds;
+    return sleep_cost_s() * (double)run->summary.n / run->summary.seconds;
+}
+
+static void divide_by_sum(double share[MAX_VMS], const double values[MAX_VMS])
+{
+    double sum = 0;
+
+    for (unsigned vm = 0; vm < MAX_VMS; vm++)
+        sum += values[vm];
+    for (unsigned vm = 0; vm < MAX_VMS; vm++)
+        share[vm] = values[vm] / sum;
+}
+
+/* Each guest has as much as it wants or its part of the core, whichever is less: equal weights. */
+static bool is_fair(unsigned scenario, const struct comparison *comparison)
+{
+    const struct run *run = comparison->run;
+    size_t count = run->log.vm_count;
+
+    for (size_t vm = 0; vm < count; vm++) {
+        bool has_hog = run->log.vms[vm].progress_count != 0;
+        double wants = has_hog ? 1 : sleeper_work(scenario, bare_run(scenario));
+
+        if (comparison->share[vm] < fmin(wants, 1.0 / (double)count) - FAIR_WITHIN)
+            return false;
+    }
+    return true;
+}
+
+static double first_up_s(const struct run *run)
+{
+    uint64_t first = 0;
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        uint64_t up = run->log.vms[vm].up;
+
+        if (up && (!first || up < first))
+            first = up;
+    }
+    return first ? (double)first / (double)run->log.series[0].hz : NAN;
+}
+
+static void count_exits(struct comparison *comparison)
+{
+    const struct run *run = comparison->run;
+    uint64_t switches = 0;
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        comparison->exits_per_sleep[vm] = (double)run->accounts[vm].exits / (double)run->summary.n;
+        switches += run->accounts[vm].switches;
+    }
+    comparison->switches_per_s = (double)switches / run->summary.seconds;
+}
+
+static void compare(unsigned scenario, struct comparison *comparison)
+{
+    const struct run *run = comparison->run;
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        comparison->work[vm] = run->products_per_s[vm] / products_alone();
+    comparison->work[0] += sleeper_work(scenario, run);
+    divide_by_sum(comparison->work_share, comparison->work);
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        comparison->useful += comparison->work[vm];
+    if (run->bare && !run->log.vms[0].progress_count)
+        comparison->useful = NAN; /* nothing there wanted the whole core */
+    comparison->accounted = run->has_marks;
+    divide_by_sum(comparison->share, run->has_marks ? run->share : comparison->work);
+    comparison->switches_per_s = NAN;
+    if (run->has_marks)
+        count_exits(comparison);
+    comparison->fair = is_fair(scenario, comparison);
+    comparison->boot_s = first_up_s(run);
+}
+
+static json_t *real_or_null(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *by_vm(const struct run *run, const double values[MAX_VMS])
+{
+    json_t *object = json_object();
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        json_object_set_new(object, run->log.vms[vm].name, json_real(values[vm]));
+    return object;
+}
+
+static json_t *comparison_json(const char *out, const struct comparison *comparison)
+{
+    const struct run *run = comparison->run;
+    json_t *object = run_json(out, run);
+
+    json_object_set_new(object, "shares", by_vm(run, comparison->share));
+    json_object_set_new(object, "shares_by", json_string(comparison->accounted ? "accounting" : "work"));
+    json_object_set_new(object, "shares_by_work", by_vm(run, comparison->work_share));
+    json_object_set_new(object, "fair", json_boolean(comparison->fair));
+    json_object_set_new(object, "useful_work", real_or_null(comparison->useful));
+    json_object_set_new(object, "exits_per_sleep",
+                        comparison->accounted ? by_vm(run, comparison->exits_per_sleep) : json_null());
+    json_object_set_new(object, "switches_per_s", real_or_null(comparison->switches_per_s));
+    json_object_set_new(object, "boot_s", real_or_null(comparison->boot_s));
+    json_object_set_new(object, "image_bytes", json_integer(comparison->image_bytes));
+    return object;
+}
+
+static json_t *scenarios_json(const char *out)
+{
+    json_t *all = json_object();
+
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
+        json_t *object = json_object();
+
+        for (unsigned p = 0; peers[p].name; p++)
+            if (comparisons[s][p].run)
+                json_object_set_new(object, peers[p].name, comparison_json(out, &comparisons[s][p]));
+        json_object_set_new(all, peer_scenarios[s], object);
+    }
+    return all;
+}
+
+/* How far shares by work are from the hypervisor's own accounting, at most. */
+static double work_deviation(void)
+{
+    double deviation = 0;
+
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        for (unsigned p = 0; peers[p].name; p++)
+            for (unsigned vm = 0; vm < MAX_VMS && comparisons[s][p].accounted; vm++)
+                deviation =
+                    fmax(deviation, fabs(comparisons[s][p].share[vm] - comparisons[s][p].work_share[vm]));
+    return deviation;
+}
+
+static void check_run(unsigned scenario, const struct run *run)
+{
+    checks_of_run(run);
+    if (run->bare)
+        return;
+    checks_compare(run, bare_run(scenario));
+    for (size_t vm = 1; vm < run->log.vm_count; vm++)
+        checks_require(run->products_per_s[vm] > 0, "%s: %s's hog ran while the sleeps were measured",
+                       run->name, run->log.vms[vm].name);
+}
+
+void peers_analyse(const char *out, size_t count, char **names, json_t *results)
+{
+    for (size_t i = 0; i < count; i++)
+        add_run(out, names[i]);
+    /* S3 is S2 with more guests: alone on bare metal they are the same. */
+    comparisons[S3][0] = comparisons[S2][0];
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        for (unsigned p = 0; peers[p].name; p++) {
+            if (!comparisons[s][p].run)
+                continue;
+            compare(s, &comparisons[s][p]);
+            if (runs[s][p].name)
+                check_run(s, &runs[s][p]);
+        }
+    json_object_set_new(results, "scenarios", scenarios_json(out));
+    json_object_set_new(results, "shares_by_work_deviate_at_most", json_real(work_deviation()));
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        for (unsigned p = 0; peers[p].name; p++)
+            if (runs[s][p].name)
+                run_write_points(out, &runs[s][p]);
+    peers_write_data(out);
+    peers_write_report(out);
+    peers_write_markdown(out);
+    peers_print(stdout);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Side by side with other hypervisors (`make peers`): the scenarios of `make bench` and the paper's player,
+ * on bare metal, Xen, KVM and Ontime.
+ *
+ * What no hypervisor's accounting is needed for is computed in the same way for all: a guest's work is its
+ * matrix products over what the hog alone makes on bare metal, and what the sleeper or the player uses there.
+ */
+#ifndef ANALYSE_PEERS_H
+#define ANALYSE_PEERS_H
+
+#include <jansson.h>
+#include "analyse/results.h"
+
+#define PEER_SCENARIOS 5
+#define MAX_PEERS      18
+#define FAIR_WITHIN    0.02 /* of its share of the core */
+
+struct peer {
+    const char *name;
+    const char *title; /* in tables; NULL ends the list */
+};
+
+extern const struct peer peers[MAX_PEERS + 1];
+extern const char *const peer_scenarios[PEER_SCENARIOS];
+
+/* What is derived from a run. NAN or 0 where a value could not be had. */
+struct comparison {
+    const struct run *run;      /* NULL: not made */
+    double work[MAX_VMS];       /* of the core, as bare metal would need it */
+    double work_share[MAX_VMS]; /* of the work */
+    double share[MAX_VMS];      /* of the CPU time that all VMs had; by work where there is no accounting */
+    double useful;              /* all work: 1 is a core without a hypervisor */
+    double exits_per_sleep[MAX_VMS];
+    double switches_per_s;
+    double boot_s;         /* from power-on to the first line of the first guest */
+    long long image_bytes; /* what stands under the guests */
+    bool accounted, fair;
+};
+
+extern struct comparison comparisons[PEER_SCENARIOS][MAX_PEERS];
+
+/* Reads those runs' logs, computes, writes everything and prints the tables; adds to `results`. */
+void peers_analyse(const char *out, size_t count, char **names, json_t *results);
+
+/* OUT/figures for gnuplot, OUT/report.html, OUT/comparison.md, OUT/readme.md; the tables for the terminal. */
+void peers_write_data(const char *out);
+void peers_write_report(const char *out);
+void peers_write_markdown(const char *out);
+void peers_print(FILE *file);
+
+#endif

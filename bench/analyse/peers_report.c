@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The comparison's tables and figures. docs/comparison.md is bench/comparison.md.in with each line `@NAME@`
+ * replaced by the table of that name; the README's table is the one called readme.
+ */
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyse/page.h"
+#include "analyse/peers.h"
+#include "analyse/util.h"
+
+#define CDF_POINTS 400
+#define TEMPLATE   "bench/comparison.md.in"
+
+/* The scenario that the README shows. */
+#define HARD_CASE 2
+
+/* ---- data for gnuplot: lines `SCENARIO PEER mean p50 p99 p99.9 max useful fair` */
+
+static void write_distribution(const char *out, const struct run *run)
+{
+    FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
+    size_t n;
+    int64_t *errors = sorted_errors(&run->log, &n);
+    size_t step = n / CDF_POINTS + 1;
+
+    for (size_t i = 0; i < n; i++)
+        if (i % step == 0 || n - i < CDF_POINTS)
+            fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, (double)(n - i) / (double)n);
+    free(errors);
+    fclose(file);
+}
+
+void peers_write_data(const char *out)
+{
+    FILE *file = create("%s/figures/peers.dat", out);
+
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        for (unsigned p = 0; peers[p].name; p++) {
+            const struct comparison *c = &comparisons[s][p];
+            const struct summary *e;
+
+            if (!c->run)
+                continue;
+            e = &c->run->summary;
+            fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s], peers[p].name,
+                    e->mean_us, e->p50_us, e->p99_us, e->p999_us, e->max_us, 100 * c->useful, c->fair);
+            write_distribution(out, c->run);
+        }
+    fclose(file);
+}
+
+/* ---- cells */
+
+static void print_us(FILE *file, double us)
+{
+    char digits[32];
+    size_t length;
+
+    if (us < 99.95) {
+        fprintf(file, "%.1f", us);
+        return;
+    }
+    snprintf(digits, sizeof(digits), "%.0f", us);
+    length = strlen(digits);
+    for (size_t i = 0; i < length; i++)
+        fprintf(file, "%s%c", i && (length - i) % 3 == 0 ? "," : "", digits[i]);
+}
+
+/* "12.3 / 45.6": a value of each VM, or of those with a hog. */
+static void print_list(FILE *file, const struct comparison *c, const double values[MAX_VMS], bool hogs_only)
+{
+    const char *separator = "";
+
+    for (size_t vm = 0; vm < c->run->log.vm_count; vm++) {
+        if (hogs_only && !c->run->log.vms[vm].progress_count)
+            continue;
+        fprintf(file, "%s%.1f", separator, values[vm]);
+        separator = " / ";
+    }
+    if (!*separator)
+        fputs("-", file);
+}
+
+static void print_useful(FILE *file, const struct comparison *c)
+{
+    if (isnan(c->useful))
+        fputs("-", file);
+    else
+        fprintf(file, "%.1f%%", 100 * c->useful);
+}
+
+static void print_shares(FILE *file, const struct comparison *c)
+{
+    double percent[MAX_VMS];
+
+    for (unsigned vm = 0; vm < MAX_VMS; vm++)
+        percent[vm] = 100 * c->share[vm];
+    print_list(file, c, percent, false);
+}
+
+/* ---- one run in a row of cells: for Markdown, HTML, or in columns for the terminal */
+
+struct row_style {
+    const char *begin, *between, *end;
+};
+
+static const struct row_style markdown = {"| ", " | ", " |\n"};
+static const struct row_style html = {"<tr><td>", "<td>", "</tr>\n"};
+
+static void print_row(FILE *file, const struct row_style *style, const char *title,
+                      const struct comparison *c)
+{
+    const struct summary *e = &c->run->summary;
+    const double figures[] = {e->mean_us, e->p50_us, e->p99_us, e->p999_us, e->max_us};
+
+    fprintf(file, "%s%s", style->begin, title);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        fputs(style->between, file);
+        print_us(file, figures[i]);
+    }
+    fputs(style->between, file);
+    print_shares(file, c);
+    fprintf(file, "%s%s%s", style->between, c->fair ? "yes" : "no", style->between);
+    print_list(file, c, c->run->products_per_s, true);
+    fputs(style->between, file);
+    print_useful(file, c);
+    fputs(style->between, file);
+    if (c->accounted)
+        print_list(file, c, c->exits_per_sleep, false);
+    else
+        fputs("-", file);
+    fputs(style->between, file);
+    if (isnan(c->switches_per_s))
+        fputs("-", file);
+    else
+        fprintf(file, "%.0f", c->switches_per_s);
+    fputs(style->end, file);
+}
+
+static void markdown_scenario(FILE *file, unsigned scenario)
+{
+    fputs("| | mean | p50 | p99 | p99.9 | max | share of the core, % | fair | products a second | useful "
+          "work | "
+          "exits a sleep | switches a second |\n|---|--:|--:|--:|--:|--:|---|---|---|--:|---|--:|\n",
+          file);
+    for (unsigned p = 0; peers[p].name; p++)
+        if (comparisons[scenario][p].run)
+            print_row(file, &markdown, peers[p].title, &comparisons[scenario][p]);
+}
+
+static void markdown_readme(FILE *file)
+{
+    fputs("| | mean us | p99 us | max us | each guest keeps its share | useful work |\n"
+          "|---|--:|--:|--:|---|--:|\n",
+          file);
+    for (unsigned p = 0; peers[p].name; p++) {
+        const struct comparison *c = &comparisons[HARD_CASE][p];
+        const struct summary *e;
+
+        if (!c->run)
+            continue;
+        e = &c->run->summary;
+        fprintf(file, "| %s | ", peers[p].title);
+        print_us(file, e->mean_us);
+        fputs(" | ", file);
+        print_us(file, e->p99_us);
+        fputs(" | ", file);
+        print_us(file, e->max_us);
+        fprintf(file, " | %s | ", c->run->bare ? "-" : c->fair ? "yes" : "no");
+        print_useful(file, c);
+        fputs(" |\n", file);
+    }
+}
+
+/* Of the run of the hard case. */
+static void markdown_sizes(FILE *file)
+{
+    fputs("| | image, KiB | first line of the first guest after, s |\n|---|--:|--:|\n", file);
+    for (unsigned p = 0; peers[p].name; p++) {
+        const struct comparison *c = &comparisons[HARD_CASE][p];
+
+        if (!c->run)
+            continue;
+        if (c->image_bytes)
+            fprintf(file, "| %s | %lld | %.2f |\n", peers[p].title, (c->image_bytes + 1023) / 1024,
+                    c->boot_s);
+        else
+            fprintf(file, "| %s | - | %.2f |\n", peers[p].title, c->boot_s);
+    }
+}
+
+static char *read_command(const char *out, const struct run *run)
+{
+    static char line[8192];
+    char path[PATH_MAX];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/log/%s.command", out, run->name);
+    file = fopen(path, "r");
+    if (!file || !fgets(line, sizeof(line), file))
+        die("%s: unreadable", path);
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}
+
+/* As bench/run wrote them down. S3 has no bare run of its own. */
+static void print_commands(FILE *file, const char *out, unsigned scenario)
+{
+    for (unsigned p = 0; peers[p].name; p++) {
+        const struct run *run = comparisons[scenario][p].run;
+
+        if (run &&
+            !(run->bare && strncmp(run->name, peer_scenarios[scenario], strlen(peer_scenarios[scenario]))))
+            fprintf(file, "# %s\n%s\n", run->name, read_command(out, run));
+    }
+}
+
+static bool write_table(FILE *file, const char *out, const char *name)
+{
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        if (!strcmp(name, peer_scenarios[s])) {
+            markdown_scenario(file, s);
+            return true;
+        }
+    if (!strcmp(name, "sizes"))
+        markdown_sizes(file);
+    else if (!strcmp(name, "commands"))
+        print_commands(file, out, HARD_CASE);
+    else
+        return false;
+    return true;
+}
+
+void peers_write_markdown(const char *out)
+{
+    FILE *template = fopen(TEMPLATE, "r");
+    FILE *file = create("%s/comparison.md", out);
+    FILE *readme = create("%s/readme.md", out);
+    char *line = NULL, name[32];
+    size_t size = 0;
+
+    if (!template)
+        die("%s: unreadable", TEMPLATE);
+    while (getline(&line, &size, template) > 0)
+        if (sscanf(line, "@%31[^@]@", name) != 1)
+            fputs(line, file);
+        else if (!write_table(file, out, name))
+            die("%s: there is no table '%s'", TEMPLATE, name);
+    markdown_readme(readme);
+    free(line);
+    fclose(template);
+    fclose(file);
+    fclose(readme);
+}
+
+void peers_write_report(const char *out)
+{
+    FILE *file = create("%s/report.html", out);
+
+    page_begin(file, "beside Xen, KVM and bare metal");
+    fputs("<h1>Beside Xen, KVM and bare metal</h1>\n"
+          "<p>The same guests, the same sleeps, the same emulated board; error is actual minus requested, in "
+          "us, "
+          "measured in the sleeping process. What the columns mean, how each peer is set up and what it does "
+          "better: docs/comparison.md.</p>\n",
+          file);
+    page_figure(file, "peers", "Sleep errors: p50, mean, p99 and the greatest.");
+    page_figure(file, "tails", "Share of the sleeps that were at least so late.");
+    page_figure(file, "useful", "Useful work, as a share of what bare metal does.");
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
+        fprintf(file,
+                "<h2>%s</h2><table><tr><th><th>mean<th>p50<th>p99<th>p99.9<th>max<th>share of the core, %%"
+                "<th>fair<th>products a second<th>useful work<th>exits a sleep<th>switches a second</tr>\n",
+                peer_scenarios[s]);
+        for (unsigned p = 0; peers[p].name; p++)
+            if (comparisons[s][p].run)
+                print_row(file, &html, peers[p].title, &comparisons[s][p]);
+        fputs("</table>\n", file);
+    }
+    fputs("<h2>Command lines</h2><pre>", file);
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+        print_commands(file, out, s);
+    fputs("</pre>\n", file);
+    page_end(file);
+    fclose(file);
+}
+
+void peers_print(FILE *file)
+{
+    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
+        fprintf(file, "\n%-8s sleep error, us\n%-22s %9s %9s %9s %9s %9s %7s %5s  %s\n", peer_scenarios[s],
+                "", "mean", "p50", "p99", "p99.9", "max", "useful", "fair", "shares");
+        for (unsigned p = 0; peers[p].name; p++) {
+            const struct comparison *c = &comparisons[s][p];
+            char useful[16];
+            const struct summary *e;
+
+            if (!c->run)
+                continue;
+            e = &c->run->summary;
+            snprintf(useful, sizeof(useful), isnan(c->useful) ? "-" : "%.1f%%", 100 * c->useful);
+            fprintf(file, "%-22s %9.1f %9.1f %9.1f %9.1f %9.1f %7s %5s  ", peers[p].name, e->mean_us,
+                    e->p50_us, e->p99_us, e->p999_us, e->max_us, useful, c->fair ? "yes" : "no");
+            print_shares(file, c);
+            fputc('\n', file);
+        }
+    }
+    fputc('\n', file);
+}
