@@ -18,12 +18,11 @@ $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
 	$(BENCH_GUEST_CC) -static $< -o $@
 
 $(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
-	$(BUILD)/debian/busybox.versions
+	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
 	bench/kvm/initramfs host $@
-$(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release
+$(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs
 	@mkdir -p $(@D)
 	bench/kvm/initramfs $* $@
-$(KVM)/host.cpio $(KVM)/%.guests.cpio: bench/kvm/initramfs
 
 # What QEMU is given as the host's initrd.
 $(KVM)/%.cpio: $(KVM)/host.cpio $(KVM)/%.guests.cpio
