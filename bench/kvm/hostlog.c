@@ -36,14 +36,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_VMS    8
-#define LINE_SIZE  1024
-#define PATH_SIZE  320
-#define NS_PER_S   1000000000u
-#define PERIOD_NS  2000000u
-#define PRIORITY   50
-#define SETTLE_NS  2000000 /* a line leaves a VM byte by byte: one wake-up for it, not forty */
-#define ENTRY_SIZE 256
+#define MAX_VMS        8
+#define LINE_SIZE      1024
+#define PATH_SIZE      320
+#define NS_PER_S       1000000000u
+#define PERIOD_NS      2000000u
+#define HOST_BUDGET_NS 200000u
+#define PRIORITY       50
+#define SETTLE_NS      2000000 /* a line leaves a VM byte by byte: one wake-up for it, not forty */
+#define ENTRY_SIZE     256
 
 struct vm {
     const char *name;
@@ -91,15 +92,22 @@ static _Noreturn void fail(const char *what)
     power_off();
 }
 
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "r");
+
+    if (file)
+        return file;
+    fail(path);
+}
+
 /* The number that follows KEY in a file; its first one when KEY is empty. */
 static uint64_t number_in(const char *path, const char *key)
 {
     char line[ENTRY_SIZE];
     uint64_t number = 0;
-    FILE *file = fopen(path, "r");
+    FILE *file = open_file(path);
 
-    if (!file)
-        fail(path);
     while (fgets(line, sizeof(line), file))
         if (!strncmp(line, key, strlen(key))) {
             number = strtoull(line + strlen(key), NULL, 10);
@@ -175,26 +183,40 @@ static void mark(unsigned number)
         mark_vm(number, &vms[i], now);
 }
 
-static void set_policy(const struct vm *vm, struct sched_attr attributes)
+static void set_policy(pid_t thread, struct sched_attr attributes)
 {
     attributes.size = sizeof(attributes);
-    if (syscall(SYS_sched_setattr, vcpu_thread(vm), &attributes, 0))
+    if (syscall(SYS_sched_setattr, thread, &attributes, 0))
         fail("sched_setattr");
 }
 
+static void become_fifo(pid_t thread, unsigned priority)
+{
+    set_policy(thread, (struct sched_attr){.sched_policy = SCHED_FIFO, .sched_priority = priority});
+}
+
+static void reserve(pid_t thread, uint64_t budget_ns)
+{
+    set_policy(thread, (struct sched_attr){.sched_policy = SCHED_DEADLINE,
+                                           .sched_runtime = budget_ns,
+                                           .sched_deadline = PERIOD_NS,
+                                           .sched_period = PERIOD_NS});
+}
+
+/* This process, too, as it would not run beside them. */
 static void tune(void)
 {
     uint64_t budget_us = 0;
 
-    if (!strcmp(tuning, "fifo"))
-        set_policy(measured, (struct sched_attr){.sched_policy = SCHED_FIFO, .sched_priority = PRIORITY});
+    if (!strcmp(tuning, "fifo")) {
+        become_fifo(vcpu_thread(measured), PRIORITY);
+        become_fifo(getpid(), PRIORITY + 1);
+    }
     if (sscanf(tuning, "deadline=%" SCNu64, &budget_us) != 1)
         return;
     for (size_t i = 0; i < vm_count; i++)
-        set_policy(&vms[i], (struct sched_attr){.sched_policy = SCHED_DEADLINE,
-                                                .sched_runtime = budget_us * 1000,
-                                                .sched_deadline = PERIOD_NS,
-                                                .sched_period = PERIOD_NS});
+        reserve(vcpu_thread(&vms[i]), budget_us * 1000);
+    reserve(getpid(), HOST_BUDGET_NS);
 }
 
 static void start(struct vm *vm)
