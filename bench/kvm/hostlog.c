@@ -203,20 +203,20 @@ static void reserve(pid_t thread, uint64_t budget_ns)
                                            .sched_period = PERIOD_NS});
 }
 
-/* This process, too, as it would not run beside them. */
+/* This process first: it would not run beside them, not even to tune the next. */
 static void tune(void)
 {
     uint64_t budget_us = 0;
 
     if (!strcmp(tuning, "fifo")) {
-        become_fifo(vcpu_thread(measured), PRIORITY);
         become_fifo(getpid(), PRIORITY + 1);
+        become_fifo(vcpu_thread(measured), PRIORITY);
     }
     if (sscanf(tuning, "deadline=%" SCNu64, &budget_us) != 1)
         return;
+    reserve(getpid(), HOST_BUDGET_NS);
     for (size_t i = 0; i < vm_count; i++)
         reserve(vcpu_thread(&vms[i]), budget_us * 1000);
-    reserve(getpid(), HOST_BUDGET_NS);
 }
 
 static void start(struct vm *vm)
