@@ -115,5 +115,5 @@ bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
 include bench/xen.mk
--include bench/kvm.mk
 include bench/peers.mk
+include bench/kvm.mk

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one and all
-# of KVM's, SCENARIOS="S2rt player" the scenarios. bench/xen.mk and bench/kvm.mk say what those need.
+# of KVM's, SCENARIOS="S2rt player" the scenarios. bench/xen.mk and bench/kvm.mk build what Xen and KVM
+# need.
 
 PEER_NAMES := xen-credit2 xen-credit xen-credit-1ms xen-rtds xen-rtds-1ms kvm-default kvm-fifo kvm-deadline kvm-rt \
 	ontime-bvt ontime-credit ontime-sedf ontime-rr ontime-wake ontime-snoop ontime-call ontime-page
@@ -27,6 +28,5 @@ peers: peers-inputs
 	@bench/scenarios peers $(PEERS_OUT) $(PEERS_RUNS)
 
 peers-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/analyse $(BENCH)/player.cpio $(BENCH)/mixed.cpio \
-	$(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(addprefix xen-,$(filter $(XEN_RUNS),$(PEERS_RUNS))) \
-	$(if $(filter kvm-%,$(PEERS_CHOSEN)),kvm-inputs)
+	$(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(addprefix xen-,$(filter $(XEN_RUNS),$(PEERS_RUNS)))
 	@[ -z "$(PEERS_UNKNOWN)" ] || { echo "peers: there is no $(PEERS_UNKNOWN); there are: bare $(PEER_NAMES)" >&2; exit 2; }

@@ -37,7 +37,7 @@ analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))
 analyse_GCC = $(HOST_CC)
 analyse_FLAGS = -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude
 
-arm64_C := $(filter bench/guest/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
+arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
 arm64_H := $(filter bench/guest/%.h guest/linux/ontime_ioctl.h include/%.h,$(CHECK_H))
 arm64_GCC = $(CROSS)gcc

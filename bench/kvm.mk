@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The KVM part of `make peers`: the host that bench/peer-kvm starts.
+
+KVM := $(BUILD)/peers/kvm
+KVM_RT := $(BUILD)/debian/kernel-6.12-rt
+KVM_RUNS := $(foreach run,$(PEERS_RUNS),$(if $(findstring -kvm-,$(run)),$(run)))
+
+peers-inputs: $(if $(filter player-%,$(KVM_RUNS)),$(KVM)/player.cpio) \
+	$(if $(filter-out player-%,$(KVM_RUNS)),$(KVM)/mixed.cpio) $(if $(filter %-rt,$(KVM_RUNS)),$(KVM_RT)/release)
+
+$(BUILD)/debian/kvm-qemu.versions:
+	@scripts/fetch-debian --deps kvm-qemu qemu-system-arm
+$(KVM_RT)/release: scripts/fetch-kernel
+	@scripts/fetch-kernel 6.12-rt && touch $@
+
+$(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -static $< -o $@
+
+$(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
+	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
+	bench/kvm/initramfs host $@
+$(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs
+	@mkdir -p $(@D)
+	bench/kvm/initramfs $* $@
+
+# What QEMU is given as the host's initrd.
+$(KVM)/%.cpio: $(KVM)/host.cpio $(KVM)/%.guests.cpio
+	cat $^ >$@
+.PRECIOUS: $(KVM)/%.guests.cpio

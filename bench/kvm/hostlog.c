@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hostlog TUNING NAME...: process 1 of the KVM host. Starts the VMs by /vm NAME, the last one, which is
+ * measured, when all the others' hogs are at work, and writes what they print to the console: `[NAME] LINE`,
+ * whole lines in the order in which they came. When a VM ends, the host is switched off.
+ *
+ * TUNING, of threads that run a vCPU, from the measured guest's first line on:
+ *   default        none
+ *   fifo           the measured guest's is SCHED_FIFO
+ *   deadline=US    each is SCHED_DEADLINE, with US microseconds in every 2 ms
+ *
+ * Lines of its own; times are ticks of the host's counter, which has run since the machine was switched on:
+ *   [host] first vm=NAME counter=C;    the VM's first line came at C
+ *   [host] mark N vm=NAME counter=C run=R exits=E switches=S;
+ *                                      at the begin (N = 1) and the end (2) of the measured window: CPU time
+ * of the VM's vCPU thread in ticks, exits from the guest, host switches from the thread
+ *
+ * It runs on the measured core, and so does little: it sleeps but for what is printed, once a second for each
+ * hog.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_VMS        8
+#define LINE_SIZE      1024
+#define PATH_SIZE      320
+#define NS_PER_S       1000000000u
+#define PERIOD_NS      2000000u
+#define HOST_BUDGET_NS 200000u
+#define PRIORITY       50
+#define SETTLE_NS      2000000 /* a line leaves a VM byte by byte: one wake-up for it, not forty */
+#define ENTRY_SIZE     256
+
+struct vm {
+    const char *name;
+    pid_t process;
+    int output;
+    bool seen; /* has printed a line */
+    bool busy; /* its hog works */
+    size_t length;
+    char line[LINE_SIZE];
+};
+
+static struct vm vms[MAX_VMS];
+static size_t vm_count;
+static struct vm *measured;
+static const char *tuning;
+
+static uint64_t counter(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(value)::"memory");
+    return value;
+}
+
+static uint64_t ticks(uint64_t nanoseconds)
+{
+    uint64_t frequency;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(frequency));
+    return nanoseconds / NS_PER_S * frequency + nanoseconds % NS_PER_S * frequency / NS_PER_S;
+}
+
+static _Noreturn void power_off(void)
+{
+    (void)fflush(stdout);
+    tcdrain(STDOUT_FILENO);
+    reboot(RB_POWER_OFF);
+    for (;;)
+        pause();
+}
+
+static _Noreturn void fail(const char *what)
+{
+    perror(what);
+    power_off();
+}
+
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "r");
+
+    if (file)
+        return file;
+    fail(path);
+}
+
+/* The number that follows KEY in a file; its first one when KEY is empty. */
+static uint64_t number_in(const char *path, const char *key)
+{
+    char line[ENTRY_SIZE];
+    uint64_t number = 0;
+    FILE *file = open_file(path);
+
+    while (fgets(line, sizeof(line), file))
+        if (!strncmp(line, key, strlen(key))) {
+            number = strtoull(line + strlen(key), NULL, 10);
+            break;
+        }
+    (void)fclose(file);
+    return number;
+}
+
+/* The thread of that process that runs its vCPU has a name that QEMU gave it. */
+static pid_t vcpu_thread(const struct vm *vm)
+{
+    char path[PATH_SIZE], name[ENTRY_SIZE];
+    const struct dirent *entry;
+    pid_t found = 0;
+    DIR *tasks;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", vm->process);
+    tasks = opendir(path);
+    while (tasks && !found && (entry = readdir(tasks))) {
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", vm->process, entry->d_name);
+        file = fopen(path, "r");
+        if (!file)
+            continue;
+        if (fgets(name, sizeof(name), file) && !strncmp(name, "CPU 0/KVM", 9))
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+        (void)fclose(file);
+    }
+    if (!found)
+        fail("no vCPU thread");
+    closedir(tasks);
+    return found;
+}
+
+/* KVM keeps its counters of a VM in a directory PROCESS-FILE. */
+static uint64_t exits(const struct vm *vm)
+{
+    static const char kvm[] = "/sys/kernel/debug/kvm";
+    char prefix[ENTRY_SIZE], path[PATH_SIZE];
+    const struct dirent *entry;
+    DIR *directory = opendir(kvm);
+
+    (void)snprintf(prefix, sizeof(prefix), "%d-", vm->process);
+    while (directory && (entry = readdir(directory)))
+        if (!strncmp(entry->d_name, prefix, strlen(prefix))) {
+            (void)snprintf(path, sizeof(path), "%s/%s/exits", kvm, entry->d_name);
+            closedir(directory);
+            return number_in(path, "");
+        }
+    fail(kvm);
+}
+
+static void mark_vm(unsigned number, const struct vm *vm, uint64_t now)
+{
+    char status[PATH_SIZE], schedstat[PATH_SIZE];
+    pid_t thread = vcpu_thread(vm);
+
+    (void)snprintf(status, sizeof(status), "/proc/%d/task/%d/status", vm->process, thread);
+    (void)snprintf(schedstat, sizeof(schedstat), "/proc/%d/task/%d/schedstat", vm->process, thread);
+    printf("[host] mark %u vm=%s counter=%" PRIu64 " run=%" PRIu64 " exits=%" PRIu64 " switches=%" PRIu64
+           ";\n",
+           number, vm->name, now, ticks(number_in(schedstat, "")), exits(vm),
+           number_in(status, "voluntary_ctxt_switches:") + number_in(status, "nonvoluntary_ctxt_switches:"));
+}
+
+static void mark(unsigned number)
+{
+    uint64_t now = counter();
+
+    for (size_t i = 0; i < vm_count; i++)
+        mark_vm(number, &vms[i], now);
+}
+
+static void set_policy(pid_t thread, struct sched_attr attributes)
+{
+    attributes.size = sizeof(attributes);
+    if (syscall(SYS_sched_setattr, thread, &attributes, 0))
+        fail("sched_setattr");
+}
+
+static void become_fifo(pid_t thread, unsigned priority)
+{
+    set_policy(thread, (struct sched_attr){.sched_policy = SCHED_FIFO, .sched_priority = priority});
+}
+
+static void reserve(pid_t thread, uint64_t budget_ns)
+{
+    set_policy(thread, (struct sched_attr){.sched_policy = SCHED_DEADLINE,
+                                           .sched_runtime = budget_ns,
+                                           .sched_deadline = PERIOD_NS,
+                                           .sched_period = PERIOD_NS});
+}
+
+/* This process first: it would not run beside them, not even to tune the next. */
+static void tune(void)
+{
+    uint64_t budget_us = 0;
+
+    if (!strcmp(tuning, "fifo")) {
+        become_fifo(getpid(), PRIORITY + 1);
+        become_fifo(vcpu_thread(measured), PRIORITY);
+    }
+    if (sscanf(tuning, "deadline=%" SCNu64, &budget_us) != 1)
+        return;
+    reserve(getpid(), HOST_BUDGET_NS);
+    for (size_t i = 0; i < vm_count; i++)
+        reserve(vcpu_thread(&vms[i]), budget_us * 1000);
+}
+
+static void start(struct vm *vm)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+        fail("pipe2");
+    vm->output = ends[0];
+    vm->process = fork();
+    if (vm->process == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl("/vm", "vm", vm->name, (char *)NULL);
+        perror("/vm");
+        _exit(1);
+    }
+    close(ends[1]);
+    if (vm->process < 0)
+        fail("fork");
+}
+
+/* Once the guests have booted: one without a share of the CPU would be late to work. */
+static void tune_when_all_are_up(void)
+{
+    static bool tuned;
+    bool up = measured->seen;
+
+    for (size_t i = 0; i < vm_count; i++)
+        up = up && (&vms[i] == measured || vms[i].busy);
+    if (up && !tuned) {
+        tuned = true;
+        tune();
+    }
+}
+
+/* What is left to do is the printing of the log, which takes half the time without them. */
+static void stop_hogs(void)
+{
+    for (size_t i = 0; i < vm_count; i++)
+        if (&vms[i] != measured)
+            kill(vms[i].process, SIGSTOP);
+}
+
+static void take_line(struct vm *vm)
+{
+    vm->line[vm->length] = '\0';
+    vm->length = 0;
+    if (!vm->seen) {
+        vm->seen = true;
+        printf("[host] first vm=%s counter=%" PRIu64 ";\n", vm->name, counter());
+    }
+    printf("[%s] %s\n", vm->name, vm->line);
+    vm->busy = vm->busy || !strncmp(vm->line, "matmul ", 7);
+    if (vm == measured && !strcmp(vm->line, "window begins;"))
+        mark(1);
+    if (vm == measured && !strcmp(vm->line, "window ends;"))
+        mark(2);
+    if (vm == measured && !strncmp(vm->line, "sleeplog begin", 14))
+        stop_hogs();
+}
+
+static void take_byte(struct vm *vm, char byte)
+{
+    if (byte == '\n' || vm->length == LINE_SIZE - 1)
+        take_line(vm);
+    if (byte != '\n' && byte != '\r')
+        vm->line[vm->length++] = byte;
+}
+
+static void take_output(struct vm *vm)
+{
+    char bytes[LINE_SIZE];
+    ssize_t count;
+
+    while ((count = read(vm->output, bytes, sizeof(bytes))) > 0)
+        for (ssize_t i = 0; i < count; i++)
+            take_byte(vm, bytes[i]);
+    if (count == 0) {
+        printf("[host] ended vm=%s;\n", vm->name);
+        power_off();
+    }
+}
+
+static void wait_for_output(void)
+{
+    const struct timespec settle = {.tv_nsec = SETTLE_NS};
+    struct pollfd polled[MAX_VMS];
+
+    for (size_t i = 0; i < vm_count; i++)
+        polled[i] = (struct pollfd){.fd = vms[i].output, .events = POLLIN};
+    if (poll(polled, vm_count, -1) < 0)
+        fail("poll");
+    nanosleep(&settle, NULL);
+}
+
+int main(int count, char **words)
+{
+    if (count < 3 || count - 2 > MAX_VMS) {
+        (void)fprintf(stderr, "usage: hostlog TUNING NAME...\n");
+        power_off();
+    }
+    tuning = words[1];
+    for (int i = 2; i < count; i++)
+        vms[vm_count++].name = words[i];
+    measured = &vms[vm_count - 1];
+    for (size_t i = 0; i < vm_count; i++)
+        start(&vms[i]);
+    for (;;) {
+        wait_for_output();
+        for (size_t i = 0; i < vm_count; i++)
+            take_output(&vms[i]);
+        tune_when_all_are_up();
+        (void)fflush(stdout);
+    }
+}
