@@ -92,7 +92,15 @@ static void stop_earning(struct sched_queue *queue, struct sched_unit *unit)
     unit->credit.credit /= 2;
 }
 
-static void account(struct sched_queue *queue, uint64_t periods)
+/* The current unit may have run on since the accounting was due: that comes after it. */
+static bool was_over(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
+{
+    uint64_t since = unit == queue->current ? now % period_of(queue) : 0;
+
+    return unit->credit.credit + (int64_t)since < 0;
+}
+
+static void account(struct sched_queue *queue, uint64_t periods, uint64_t now)
 {
     int64_t most = (int64_t)period_of(queue);
     uint64_t weights = queue->credit.weights;
@@ -104,7 +112,7 @@ static void account(struct sched_queue *queue, uint64_t periods)
             continue;
         unit->credit.credit += grant(queue, unit, weights, periods);
         unit->credit.boosted = false;
-        unit->credit.over = unit->credit.credit < 0;
+        unit->credit.over = was_over(queue, unit, now);
         if (unit->credit.credit < -most)
             unit->credit.credit = -most;
         if (unit->credit.credit > most)
@@ -125,7 +133,7 @@ static void catch_up(struct sched_queue *queue, uint64_t now)
     if (queue->current != NULL)
         queue->current->credit.boosted = false;
     if (periods != 0)
-        account(queue, periods);
+        account(queue, periods, now);
 }
 
 static void credit_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)

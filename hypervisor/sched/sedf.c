@@ -29,18 +29,16 @@
  * its period and slice, and every time it does not counts as a warp that was denied.
  *
  * Units: ticks of the counter. Every operation is O(log n), but for pick(), which begins all periods that are
- * due. Locking: the queue's lock is held by the caller.
+ * due; while others wait it is asked for each of them. Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
 #include "core/assert.h"
 #include "core/sched.h"
 #include "sched/policies.h"
 
-#define PERIOD_MS 10
-#define USED_MAX  (UINT64_C(1) << 50) /* ticks */
-
-/* Keys in `extra`; those that are equal leave in order of insertion. */
-enum turn { INTERRUPTED, IN_LINE };
+#define PERIOD_MS      10
+#define QUANTA_IN_A_MS 2
+#define USED_MAX       (UINT64_C(1) << 50) /* ticks */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -77,37 +75,34 @@ static void begin_period(const struct sched_queue *queue, struct sched_unit *uni
     unit->sedf.used = least(used, unit->sedf.slice);
 }
 
-/* The unit's period is over. */
-static void next_period(const struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+/* The unit's period is over. What it ran beyond its slice is from the next. */
+static void next_period(const struct sched_queue *queue, struct sched_unit *unit)
 {
-    uint64_t period = queue->sedf.period;
     uint64_t beyond = is_due(unit) ? 0 : unit->sedf.used - unit->sedf.slice;
 
-    if (now - unit->sedf.deadline < period)
-        begin_period(queue, unit, unit->sedf.deadline + period, beyond);
-    else
-        begin_period(queue, unit, now + period, 0);
+    begin_period(queue, unit, unit->sedf.deadline + queue->sedf.period, beyond);
 }
 
-/* It has begun a turn in extra time and not ended it. */
-static bool is_interrupted(const struct sched_unit *unit)
+/* The same for the one that ran, on its slice or not: alone, it was not asked for when periods began. */
+static void next_period_of_current(const struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
-    return unit->sedf.extra_left != 0 && unit->sedf.extra_left < unit->sedf.slice;
+    uint64_t period = queue->sedf.period;
+    uint64_t since = (now - unit->sedf.deadline) % period;
+
+    next_period(queue, unit);
+    unit->sedf.deadline = now - since + period;
+    if (unit->sedf.used < since)
+        unit->sedf.used = least(since, unit->sedf.slice);
 }
 
 static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 {
-    struct sedf_unit *own = &unit->sedf;
-    bool interrupted = is_interrupted(unit);
-
     if (is_due(unit)) {
-        heap_insert(&queue->waiting, &unit->node, own->deadline);
+        heap_insert(&queue->waiting, &unit->node, unit->sedf.deadline);
         return;
     }
-    if (!interrupted)
-        own->extra_left = own->slice;
-    heap_insert(&queue->sedf.later, &unit->node, own->deadline);
-    heap_insert(&queue->sedf.extra, &own->by_extra, interrupted ? INTERRUPTED : IN_LINE);
+    heap_insert(&queue->sedf.later, &unit->node, unit->sedf.deadline);
+    heap_insert(&queue->sedf.extra, &unit->sedf.by_extra, unit->sedf.extra);
 }
 
 static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
@@ -131,6 +126,8 @@ static void sedf_wake(struct sched_queue *queue, struct sched_unit *unit, uint64
         unit->sedf.used = least(unit->sedf.used + (now - unit->sedf.blocked_at), most);
     else
         begin_period(queue, unit, now + queue->sedf.period, 0);
+    if (unit->sedf.extra < queue->sedf.floor)
+        unit->sedf.extra = queue->sedf.floor;
     if (unit != queue->current)
         enqueue(queue, unit);
 }
@@ -141,10 +138,20 @@ static bool sedf_block(struct sched_queue *queue, struct sched_unit *unit, uint6
         return false;
     unit->runnable = false;
     unit->sedf.blocked_at = now;
-    unit->sedf.extra_left = 0;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
     return false;
+}
+
+/* What nobody else wants does not count. */
+static void use_extra(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
+{
+    uint64_t time = least(ran, USED_MAX) + unit->sedf.remainder;
+
+    if (queue->sedf.extra.count == 0)
+        return;
+    unit->sedf.extra += time / unit->params.weight;
+    unit->sedf.remainder = (uint32_t)(time % unit->params.weight);
 }
 
 static bool sedf_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
@@ -154,7 +161,7 @@ static bool sedf_charge(struct sched_queue *queue, struct sched_unit *unit, uint
     (void)now;
     ASSERT(unit == queue->current);
     if (queue->sedf.on_extra) {
-        unit->sedf.extra_left -= least(ran, unit->sedf.extra_left);
+        use_extra(queue, unit, ran);
         return false;
     }
     /* Beyond its slice while nobody else is due the CPU, it was in extra time. */
@@ -171,23 +178,30 @@ static void begin_periods(struct sched_queue *queue, const struct heap *heap, ui
         struct sched_unit *unit = HEAP_ENTRY(heap_first(heap), struct sched_unit, node);
 
         dequeue(queue, unit);
-        next_period(queue, unit, now);
+        next_period(queue, unit);
         enqueue(queue, unit);
     }
+}
+
+/* Extra time over weight. */
+static uint64_t quantum_of(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    return queue->ms / QUANTA_IN_A_MS / unit->params.weight + 1;
 }
 
 /* Rule 2. `last` is the unit that ran and still can, in no heap; or NULL. */
 static struct sched_unit *choose_extra(struct sched_queue *queue, struct sched_unit *last)
 {
-    struct heap_node *first = heap_first(&queue->sedf.extra);
-    bool in_turn = last != NULL && (queue->sedf.on_extra ? last->sedf.extra_left != 0 : is_interrupted(last));
+    uint64_t first = heap_first_key(&queue->sedf.extra, SCHED_NEVER);
+    uint64_t ahead = last != NULL && queue->sedf.on_extra ? quantum_of(queue, last) - 1 : 0;
 
+    if (last == NULL && first == SCHED_NEVER)
+        return NULL;
     queue->sedf.on_extra = true;
-    if (first != NULL && !in_turn)
-        return HEAP_ENTRY(first, struct sched_unit, sedf.by_extra);
-    if (last != NULL && last->sedf.extra_left == 0)
-        last->sedf.extra_left = last->sedf.slice;
-    return last;
+    queue->sedf.floor = last != NULL ? least(first, last->sedf.extra) : first;
+    if (last != NULL && (first == SCHED_NEVER || last->sedf.extra <= first + ahead))
+        return last;
+    return HEAP_ENTRY(heap_first(&queue->sedf.extra), struct sched_unit, sedf.by_extra);
 }
 
 static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
@@ -204,6 +218,14 @@ static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *l
     return HEAP_ENTRY(first, struct sched_unit, node);
 }
 
+/* How long the current unit has to run for another to be given extra time. */
+static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    uint64_t turn = heap_first_key(&queue->sedf.extra, 0) + quantum_of(queue, unit);
+
+    return (turn - unit->sedf.extra) * unit->params.weight - unit->sedf.remainder;
+}
+
 /*
  * How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. A period that begins
  * ends no earlier than that of a unit that runs on its slice, so does not interrupt it.
@@ -216,7 +238,7 @@ static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *u
     if (queue->waiting.count + own->later.count == 0)
         return SCHED_NEVER;
     if (own->on_extra)
-        return least(least(heap_first_key(&own->later, SCHED_NEVER) - now, period), unit->sedf.extra_left);
+        return least(least(heap_first_key(&own->later, SCHED_NEVER) - now, period), extra_turn(queue, unit));
     return least(unit->sedf.slice - unit->sedf.used, queue->waiting.count != 0 ? period : SCHED_NEVER);
 }
 
@@ -229,7 +251,7 @@ static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uin
     begin_periods(queue, &queue->sedf.later, now);
     begin_periods(queue, &queue->waiting, now);
     if (last != NULL && last->sedf.deadline <= now)
-        next_period(queue, last, now);
+        next_period_of_current(queue, last, now);
     chosen = choose(queue, last);
     if (chosen != NULL && chosen != last) {
         dequeue(queue, chosen);

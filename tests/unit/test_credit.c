@@ -44,13 +44,30 @@ static unsigned add_warper(uint64_t limit, uint64_t unwarp)
     return sim_add(&sim, (struct sched_params){.weight = 1, .warp_limit = limit, .unwarp = unwarp});
 }
 
-/* Two hogs that are boosted no more; the first runs. */
+/* Two hogs that are boosted no more, at an accounting; the first begins a slice. */
 static void two_hogs(unsigned *a, unsigned *b)
 {
-    *a = add_hog(1);
-    *b = add_hog(1);
+    unsigned first = add_hog(1);
+    unsigned second = add_hog(1);
+
     sim_advance(&sim, 2 * ACCOUNTING);
-    assert_int_equal(sim_running(&sim), *a);
+    *a = (unsigned)sim_running(&sim);
+    *b = first + second - *a;
+    assert_int_equal(sim.until, sim.now + SLICE);
+    assert_int_equal(sim.units[*a].credit.left, SLICE);
+}
+
+/* Both UNDER, up to the next accounting, with 20 ms of its slice left for the one that runs. */
+static void two_under(unsigned *runs, unsigned *waits)
+{
+    sim_advance(&sim, ACCOUNTING - 1);
+    *waits = add_hog(1);
+    *runs = add_hog(1);
+    sim_advance(&sim, TICK + 1);
+    assert_int_equal(sim_running(&sim), *runs);
+    assert_int_equal(sim.units[*runs].credit.left, SLICE - TICK);
+    assert_false(sim.units[*waits].credit.over || sim.units[*waits].credit.boosted);
+    assert_false(sim.units[*runs].credit.over || sim.units[*runs].credit.boosted);
 }
 
 static void idle_and_alone(void **state)
@@ -104,8 +121,7 @@ static void a_wake_up_is_boosted(void **state)
     (void)state;
     unsigned sleeper = add_sleeper();
 
-    two_hogs(&a, &b);
-    sim_advance(&sim, MS);
+    two_under(&a, &b);
     sim_wake(&sim, sleeper);
     assert_int_equal(sim_running(&sim), sleeper);
     sim_advance(&sim, MS);
@@ -122,7 +138,7 @@ static void a_tick_ends_a_boost(void **state)
     unsigned first = add_sleeper();
     unsigned second = add_sleeper();
 
-    two_hogs(&a, &b);
+    two_under(&a, &b);
     sim_advance(&sim, TICK - 2 * MS);
     sim_wake(&sim, first);
     sim_wake(&sim, second);
@@ -195,40 +211,67 @@ static void missed_accountings_are_made_up_for(void **state)
 
 static void a_warp_is_a_boost(void **state)
 {
-    (void)state;
-    unsigned a = add_hog(1);
-    unsigned player = add_warper(5 * MS, 0);
+    unsigned hog, player;
 
-    sim_wake(&sim, player);
-    sim_advance(&sim, 2 * ACCOUNTING + MS);
-    assert_int_equal(sim_running(&sim), a);
+    (void)state;
+    two_under(&hog, &player);
+    sim.units[player].params.warp_limit = 5 * MS;
     assert_true(sim_warp(&sim, player));
     assert_int_equal(sim_running(&sim), player);
     assert_false(sim_warp(&sim, player));
     sim_advance(&sim, MS);
     assert_true(sim_unwarp(&sim, player));
-    assert_int_equal(sim_running(&sim), a);
+    assert_int_equal(sim_running(&sim), hog);
     assert_false(sim_unwarp(&sim, player));
 }
 
 static void limit_ends_a_warp(void **state)
 {
-    (void)state;
-    unsigned player = add_warper(5 * MS, 0);
-    unsigned a = add_hog(1);
+    unsigned hog, player;
 
-    sim_advance(&sim, ACCOUNTING + MS);
-    assert_true(sim_wake_warped(&sim, player));
+    (void)state;
+    two_under(&hog, &player);
+    sim.units[player].params.warp_limit = 5 * MS;
+    assert_true(sim_warp(&sim, player));
     assert_int_equal(sim.until, sim.now + 5 * MS);
     sim_advance(&sim, 5 * MS - 1);
     assert_true(sim.units[player].warped);
     sim_advance(&sim, 1);
     assert_false(sim.units[player].warped);
     assert_true(sim.warp_cut[player]);
-    assert_int_equal(sim_running(&sim), a);
+    assert_int_equal(sim_running(&sim), hog);
     assert_true(sim_warp_for(&sim, player, sim.now, MS));
     sim_advance(&sim, MS);
     assert_true(sim.warp_cut[player]);
+    assert_int_equal(sim_running(&sim), hog);
+}
+
+/* A wake-up at a deadline is boosted as well: the end of the warp ends that, too. */
+static void done_ends_the_boost(void **state)
+{
+    unsigned hog, other;
+
+    (void)state;
+    unsigned player = add_warper(5 * MS, 0);
+
+    two_under(&hog, &other);
+    assert_true(sim_wake_warped(&sim, player));
+    assert_int_equal(sim_running(&sim), player);
+    assert_true(sim_unwarp(&sim, player));
+    assert_int_equal(sim_running(&sim), other);
+}
+
+/* What it ran since the accounting was due is not of the time before. */
+static void a_late_accounting_is_as_of_its_instant(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1);
+    unsigned sleeper = add_sleeper();
+
+    sim_advance(&sim, ACCOUNTING + 20 * MS);
+    sim_wake(&sim, sleeper);
+    assert_false(sim.units[hog].credit.over);
+    assert_int_equal(sim.units[hog].credit.credit, -20 * MS);
 }
 
 static void warps_are_refused(void **state)
@@ -300,6 +343,8 @@ int main(void)
         cmocka_unit_test_setup(missed_accountings_are_made_up_for, setup),
         cmocka_unit_test_setup(a_warp_is_a_boost, setup),
         cmocka_unit_test_setup(limit_ends_a_warp, setup),
+        cmocka_unit_test_setup(done_ends_the_boost, setup),
+        cmocka_unit_test_setup(a_late_accounting_is_as_of_its_instant, setup),
         cmocka_unit_test_setup(warps_are_refused, setup),
         cmocka_unit_test_setup(blocking_ends_a_warp, setup),
         cmocka_unit_test(two_keep_their_shares),

@@ -76,7 +76,7 @@ static void slices_count_the_blocked(void **state)
     assert_int_equal(sim.until, sim.now + PERIOD / 4);
 }
 
-/* Half of the CPU is nobody's: turns as long as slices, by weight. */
+/* Half of the CPU is nobody's: it goes to the others by weight. */
 static void extra_time_is_shared(void **state)
 {
     (void)state;
@@ -102,31 +102,49 @@ static void a_slice_interrupts_extra_time(void **state)
     sim_advance(&sim, PERIOD / 2 + MS);
     sim_wake(&sim, b);
     assert_int_equal(sim_running(&sim), b);
-    assert_int_equal(sim.until, sim.now + PERIOD / 2 - MS + MS);
+    assert_int_equal(sim.until, sim.now + PERIOD / 2);
     sim_advance(&sim, PERIOD / 2);
     assert_int_equal(sim_running(&sim), a);
     assert_false(sim.queue.sedf.on_extra); /* its period began meanwhile */
 }
 
-static void an_interrupted_turn_goes_on(void **state)
+/* Each until a quantum ahead of the other, but for the first. */
+static void extra_time_is_given_in_quanta(void **state)
 {
     (void)state;
     unsigned a = add(1);
     unsigned b = add(1);
-    unsigned c = add(3);
 
+    (void)add(3);
     sim_wake(&sim, a);
     sim_wake(&sim, b);
-    sim_advance(&sim, 4 * MS + MS / 2);
-    assert_true(sim.queue.sedf.on_extra);
-    int in_turn = sim_running(&sim);
+    sim_advance(&sim, 4 * MS);
+    int first = sim_running(&sim);
 
-    sim_wake(&sim, c);
-    assert_int_equal(sim_running(&sim), c);
-    sim_advance(&sim, MS);
-    sim_block(&sim, c);
-    assert_int_equal(sim_running(&sim), in_turn);
-    assert_int_equal(sim.until, sim.now + MS + MS / 2);
+    assert_true(sim.queue.sedf.on_extra);
+    assert_int_equal(sim.until, sim.now + MS / 2 + 1);
+    sim_advance(&sim, MS / 2 + 1);
+    assert_int_equal(sim_running(&sim), (int)(a + b) - first);
+    assert_int_equal(sim.until, sim.now + MS + 2);
+    sim_advance(&sim, MS + 2);
+    assert_int_equal(sim_running(&sim), first);
+}
+
+static void sleeping_earns_no_extra_time(void **state)
+{
+    (void)state;
+    unsigned a = add(1);
+    unsigned b = add(1);
+
+    (void)add(8);
+    sim_wake(&sim, a);
+    sim_advance(&sim, 1000 * PERIOD);
+    sim_wake(&sim, b);
+    double before = sim.ran[a];
+
+    sim_advance(&sim, 10 * PERIOD);
+    assert_true(sim.ran[a] - before >= 4.5 * PERIOD);
+    assert_true(sim.ran[a] - before <= 5.5 * PERIOD);
 }
 
 static void short_blocks_count_as_used(void **state)
@@ -154,22 +172,39 @@ static void short_blocks_count_as_used(void **state)
     assert_int_equal(sim.units[sleeper].sedf.used, 0);
 }
 
+/* The hog runs in extra time by then, though nobody looked when its periods began. */
 static void a_long_block_begins_a_period(void **state)
 {
     (void)state;
     unsigned hog = add(1);
     unsigned sleeper = add(1);
 
-    sim_wake(&sim, sleeper);
     sim_wake(&sim, hog);
-    sim_block(&sim, sleeper);
-    sim_advance(&sim, PERIOD + 7 * MS);
-    assert_int_equal(sim_running(&sim), hog);
-    assert_true(sim.queue.sedf.on_extra);
     sim_wake(&sim, sleeper);
-    assert_int_equal(sim.units[sleeper].sedf.deadline, sim.now + PERIOD);
+    sim_block(&sim, sleeper);
+    sim_advance(&sim, 100 * PERIOD + 7 * MS);
+    assert_int_equal(sim.timed_picks, 0);
+    sim_wake(&sim, sleeper);
     assert_int_equal(sim_running(&sim), sleeper);
-    assert_int_equal(sim.until, sim.now + 3 * MS + PERIOD / 2 - 3 * MS);
+    assert_int_equal(sim.units[hog].sedf.deadline, START + 101 * PERIOD);
+    assert_int_equal(sim.units[sleeper].sedf.deadline, sim.now + PERIOD);
+    assert_int_equal(sim.until, sim.now + PERIOD / 2);
+}
+
+/* The same hog on its slice keeps the CPU as long as that lasts. */
+static void periods_go_on_while_alone(void **state)
+{
+    (void)state;
+    unsigned hog = add(1);
+    unsigned sleeper = add(1);
+
+    sim_wake(&sim, hog);
+    sim_advance(&sim, 100 * PERIOD + 2 * MS);
+    sim_wake(&sim, sleeper);
+    assert_int_equal(sim_running(&sim), hog);
+    assert_int_equal(sim.until, sim.now + PERIOD / 2 - 2 * MS);
+    sim_advance(&sim, PERIOD / 2 - 2 * MS);
+    assert_int_equal(sim_running(&sim), sleeper);
 }
 
 /* With a slice of its own left, the one that runs is not interrupted: its deadline is earlier. */
@@ -290,9 +325,11 @@ int main(void)
         cmocka_unit_test_setup(slices_count_the_blocked, setup),
         cmocka_unit_test_setup(extra_time_is_shared, setup),
         cmocka_unit_test_setup(a_slice_interrupts_extra_time, setup),
-        cmocka_unit_test_setup(an_interrupted_turn_goes_on, setup),
+        cmocka_unit_test_setup(extra_time_is_given_in_quanta, setup),
+        cmocka_unit_test_setup(sleeping_earns_no_extra_time, setup),
         cmocka_unit_test_setup(short_blocks_count_as_used, setup),
         cmocka_unit_test_setup(a_long_block_begins_a_period, setup),
+        cmocka_unit_test_setup(periods_go_on_while_alone, setup),
         cmocka_unit_test_setup(a_wake_up_can_wait_for_a_slice, setup),
         cmocka_unit_test_setup(what_ran_late_is_paid_back, setup),
         cmocka_unit_test_setup(there_are_no_warps, setup),

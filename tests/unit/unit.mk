@@ -5,13 +5,14 @@
 # UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
 
 UNIT_PACKAGES := libcmocka-dev
-UNIT_TESTS := string printf heap deadline_queue bvt bvt_random credit sedf rr trace trace_decode
+UNIT_TESTS := string printf heap deadline_queue bvt bvt_random policies credit sedf rr trace trace_decode
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/core/heap.c
 deadline_queue_SRCS := hypervisor/core/deadline_queue.c hypervisor/core/heap.c
 bvt_SRCS := $(wildcard hypervisor/sched/*.c) hypervisor/core/heap.c tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
+policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
