@@ -239,7 +239,7 @@ static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *u
         return SCHED_NEVER;
     if (own->on_extra)
         return least(least(heap_first_key(&own->later, SCHED_NEVER) - now, period), extra_turn(queue, unit));
-    return least(unit->sedf.slice - unit->sedf.used, queue->waiting.count != 0 ? period : SCHED_NEVER);
+    return least(unit->sedf.slice - unit->sedf.used, period);
 }
 
 static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)

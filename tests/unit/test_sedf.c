@@ -130,21 +130,24 @@ static void extra_time_is_given_in_quanta(void **state)
     assert_int_equal(sim_running(&sim), first);
 }
 
+/* Two have contended for it meanwhile. */
 static void sleeping_earns_no_extra_time(void **state)
 {
     (void)state;
     unsigned a = add(1);
     unsigned b = add(1);
+    unsigned sleeper = add(1);
 
-    (void)add(8);
+    (void)add(17);
     sim_wake(&sim, a);
-    sim_advance(&sim, 1000 * PERIOD);
     sim_wake(&sim, b);
-    double before = sim.ran[a];
+    sim_advance(&sim, 100 * PERIOD);
+    sim_wake(&sim, sleeper);
+    double before = sim.ran[sleeper];
 
-    sim_advance(&sim, 10 * PERIOD);
-    assert_true(sim.ran[a] - before >= 4.5 * PERIOD);
-    assert_true(sim.ran[a] - before <= 5.5 * PERIOD);
+    sim_advance(&sim, 12 * PERIOD);
+    assert_true(sim.ran[sleeper] - before >= 3.5 * PERIOD);
+    assert_true(sim.ran[sleeper] - before <= 4.5 * PERIOD);
 }
 
 static void short_blocks_count_as_used(void **state)
