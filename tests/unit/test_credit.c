@@ -195,6 +195,17 @@ static void a_sleeper_does_not_save_up(void **state)
     assert_true(sim.ran[sleeper] - before >= 8 * ACCOUNTING);
 }
 
+static void a_debt_is_bounded(void **state)
+{
+    unsigned a, b;
+
+    (void)state;
+    two_hogs(&a, &b);
+    sim.units[b].credit.credit = -20 * ACCOUNTING;
+    sim_advance(&sim, ACCOUNTING);
+    assert_int_equal(sim.units[b].credit.credit, -ACCOUNTING);
+}
+
 static void missed_accountings_are_made_up_for(void **state)
 {
     (void)state;
@@ -340,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup(a_tick_ends_a_boost, setup),
         cmocka_unit_test_setup(over_is_neither_boosted_nor_first, setup),
         cmocka_unit_test_setup(a_sleeper_does_not_save_up, setup),
+        cmocka_unit_test_setup(a_debt_is_bounded, setup),
         cmocka_unit_test_setup(missed_accountings_are_made_up_for, setup),
         cmocka_unit_test_setup(a_warp_is_a_boost, setup),
         cmocka_unit_test_setup(limit_ends_a_warp, setup),
