@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include "core/longest_path.h"
 #include "ontime/abi.h"
 
@@ -127,11 +128,21 @@ static bool is_alone(const struct system_config *system)
     return system->vm_count == 1 && system->vms[0].vcpus == 1;
 }
 
+/* What comes before a vCPU, and for how long, is BVT's. */
+static bool is_bvt(const struct system_config *system)
+{
+    return strcmp(system->scheduler, "bvt") == 0;
+}
+
 /* Writes why there is none. */
 static bool has_bound(const struct system_config *system, const struct vm_config *vm, char *why)
 {
     uint64_t needed = warp_needed(system, vm);
 
+    if (!is_bvt(system)) {
+        snprintf(why, BOUND_WHY, "scheduler = \"%s\" promises none: \"bvt\" does", system->scheduler);
+        return false;
+    }
     if (!timers_warp(vm->timers)) {
         snprintf(why, BOUND_WHY, "it waits for its turn: timers = \"precise\" or \"snoop\" gives one");
         return false;

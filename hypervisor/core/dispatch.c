@@ -179,7 +179,7 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     unsigned deadlines = vcpu_count * 3 + 2;
 
     cpu->index = index;
-    sched_queue_init(&cpu->sched, policy, allowance,
+    sched_queue_init(&cpu->sched, policy, allowance, (arch_counter_hz() + 999) / 1000,
                      memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)), vcpu_count);
     deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines,
                         slice_ended);

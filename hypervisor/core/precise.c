@@ -294,7 +294,7 @@ int64_t precise_page(struct vcpu *vcpu, uint64_t address)
         return ONTIME_INVALID;
     vcpu->page = page;
     vcpu->page_served = DEADLINE_NONE;
-    precise_say_warped(vcpu, vcpu->unit.bvt.warped);
+    precise_say_warped(vcpu, vcpu->unit.warped);
     return ONTIME_OK;
 }
 
@@ -306,7 +306,7 @@ int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64
         return ONTIME_INVALID;
     vcpu_catch_up(vcpu);
     *deadline = heap_contains(&vcpu->deadline[id]) ? vcpu->deadline[id].key : ONTIME_NO_DEADLINE;
-    *warped = vcpu->unit.bvt.warped;
+    *warped = vcpu->unit.warped;
     return ONTIME_OK;
 }
 

@@ -12,6 +12,7 @@
  */
 #include "core/system_file.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <libfdt.h>
 #include "core/sched.h"
@@ -397,15 +398,29 @@ static int read_vm(const struct tree_reader *reader, int node, uint32_t allowanc
     return read_boot(reader, node, vm);
 }
 
+/* `"a", "b"` */
+static const char *list_schedulers(char *text, size_t size)
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (const struct sched_policy *const *policy = sched_policies; *policy != NULL && length < size;
+         policy++)
+        length += (size_t)snprintf(text + length, size - length, "%s\"%s\"", length != 0 ? ", " : "",
+                                   (*policy)->name);
+    return text;
+}
+
 static int read_scheduler(const struct tree_reader *reader, struct system_config *config)
 {
     char word[TREE_WORD_SIZE];
+    char list[80];
     const char *name = "bvt";
     if (tree_read_string(reader, 0, "scheduler", &name) != 0)
         return -1;
     if (strlen(name) >= sizeof(config->scheduler) || sched_policy_find(name) == NULL)
-        return tree_fail(reader, 0, "scheduler", "no scheduler is called \"%s\"",
-                         tree_printable(word, sizeof(word), name));
+        return tree_fail(reader, 0, "scheduler", "\"%s\" is none of %s",
+                         tree_printable(word, sizeof(word), name), list_schedulers(list, sizeof(list)));
     memcpy(config->scheduler, name, strlen(name) + 1);
     return 0;
 }

@@ -65,7 +65,7 @@ static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
 
 static int64_t effective(const struct sched_unit *unit)
 {
-    return unit->bvt.warped ? unit->bvt.avt - unit->bvt.warp : unit->bvt.avt;
+    return unit->warped ? unit->bvt.avt - unit->bvt.warp : unit->bvt.avt;
 }
 
 /* Signed to unsigned, order kept. */
@@ -81,12 +81,12 @@ static int64_t key_time(uint64_t key)
 
 static bool is_urgent(const struct sched_unit *unit)
 {
-    return unit->bvt.warped && !unit->bvt.spent;
+    return unit->warped && !unit->bvt.spent;
 }
 
 static struct heap *heap_of(struct sched_queue *queue, const struct sched_unit *unit)
 {
-    if (!unit->bvt.warped)
+    if (!unit->warped)
         return &queue->waiting;
     return unit->bvt.spent ? &queue->bvt.spent : &queue->bvt.urgent;
 }
@@ -118,7 +118,7 @@ static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *u
 
 static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 {
-    if (unit->bvt.warped)
+    if (unit->warped)
         enqueue_warped(queue, unit);
     else
         heap_insert(&queue->waiting, &unit->node, heap_key(unit->bvt.avt));
@@ -126,7 +126,7 @@ static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 
 static inline void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
-    if (unit->bvt.warped)
+    if (unit->warped)
         heap_remove(&queue->bvt.warped, &unit->bvt.by_avt);
     heap_remove(heap_of(queue, unit), &unit->node);
 }
@@ -148,7 +148,7 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
 
     if (waits)
         dequeue(queue, unit);
-    unit->bvt.warped = warped;
+    unit->warped = warped;
     unit->bvt.spent = spent;
     if (waits)
         enqueue(queue, unit);
@@ -222,6 +222,13 @@ static inline void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percen
     unit->bvt.credit += earned < room ? earned : room;
 }
 
+static void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
+{
+    heap_init(&queue->bvt.urgent, slots, capacity);
+    heap_init(&queue->bvt.spent, slots + capacity, capacity);
+    heap_init(&queue->bvt.warped, slots + 2 * (size_t)capacity, capacity);
+}
+
 static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     const struct sched_params *params = &unit->params;
@@ -245,7 +252,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 
 static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
-    if (!unit->bvt.warped)
+    if (!unit->warped)
         return false;
     set_warp(queue, unit, false, false);
     unit->bvt.warp_ended = now;
@@ -255,7 +262,7 @@ static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit
 
 static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
-    if (unit->bvt.warped || !unit->runnable || unit->params.warp_limit == 0)
+    if (unit->warped || !unit->runnable || unit->params.warp_limit == 0)
         return false;
     if (unit->params.warp_percent != 0 && unit->bvt.credit < unit->bvt.credit_max / CREDIT_SHARE)
         return false;
@@ -276,7 +283,7 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
         return false;
     if (heap_contains(&unit->node))
         leave_waiting(queue, unit);
-    unit->bvt.warped = true;
+    unit->warped = true;
     unit->bvt.spent = false;
     unit->bvt.deadline = deadline;
     unit->bvt.warp_budget = unit->params.warp_limit;
@@ -348,7 +355,7 @@ static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *un
 static inline bool charge_credit(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
                                  uint64_t now)
 {
-    if (unit->bvt.warped)
+    if (unit->warped)
         return charge_warped(queue, unit, ran, now);
     earn(unit, ran, unit->params.warp_percent);
     return false;
@@ -473,7 +480,7 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
     ASSERT(turn > effective(unit));
     if (turn != INT64_MAX)
         ticks = ticks_to_advance(unit, turn - effective(unit));
-    if (unit->bvt.warped && unit->bvt.warp_budget - unit->bvt.warp_used < ticks)
+    if (unit->warped && unit->bvt.warp_budget - unit->bvt.warp_used < ticks)
         ticks = unit->bvt.warp_budget - unit->bvt.warp_used;
     ASSERT(ticks > 0);
     return ticks;
@@ -520,6 +527,7 @@ static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint
 
 const struct sched_policy bvt_policy = {
     .name = "bvt",
+    .init = bvt_init,
     .add = bvt_add,
     .wake = bvt_wake,
     .block = bvt_block,

@@ -9,7 +9,8 @@
 #include "core/assert.h"
 #include "sched/policies.h"
 
-const struct sched_policy *const sched_policies[] = {&bvt_policy, NULL};
+const struct sched_policy *const sched_policies[] = {&bvt_policy, &credit_policy, &sedf_policy, &rr_policy,
+                                                     NULL};
 
 const struct sched_policy *sched_policy_find(const char *name)
 {
@@ -20,13 +21,25 @@ const struct sched_policy *sched_policy_find(const char *name)
     return NULL;
 }
 
-void sched_queue_init(struct sched_queue *queue, const struct sched_policy *policy, uint64_t allowance,
-                      struct heap_node **slots, unsigned capacity)
+bool sched_no_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
+                   uint64_t now)
 {
-    ASSERT(allowance <= SCHED_TICKS_MAX);
-    *queue = (struct sched_queue){.lock = SPINLOCK_INIT, .policy = policy, .allowance = allowance};
+    (void)queue, (void)unit, (void)deadline, (void)needs, (void)now;
+    return false;
+}
+
+bool sched_no_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    (void)queue, (void)unit, (void)now;
+    return false;
+}
+
+void sched_queue_init(struct sched_queue *queue, const struct sched_policy *policy, uint64_t allowance,
+                      uint64_t ms, struct heap_node **slots, unsigned capacity)
+{
+    ASSERT(allowance <= SCHED_TICKS_MAX && ms > 0);
+    *queue = (struct sched_queue){.lock = SPINLOCK_INIT, .policy = policy, .allowance = allowance, .ms = ms};
     heap_init(&queue->waiting, slots, capacity);
-    heap_init(&queue->bvt.urgent, slots + capacity, capacity);
-    heap_init(&queue->bvt.spent, slots + 2 * (size_t)capacity, capacity);
-    heap_init(&queue->bvt.warped, slots + 3 * (size_t)capacity, capacity);
+    if (policy->init != NULL)
+        policy->init(queue, slots + capacity, capacity);
 }

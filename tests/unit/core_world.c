@@ -196,6 +196,11 @@ bool arch_wait_until(uint64_t when)
 }
 
 /* The policy with the test's hand in it. */
+static void touched_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
+{
+    bvt_policy.init(queue, slots, capacity);
+}
+
 static void touched_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     bvt_policy.add(queue, unit);
@@ -256,6 +261,7 @@ static bool touched_unwarp(struct sched_queue *queue, struct sched_unit *unit, u
 
 static const struct sched_policy touched = {
     .name = "touched",
+    .init = touched_init,
     .add = touched_add,
     .wake = touched_wake,
     .block = touched_block,

@@ -52,7 +52,7 @@ void sim_init(struct simulation *sim, const char *policy, uint64_t allowance, ui
 
     assert_non_null(found);
     *sim = (struct simulation){.now = now, .until = SCHED_NEVER};
-    sched_queue_init(&sim->queue, found, allowance, sim->slots, SIM_UNITS);
+    sched_queue_init(&sim->queue, found, allowance, SIM_MS, sim->slots, SIM_UNITS);
 }
 
 unsigned sim_add(struct simulation *sim, struct sched_params params)

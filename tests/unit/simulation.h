@@ -12,6 +12,7 @@
 #include "core/sched.h"
 
 #define SIM_UNITS 16
+#define SIM_MS    1000 /* ticks in a millisecond */
 
 struct simulation {
     struct sched_queue queue;

@@ -34,6 +34,7 @@ static int two(void **state)
 {
     (void)state;
     memset(&config, 0, sizeof(config));
+    strcpy(config.scheduler, "bvt");
     config.allowance_us = 5000;
     config.vm_count = 2;
     *first = *second = precise();
@@ -151,6 +152,17 @@ static void test_none(void **state)
     assert_none("<15000> or more");
 }
 
+/* Not even alone, and whatever it asks for. */
+static void test_other_schedulers_have_none(void **state)
+{
+    (void)state;
+    strcpy(config.scheduler, "credit");
+    assert_none("scheduler = \"credit\" promises none");
+    config.vm_count = 1;
+    strcpy(config.scheduler, "rr");
+    assert_none("scheduler = \"rr\" promises none");
+}
+
 static void test_snoop_has_one(void **state)
 {
     (void)state;
@@ -201,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup(test_observer, two),
         cmocka_unit_test_setup(test_lines_come_again, two),
         cmocka_unit_test_setup(test_none, two),
+        cmocka_unit_test_setup(test_other_schedulers_have_none, two),
         cmocka_unit_test_setup(test_snoop_has_one, two),
         cmocka_unit_test_setup(test_weight, two),
         cmocka_unit_test_setup(test_alone_needs_no_warp, two),

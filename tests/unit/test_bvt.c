@@ -313,9 +313,9 @@ static void limit_ends_a_warp(void **state)
     assert_true(sim_wake_warped(&sim, player));
     assert_int_equal(sim.until, sim.now + 250);
     sim_advance(&sim, 249);
-    assert_true(sim.units[player].bvt.warped);
+    assert_true(sim.units[player].warped);
     sim_advance(&sim, 1);
-    assert_false(sim.units[player].bvt.warped);
+    assert_false(sim.units[player].warped);
     assert_true(sim.warp_cut[player]);
     assert_int_equal(sim_running(&sim), hog);
     assert_true(sim.ran[player] == 250);
@@ -358,7 +358,7 @@ static void warp_stops_w_ahead(void **state)
     assert_int_equal(sim_running(&sim), player);
     sim_advance(&sim, 1);
     assert_int_equal(sim_running(&sim), hog);
-    assert_true(sim.units[player].bvt.warped);
+    assert_true(sim.units[player].warped);
     sim_advance(&sim, C - 1);
     assert_int_equal(sim_running(&sim), hog);
     sim_advance(&sim, 2);
@@ -467,7 +467,7 @@ static void spent_gives_way_to_a_later_deadline(void **state)
     assert_true(sim_warp_for(&sim, modest, sim.now, 0));
     assert_int_equal(sim_running(&sim), greedy);
     sim_advance(&sim, 4 * C);
-    assert_true(sim.units[greedy].bvt.warped && sim.units[greedy].bvt.spent);
+    assert_true(sim.units[greedy].warped && sim.units[greedy].bvt.spent);
     assert_int_equal(sim_running(&sim), modest);
     assert_false(sim.units[modest].bvt.spent);
 }

@@ -29,12 +29,12 @@ static int64_t warp_of(const struct sched_unit *unit)
 
 static int64_t effective(const struct sched_unit *unit)
 {
-    return unit->bvt.avt - (unit->bvt.warped ? warp_of(unit) : 0);
+    return unit->bvt.avt - (unit->warped ? warp_of(unit) : 0);
 }
 
 static bool is_urgent(const struct sched_unit *unit)
 {
-    return unit->bvt.warped && !unit->bvt.spent;
+    return unit->warped && !unit->bvt.spent;
 }
 
 static int64_t allowance_of(const struct simulation *simulation, const struct sched_unit *unit)
@@ -115,14 +115,14 @@ static void check_limits(const struct simulation *simulation)
     for (unsigned i = 0; i < simulation->count; i++) {
         const struct sched_unit *unit = &simulation->units[i];
 
-        if (unit->bvt.warped)
+        if (unit->warped)
             assert_true(unit->bvt.warp_used < unit->bvt.warp_budget &&
                         unit->bvt.warp_budget <= unit->params.warp_limit);
-        if (unit->bvt.warped && !was_warped[i] && warp_ended[i] != 0)
+        if (unit->warped && !was_warped[i] && warp_ended[i] != 0)
             assert_true(simulation->now - warp_ended[i] >= unit->params.unwarp);
-        if (was_warped[i] && !unit->bvt.warped)
+        if (was_warped[i] && !unit->warped)
             warp_ended[i] = simulation->now;
-        was_warped[i] = unit->bvt.warped;
+        was_warped[i] = unit->warped;
     }
 }
 
@@ -310,13 +310,13 @@ static void until_is_exact(void **state)
 
             if (until == SCHED_NEVER)
                 continue;
-            bool warped = sim.units[running].bvt.warped;
+            bool warped = sim.units[running].warped;
 
             sim_advance(&sim, until - sim.now - 1);
             assert_int_equal(sim_running(&sim), running);
             assert_int_equal(sim.until, until);
             sim_advance(&sim, 1);
-            bool warp_over = warped && (!sim.units[running].bvt.warped || sim.units[running].bvt.spent);
+            bool warp_over = warped && (!sim.units[running].warped || sim.units[running].bvt.spent);
 
             assert_true(sim_running(&sim) != running || warp_over);
             turns++;

@@ -240,7 +240,7 @@ static void past_counts_as_seen(void **state)
     lies[0] = 1;
     world_run(US);
     world_block(liar);
-    assert_true(liar->unit.bvt.warped);
+    assert_true(liar->unit.warped);
     assert_true(liar->unit.bvt.deadline >= looked);
     assert_in_range(liar->stats[ONTIME_STAT_LATE_MAX], 0, now() - looked);
 }
@@ -266,7 +266,7 @@ static void earlier_deadline_runs_first(void **state)
     assert_true(deadline_when(&early->precise_timer) == deadline - 2 * US - LEAD);
     world_run_until(deadline + 100 * US);
     assert_ptr_equal(running(), early);
-    assert_true(early->unit.bvt.warped && late->unit.bvt.warped);
+    assert_true(early->unit.warped && late->unit.warped);
     assert_int_equal(world_guest(early)->entered, deadline - 2 * US);
     page[0] = NONE;
     assert_int_equal(precise_done(early, NONE), 1);
@@ -290,7 +290,7 @@ static void equal_deadlines_do_not_change_places(void **state)
     uint64_t switches = first->stats[ONTIME_STAT_SWITCHES] + second->stats[ONTIME_STAT_SWITCHES];
 
     assert_true(chosen == first || chosen == second);
-    assert_true(first->unit.bvt.warped && second->unit.bvt.warped);
+    assert_true(first->unit.warped && second->unit.warped);
     world_run(MS);
     assert_ptr_equal(running(), chosen);
     assert_int_equal(first->stats[ONTIME_STAT_SWITCHES] + second->stats[ONTIME_STAT_SWITCHES], switches);
@@ -306,9 +306,9 @@ static void limit_ends_the_warp(void **state)
 
     assert_int_equal(page[SAYS], 1);
     world_run_until(begun + WORLD_L - 1);
-    assert_true(vcpu->unit.bvt.warped);
+    assert_true(vcpu->unit.warped);
     world_run_until(begun + WORLD_L);
-    assert_false(vcpu->unit.bvt.warped);
+    assert_false(vcpu->unit.warped);
     assert_int_equal(vcpu->stats[ONTIME_STAT_WARPS_CUT], 1);
     assert_int_equal(page[SAYS], 0);
 }
@@ -322,9 +322,9 @@ static uint64_t length_of_warp(uint64_t needs)
     uint64_t begun = page[0] - lead_for(&world_cpu.lead, false);
 
     world_run_until(begun);
-    assert_true(vcpu->unit.bvt.warped);
+    assert_true(vcpu->unit.warped);
 
-    while (vcpu->unit.bvt.warped)
+    while (vcpu->unit.warped)
         world_run(US);
     assert_int_equal(vcpu->stats[ONTIME_STAT_WARPS_CUT], 1);
     world_power_off(vcpu);
@@ -484,7 +484,7 @@ static void snooped_timer_warps(void **state)
     assert_true(watched_at(vcpu, timer - LEAD));
     world_run_until(timer);
     assert_ptr_equal(running(), vcpu);
-    assert_true(vcpu->unit.bvt.warped);
+    assert_true(vcpu->unit.warped);
     assert_int_equal(world_guest(vcpu)->entered, timer);
     world_timer(vcpu, NONE);
     world_block(vcpu);
@@ -512,7 +512,7 @@ static void snoop_takes_the_earlier_timer(void **state)
         world_block(vcpu);
         assert_true(watched_at(vcpu, base - lead_for(&world_cpu.lead, false)));
         world_run_until(base);
-        assert_true(vcpu->unit.bvt.warped);
+        assert_true(vcpu->unit.warped);
         deadline_cancel(&world_cpu.deadlines, &vcpu->physical_timer);
         world_timer(vcpu, NONE);
         world_block(vcpu);
@@ -647,9 +647,9 @@ static void deadline_in_place_warps(void **state)
 
     page[0] = now() + 10;
     world_run(20);
-    assert_false(vcpu->unit.bvt.warped);
+    assert_false(vcpu->unit.warped);
     vcpu_catch_up(vcpu);
-    assert_true(vcpu->unit.bvt.warped);
+    assert_true(vcpu->unit.warped);
     /* In the order of the warped it is what could have been kept since EL2 looked. */
     assert_int_equal(vcpu->unit.bvt.deadline, vcpu->looked_at + lead_for(&world_cpu.lead, true));
     assert_int_equal(page[SAYS], 1);

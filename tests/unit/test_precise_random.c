@@ -118,8 +118,8 @@ static void check_vcpu(struct vcpu *vcpu)
     const struct world_guest *guest = world_guest(vcpu);
 
     if (vcpu->page != NULL)
-        assert_int_equal(vcpu->page[ONTIME_PAGE_WARPED / 8], vcpu->unit.bvt.warped);
-    assert_true(!vcpu->unit.bvt.warped || vcpu->unit.runnable);
+        assert_int_equal(vcpu->page[ONTIME_PAGE_WARPED / 8], vcpu->unit.warped);
+    assert_true(!vcpu->unit.warped || vcpu->unit.runnable);
     if (!vcpu->unit.runnable && !is_scribbled(vcpu))
         assert_true(guest->expired || guest->cval > fake_counter());
     if (vcpu == world_cpu.current)
@@ -160,7 +160,7 @@ static void honest_step(void)
 {
     uint64_t deadline = fake_counter() + random_between(&random, 1, 20 * MS);
 
-    if (honest->unit.bvt.warped) {
+    if (honest->unit.warped) {
         world_run(random_below(&random, 30 * US));
         check();
         if (world_cpu.current != honest)

@@ -5,13 +5,17 @@
 # UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
 
 UNIT_PACKAGES := libcmocka-dev
-UNIT_TESTS := string printf heap deadline_queue bvt bvt_random trace trace_decode
+UNIT_TESTS := string printf heap deadline_queue bvt bvt_random policies credit sedf rr trace trace_decode
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/core/heap.c
 deadline_queue_SRCS := hypervisor/core/deadline_queue.c hypervisor/core/heap.c
-bvt_SRCS := hypervisor/sched/bvt.c hypervisor/sched/policies.c hypervisor/core/heap.c tests/unit/simulation.c
+bvt_SRCS := $(wildcard hypervisor/sched/*.c) hypervisor/core/heap.c tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
+policies_SRCS := $(bvt_SRCS)
+credit_SRCS := $(bvt_SRCS)
+sedf_SRCS := $(bvt_SRCS)
+rr_SRCS := $(bvt_SRCS)
 trace_SRCS := hypervisor/core/trace.c
 trace_decode_SRCS := hypervisor/core/trace.c tools/trace_decode.c tools/trace_command.c
 UNIT_TESTS += system_file guest_tree
@@ -35,7 +39,7 @@ UNIT_TESTS += lead precise precise_random
 lead_SRCS := hypervisor/core/lead.c
 precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/core/lead.c \
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
-	hypervisor/virt/stolen_time.c hypervisor/sched/bvt.c hypervisor/sched/policies.c tests/unit/core_world.c
+	hypervisor/virt/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The credit scheduler with BOOST, after the first of Xen's of that name (Xen 3 and later; its wiki, "Credit
+ * Scheduler"), on one core and without caps.
+ *
+ * Each unit has a credit of CPU time. What it runs is taken from it. Every 30 ms (the accounting) the units
+ * that are active get 30 ms among them, by weight, and the priority of each is set:
+ *
+ *     BOOST   woke while UNDER, and has not been seen running at a tick since; or is warped
+ *     UNDER   had credit at the last accounting
+ *     OVER    had less than none
+ *
+ * The highest priority runs, and within it one after the other, each for a slice of 30 ms. A unit that wakes
+ * as BOOST so preempts one that is UNDER, and that one goes to the end of the line of its priority. A tick
+ * every 10 ms ends the boost of the unit that it finds running; the accounting ends that of all active ones.
+ *
+ * A unit becomes active when it runs. At an accounting that gives it more than 30 ms it stops being active,
+ * and keeps half: a sleeper does not save up. A debt is at most 30 ms. Both are forgiven time, and a unit
+ * UNDER runs whole slices whatever its credit: the shares of many units of different weights are rough.
+ *
+ * What is different: CPU time is charged exactly, as in Xen since 4.0, where a tick once cost whoever it
+ * found 10 ms; and a unit that becomes UNDER at an accounting preempts one that is OVER at once, not at the
+ * end of its slice. There is no rate limit. Ticks are at multiples of 10 ms. While nobody waits they are not
+ * asked for: what was missed is done at the next look, all accountings at once.
+ *
+ * Warps are not Xen's. With `timers` = "precise" or "snoop" the vCPU is woken at its deadline, less what a
+ * switch costs; that is a BOOST like that of any wake-up. If it was runnable, the warp is: it makes a unit
+ * that is UNDER a BOOST until its work is done, or L of CPU time is used. The end of a warp is the end of the
+ * turn. It is refused to a unit that is OVER, and until U after the last. It does not preempt another BOOST.
+ * W, warp-percent, and C, the allowance, mean nothing.
+ *
+ * Units: ticks of the counter. A credit is between -BEHIND_MAX accountings, which are then cut to one, and 2
+ * accountings. Waking, blocking, choosing are O(log n), the accounting O(n log n). Locking: the queue's lock
+ * is held by the caller.
+ */
+#include <stddef.h>
+#include "core/assert.h"
+#include "core/sched.h"
+#include "sched/policies.h"
+
+#define TICK_MS    10
+#define PERIOD     3  /* ticks from one accounting to the next, and in a slice */
+#define BEHIND_MAX 64 /* accountings made up for */
+
+/* Keys in `waiting`; those of one priority leave in order of insertion. */
+enum priority { BOOST, UNDER, OVER };
+
+static enum priority priority_of(const struct sched_unit *unit)
+{
+    if (unit->warped || unit->credit.boosted)
+        return BOOST;
+    return unit->credit.over ? OVER : UNDER;
+}
+
+static uint64_t period_of(const struct sched_queue *queue)
+{
+    return PERIOD * queue->credit.tick;
+}
+
+static void credit_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
+{
+    (void)slots, (void)capacity;
+    queue->credit.tick = TICK_MS * queue->ms;
+}
+
+static void credit_add(struct sched_queue *queue, struct sched_unit *unit)
+{
+    ASSERT(unit->params.weight >= 1 && unit->params.weight <= SCHED_WEIGHT_MAX);
+    unit->runnable = false;
+    unit->credit = (struct credit_unit){.other = queue->credit.units};
+    queue->credit.units = unit;
+}
+
+/* The unit's priority may have changed: if it waits, it goes to the end of the new one's line. */
+static void sort_in(struct sched_queue *queue, struct sched_unit *unit)
+{
+    if (heap_contains(&unit->node) && unit->node.key != priority_of(unit))
+        heap_move(&queue->waiting, &unit->node, priority_of(unit));
+}
+
+/* Of what an active unit gets for so many accountings; rounded up, so that not all get into debt by it. */
+static int64_t grant(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t weights,
+                     uint64_t periods)
+{
+    return (int64_t)((periods * period_of(queue) * unit->params.weight + weights - 1) / weights);
+}
+
+static void stop_earning(struct sched_queue *queue, struct sched_unit *unit)
+{
+    unit->credit.active = false;
+    queue->credit.weights -= unit->params.weight;
+    unit->credit.credit /= 2;
+}
+
+/* The current unit may have run on since the accounting was due: that comes after it. */
+static bool was_over(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
+{
+    uint64_t since = unit == queue->current ? now % period_of(queue) : 0;
+
+    return unit->credit.credit + (int64_t)since < 0;
+}
+
+static void account(struct sched_queue *queue, uint64_t periods, uint64_t now)
+{
+    int64_t most = (int64_t)period_of(queue);
+    uint64_t weights = queue->credit.weights;
+
+    if (periods > BEHIND_MAX)
+        periods = BEHIND_MAX;
+    for (struct sched_unit *unit = queue->credit.units; unit != NULL; unit = unit->credit.other) {
+        if (!unit->credit.active)
+            continue;
+        unit->credit.credit += grant(queue, unit, weights, periods);
+        unit->credit.boosted = false;
+        unit->credit.over = was_over(queue, unit, now);
+        if (unit->credit.credit < -most)
+            unit->credit.credit = -most;
+        if (unit->credit.credit > most)
+            stop_earning(queue, unit);
+        sort_in(queue, unit);
+    }
+}
+
+/* Does what the ticks up to `now` have to do. */
+static void catch_up(struct sched_queue *queue, uint64_t now)
+{
+    uint64_t tick = now / queue->credit.tick;
+    uint64_t periods = tick / PERIOD - queue->credit.ticked / PERIOD;
+
+    if (tick == queue->credit.ticked)
+        return;
+    queue->credit.ticked = tick;
+    if (queue->current != NULL)
+        queue->current->credit.boosted = false;
+    if (periods != 0)
+        account(queue, periods, now);
+}
+
+static void credit_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (unit->runnable)
+        return;
+    catch_up(queue, now);
+    unit->runnable = true;
+    if (unit == queue->current) /* no other was chosen since it blocked */
+        return;
+    unit->credit.boosted = !unit->credit.over;
+    heap_insert(&queue->waiting, &unit->node, priority_of(unit));
+}
+
+/* The end of a warp ends the turn, too. */
+static bool credit_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (!unit->warped)
+        return false;
+    unit->warped = unit->credit.boosted = false;
+    unit->credit.left = 0;
+    unit->credit.warp_ended = now;
+    unit->credit.was_warped = true;
+    sort_in(queue, unit);
+    return true;
+}
+
+static bool credit_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    unit->runnable = false;
+    if (heap_contains(&unit->node))
+        heap_remove(&queue->waiting, &unit->node);
+    return credit_unwarp(queue, unit, now);
+}
+
+static bool may_warp(const struct sched_unit *unit, uint64_t now)
+{
+    if (unit->warped || !unit->runnable || unit->params.warp_limit == 0 || unit->credit.over)
+        return false;
+    return !unit->credit.was_warped || now - unit->credit.warp_ended >= unit->params.unwarp;
+}
+
+static bool credit_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
+                        uint64_t now)
+{
+    (void)deadline;
+    catch_up(queue, now);
+    if (!may_warp(unit, now))
+        return false;
+    unit->warped = true;
+    unit->credit.warp_left = needs != 0 && needs < unit->params.warp_limit ? needs : unit->params.warp_limit;
+    sort_in(queue, unit);
+    return true;
+}
+
+static void use_credit(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
+{
+    uint64_t most = BEHIND_MAX * period_of(queue);
+
+    unit->credit.credit -= (int64_t)(ran < most ? ran : most);
+    if (unit->credit.credit < -(int64_t)most)
+        unit->credit.credit = -(int64_t)most;
+}
+
+static bool credit_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+{
+    ASSERT(unit == queue->current);
+    if (!unit->credit.active) {
+        unit->credit.active = true;
+        queue->credit.weights += unit->params.weight;
+    }
+    use_credit(queue, unit, ran);
+    unit->credit.left = sched_turn_left(unit->credit.left, ran, period_of(queue), queue->waiting.count == 0);
+    if (!unit->warped)
+        return false;
+    if (ran < unit->credit.warp_left) {
+        unit->credit.warp_left -= ran;
+        return false;
+    }
+    return credit_unwarp(queue, unit, now);
+}
+
+/* Of the one that ran and still can, and the first in line. */
+static bool gives_way(const struct sched_unit *last, const struct heap_node *first)
+{
+    enum priority priority = priority_of(last);
+
+    return first->key < priority || (first->key == priority && last->credit.left == 0);
+}
+
+static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
+{
+    struct heap_node *first = heap_first(&queue->waiting);
+    struct sched_unit *chosen = last;
+
+    if (first != NULL && (last == NULL || gives_way(last, first))) {
+        chosen = HEAP_ENTRY(first, struct sched_unit, node);
+        chosen->credit.left = 0;
+        heap_remove(&queue->waiting, first);
+        if (last != NULL)
+            heap_insert(&queue->waiting, &last->node, priority_of(last));
+    }
+    if (chosen != NULL && chosen->credit.left == 0)
+        chosen->credit.left = period_of(queue);
+    return chosen;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. */
+static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
+{
+    uint64_t warp = unit->warped ? unit->credit.warp_left : SCHED_NEVER;
+    uint64_t step = unit->credit.boosted ? queue->credit.tick : period_of(queue);
+
+    if (queue->waiting.count == 0)
+        return warp;
+    return least(warp, least(unit->credit.left, step - now % step));
+}
+
+static struct sched_unit *credit_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
+{
+    struct sched_unit *last;
+    uint64_t ticks;
+
+    catch_up(queue, now);
+    last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
+    queue->current = choose(queue, last);
+    *until = SCHED_NEVER;
+    if (queue->current == NULL)
+        return NULL;
+    ticks = hold(queue, queue->current, now);
+    if (ticks < SCHED_NEVER - now)
+        *until = now + ticks;
+    return queue->current;
+}
+
+const struct sched_policy credit_policy = {
+    .name = "credit",
+    .init = credit_init,
+    .add = credit_add,
+    .wake = credit_wake,
+    .block = credit_block,
+    .charge = credit_charge,
+    .pick = credit_pick,
+    .warp = credit_warp,
+    .unwarp = credit_unwarp,
+};

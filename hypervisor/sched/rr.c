@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Round robin: the yardstick of a scheduler that knows no urgency.
+ *
+ * Runnable units wait in one line. The first runs for a turn and goes to the end of the line when it wants
+ * more. A turn is the allowance C, at least one tick, times the unit's weight: busy units share the CPU by
+ * weight. A unit that wakes joins at the end with a new turn, and preempts nobody: it waits for the turns of
+ * all before it. A unit that blocks gives up the rest of its turn. One that is alone begins one turn after
+ * another.
+ *
+ * There are no warps: W, L and U mean nothing. So with `timers` = "precise" or "snoop" a deadline is a
+ * wake-up like any other, at that instant and less what a switch costs: an idle core is brought in on time,
+ * and beside others the vCPU waits for its turn. Every such wait counts as a warp that was denied.
+ *
+ * A turn that is charged late, because the guest had its grace, is not made up for.
+ *
+ * Units: ticks of CPU time. A turn is below 2^58. Every operation is O(log n): the line is a heap whose keys
+ * are all equal, which leave in order of insertion. Locking: the queue's lock is held by the caller.
+ */
+#include <stddef.h>
+#include "core/assert.h"
+#include "core/sched.h"
+#include "sched/policies.h"
+
+static uint64_t turn_of(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    return (queue->allowance != 0 ? queue->allowance : 1) * unit->params.weight;
+}
+
+static void join_line(struct sched_queue *queue, struct sched_unit *unit)
+{
+    unit->rr.left = turn_of(queue, unit);
+    heap_insert(&queue->waiting, &unit->node, 0);
+}
+
+static void rr_add(struct sched_queue *queue, struct sched_unit *unit)
+{
+    (void)queue;
+    ASSERT(unit->params.weight >= 1 && unit->params.weight <= SCHED_WEIGHT_MAX);
+    unit->runnable = false;
+}
+
+static void rr_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    (void)now;
+    if (unit->runnable)
+        return;
+    unit->runnable = true;
+    if (unit != queue->current) /* else no other was chosen since it blocked: it goes on with its turn */
+        join_line(queue, unit);
+}
+
+static bool rr_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    (void)now;
+    unit->runnable = false;
+    if (heap_contains(&unit->node))
+        heap_remove(&queue->waiting, &unit->node);
+    return false;
+}
+
+static bool rr_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+{
+    (void)now;
+    ASSERT(unit == queue->current);
+    unit->rr.left = sched_turn_left(unit->rr.left, ran, turn_of(queue, unit), queue->waiting.count == 0);
+    return false;
+}
+
+static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
+{
+    struct heap_node *first = heap_first(&queue->waiting);
+    struct sched_unit *chosen;
+
+    if (last != NULL && last->rr.left != 0)
+        return last;
+    if (first == NULL) {
+        if (last != NULL)
+            last->rr.left = turn_of(queue, last);
+        return last;
+    }
+    chosen = HEAP_ENTRY(first, struct sched_unit, node);
+    heap_remove(&queue->waiting, first);
+    if (last != NULL)
+        join_line(queue, last);
+    return chosen;
+}
+
+static struct sched_unit *rr_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
+{
+    struct sched_unit *last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
+    struct sched_unit *chosen = choose(queue, last);
+
+    queue->current = chosen;
+    *until = SCHED_NEVER;
+    if (queue->waiting.count != 0 && chosen->rr.left < SCHED_NEVER - now)
+        *until = now + chosen->rr.left;
+    return chosen;
+}
+
+const struct sched_policy rr_policy = {
+    .name = "rr",
+    .add = rr_add,
+    .wake = rr_wake,
+    .block = rr_block,
+    .charge = rr_charge,
+    .pick = rr_pick,
+    .warp = sched_no_warp,
+    .unwarp = sched_no_unwarp,
+};

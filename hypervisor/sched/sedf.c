@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Simple EDF, after the scheduler of that name of Xen 2 to 4.4 (xen/common/sched_sedf.c, Diestelhorst).
+ *
+ * In each period of 10 ms a unit is due a slice: the period times its weight over the sum of all units'
+ * weights, blocked ones included, rounded up to a tick. Who runs:
+ *
+ *  1. Of the units that have some of their slice left, the one whose period ends first; when equal, the one
+ *     that runs.
+ *  2. When there is none: extra time, so that no CPU time is wasted. The units take turns, each as long as
+ * its slice, so by weight. A turn is interrupted by 1 and goes on afterwards.
+ *
+ * A unit's next period begins when its period ends. What it missed of its slice is lost. What it ran beyond
+ * it while another was due the CPU, as with a slice that was charged late, is taken from the next slice, at
+ * most all of that.
+ *
+ * Wake-up, as in Xen's, by the names that its source gives the cases:
+ *
+ *     short unblocking (2, part 1)   before the end of the period: the time blocked counts as used
+ *     long unblocking (2, part 2b)   later: a period begins at once, with a whole slice
+ *
+ * So a wake-up takes nothing from what others are due. But a unit that wakes often has used its slice by
+ * sleeping, and waits for extra time or its next period. Xen's preferred it for extra time then; this does
+ * not. Xen's let each domain choose its period; here one period serves all, so the sum of what is due is a
+ * period.
+ *
+ * There are no warps: W, L, U mean nothing, nor does C. So with `timers` = "precise" or "snoop" a deadline is
+ * a wake-up like any other, at that instant less what a switch costs: whether the vCPU runs then follows from
+ * its period and slice, and every time it does not counts as a warp that was denied.
+ *
+ * Units: ticks of the counter. Every operation is O(log n), but for pick(), which begins all periods that are
+ * due; while others wait it is asked for each of them. Locking: the queue's lock is held by the caller.
+ */
+#include <stddef.h>
+#include "core/assert.h"
+#include "core/sched.h"
+#include "sched/policies.h"
+
+#define PERIOD_MS      10
+#define QUANTA_IN_A_MS 2
+#define USED_MAX       (UINT64_C(1) << 50) /* ticks */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool is_due(const struct sched_unit *unit)
+{
+    return unit->sedf.used < unit->sedf.slice;
+}
+
+static void sedf_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
+{
+    heap_init(&queue->sedf.later, slots, capacity);
+    heap_init(&queue->sedf.extra, slots + capacity, capacity);
+    queue->sedf.period = PERIOD_MS * queue->ms;
+}
+
+static void sedf_add(struct sched_queue *queue, struct sched_unit *unit)
+{
+    ASSERT(unit->params.weight >= 1 && unit->params.weight <= SCHED_WEIGHT_MAX);
+    unit->runnable = false;
+    unit->sedf = (struct sedf_unit){.deadline = 0};
+    queue->sedf.weights += unit->params.weight;
+}
+
+static void begin_period(const struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline,
+                         uint64_t used)
+{
+    uint64_t weights = queue->sedf.weights;
+
+    unit->sedf.slice = (queue->sedf.period * unit->params.weight + weights - 1) / weights;
+    unit->sedf.deadline = deadline;
+    unit->sedf.used = least(used, unit->sedf.slice);
+}
+
+/* The unit's period is over. What it ran beyond its slice is from the next. */
+static void next_period(const struct sched_queue *queue, struct sched_unit *unit)
+{
+    uint64_t beyond = is_due(unit) ? 0 : unit->sedf.used - unit->sedf.slice;
+
+    begin_period(queue, unit, unit->sedf.deadline + queue->sedf.period, beyond);
+}
+
+/* The same for the one that ran, on its slice or not: alone, it was not asked for when periods began. */
+static void next_period_of_current(const struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    uint64_t period = queue->sedf.period;
+    uint64_t since = (now - unit->sedf.deadline) % period;
+
+    next_period(queue, unit);
+    unit->sedf.deadline = now - since + period;
+    if (unit->sedf.used < since)
+        unit->sedf.used = least(since, unit->sedf.slice);
+}
+
+static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
+{
+    if (is_due(unit)) {
+        heap_insert(&queue->waiting, &unit->node, unit->sedf.deadline);
+        return;
+    }
+    heap_insert(&queue->sedf.later, &unit->node, unit->sedf.deadline);
+    heap_insert(&queue->sedf.extra, &unit->sedf.by_extra, unit->sedf.extra);
+}
+
+static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
+{
+    if (!heap_contains(&unit->sedf.by_extra)) {
+        heap_remove(&queue->waiting, &unit->node);
+        return;
+    }
+    heap_remove(&queue->sedf.later, &unit->node);
+    heap_remove(&queue->sedf.extra, &unit->sedf.by_extra);
+}
+
+static void sedf_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    uint64_t most = unit->sedf.used > unit->sedf.slice ? unit->sedf.used : unit->sedf.slice;
+
+    if (unit->runnable)
+        return;
+    unit->runnable = true;
+    if (now < unit->sedf.deadline)
+        unit->sedf.used = least(unit->sedf.used + (now - unit->sedf.blocked_at), most);
+    else
+        begin_period(queue, unit, now + queue->sedf.period, 0);
+    if (unit->sedf.extra < queue->sedf.floor)
+        unit->sedf.extra = queue->sedf.floor;
+    if (unit != queue->current)
+        enqueue(queue, unit);
+}
+
+static bool sedf_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+{
+    if (!unit->runnable)
+        return false;
+    unit->runnable = false;
+    unit->sedf.blocked_at = now;
+    if (heap_contains(&unit->node))
+        dequeue(queue, unit);
+    return false;
+}
+
+/* What nobody else wants does not count. */
+static void use_extra(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
+{
+    uint64_t time = least(ran, USED_MAX) + unit->sedf.remainder;
+
+    if (queue->sedf.extra.count == 0)
+        return;
+    unit->sedf.extra += time / unit->params.weight;
+    unit->sedf.remainder = (uint32_t)(time % unit->params.weight);
+}
+
+static bool sedf_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+{
+    uint64_t used = unit->sedf.used + least(ran, USED_MAX);
+
+    (void)now;
+    ASSERT(unit == queue->current);
+    if (queue->sedf.on_extra) {
+        use_extra(queue, unit, ran);
+        return false;
+    }
+    /* Beyond its slice while nobody else is due the CPU, it was in extra time. */
+    if (queue->waiting.count == 0 && used > unit->sedf.slice)
+        used = unit->sedf.slice;
+    unit->sedf.used = least(used, USED_MAX);
+    return false;
+}
+
+/* Begins the periods of all units in the heap whose deadlines are past: they go where they belong then. */
+static void begin_periods(struct sched_queue *queue, const struct heap *heap, uint64_t now)
+{
+    while (heap_first_key(heap, SCHED_NEVER) <= now) {
+        struct sched_unit *unit = HEAP_ENTRY(heap_first(heap), struct sched_unit, node);
+
+        dequeue(queue, unit);
+        next_period(queue, unit);
+        enqueue(queue, unit);
+    }
+}
+
+/* Extra time over weight. */
+static uint64_t quantum_of(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    return queue->ms / QUANTA_IN_A_MS / unit->params.weight + 1;
+}
+
+/* Rule 2. `last` is the unit that ran and still can, in no heap; or NULL. */
+static struct sched_unit *choose_extra(struct sched_queue *queue, struct sched_unit *last)
+{
+    uint64_t first = heap_first_key(&queue->sedf.extra, SCHED_NEVER);
+    uint64_t ahead = last != NULL && queue->sedf.on_extra ? quantum_of(queue, last) - 1 : 0;
+
+    if (last == NULL && first == SCHED_NEVER)
+        return NULL;
+    queue->sedf.on_extra = true;
+    queue->sedf.floor = last != NULL ? least(first, last->sedf.extra) : first;
+    if (last != NULL && (first == SCHED_NEVER || last->sedf.extra <= first + ahead))
+        return last;
+    return HEAP_ENTRY(heap_first(&queue->sedf.extra), struct sched_unit, sedf.by_extra);
+}
+
+static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
+{
+    struct heap_node *first = heap_first(&queue->waiting);
+
+    if (last != NULL && is_due(last) && (first == NULL || last->sedf.deadline <= first->key)) {
+        queue->sedf.on_extra = false;
+        return last;
+    }
+    if (first == NULL)
+        return choose_extra(queue, last);
+    queue->sedf.on_extra = false;
+    return HEAP_ENTRY(first, struct sched_unit, node);
+}
+
+/* How long the current unit has to run for another to be given extra time. */
+static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    uint64_t turn = heap_first_key(&queue->sedf.extra, 0) + quantum_of(queue, unit);
+
+    return (turn - unit->sedf.extra) * unit->params.weight - unit->sedf.remainder;
+}
+
+/*
+ * How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. A period that begins
+ * ends no earlier than that of a unit that runs on its slice, so does not interrupt it.
+ */
+static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
+{
+    const struct sedf_queue *own = &queue->sedf;
+    uint64_t period = unit->sedf.deadline - now;
+
+    if (queue->waiting.count + own->later.count == 0)
+        return SCHED_NEVER;
+    if (own->on_extra)
+        return least(least(heap_first_key(&own->later, SCHED_NEVER) - now, period), extra_turn(queue, unit));
+    return least(unit->sedf.slice - unit->sedf.used, period);
+}
+
+static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
+{
+    struct sched_unit *last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
+    struct sched_unit *chosen;
+    uint64_t ticks;
+
+    begin_periods(queue, &queue->sedf.later, now);
+    begin_periods(queue, &queue->waiting, now);
+    if (last != NULL && last->sedf.deadline <= now)
+        next_period_of_current(queue, last, now);
+    chosen = choose(queue, last);
+    if (chosen != NULL && chosen != last) {
+        dequeue(queue, chosen);
+        if (last != NULL)
+            enqueue(queue, last);
+    }
+    queue->current = chosen;
+    *until = SCHED_NEVER;
+    if (chosen == NULL)
+        return NULL;
+    ticks = hold(queue, chosen, now);
+    if (ticks < SCHED_NEVER - now)
+        *until = now + ticks;
+    return chosen;
+}
+
+const struct sched_policy sedf_policy = {
+    .name = "sedf",
+    .init = sedf_init,
+    .add = sedf_add,
+    .wake = sedf_wake,
+    .block = sedf_block,
+    .charge = sedf_charge,
+    .pick = sedf_pick,
+    .warp = sched_no_warp,
+    .unwarp = sched_no_unwarp,
+};
