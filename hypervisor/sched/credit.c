@@ -18,10 +18,10 @@
  * and keeps half: a sleeper does not save up. A debt is at most 30 ms. Both are forgiven time, and a unit
  * UNDER runs whole slices whatever its credit: the shares of many units of different weights are rough.
  *
- * What is different: CPU time is charged exactly, as in Xen since 4.0, where a tick once cost whoever it
- * found 10 ms; and a unit that becomes UNDER at an accounting preempts one that is OVER at once, not at the
- * end of its slice. There is no rate limit. Ticks are at multiples of 10 ms. While nobody waits they are not
- * asked for: what was missed is done at the next look, all accountings at once.
+ * What is different: CPU time is charged exactly, as in later ones of Xen; in the first a tick cost whoever
+ * it found 10 ms; and a unit that becomes UNDER at an accounting preempts one that is OVER at once, not at
+ * the end of its slice. There is no rate limit. Ticks are at multiples of 10 ms. While nobody waits they are
+ * not asked for: what was missed is done at the next look, all accountings at once.
  *
  * Warps are not Xen's. With `timers` = "precise" or "snoop" the vCPU is woken at its deadline, less what a
  * switch costs; that is a BOOST like that of any wake-up. If it was runnable, the warp is: it makes a unit

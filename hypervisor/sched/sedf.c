@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simple EDF, after the scheduler of that name of Xen 2 to 4.4 (xen/common/sched_sedf.c, Diestelhorst).
+ * Simple EDF, after the scheduler of that name of Xen 3 (xen/common/sched_sedf.c, Diestelhorst).
  *
  * In each period of 10 ms a unit is due a slice: the period times its weight over the sum of all units'
  * weights, blocked ones included, rounded up to a tick. Who runs:

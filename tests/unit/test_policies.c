@@ -183,7 +183,7 @@ static void sleeps_for_ages(struct random *random)
     }
     for (unsigned k = HOGS; k < sim.count; k++)
         sim_block(&sim, k);
-    double before[HOGS] = {sim.ran[0], sim.ran[1]};
+    const double before[HOGS] = {sim.ran[0], sim.ran[1]};
     double weights = sim.units[0].params.weight + sim.units[1].params.weight;
     double length = 10000.0 * SIM_MS;
 
