@@ -101,7 +101,7 @@ $(CHECK)/format: $(CHECK_C) $(CHECK_H) .clang-format
 	$(call checked,clang-format --dry-run -Werror $(CHECK_C) $(CHECK_H))
 
 # Prose, licences, and what no comment can stand in; .clang-format and .gitignore hold nothing of ours to license.
-CHECK_NO_SPDX := %.md %.png %LICENSE .clang-format .gitignore
+CHECK_NO_SPDX := %.md %.md.in %.png %.json %LICENSE .clang-format .gitignore
 $(CHECK)/spdx: $(CHECK_FILES)
 	$(call checked,! grep -L SPDX-License-Identifier: $(filter-out $(CHECK_NO_SPDX),$(CHECK_FILES)) | grep .)
 

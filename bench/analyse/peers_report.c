@@ -207,14 +207,13 @@ static char *read_command(const char *out, const struct run *run)
     return line;
 }
 
-/* As bench/run wrote them down. S3 has no bare run of its own. */
+/* As bench/run wrote them down. */
 static void print_commands(FILE *file, const char *out, unsigned scenario)
 {
     for (unsigned p = 0; peers[p].name; p++) {
         const struct run *run = comparisons[scenario][p].run;
 
-        if (run &&
-            !(run->bare && strncmp(run->name, peer_scenarios[scenario], strlen(peer_scenarios[scenario]))))
+        if (run)
             fprintf(file, "# %s\n%s\n", run->name, read_command(out, run));
     }
 }
