@@ -17,8 +17,9 @@
 #define FAIR_WITHIN    0.02 /* of its share of the core */
 
 struct peer {
-    const char *name;
-    const char *title; /* in tables; NULL ends the list */
+    const char *name;  /* NULL ends the list */
+    const char *title; /* in tables */
+    bool detail;       /* not in the README */
 };
 
 extern const struct peer peers[MAX_PEERS + 1];
