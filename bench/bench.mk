@@ -114,6 +114,6 @@ bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
-include bench/xen.mk
+include bench/xen/xen.mk
 include bench/peers.mk
-include bench/kvm.mk
+include bench/kvm/kvm.mk

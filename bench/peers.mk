@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one and all
-# of KVM's, SCENARIOS="S2rt player" the scenarios. bench/xen.mk and bench/kvm.mk build what Xen and KVM
-# need.
+# of KVM's, SCENARIOS="S2rt player" the scenarios. What Xen and KVM need is built by bench/xen/xen.mk and bench/kvm/kvm.mk.
 
 PEER_NAMES := xen-credit2 xen-credit xen-credit-1ms xen-rtds xen-rtds-1ms kvm-default kvm-fifo kvm-deadline kvm-rt \
 	ontime-bvt ontime-credit ontime-sedf ontime-rr ontime-wake ontime-snoop ontime-call ontime-page

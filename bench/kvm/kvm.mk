@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The KVM part of `make peers`: the host that bench/peer-kvm starts.
+# The KVM part of `make peers`: the host that bench/kvm/peer starts.
 
 KVM := $(BUILD)/peers/kvm
 KVM_RT := $(BUILD)/debian/kernel-6.12-rt

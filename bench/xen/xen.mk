@@ -12,16 +12,16 @@ $(BUILD)/debian/xen.versions:
 $(BUILD)/debian/xen-source.versions:
 	@scripts/fetch-debian --source xen-source xen/bookworm
 
-$(XEN)/xen-rtds: bench/build-xen $(BUILD)/debian/xen-source.versions
-	bench/build-xen $@
-$(XEN)/xen-rtds-1ms: bench/build-xen $(BUILD)/debian/xen-source.versions
-	bench/build-xen $@ 1000 400
+$(XEN)/xen-rtds: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
+	bench/xen/build-rtds $@
+$(XEN)/xen-rtds-1ms: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
+	bench/xen/build-rtds $@ 1000 400
 
 # Written anew only when it changes.
-$(XEN_TREES): $(XEN)/%.dtb: bench/xen-tree bench/peer-xen bench/bootargs $(BENCH)/matmul.cpio \
+$(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH)/matmul.cpio \
 	$(BENCH_KERNEL)/release FORCE | bench-need
 	@mkdir -p $(@D)
-	@bench/xen-tree $* | dtc -q -I dts -O dtb -o $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+	@bench/xen/tree $* | dtc -q -I dts -O dtb -o $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(filter $(XEN)/player-%,$(XEN_TREES)): $(BENCH)/player.cpio
 $(filter $(XEN)/S%,$(XEN_TREES)): $(BENCH)/mixed.cpio
 
