@@ -5,7 +5,7 @@ set output name('useful')
 set multiplot
 set xrange [80:101]
 set format x '%g%%'
-set xtics 80, 10, 100 scale 0
+set xtics (85, 90, 95, 100) scale 0
 set grid xtics linecolor rgb faint_colour linetype 1
 set tmargin at screen 0.92
 set bmargin at screen 0.08

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include "analyse/results.h"
 
-#define MAX_CHECKS 512
+#define MAX_CHECKS 2048
 
 struct check {
     char what[160];

@@ -269,7 +269,7 @@ static void read_line(struct reader *reader, char *line)
     line[strcspn(line, "\r\n")] = '\0';
     if (reader->bare)
         read_vm_line(reader, reader->guest, line);
-    else if (read_xen_line(reader, line) || sscanf(line, "[%31[^]]] %n", name, &length) != 1 || !length)
+    else if (read_xen_line(reader, line) || sscanf(line, "[%31[^] ]] %n", name, &length) != 1 || !length)
         return;
     else if (!strcmp(name, "ontime") || !strcmp(name, "host"))
         read_host_line(reader, line + length);
