@@ -23,7 +23,7 @@ help:
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
 	@echo "make bench         the scenarios beside bare metal (out/bench), 30 minutes; BENCH_SEEDS=1 takes less"
-	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), 2 hours; PEERS=\"xen-credit2 kvm\" chooses"
+	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), an hour; PEERS=\"xen-credit2 kvm\" chooses"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make fuzz          damaged system files, for FUZZ_SECONDS"
 	@echo "make check         formatting, warnings of two compilers, static analysis"
