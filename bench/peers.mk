@@ -16,8 +16,7 @@ PEERS_BARE := $(sort S2 $(filter-out S3,$(PEERS_SCENARIOS)))
 PEERS_RUNS := $(foreach scenario,player S3 S2 S2rt S1,$(if $(filter $(scenario),$(PEERS_SCENARIOS)),\
 	$(PEERS_CHOSEN:%=$(scenario)-%))) $(PEERS_BARE:%=%-bare)
 PEERS_ALL := $(if $(filter $(words $(PEER_NAMES)),$(words $(PEERS_CHOSEN))),$(if $(word 5,$(PEERS_SCENARIOS)),yes))
-PEERS_ONTIME := $(filter %-ontime-bvt %-ontime-credit %-ontime-sedf %-ontime-rr %-ontime-wake %-ontime-snoop \
-	%-ontime-call %-ontime-page,$(PEERS_RUNS))
+PEERS_ONTIME := $(foreach run,$(PEERS_RUNS),$(if $(findstring -ontime-,$(run)),$(run)))
 
 .PHONY: peers peers-inputs
 peers peers-inputs: export BENCH_SEEDS = $(PEERS_SEEDS)

@@ -187,11 +187,6 @@ struct cost bench_cost(enum scenario scenario, enum mode mode)
     return cost;
 }
 
-static json_t *real_or_null(double value)
-{
-    return isnan(value) ? json_null() : json_real(value);
-}
-
 double held_us_per_sleep(const struct run *run)
 {
     return (double)log_status(&run->log, "exact_held_us") / (double)run->summary.n;

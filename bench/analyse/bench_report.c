@@ -5,33 +5,9 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include "analyse/bench.h"
 #include "analyse/page.h"
 #include "analyse/util.h"
-
-#define CDF_POINTS 400 /* of the tail's logarithm, at most */
-
-/* Lines `error_us share`: that share of all sleeps was at least so late. */
-static void write_distribution(const char *out, const struct run *run)
-{
-    FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
-    double last = INFINITY;
-    size_t n;
-    int64_t *errors = sorted_errors(&run->log, &n);
-
-    for (size_t i = 0; i < n; i++) {
-        double share = (double)(n - i) / (double)n;
-        double place = log10(share) * CDF_POINTS / log10((double)n);
-
-        if (last - place < 1 && i % (n / CDF_POINTS + 1) != 0)
-            continue;
-        last = place;
-        fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, share);
-    }
-    free(errors);
-    fclose(file);
-}
 
 static void write_line(FILE *errors, FILE *costs, enum scenario scenario, enum mode mode)
 {
@@ -58,7 +34,7 @@ void bench_write_data(const char *out)
         for (unsigned m = 0; m < MODES; m++) {
             if (!bench_runs[s][m].name)
                 continue;
-            write_distribution(out, &bench_runs[s][m]);
+            run_write_distribution(out, &bench_runs[s][m]);
             write_line(errors, costs, s, m);
         }
     fclose(errors);

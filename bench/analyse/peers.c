@@ -211,11 +211,6 @@ static void compare(unsigned scenario, struct comparison *comparison)
     comparison->boot_s = first_up_s(run);
 }
 
-static json_t *real_or_null(double value)
-{
-    return isnan(value) ? json_null() : json_real(value);
-}
-
 static json_t *by_vm(const struct run *run, const double values[MAX_VMS])
 {
     json_t *object = json_object();

@@ -11,27 +11,12 @@
 #include "analyse/peers.h"
 #include "analyse/util.h"
 
-#define CDF_POINTS 400
-#define TEMPLATE   "bench/comparison.md.in"
+#define TEMPLATE "bench/comparison.md.in"
 
 /* The scenario that the README shows. */
 #define HARD_CASE 2
 
 /* ---- data for gnuplot: lines `SCENARIO PEER mean p50 p99 p99.9 max useful fair` */
-
-static void write_distribution(const char *out, const struct run *run)
-{
-    FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
-    size_t n;
-    int64_t *errors = sorted_errors(&run->log, &n);
-    size_t step = n / CDF_POINTS + 1;
-
-    for (size_t i = 0; i < n; i++)
-        if (i % step == 0 || n - i < CDF_POINTS)
-            fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, (double)(n - i) / (double)n);
-    free(errors);
-    fclose(file);
-}
 
 void peers_write_data(const char *out)
 {
@@ -47,7 +32,7 @@ void peers_write_data(const char *out)
             e = &c->run->summary;
             fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s], peers[p].name,
                     e->mean_us, e->p50_us, e->p99_us, e->p999_us, e->max_us, 100 * c->useful, c->fair);
-            write_distribution(out, c->run);
+            run_write_distribution(out, c->run);
         }
     fclose(file);
 }
@@ -192,21 +177,6 @@ static void markdown_sizes(FILE *file)
     }
 }
 
-static char *read_command(const char *out, const struct run *run)
-{
-    static char line[8192];
-    char path[PATH_MAX];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/log/%s.command", out, run->name);
-    file = fopen(path, "r");
-    if (!file || !fgets(line, sizeof(line), file))
-        die("%s: unreadable", path);
-    fclose(file);
-    line[strcspn(line, "\n")] = '\0';
-    return line;
-}
-
 /* As bench/run wrote them down. */
 static void print_commands(FILE *file, const char *out, unsigned scenario)
 {
@@ -214,7 +184,7 @@ static void print_commands(FILE *file, const char *out, unsigned scenario)
         const struct run *run = comparisons[scenario][p].run;
 
         if (run)
-            fprintf(file, "# %s\n%s\n", run->name, read_command(out, run));
+            fprintf(file, "# %s\n%s\n", run->name, run_command(out, run));
     }
 }
 

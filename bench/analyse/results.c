@@ -8,8 +8,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "analyse/util.h"
+
+#define CDF_POINTS 400 /* of the tail's logarithm, at most */
 
 static void add_account(struct account *sum, const struct account *from, const struct account *to)
 {
@@ -171,10 +174,15 @@ static json_t *bands_json(const struct summary *summary)
     return object;
 }
 
-/* What bench/run was told to start, as it wrote it down. */
-static json_t *command_json(const char *out, const struct run *run)
+json_t *real_or_null(double value)
 {
-    char path[PATH_MAX], line[4096] = "";
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+const char *run_command(const char *out, const struct run *run)
+{
+    static char line[4096];
+    char path[PATH_MAX];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/log/%s.command", out, run->name);
@@ -183,7 +191,7 @@ static json_t *command_json(const char *out, const struct run *run)
         die("%s: unreadable", path);
     fclose(file);
     line[strcspn(line, "\n")] = '\0';
-    return json_string(line);
+    return line;
 }
 
 json_t *run_json(const char *out, const struct run *run)
@@ -212,7 +220,7 @@ json_t *run_json(const char *out, const struct run *run)
         json_object_set_new(object, "status", status_json(&run->log));
     }
     json_object_set_new(object, "conditions", conditions_json(&run->log));
-    json_object_set_new(object, "command", command_json(out, run));
+    json_object_set_new(object, "command", json_string(run_command(out, run)));
     return object;
 }
 
@@ -231,5 +239,25 @@ void run_write_points(const char *out, const struct run *run)
                     ticks_to_ns(&log->series[s], sleep->end - sleep->start),
                     sleep_error_ns(&log->series[s], sleep));
         }
+    fclose(file);
+}
+
+void run_write_distribution(const char *out, const struct run *run)
+{
+    FILE *file = create("%s/figures/cdf-%s.dat", out, run->name);
+    double last = INFINITY;
+    size_t n;
+    int64_t *errors = sorted_errors(&run->log, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        double share = (double)(n - i) / (double)n;
+        double place = log10(share) * CDF_POINTS / log10((double)n);
+
+        if (last - place < 1 && i % (n / CDF_POINTS + 1) != 0)
+            continue;
+        last = place;
+        fprintf(file, "%.3f %.6g\n", (double)errors[i] / 1e3, share);
+    }
+    free(errors);
     fclose(file);
 }

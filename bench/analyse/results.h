@@ -33,8 +33,17 @@ struct run {
 /* Reads the run's logs in OUT and fills in the rest; name, guest and bare are given. */
 void run_compute(const char *out, struct run *run);
 
+/* What bench/run was told to start, as it wrote it down: valid until the next call. */
+const char *run_command(const char *out, const struct run *run);
+
+/* A number, or null for NAN. */
+json_t *real_or_null(double value);
+
 /* Its object in OUT/results.json, and OUT/csv/NAME.csv with the raw points. */
 json_t *run_json(const char *out, const struct run *run);
 void run_write_points(const char *out, const struct run *run);
+
+/* OUT/figures/cdf-NAME.dat, lines `error_us share`: that share of all sleeps was at least so late. */
+void run_write_distribution(const char *out, const struct run *run);
 
 #endif
