@@ -6,8 +6,10 @@ HYP_CC := $(CROSS)gcc
 LIBFDT := $(BUILD)/debian/libfdt
 LIBFDT_A := $(LIBFDT)/usr/lib/aarch64-linux-gnu/libfdt.a
 
-HYP_SOURCES := $(wildcard hypervisor/core/*.c hypervisor/sched/*.c hypervisor/virt/*.c hypervisor/drivers/*.c \
-	hypervisor/lib/*.c hypervisor/arch/arm64/*.c hypervisor/arch/arm64/*.S)
+# From the lowest layer up: an include goes down only (scripts/check-includes).
+HYP_LAYERS := arch/arm64/include base lib drivers time console sched vm devices boot arch/arm64
+HYP_HOST_LAYERS := $(filter-out hypervisor/arch/arm64%,$(HYP_LAYERS:%=hypervisor/%)) # also compiled on this machine
+HYP_SOURCES := $(wildcard $(HYP_LAYERS:%=hypervisor/%/*.c) hypervisor/arch/arm64/*.S)
 HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
 
 HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
@@ -17,7 +19,7 @@ HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral
 	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES)
 # A loop that copies must not become a call of itself.
 $(HYP)/lib/%.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
-$(HYP)/arch/arm64/boot.c.o: HYP_CFLAGS += -DONTIME_VERSION='"$(VERSION)"'
+$(HYP)/boot/boot.c.o: HYP_CFLAGS += -DONTIME_VERSION='"$(VERSION)"'
 
 all: $(BUILD)/ontime.bin
 

@@ -28,7 +28,7 @@ host_GCC = $(HOST_CC)
 host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools
 
 unit_C := $(filter tests/unit/%.c tests/fuzz/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
-unit_H := $(filter tests/unit/%.h hypervisor/arch/fake/%.h hypervisor/core/%.h hypervisor/sched/%.h,$(CHECK_H))
+unit_H := $(filter tests/unit/%.h hypervisor/arch/fake/%.h $(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
 unit_GCC = $(HOST_CC)
 unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS)) -Ihypervisor/arch/fake/include
 
@@ -64,7 +64,7 @@ CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 # A header is compiled as what a file that includes nothing else would see.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
-CHECKS := $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+CHECKS := $(CHECK)/includes $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
 	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
 	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
 		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
@@ -104,6 +104,9 @@ $(CHECK)/format: $(CHECK_C) $(CHECK_H) .clang-format
 CHECK_NO_SPDX := %.md %.md.in %.png %.json %LICENSE .clang-format .gitignore
 $(CHECK)/spdx: $(CHECK_FILES)
 	$(call checked,! grep -L SPDX-License-Identifier: $(filter-out $(CHECK_NO_SPDX),$(CHECK_FILES)) | grep .)
+
+$(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHECK_H)) $(CHECK_DEPENDS)
+	$(call checked,scripts/check-includes $(HYP_LAYERS))
 
 $(CHECK)/module: guest-linux-modules
 	$(call checked,:)

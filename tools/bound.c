@@ -2,7 +2,7 @@
 /*
  * How late a precise timer can be at most: from its deadline to the entry of its guest with the interrupt
  * pending, as ONTIME_STAT_LATE_MAX measures. docs/system-file.md ("The bound") says why these are the terms;
- * the counts of instructions are hypervisor/core/longest_path.h's.
+ * the counts of instructions are hypervisor/base/longest_path.h's.
  *
  * At the deadline Ontime may be in a stretch without preemption, which ends first. Then it works off all that
  * is pending: guests' unfinished lines, deadlines of other vCPUs. Warps of others that have earlier deadlines
@@ -16,11 +16,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/longest_path.h"
+#include "base/limits.h"
+#include "base/longest_path.h"
 #include "ontime/abi.h"
 
-#define GRACE_NS   100000    /* GRACE_STEPS of GRACE_STEP_US, core/dispatch.c */
-#define SILENCE_NS 100000000 /* after so long an unfinished line is written, core/console.c */
+#define GRACE_NS   (GRACE_STEPS * GRACE_STEP_US * 1000.0)
+#define SILENCE_NS (SILENCE_MS * 1000000.0)
 
 /* In ns. */
 struct costs {

@@ -4,7 +4,7 @@
 #define TOOLS_BOUND_H
 
 #include <stdbool.h>
-#include "core/system_file.h"
+#include "boot/system_file.h"
 
 #define BOUND_WHY 200
 

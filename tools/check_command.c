@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/system_file.h"
+#include "boot/system_file.h"
 
 #define MIB                1048576.0
 #define NS_PER_INSTRUCTION 8 /* QEMU's -icount shift=3 */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
-#include "core/assert.h"
+#include "base/assert.h"
 
 static const char usage[] =
     "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot, and says how late a\n"

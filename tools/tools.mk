@@ -3,8 +3,9 @@
 
 HOST_TOOL := $(BUILD)/host/ontime
 HOST_TOOL_SRCS := tools/ontime.c tools/check_command.c tools/bound.c tools/trace_command.c tools/trace_decode.c \
-	hypervisor/core/system_file.c hypervisor/core/tree_reader.c hypervisor/core/heap.c $(wildcard hypervisor/sched/*.c)
-HOST_TOOL_HEADERS := $(wildcard tools/*.h include/ontime/*.h hypervisor/core/*.h hypervisor/sched/*.h)
+	hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
+	hypervisor/base/heap.c $(wildcard hypervisor/sched/*.c)
+HOST_TOOL_HEADERS := $(wildcard tools/*.h include/ontime/*.h hypervisor/*/*.h)
 
 all: $(HOST_TOOL)
 

@@ -11,11 +11,10 @@
  * A CPU's own number in the distributor need not be its index: it is read from GICD_ITARGETSR0.
  */
 #include <stddef.h>
-#include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
+#include "sysreg.h"
 #include "arch_vcpu.h"
-#include "core/arch.h"
-#include "core/board.h"
+#include "base/arch.h"
+#include "drivers/machine_tree.h"
 #include "drivers/gic.h"
 
 #define GICD_CTLR      0x000
@@ -75,10 +74,10 @@ static bool find_registers(const void *tree, int node)
     struct reg_range ranges[4];
 
     for (unsigned i = 0; i < 4; i++)
-        if (!board_reg(tree, node, i, &ranges[i]))
+        if (!machine_tree_reg(tree, node, i, &ranges[i]))
             return false;
     for (unsigned i = 0; i < 3; i++)
-        mmu_map(ranges[i].start, ranges[i].start + ranges[i].size, MMU_DEVICE);
+        (void)arch_map_device(ranges[i].start, ranges[i].size);
     distributor = ranges[0].start;
     interface = ranges[1].start;
     control = ranges[2].start;

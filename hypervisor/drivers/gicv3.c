@@ -5,11 +5,10 @@
  * the guest's timer interrupt can stay active while the guest handles it.
  */
 #include <stddef.h>
-#include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
+#include "sysreg.h"
 #include "arch_vcpu.h"
-#include "core/arch.h"
-#include "core/board.h"
+#include "base/arch.h"
+#include "drivers/machine_tree.h"
 #include "drivers/gic.h"
 
 #define GICD_CTLR      0x0000
@@ -74,15 +73,15 @@ static const char *gicv3_init(const void *tree, int node)
     struct reg_range range;
     unsigned lines;
 
-    if (!board_reg(tree, node, 0, &range))
+    if (!machine_tree_reg(tree, node, 0, &range))
         return "no distributor in `reg`";
     distributor = range.start;
-    mmu_map(range.start, range.start + range.size, MMU_DEVICE);
-    if (!board_reg(tree, node, 1, &range))
+    (void)arch_map_device(range.start, range.size);
+    if (!machine_tree_reg(tree, node, 1, &range))
         return "no redistributors in `reg`";
     redistributors = range.start;
     redistributors_end = range.start + range.size;
-    mmu_map(range.start, redistributors_end, MMU_DEVICE);
+    (void)arch_map_device(range.start, range.size);
 
     write32(distributor + GICD_CTLR, 0);
     while ((read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {

@@ -4,7 +4,7 @@
  * below its return address and compares it before it returns.
  */
 #include <stdint.h>
-#include "core/assert.h"
+#include "base/assert.h"
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the compiler fixes these names. */
 _Noreturn void __stack_chk_fail(void);

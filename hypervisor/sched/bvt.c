@@ -44,9 +44,8 @@
  * Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
-#include "core/assert.h"
-#include "core/sched.h"
-#include "sched/policies.h"
+#include "base/assert.h"
+#include "sched/bvt.h"
 
 /* Rare cases kept out of functions that otherwise need no stack frame. */
 #define APART __attribute__((noinline))
@@ -65,7 +64,7 @@ static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
 
 static int64_t effective(const struct sched_unit *unit)
 {
-    return unit->warped ? unit->bvt.avt - unit->bvt.warp : unit->bvt.avt;
+    return unit->warped ? bvt_unit(unit)->avt - bvt_unit(unit)->warp : bvt_unit(unit)->avt;
 }
 
 /* Signed to unsigned, order kept. */
@@ -81,14 +80,14 @@ static int64_t key_time(uint64_t key)
 
 static bool is_urgent(const struct sched_unit *unit)
 {
-    return unit->warped && !unit->bvt.spent;
+    return unit->warped && !bvt_unit(unit)->spent;
 }
 
 static struct heap *heap_of(struct sched_queue *queue, const struct sched_unit *unit)
 {
     if (!unit->warped)
         return &queue->waiting;
-    return unit->bvt.spent ? &queue->bvt.spent : &queue->bvt.urgent;
+    return bvt_unit(unit)->spent ? &bvt_queue(queue)->spent : &bvt_queue(queue)->urgent;
 }
 
 static struct sched_unit *first_of(const struct heap *heap)
@@ -112,8 +111,8 @@ static int64_t least(int64_t a, int64_t b)
 static APART void enqueue_warped(struct sched_queue *queue, struct sched_unit *unit)
 {
     heap_insert(heap_of(queue, unit), &unit->node,
-                unit->bvt.spent ? heap_key(effective(unit)) : unit->bvt.deadline);
-    heap_insert(&queue->bvt.warped, &unit->bvt.by_avt, heap_key(unit->bvt.avt));
+                bvt_unit(unit)->spent ? heap_key(effective(unit)) : bvt_unit(unit)->deadline);
+    heap_insert(&bvt_queue(queue)->warped, &bvt_unit(unit)->by_avt, heap_key(bvt_unit(unit)->avt));
 }
 
 static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
@@ -121,22 +120,22 @@ static inline void enqueue(struct sched_queue *queue, struct sched_unit *unit)
     if (unit->warped)
         enqueue_warped(queue, unit);
     else
-        heap_insert(&queue->waiting, &unit->node, heap_key(unit->bvt.avt));
+        heap_insert(&queue->waiting, &unit->node, heap_key(bvt_unit(unit)->avt));
 }
 
 static inline void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (unit->warped)
-        heap_remove(&queue->bvt.warped, &unit->bvt.by_avt);
+        heap_remove(&bvt_queue(queue)->warped, &bvt_unit(unit)->by_avt);
     heap_remove(heap_of(queue, unit), &unit->node);
 }
 
 /* A unit that is in no heap joins those that wait; the newcomer before it is sorted in. */
 static void join(struct sched_queue *queue, struct sched_unit *unit)
 {
-    struct sched_unit *before = queue->bvt.newcomer;
+    struct sched_unit *before = bvt_queue(queue)->newcomer;
 
-    queue->bvt.newcomer = unit;
+    bvt_queue(queue)->newcomer = unit;
     if (before != NULL)
         enqueue(queue, before);
 }
@@ -149,7 +148,7 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
     if (waits)
         dequeue(queue, unit);
     unit->warped = warped;
-    unit->bvt.spent = spent;
+    bvt_unit(unit)->spent = spent;
     if (waits)
         enqueue(queue, unit);
 }
@@ -160,25 +159,25 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
  */
 static inline void update_svt(struct sched_queue *queue)
 {
-    const struct sched_unit *newcomer = queue->bvt.newcomer;
+    const struct sched_unit *newcomer = bvt_queue(queue)->newcomer;
     const struct sched_unit *current = queue->current;
-    int64_t time = least(first_time(&queue->waiting), first_time(&queue->bvt.warped));
+    int64_t time = least(first_time(&queue->waiting), first_time(&bvt_queue(queue)->warped));
 
     if (newcomer != NULL)
-        time = least(time, newcomer->bvt.avt);
+        time = least(time, bvt_unit(newcomer)->avt);
     if (current != NULL && current->runnable)
-        time = least(time, current->bvt.avt);
+        time = least(time, bvt_unit(current)->avt);
     if (time == INT64_MAX)
         return;
-    ASSERT(time >= queue->bvt.svt);
-    queue->bvt.svt = time;
+    ASSERT(time >= bvt_queue(queue)->svt);
+    bvt_queue(queue)->svt = time;
 }
 
 static void raise_to_svt(const struct sched_queue *queue, struct sched_unit *unit)
 {
-    if (unit->bvt.avt < queue->bvt.svt) {
-        unit->bvt.avt = queue->bvt.svt;
-        unit->bvt.remainder = 0;
+    if (bvt_unit(unit)->avt < bvt_queue(queue)->svt) {
+        bvt_unit(unit)->avt = bvt_queue(queue)->svt;
+        bvt_unit(unit)->remainder = 0;
     }
 }
 
@@ -192,17 +191,17 @@ static void shift_keys(struct heap *heap, uint64_t by)
 static void rebase(struct sched_queue *queue)
 {
     update_svt(queue);
-    int64_t base = queue->bvt.svt;
+    int64_t base = bvt_queue(queue)->svt;
 
-    for (struct sched_unit *unit = queue->bvt.units; unit != NULL; unit = unit->bvt.other) {
+    for (struct sched_unit *unit = bvt_queue(queue)->units; unit != NULL; unit = bvt_unit(unit)->next) {
         if (!unit->runnable)
             raise_to_svt(queue, unit);
-        unit->bvt.avt -= base;
+        bvt_unit(unit)->avt -= base;
     }
     shift_keys(&queue->waiting, (uint64_t)base);
-    shift_keys(&queue->bvt.spent, (uint64_t)base);
-    shift_keys(&queue->bvt.warped, (uint64_t)base);
-    queue->bvt.svt = 0;
+    shift_keys(&bvt_queue(queue)->spent, (uint64_t)base);
+    shift_keys(&bvt_queue(queue)->warped, (uint64_t)base);
+    bvt_queue(queue)->svt = 0;
 }
 
 #define CREDIT_SHARE 64 /* a warp needs this part of L */
@@ -216,17 +215,17 @@ static inline uint64_t credit_for(uint64_t ticks, uint32_t percent)
 
 static inline void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percent)
 {
-    uint64_t room = unit->bvt.credit_max - unit->bvt.credit;
+    uint64_t room = bvt_unit(unit)->credit_max - bvt_unit(unit)->credit;
     uint64_t earned = credit_for(ticks, percent);
 
-    unit->bvt.credit += earned < room ? earned : room;
+    bvt_unit(unit)->credit += earned < room ? earned : room;
 }
 
 static void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
 {
-    heap_init(&queue->bvt.urgent, slots, capacity);
-    heap_init(&queue->bvt.spent, slots + capacity, capacity);
-    heap_init(&queue->bvt.warped, slots + 2 * (size_t)capacity, capacity);
+    heap_init(&bvt_queue(queue)->urgent, slots, capacity);
+    heap_init(&bvt_queue(queue)->spent, slots + capacity, capacity);
+    heap_init(&bvt_queue(queue)->warped, slots + 2 * (size_t)capacity, capacity);
 }
 
 static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
@@ -238,16 +237,16 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX && params->warp_percent <= 100);
     unit->runnable = false;
-    unit->bvt = (struct bvt_unit){
+    *bvt_unit(unit) = (struct bvt_unit){
         .warp = over_weight(unit, params->warp),
         .credit = params->warp_limit * 100,
         .credit_max = params->warp_limit * 100,
-        .other = queue->bvt.units,
+        .next = bvt_queue(queue)->units,
     };
     /* At least 1, as two equal units would change places at every pick(). */
     allowance = over_weight(unit, queue->allowance);
-    unit->bvt.allowance = allowance > 0 ? allowance : 1;
-    queue->bvt.units = unit;
+    bvt_unit(unit)->allowance = allowance > 0 ? allowance : 1;
+    bvt_queue(queue)->units = unit;
 }
 
 static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
@@ -255,8 +254,8 @@ static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit
     if (!unit->warped)
         return false;
     set_warp(queue, unit, false, false);
-    unit->bvt.warp_ended = now;
-    unit->bvt.was_warped = true;
+    bvt_unit(unit)->warp_ended = now;
+    bvt_unit(unit)->was_warped = true;
     return true;
 }
 
@@ -264,9 +263,9 @@ static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
     if (unit->warped || !unit->runnable || unit->params.warp_limit == 0)
         return false;
-    if (unit->params.warp_percent != 0 && unit->bvt.credit < unit->bvt.credit_max / CREDIT_SHARE)
+    if (unit->params.warp_percent != 0 && bvt_unit(unit)->credit < bvt_unit(unit)->credit_max / CREDIT_SHARE)
         return false;
-    return !unit->bvt.was_warped || now - unit->bvt.warp_ended >= unit->params.unwarp;
+    return !bvt_unit(unit)->was_warped || now - bvt_unit(unit)->warp_ended >= unit->params.unwarp;
 }
 
 /* A unit that waits unwarped becomes the newcomer. */
@@ -284,14 +283,14 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     if (heap_contains(&unit->node))
         leave_waiting(queue, unit);
     unit->warped = true;
-    unit->bvt.spent = false;
-    unit->bvt.deadline = deadline;
-    unit->bvt.warp_budget = unit->params.warp_limit;
-    if (unit->params.warp_percent != 0 && unit->bvt.credit < unit->bvt.credit_max)
-        unit->bvt.warp_budget = unit->bvt.credit / 100 + 1;
-    if (needs != 0 && needs < unit->bvt.warp_budget)
-        unit->bvt.warp_budget = needs;
-    unit->bvt.warp_used = 0;
+    bvt_unit(unit)->spent = false;
+    bvt_unit(unit)->deadline = deadline;
+    bvt_unit(unit)->warp_budget = unit->params.warp_limit;
+    if (unit->params.warp_percent != 0 && bvt_unit(unit)->credit < bvt_unit(unit)->credit_max)
+        bvt_unit(unit)->warp_budget = bvt_unit(unit)->credit / 100 + 1;
+    if (needs != 0 && needs < bvt_unit(unit)->warp_budget)
+        bvt_unit(unit)->warp_budget = needs;
+    bvt_unit(unit)->warp_used = 0;
     return true;
 }
 
@@ -299,7 +298,7 @@ static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_
 {
     if (unit->runnable)
         return;
-    earn(unit, now - unit->bvt.blocked_at, 100);
+    earn(unit, now - bvt_unit(unit)->blocked_at, 100);
     update_svt(queue);
     raise_to_svt(queue, unit);
     unit->runnable = true;
@@ -316,11 +315,11 @@ static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
     update_svt(queue);
     was_warped = bvt_unwarp(queue, unit, now);
     unit->runnable = false;
-    unit->bvt.blocked_at = now;
+    bvt_unit(unit)->blocked_at = now;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
-    if (unit == queue->bvt.newcomer)
-        queue->bvt.newcomer = NULL;
+    if (unit == bvt_queue(queue)->newcomer)
+        bvt_queue(queue)->newcomer = NULL;
     if (unit == queue->incumbent)
         queue->incumbent = NULL;
     return was_warped;
@@ -331,13 +330,13 @@ static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit
 {
     while (ran > 0) {
         uint64_t step = ran < CHARGE_MAX ? ran : CHARGE_MAX;
-        uint64_t time = (step << SCALE_SHIFT) + unit->bvt.remainder;
+        uint64_t time = (step << SCALE_SHIFT) + bvt_unit(unit)->remainder;
 
-        unit->bvt.avt += (int64_t)(time / unit->params.weight);
-        unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
-        if (unit->bvt.avt >= REBASE_AT)
+        bvt_unit(unit)->avt += (int64_t)(time / unit->params.weight);
+        bvt_unit(unit)->remainder = (uint32_t)(time % unit->params.weight);
+        if (bvt_unit(unit)->avt >= REBASE_AT)
             rebase(queue);
-        ASSERT(unit->bvt.avt < REBASE_AT);
+        ASSERT(bvt_unit(unit)->avt < REBASE_AT);
         ran -= step;
     }
 }
@@ -347,9 +346,9 @@ static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *un
 {
     uint64_t cost = credit_for(ran, 100);
 
-    unit->bvt.warp_used += ran;
-    unit->bvt.credit -= cost < unit->bvt.credit ? cost : unit->bvt.credit;
-    return unit->bvt.warp_used >= unit->bvt.warp_budget && bvt_unwarp(queue, unit, now);
+    bvt_unit(unit)->warp_used += ran;
+    bvt_unit(unit)->credit -= cost < bvt_unit(unit)->credit ? cost : bvt_unit(unit)->credit;
+    return bvt_unit(unit)->warp_used >= bvt_unit(unit)->warp_budget && bvt_unwarp(queue, unit, now);
 }
 
 static inline bool charge_credit(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
@@ -370,14 +369,14 @@ static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *un
 
 static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    uint64_t time = (ran << SCALE_SHIFT) + unit->bvt.remainder;
-    int64_t avt = unit->bvt.avt + (int64_t)(time / unit->params.weight);
+    uint64_t time = (ran << SCALE_SHIFT) + bvt_unit(unit)->remainder;
+    int64_t avt = bvt_unit(unit)->avt + (int64_t)(time / unit->params.weight);
 
     ASSERT(unit == queue->current);
     if (ran > CHARGE_MAX || avt >= REBASE_AT)
         return charge_rarely(queue, unit, ran, now);
-    unit->bvt.avt = avt;
-    unit->bvt.remainder = (uint32_t)(time % unit->params.weight);
+    bvt_unit(unit)->avt = avt;
+    bvt_unit(unit)->remainder = (uint32_t)(time % unit->params.weight);
     return charge_credit(queue, unit, ran, now);
 }
 
@@ -394,9 +393,9 @@ static inline int64_t front(const struct sched_queue *queue)
 {
     int64_t time = first_time(&queue->waiting);
 
-    if (queue->bvt.warped.count == 0)
+    if (bvt_queue(queue)->warped.count == 0)
         return time;
-    return least(time, least(first_time(&queue->bvt.spent), first_time(&queue->bvt.warped)));
+    return least(time, least(first_time(&bvt_queue(queue)->spent), first_time(&bvt_queue(queue)->warped)));
 }
 
 /*
@@ -406,21 +405,21 @@ static inline int64_t front(const struct sched_queue *queue)
 static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_unit *last)
 {
     for (;;) {
-        struct sched_unit *urgent = first_of(&queue->bvt.urgent);
+        struct sched_unit *urgent = first_of(&bvt_queue(queue)->urgent);
         bool last_urgent = last != NULL && is_urgent(last);
         int64_t limit;
 
-        if (last_urgent && (urgent == NULL || last->bvt.deadline <= urgent->bvt.deadline)) {
-            if (effective(last) <= least(front(queue), last->bvt.avt))
+        if (last_urgent && (urgent == NULL || bvt_unit(last)->deadline <= bvt_unit(urgent)->deadline)) {
+            if (effective(last) <= least(front(queue), bvt_unit(last)->avt))
                 return last;
-            last->bvt.spent = true;
+            bvt_unit(last)->spent = true;
             continue;
         }
         if (urgent == NULL)
             return NULL;
         limit = front(queue);
         if (last != NULL)
-            limit = least(limit, last_urgent ? last->bvt.avt : effective(last));
+            limit = least(limit, last_urgent ? bvt_unit(last)->avt : effective(last));
         if (effective(urgent) < limit)
             return urgent;
         set_warp(queue, urgent, true, true);
@@ -433,7 +432,7 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
 {
     int64_t time = effective(unit);
 
-    return is_urgent(unit) && queue->bvt.urgent.count == 0 && time < unit->bvt.avt &&
+    return is_urgent(unit) && bvt_queue(queue)->urgent.count == 0 && time < bvt_unit(unit)->avt &&
            (last == NULL || (!is_urgent(last) && time < effective(last))) && time < front(queue);
 }
 
@@ -441,12 +440,12 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
 static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
 {
     struct sched_unit *incumbent = queue->incumbent;
-    struct sched_unit *rival = behind(first_of(&queue->waiting), first_of(&queue->bvt.spent));
+    struct sched_unit *rival = behind(first_of(&queue->waiting), first_of(&bvt_queue(queue)->spent));
 
     if (last != incumbent)
         rival = behind(rival, last);
     if (incumbent == NULL ||
-        (rival != NULL && effective(rival) + incumbent->bvt.allowance <= effective(incumbent)))
+        (rival != NULL && effective(rival) + bvt_unit(incumbent)->allowance <= effective(incumbent)))
         incumbent = queue->incumbent = rival;
     return incumbent;
 }
@@ -455,7 +454,7 @@ static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, str
 static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
 {
     uint64_t bounded = (uint64_t)(time < AHEAD_MAX ? time : AHEAD_MAX);
-    uint64_t scaled = bounded * unit->params.weight - unit->bvt.remainder;
+    uint64_t scaled = bounded * unit->params.weight - bvt_unit(unit)->remainder;
 
     return (scaled + (UINT64_C(1) << SCALE_SHIFT) - 1) >> SCALE_SHIFT;
 }
@@ -464,11 +463,12 @@ static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
 static int64_t turning_point(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     bool urgent = is_urgent(unit);
-    int64_t time = urgent ? front(queue) : least(first_time(&queue->waiting), first_time(&queue->bvt.spent));
+    int64_t time =
+        urgent ? front(queue) : least(first_time(&queue->waiting), first_time(&bvt_queue(queue)->spent));
 
     if (time == INT64_MAX)
         return time;
-    return time + (urgent ? 1 : unit->bvt.allowance);
+    return time + (urgent ? 1 : bvt_unit(unit)->allowance);
 }
 
 /* How long the current unit can run until pick() chooses another, in ticks; SCHED_NEVER: for ever. */
@@ -480,8 +480,8 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
     ASSERT(turn > effective(unit));
     if (turn != INT64_MAX)
         ticks = ticks_to_advance(unit, turn - effective(unit));
-    if (unit->warped && unit->bvt.warp_budget - unit->bvt.warp_used < ticks)
-        ticks = unit->bvt.warp_budget - unit->bvt.warp_used;
+    if (unit->warped && bvt_unit(unit)->warp_budget - bvt_unit(unit)->warp_used < ticks)
+        ticks = bvt_unit(unit)->warp_budget - bvt_unit(unit)->warp_used;
     ASSERT(ticks > 0);
     return ticks;
 }
@@ -489,14 +489,14 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
 /* Chooses, and takes the chosen one from where it waits. */
 static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
 {
-    struct sched_unit *chosen = queue->bvt.newcomer;
+    struct sched_unit *chosen = bvt_queue(queue)->newcomer;
 
     if (chosen != NULL && is_ahead_of_all(queue, chosen, last)) {
-        queue->bvt.newcomer = NULL;
+        bvt_queue(queue)->newcomer = NULL;
         return chosen;
     }
     if (chosen != NULL) {
-        queue->bvt.newcomer = NULL;
+        bvt_queue(queue)->newcomer = NULL;
         enqueue(queue, chosen);
     }
     chosen = choose_urgent(queue, last);

@@ -34,9 +34,8 @@
  * is held by the caller.
  */
 #include <stddef.h>
-#include "core/assert.h"
-#include "core/sched.h"
-#include "sched/policies.h"
+#include "base/assert.h"
+#include "sched/credit.h"
 
 #define TICK_MS    10
 #define PERIOD     3  /* ticks from one accounting to the next, and in a slice */
@@ -47,28 +46,28 @@ enum priority { BOOST, UNDER, OVER };
 
 static enum priority priority_of(const struct sched_unit *unit)
 {
-    if (unit->warped || unit->credit.boosted)
+    if (unit->warped || credit_unit(unit)->boosted)
         return BOOST;
-    return unit->credit.over ? OVER : UNDER;
+    return credit_unit(unit)->over ? OVER : UNDER;
 }
 
 static uint64_t period_of(const struct sched_queue *queue)
 {
-    return PERIOD * queue->credit.tick;
+    return PERIOD * credit_queue(queue)->tick;
 }
 
 static void credit_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
 {
     (void)slots, (void)capacity;
-    queue->credit.tick = TICK_MS * queue->ms;
+    credit_queue(queue)->tick = TICK_MS * queue->ms;
 }
 
 static void credit_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     ASSERT(unit->params.weight >= 1 && unit->params.weight <= SCHED_WEIGHT_MAX);
     unit->runnable = false;
-    unit->credit = (struct credit_unit){.other = queue->credit.units};
-    queue->credit.units = unit;
+    *credit_unit(unit) = (struct credit_unit){.next = credit_queue(queue)->units};
+    credit_queue(queue)->units = unit;
 }
 
 /* The unit's priority may have changed: if it waits, it goes to the end of the new one's line. */
@@ -87,9 +86,9 @@ static int64_t grant(const struct sched_queue *queue, const struct sched_unit *u
 
 static void stop_earning(struct sched_queue *queue, struct sched_unit *unit)
 {
-    unit->credit.active = false;
-    queue->credit.weights -= unit->params.weight;
-    unit->credit.credit /= 2;
+    credit_unit(unit)->active = false;
+    credit_queue(queue)->weights -= unit->params.weight;
+    credit_unit(unit)->credit /= 2;
 }
 
 /* The current unit may have run on since the accounting was due: that comes after it. */
@@ -97,25 +96,25 @@ static bool was_over(const struct sched_queue *queue, const struct sched_unit *u
 {
     uint64_t since = unit == queue->current ? now % period_of(queue) : 0;
 
-    return unit->credit.credit + (int64_t)since < 0;
+    return credit_unit(unit)->credit + (int64_t)since < 0;
 }
 
 static void account(struct sched_queue *queue, uint64_t periods, uint64_t now)
 {
     int64_t most = (int64_t)period_of(queue);
-    uint64_t weights = queue->credit.weights;
+    uint64_t weights = credit_queue(queue)->weights;
 
     if (periods > BEHIND_MAX)
         periods = BEHIND_MAX;
-    for (struct sched_unit *unit = queue->credit.units; unit != NULL; unit = unit->credit.other) {
-        if (!unit->credit.active)
+    for (struct sched_unit *unit = credit_queue(queue)->units; unit != NULL; unit = credit_unit(unit)->next) {
+        if (!credit_unit(unit)->active)
             continue;
-        unit->credit.credit += grant(queue, unit, weights, periods);
-        unit->credit.boosted = false;
-        unit->credit.over = was_over(queue, unit, now);
-        if (unit->credit.credit < -most)
-            unit->credit.credit = -most;
-        if (unit->credit.credit > most)
+        credit_unit(unit)->credit += grant(queue, unit, weights, periods);
+        credit_unit(unit)->boosted = false;
+        credit_unit(unit)->over = was_over(queue, unit, now);
+        if (credit_unit(unit)->credit < -most)
+            credit_unit(unit)->credit = -most;
+        if (credit_unit(unit)->credit > most)
             stop_earning(queue, unit);
         sort_in(queue, unit);
     }
@@ -124,14 +123,14 @@ static void account(struct sched_queue *queue, uint64_t periods, uint64_t now)
 /* Does what the ticks up to `now` have to do. */
 static void catch_up(struct sched_queue *queue, uint64_t now)
 {
-    uint64_t tick = now / queue->credit.tick;
-    uint64_t periods = tick / PERIOD - queue->credit.ticked / PERIOD;
+    uint64_t tick = now / credit_queue(queue)->tick;
+    uint64_t periods = tick / PERIOD - credit_queue(queue)->ticked / PERIOD;
 
-    if (tick == queue->credit.ticked)
+    if (tick == credit_queue(queue)->ticked)
         return;
-    queue->credit.ticked = tick;
+    credit_queue(queue)->ticked = tick;
     if (queue->current != NULL)
-        queue->current->credit.boosted = false;
+        credit_unit(queue->current)->boosted = false;
     if (periods != 0)
         account(queue, periods, now);
 }
@@ -144,7 +143,7 @@ static void credit_wake(struct sched_queue *queue, struct sched_unit *unit, uint
     unit->runnable = true;
     if (unit == queue->current) /* no other was chosen since it blocked */
         return;
-    unit->credit.boosted = !unit->credit.over;
+    credit_unit(unit)->boosted = !credit_unit(unit)->over;
     heap_insert(&queue->waiting, &unit->node, priority_of(unit));
 }
 
@@ -153,10 +152,10 @@ static bool credit_unwarp(struct sched_queue *queue, struct sched_unit *unit, ui
 {
     if (!unit->warped)
         return false;
-    unit->warped = unit->credit.boosted = false;
-    unit->credit.left = 0;
-    unit->credit.warp_ended = now;
-    unit->credit.was_warped = true;
+    unit->warped = credit_unit(unit)->boosted = false;
+    credit_unit(unit)->left = 0;
+    credit_unit(unit)->warp_ended = now;
+    credit_unit(unit)->was_warped = true;
     sort_in(queue, unit);
     return true;
 }
@@ -171,9 +170,9 @@ static bool credit_block(struct sched_queue *queue, struct sched_unit *unit, uin
 
 static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
-    if (unit->warped || !unit->runnable || unit->params.warp_limit == 0 || unit->credit.over)
+    if (unit->warped || !unit->runnable || unit->params.warp_limit == 0 || credit_unit(unit)->over)
         return false;
-    return !unit->credit.was_warped || now - unit->credit.warp_ended >= unit->params.unwarp;
+    return !credit_unit(unit)->was_warped || now - credit_unit(unit)->warp_ended >= unit->params.unwarp;
 }
 
 static bool credit_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
@@ -184,7 +183,8 @@ static bool credit_warp(struct sched_queue *queue, struct sched_unit *unit, uint
     if (!may_warp(unit, now))
         return false;
     unit->warped = true;
-    unit->credit.warp_left = needs != 0 && needs < unit->params.warp_limit ? needs : unit->params.warp_limit;
+    credit_unit(unit)->warp_left =
+        needs != 0 && needs < unit->params.warp_limit ? needs : unit->params.warp_limit;
     sort_in(queue, unit);
     return true;
 }
@@ -193,24 +193,25 @@ static void use_credit(const struct sched_queue *queue, struct sched_unit *unit,
 {
     uint64_t most = BEHIND_MAX * period_of(queue);
 
-    unit->credit.credit -= (int64_t)(ran < most ? ran : most);
-    if (unit->credit.credit < -(int64_t)most)
-        unit->credit.credit = -(int64_t)most;
+    credit_unit(unit)->credit -= (int64_t)(ran < most ? ran : most);
+    if (credit_unit(unit)->credit < -(int64_t)most)
+        credit_unit(unit)->credit = -(int64_t)most;
 }
 
 static bool credit_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
     ASSERT(unit == queue->current);
-    if (!unit->credit.active) {
-        unit->credit.active = true;
-        queue->credit.weights += unit->params.weight;
+    if (!credit_unit(unit)->active) {
+        credit_unit(unit)->active = true;
+        credit_queue(queue)->weights += unit->params.weight;
     }
     use_credit(queue, unit, ran);
-    unit->credit.left = sched_turn_left(unit->credit.left, ran, period_of(queue), queue->waiting.count == 0);
+    credit_unit(unit)->left =
+        sched_turn_left(credit_unit(unit)->left, ran, period_of(queue), queue->waiting.count == 0);
     if (!unit->warped)
         return false;
-    if (ran < unit->credit.warp_left) {
-        unit->credit.warp_left -= ran;
+    if (ran < credit_unit(unit)->warp_left) {
+        credit_unit(unit)->warp_left -= ran;
         return false;
     }
     return credit_unwarp(queue, unit, now);
@@ -221,7 +222,7 @@ static bool gives_way(const struct sched_unit *last, const struct heap_node *fir
 {
     enum priority priority = priority_of(last);
 
-    return first->key < priority || (first->key == priority && last->credit.left == 0);
+    return first->key < priority || (first->key == priority && credit_unit(last)->left == 0);
 }
 
 static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
@@ -231,13 +232,13 @@ static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *l
 
     if (first != NULL && (last == NULL || gives_way(last, first))) {
         chosen = HEAP_ENTRY(first, struct sched_unit, node);
-        chosen->credit.left = 0;
+        credit_unit(chosen)->left = 0;
         heap_remove(&queue->waiting, first);
         if (last != NULL)
             heap_insert(&queue->waiting, &last->node, priority_of(last));
     }
-    if (chosen != NULL && chosen->credit.left == 0)
-        chosen->credit.left = period_of(queue);
+    if (chosen != NULL && credit_unit(chosen)->left == 0)
+        credit_unit(chosen)->left = period_of(queue);
     return chosen;
 }
 
@@ -249,12 +250,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. */
 static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
 {
-    uint64_t warp = unit->warped ? unit->credit.warp_left : SCHED_NEVER;
-    uint64_t step = unit->credit.boosted ? queue->credit.tick : period_of(queue);
+    uint64_t warp = unit->warped ? credit_unit(unit)->warp_left : SCHED_NEVER;
+    uint64_t step = credit_unit(unit)->boosted ? credit_queue(queue)->tick : period_of(queue);
 
     if (queue->waiting.count == 0)
         return warp;
-    return least(warp, least(unit->credit.left, step - now % step));
+    return least(warp, least(credit_unit(unit)->left, step - now % step));
 }
 
 static struct sched_unit *credit_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scheduling policies there are, and what all of them share. A policy is one file of this folder, one
- * line here.
+ * The list of the scheduling policies, and what all of them share. A policy is one file of this folder and
+ * one line of POLICIES.
  */
-#include "core/sched.h"
-#include <stddef.h>
-#include <string.h>
-#include "core/assert.h"
 #include "sched/policies.h"
+#include <string.h>
+#include "base/assert.h"
 
-const struct sched_policy *const sched_policies[] = {&bvt_policy, &credit_policy, &sedf_policy, &rr_policy,
-                                                     NULL};
+/* clang-format off */
+#define POLICIES(one) \
+    one(bvt) \
+    one(credit) \
+    one(sedf) \
+    one(rr)
+/* clang-format on */
+
+#define DECLARE(name) extern const struct sched_policy name##_policy;
+#define ADDRESS(name) &name##_policy,
+
+POLICIES(DECLARE)
+
+const struct sched_policy *const sched_policies[] = {POLICIES(ADDRESS) NULL};
 
 const struct sched_policy *sched_policy_find(const char *name)
 {

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The scheduling policies, one a file of this folder; listed in policies.c.
- */
+/* What the scheduling policies, each a file of this folder, share. policies.c lists them. */
 #ifndef SCHED_POLICIES_H
 #define SCHED_POLICIES_H
 
-#include "core/sched.h"
+#include <stddef.h>
+#include "sched/sched.h"
 
-extern const struct sched_policy bvt_policy, credit_policy, sedf_policy, rr_policy;
+/* What a policy keeps of a unit or of a queue, from its `state`. */
+static inline void *sched_state(const uint64_t *state)
+{
+    return (void *)(uintptr_t)state;
+}
+
+/* The unit, from what its policy keeps of it. */
+static inline struct sched_unit *sched_unit_of(void *state)
+{
+    return (struct sched_unit *)(void *)((char *)state - offsetof(struct sched_unit, state));
+}
+
+#define SCHED_STATE_FITS(unit, queue)                                                                        \
+    _Static_assert(sizeof(unit) <= SCHED_UNIT_WORDS * sizeof(uint64_t), "SCHED_UNIT_WORDS is too small");    \
+    _Static_assert(sizeof(queue) <= SCHED_QUEUE_WORDS * sizeof(uint64_t), "SCHED_QUEUE_WORDS is too small")
 
 /* The hooks of a policy without warps. */
 bool sched_no_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,

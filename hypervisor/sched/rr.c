@@ -18,9 +18,19 @@
  * are all equal, which leave in order of insertion. Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
-#include "core/assert.h"
-#include "core/sched.h"
+#include "base/assert.h"
 #include "sched/policies.h"
+
+struct rr_unit {
+    uint64_t left; /* of its turn, ticks of CPU time */
+};
+
+SCHED_STATE_FITS(struct rr_unit, struct rr_unit);
+
+static struct rr_unit *rr_unit(const struct sched_unit *unit)
+{
+    return sched_state(unit->state);
+}
 
 static uint64_t turn_of(const struct sched_queue *queue, const struct sched_unit *unit)
 {
@@ -29,7 +39,7 @@ static uint64_t turn_of(const struct sched_queue *queue, const struct sched_unit
 
 static void join_line(struct sched_queue *queue, struct sched_unit *unit)
 {
-    unit->rr.left = turn_of(queue, unit);
+    rr_unit(unit)->left = turn_of(queue, unit);
     heap_insert(&queue->waiting, &unit->node, 0);
 }
 
@@ -63,7 +73,8 @@ static bool rr_charge(struct sched_queue *queue, struct sched_unit *unit, uint64
 {
     (void)now;
     ASSERT(unit == queue->current);
-    unit->rr.left = sched_turn_left(unit->rr.left, ran, turn_of(queue, unit), queue->waiting.count == 0);
+    rr_unit(unit)->left =
+        sched_turn_left(rr_unit(unit)->left, ran, turn_of(queue, unit), queue->waiting.count == 0);
     return false;
 }
 
@@ -72,11 +83,11 @@ static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *l
     struct heap_node *first = heap_first(&queue->waiting);
     struct sched_unit *chosen;
 
-    if (last != NULL && last->rr.left != 0)
+    if (last != NULL && rr_unit(last)->left != 0)
         return last;
     if (first == NULL) {
         if (last != NULL)
-            last->rr.left = turn_of(queue, last);
+            rr_unit(last)->left = turn_of(queue, last);
         return last;
     }
     chosen = HEAP_ENTRY(first, struct sched_unit, node);
@@ -93,8 +104,8 @@ static struct sched_unit *rr_pick(struct sched_queue *queue, uint64_t now, uint6
 
     queue->current = chosen;
     *until = SCHED_NEVER;
-    if (queue->waiting.count != 0 && chosen->rr.left < SCHED_NEVER - now)
-        *until = now + chosen->rr.left;
+    if (queue->waiting.count != 0 && rr_unit(chosen)->left < SCHED_NEVER - now)
+        *until = now + rr_unit(chosen)->left;
     return chosen;
 }
 

@@ -32,9 +32,8 @@
  * due; while others wait it is asked for each of them. Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
-#include "core/assert.h"
-#include "core/sched.h"
-#include "sched/policies.h"
+#include "base/assert.h"
+#include "sched/sedf.h"
 
 #define PERIOD_MS      10
 #define QUANTA_IN_A_MS 2
@@ -47,87 +46,88 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static bool is_due(const struct sched_unit *unit)
 {
-    return unit->sedf.used < unit->sedf.slice;
+    return sedf_unit(unit)->used < sedf_unit(unit)->slice;
 }
 
 static void sedf_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
 {
-    heap_init(&queue->sedf.later, slots, capacity);
-    heap_init(&queue->sedf.extra, slots + capacity, capacity);
-    queue->sedf.period = PERIOD_MS * queue->ms;
+    heap_init(&sedf_queue(queue)->later, slots, capacity);
+    heap_init(&sedf_queue(queue)->extra, slots + capacity, capacity);
+    sedf_queue(queue)->period = PERIOD_MS * queue->ms;
 }
 
 static void sedf_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     ASSERT(unit->params.weight >= 1 && unit->params.weight <= SCHED_WEIGHT_MAX);
     unit->runnable = false;
-    unit->sedf = (struct sedf_unit){.deadline = 0};
-    queue->sedf.weights += unit->params.weight;
+    *sedf_unit(unit) = (struct sedf_unit){.deadline = 0};
+    sedf_queue(queue)->weights += unit->params.weight;
 }
 
 static void begin_period(const struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline,
                          uint64_t used)
 {
-    uint64_t weights = queue->sedf.weights;
+    uint64_t weights = sedf_queue(queue)->weights;
 
-    unit->sedf.slice = (queue->sedf.period * unit->params.weight + weights - 1) / weights;
-    unit->sedf.deadline = deadline;
-    unit->sedf.used = least(used, unit->sedf.slice);
+    sedf_unit(unit)->slice = (sedf_queue(queue)->period * unit->params.weight + weights - 1) / weights;
+    sedf_unit(unit)->deadline = deadline;
+    sedf_unit(unit)->used = least(used, sedf_unit(unit)->slice);
 }
 
 /* The unit's period is over. What it ran beyond its slice is from the next. */
 static void next_period(const struct sched_queue *queue, struct sched_unit *unit)
 {
-    uint64_t beyond = is_due(unit) ? 0 : unit->sedf.used - unit->sedf.slice;
+    uint64_t beyond = is_due(unit) ? 0 : sedf_unit(unit)->used - sedf_unit(unit)->slice;
 
-    begin_period(queue, unit, unit->sedf.deadline + queue->sedf.period, beyond);
+    begin_period(queue, unit, sedf_unit(unit)->deadline + sedf_queue(queue)->period, beyond);
 }
 
 /* The same for the one that ran, on its slice or not: alone, it was not asked for when periods began. */
 static void next_period_of_current(const struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
-    uint64_t period = queue->sedf.period;
-    uint64_t since = (now - unit->sedf.deadline) % period;
+    uint64_t period = sedf_queue(queue)->period;
+    uint64_t since = (now - sedf_unit(unit)->deadline) % period;
 
     next_period(queue, unit);
-    unit->sedf.deadline = now - since + period;
-    if (unit->sedf.used < since)
-        unit->sedf.used = least(since, unit->sedf.slice);
+    sedf_unit(unit)->deadline = now - since + period;
+    if (sedf_unit(unit)->used < since)
+        sedf_unit(unit)->used = least(since, sedf_unit(unit)->slice);
 }
 
 static void enqueue(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (is_due(unit)) {
-        heap_insert(&queue->waiting, &unit->node, unit->sedf.deadline);
+        heap_insert(&queue->waiting, &unit->node, sedf_unit(unit)->deadline);
         return;
     }
-    heap_insert(&queue->sedf.later, &unit->node, unit->sedf.deadline);
-    heap_insert(&queue->sedf.extra, &unit->sedf.by_extra, unit->sedf.extra);
+    heap_insert(&sedf_queue(queue)->later, &unit->node, sedf_unit(unit)->deadline);
+    heap_insert(&sedf_queue(queue)->extra, &sedf_unit(unit)->by_extra, sedf_unit(unit)->extra);
 }
 
 static void dequeue(struct sched_queue *queue, struct sched_unit *unit)
 {
-    if (!heap_contains(&unit->sedf.by_extra)) {
+    if (!heap_contains(&sedf_unit(unit)->by_extra)) {
         heap_remove(&queue->waiting, &unit->node);
         return;
     }
-    heap_remove(&queue->sedf.later, &unit->node);
-    heap_remove(&queue->sedf.extra, &unit->sedf.by_extra);
+    heap_remove(&sedf_queue(queue)->later, &unit->node);
+    heap_remove(&sedf_queue(queue)->extra, &sedf_unit(unit)->by_extra);
 }
 
 static void sedf_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
-    uint64_t most = unit->sedf.used > unit->sedf.slice ? unit->sedf.used : unit->sedf.slice;
+    uint64_t most =
+        sedf_unit(unit)->used > sedf_unit(unit)->slice ? sedf_unit(unit)->used : sedf_unit(unit)->slice;
 
     if (unit->runnable)
         return;
     unit->runnable = true;
-    if (now < unit->sedf.deadline)
-        unit->sedf.used = least(unit->sedf.used + (now - unit->sedf.blocked_at), most);
+    if (now < sedf_unit(unit)->deadline)
+        sedf_unit(unit)->used = least(sedf_unit(unit)->used + (now - sedf_unit(unit)->blocked_at), most);
     else
-        begin_period(queue, unit, now + queue->sedf.period, 0);
-    if (unit->sedf.extra < queue->sedf.floor)
-        unit->sedf.extra = queue->sedf.floor;
+        begin_period(queue, unit, now + sedf_queue(queue)->period, 0);
+    if (sedf_unit(unit)->extra < sedf_queue(queue)->floor)
+        sedf_unit(unit)->extra = sedf_queue(queue)->floor;
     if (unit != queue->current)
         enqueue(queue, unit);
 }
@@ -137,7 +137,7 @@ static bool sedf_block(struct sched_queue *queue, struct sched_unit *unit, uint6
     if (!unit->runnable)
         return false;
     unit->runnable = false;
-    unit->sedf.blocked_at = now;
+    sedf_unit(unit)->blocked_at = now;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
     return false;
@@ -146,28 +146,28 @@ static bool sedf_block(struct sched_queue *queue, struct sched_unit *unit, uint6
 /* What nobody else wants does not count. */
 static void use_extra(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
 {
-    uint64_t time = least(ran, USED_MAX) + unit->sedf.remainder;
+    uint64_t time = least(ran, USED_MAX) + sedf_unit(unit)->remainder;
 
-    if (queue->sedf.extra.count == 0)
+    if (sedf_queue(queue)->extra.count == 0)
         return;
-    unit->sedf.extra += time / unit->params.weight;
-    unit->sedf.remainder = (uint32_t)(time % unit->params.weight);
+    sedf_unit(unit)->extra += time / unit->params.weight;
+    sedf_unit(unit)->remainder = (uint32_t)(time % unit->params.weight);
 }
 
 static bool sedf_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    uint64_t used = unit->sedf.used + least(ran, USED_MAX);
+    uint64_t used = sedf_unit(unit)->used + least(ran, USED_MAX);
 
     (void)now;
     ASSERT(unit == queue->current);
-    if (queue->sedf.on_extra) {
+    if (sedf_queue(queue)->on_extra) {
         use_extra(queue, unit, ran);
         return false;
     }
     /* Beyond its slice while nobody else is due the CPU, it was in extra time. */
-    if (queue->waiting.count == 0 && used > unit->sedf.slice)
-        used = unit->sedf.slice;
-    unit->sedf.used = least(used, USED_MAX);
+    if (queue->waiting.count == 0 && used > sedf_unit(unit)->slice)
+        used = sedf_unit(unit)->slice;
+    sedf_unit(unit)->used = least(used, USED_MAX);
     return false;
 }
 
@@ -192,38 +192,38 @@ static uint64_t quantum_of(const struct sched_queue *queue, const struct sched_u
 /* Rule 2. `last` is the unit that ran and still can, in no heap; or NULL. */
 static struct sched_unit *choose_extra(struct sched_queue *queue, struct sched_unit *last)
 {
-    uint64_t first = heap_first_key(&queue->sedf.extra, SCHED_NEVER);
-    uint64_t ahead = last != NULL && queue->sedf.on_extra ? quantum_of(queue, last) - 1 : 0;
+    uint64_t first = heap_first_key(&sedf_queue(queue)->extra, SCHED_NEVER);
+    uint64_t ahead = last != NULL && sedf_queue(queue)->on_extra ? quantum_of(queue, last) - 1 : 0;
 
     if (last == NULL && first == SCHED_NEVER)
         return NULL;
-    queue->sedf.on_extra = true;
-    queue->sedf.floor = last != NULL ? least(first, last->sedf.extra) : first;
-    if (last != NULL && (first == SCHED_NEVER || last->sedf.extra <= first + ahead))
+    sedf_queue(queue)->on_extra = true;
+    sedf_queue(queue)->floor = last != NULL ? least(first, sedf_unit(last)->extra) : first;
+    if (last != NULL && (first == SCHED_NEVER || sedf_unit(last)->extra <= first + ahead))
         return last;
-    return HEAP_ENTRY(heap_first(&queue->sedf.extra), struct sched_unit, sedf.by_extra);
+    return sched_unit_of(HEAP_ENTRY(heap_first(&sedf_queue(queue)->extra), struct sedf_unit, by_extra));
 }
 
 static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
 {
     struct heap_node *first = heap_first(&queue->waiting);
 
-    if (last != NULL && is_due(last) && (first == NULL || last->sedf.deadline <= first->key)) {
-        queue->sedf.on_extra = false;
+    if (last != NULL && is_due(last) && (first == NULL || sedf_unit(last)->deadline <= first->key)) {
+        sedf_queue(queue)->on_extra = false;
         return last;
     }
     if (first == NULL)
         return choose_extra(queue, last);
-    queue->sedf.on_extra = false;
+    sedf_queue(queue)->on_extra = false;
     return HEAP_ENTRY(first, struct sched_unit, node);
 }
 
 /* How long the current unit has to run for another to be given extra time. */
 static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_unit *unit)
 {
-    uint64_t turn = heap_first_key(&queue->sedf.extra, 0) + quantum_of(queue, unit);
+    uint64_t turn = heap_first_key(&sedf_queue(queue)->extra, 0) + quantum_of(queue, unit);
 
-    return (turn - unit->sedf.extra) * unit->params.weight - unit->sedf.remainder;
+    return (turn - sedf_unit(unit)->extra) * unit->params.weight - sedf_unit(unit)->remainder;
 }
 
 /*
@@ -232,14 +232,14 @@ static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_u
  */
 static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
 {
-    const struct sedf_queue *own = &queue->sedf;
-    uint64_t period = unit->sedf.deadline - now;
+    const struct sedf_queue *own = sedf_queue(queue);
+    uint64_t period = sedf_unit(unit)->deadline - now;
 
     if (queue->waiting.count + own->later.count == 0)
         return SCHED_NEVER;
     if (own->on_extra)
         return least(least(heap_first_key(&own->later, SCHED_NEVER) - now, period), extra_turn(queue, unit));
-    return least(unit->sedf.slice - unit->sedf.used, period);
+    return least(sedf_unit(unit)->slice - sedf_unit(unit)->used, period);
 }
 
 static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
@@ -248,9 +248,9 @@ static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uin
     struct sched_unit *chosen;
     uint64_t ticks;
 
-    begin_periods(queue, &queue->sedf.later, now);
+    begin_periods(queue, &sedf_queue(queue)->later, now);
     begin_periods(queue, &queue->waiting, now);
-    if (last != NULL && last->sedf.deadline <= now)
+    if (last != NULL && sedf_unit(last)->deadline <= now)
         next_period_of_current(queue, last, now);
     chosen = choose(queue, last);
     if (chosen != NULL && chosen != last) {

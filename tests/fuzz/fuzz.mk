@@ -4,8 +4,8 @@
 
 FUZZ_SECONDS ?= 60
 FUZZ := $(BUILD)/fuzz
-FUZZ_SRCS := tests/fuzz/fuzz_system_file.c hypervisor/core/system_file.c hypervisor/core/tree_reader.c \
-	hypervisor/core/heap.c $(wildcard hypervisor/sched/*.c)
+FUZZ_SRCS := tests/fuzz/fuzz_system_file.c hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c \
+	hypervisor/boot/image_placement.c hypervisor/base/heap.c $(wildcard hypervisor/sched/*.c)
 
 .PHONY: fuzz
 fuzz: $(FUZZ)/fuzz_system_file
@@ -15,7 +15,7 @@ fuzz: $(FUZZ)/fuzz_system_file
 	done
 	$(FUZZ)/fuzz_system_file -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
 
-$(FUZZ)/fuzz_system_file: $(FUZZ_SRCS) $(wildcard hypervisor/core/*.h)
+$(FUZZ)/fuzz_system_file: $(FUZZ_SRCS) $(wildcard hypervisor/*/*.h)
 	@scripts/need clang libfdt-dev device-tree-compiler
 	@mkdir -p $(@D)
 	clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARNINGS) \

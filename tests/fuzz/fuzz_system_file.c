@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/assert.h"
-#include "core/system_file.h"
+#include "base/assert.h"
+#include "boot/system_file.h"
 
 #define MIB UINT64_C(0x100000)
 

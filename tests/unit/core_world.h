@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch/fake/fake.h"
-#include "core/cpu.h"
-#include "core/precise.h"
+#include "vm/dispatch.h"
+#include "vm/vm.h"
 
 #define WORLD_VMS     8
 #define WORLD_VCPUS   2  /* of each VM */
-#define WORLD_US      63 /* ticks, as the dispatcher rounds them */
+#define WORLD_US      63 /* ticks: the counter has 63 MHz */
 #define WORLD_START   (UINT64_C(1) << 30)
 #define WORLD_C       (5000 * WORLD_US)
 #define WORLD_L       (5000 * WORLD_US)
@@ -61,7 +61,7 @@ volatile uint64_t *world_share_page(struct vcpu *vcpu);
 void world_power_off(struct vcpu *vcpu);
 void world_power_on(struct vcpu *vcpu);
 
-/* The dispatcher's loop, until a guest runs undisturbed or the CPU idles. */
+/* The dispatcher's steps, until a guest runs undisturbed or the CPU idles. */
 void world_dispatch(void);
 
 /* Lets the guests run. */

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/sched.h"
+#include "sched/sched.h"
 
 #define SIM_UNITS 16
 #define SIM_MS    1000 /* ticks in a millisecond */

@@ -11,7 +11,7 @@
 
 #include <string.h>
 #include "bound.h"
-#include "core/longest_path.h"
+#include "base/longest_path.h"
 #include "ontime/abi.h"
 
 #define NS 1000.0

@@ -10,6 +10,7 @@
 
 #include "arch/fake/fake.h"
 #include "simulation.h"
+#include "sched/bvt.h"
 
 #define C 1000
 #define NO_W                                                                                                 \
@@ -378,7 +379,7 @@ static void warp_of_one_who_is_ahead_is_in_vain(void **state)
     assert_int_equal(sim_running(&sim), hog);
     assert_true(sim_warp(&sim, player));
     assert_int_equal(sim_running(&sim), hog);
-    assert_true(sim.units[player].bvt.spent);
+    assert_true(bvt_unit(&sim.units[player])->spent);
     assert_true(sim_unwarp(&sim, player));
     sim_advance(&sim, 10);
     assert_true(sim_warp(&sim, player));
@@ -444,7 +445,7 @@ static void earlier_deadline_takes_the_core(void **state)
     assert_int_equal(sim_running(&sim), early);
     assert_true(sim_unwarp(&sim, early));
     assert_int_equal(sim_running(&sim), late);
-    assert_true(sim_warp_for(&sim, early, sim.units[late].bvt.deadline, 0));
+    assert_true(sim_warp_for(&sim, early, bvt_unit(&sim.units[late])->deadline, 0));
     assert_int_equal(sim_running(&sim), late);
     sim_block(&sim, late);
     sim_block(&sim, early);
@@ -467,9 +468,9 @@ static void spent_gives_way_to_a_later_deadline(void **state)
     assert_true(sim_warp_for(&sim, modest, sim.now, 0));
     assert_int_equal(sim_running(&sim), greedy);
     sim_advance(&sim, 4 * C);
-    assert_true(sim.units[greedy].warped && sim.units[greedy].bvt.spent);
+    assert_true(sim.units[greedy].warped && bvt_unit(&sim.units[greedy])->spent);
     assert_int_equal(sim_running(&sim), modest);
-    assert_false(sim.units[modest].bvt.spent);
+    assert_false(bvt_unit(&sim.units[modest])->spent);
 }
 
 static void needs_shorten_a_warp(void **state)
@@ -579,12 +580,12 @@ static void rebase_keeps_the_order_of_the_warped(void **state)
     unsigned c = add_warper(1, 10 * C, 100 * C, 0);
     int64_t start = (INT64_C(1) << 61) - C;
 
-    sim.queue.bvt.svt = start;
+    bvt_queue(&sim.queue)->svt = start;
     assert_true(sim_wake_warped(&sim, a));
     assert_true(sim_wake_warped(&sim, b));
     assert_int_equal(sim_running(&sim), a);
     sim_advance(&sim, C);
-    assert_true(sim.queue.bvt.svt < start);
+    assert_true(bvt_queue(&sim.queue)->svt < start);
     assert_true(sim_wake_warped(&sim, c));
     assert_int_equal(sim_running(&sim), a);
     sim_block(&sim, a);

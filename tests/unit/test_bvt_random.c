@@ -12,6 +12,7 @@
 
 #include "random.h"
 #include "simulation.h"
+#include "sched/bvt.h"
 
 #define SYSTEMS 100
 #define STEPS   1500
@@ -29,12 +30,12 @@ static int64_t warp_of(const struct sched_unit *unit)
 
 static int64_t effective(const struct sched_unit *unit)
 {
-    return unit->bvt.avt - (unit->warped ? warp_of(unit) : 0);
+    return bvt_unit(unit)->avt - (unit->warped ? warp_of(unit) : 0);
 }
 
 static bool is_urgent(const struct sched_unit *unit)
 {
-    return unit->warped && !unit->bvt.spent;
+    return unit->warped && !bvt_unit(unit)->spent;
 }
 
 static int64_t allowance_of(const struct simulation *simulation, const struct sched_unit *unit)
@@ -51,7 +52,7 @@ static int64_t front_for(const struct simulation *simulation, const struct sched
 
     for (unsigned i = 0; i < simulation->count; i++) {
         const struct sched_unit *unit = &simulation->units[i];
-        int64_t time = is_urgent(unit) ? unit->bvt.avt : effective(unit);
+        int64_t time = is_urgent(unit) ? bvt_unit(unit)->avt : effective(unit);
 
         if (unit != urgent && unit->runnable && time < front)
             front = time;
@@ -69,7 +70,7 @@ static void check_urgent(const struct simulation *simulation, const struct sched
         const struct sched_unit *unit = &simulation->units[i];
 
         if (unit != chosen && unit->runnable && is_urgent(unit)) {
-            assert_true(unit->bvt.deadline >= chosen->bvt.deadline);
+            assert_true(bvt_unit(unit)->deadline >= bvt_unit(chosen)->deadline);
             kept_waiting++;
         }
     }
@@ -106,7 +107,7 @@ static void check_bound(const struct simulation *simulation)
         const struct sched_unit *unit = &simulation->units[i];
 
         if (unit->runnable)
-            assert_true(chosen->bvt.avt - unit->bvt.avt <= bound);
+            assert_true(bvt_unit(chosen)->avt - bvt_unit(unit)->avt <= bound);
     }
 }
 
@@ -116,8 +117,8 @@ static void check_limits(const struct simulation *simulation)
         const struct sched_unit *unit = &simulation->units[i];
 
         if (unit->warped)
-            assert_true(unit->bvt.warp_used < unit->bvt.warp_budget &&
-                        unit->bvt.warp_budget <= unit->params.warp_limit);
+            assert_true(bvt_unit(unit)->warp_used < bvt_unit(unit)->warp_budget &&
+                        bvt_unit(unit)->warp_budget <= unit->params.warp_limit);
         if (unit->warped && !was_warped[i] && warp_ended[i] != 0)
             assert_true(simulation->now - warp_ended[i] >= unit->params.unwarp);
         if (was_warped[i] && !unit->warped)
@@ -316,7 +317,7 @@ static void until_is_exact(void **state)
             assert_int_equal(sim_running(&sim), running);
             assert_int_equal(sim.until, until);
             sim_advance(&sim, 1);
-            bool warp_over = warped && (!sim.units[running].warped || sim.units[running].bvt.spent);
+            bool warp_over = warped && (!sim.units[running].warped || bvt_unit(&sim.units[running])->spent);
 
             assert_true(sim_running(&sim) != running || warp_over);
             turns++;
@@ -361,8 +362,8 @@ static void note_choices(uint64_t seed, int64_t start, int *running, uint64_t *u
 
     random_system(&random, 0);
     for (unsigned i = 0; i < sim.count; i++)
-        sim.units[i].bvt.avt = start;
-    sim.queue.bvt.svt = start;
+        bvt_unit(&sim.units[i])->avt = start;
+    bvt_queue(&sim.queue)->svt = start;
     for (unsigned step = 0; step < STEPS; step++) {
         random_event(&random, 0);
         running[step] = sim_running(&sim);
@@ -389,7 +390,7 @@ static void rebasing_changes_nothing(void **state)
         note_choices(system, start, running[1], until[1]);
         assert_memory_equal(running[0], running[1], sizeof(running[0]));
         assert_memory_equal(until[0], until[1], sizeof(until[0]));
-        rebased += sim.queue.bvt.svt < start;
+        rebased += bvt_queue(&sim.queue)->svt < start;
     }
     assert_true(rebased > SYSTEMS / 2);
 }

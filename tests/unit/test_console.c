@@ -13,9 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "arch/fake/fake.h"
-#include "core/arch.h"
-#include "core/console.h"
-#include "core/cpu.h"
+#include "base/arch.h"
+#include "console/console.h"
 #include "random.h"
 
 #define SOURCES      3
@@ -29,7 +28,7 @@
 #define LINE_MAX     100
 #define CTRL_BRACKET "\x1d"
 
-static struct cpu cpu;
+static struct deadline_queue deadlines;
 static struct heap_node *deadline_slots[4];
 static struct console_source sources[SOURCES];
 static const char *const names[SOURCES] = {"alpha", "beta", "c3"};
@@ -42,11 +41,6 @@ static const char *typing;
 static char delivered[SOURCES][TYPED];
 static size_t delivered_length[SOURCES];
 static unsigned patience; /* when full: puts that fail before there is room again; 0: for ever */
-
-struct cpu *arch_cpu(void)
-{
-    return &cpu;
-}
 
 static void uart_init(uint64_t base)
 {
@@ -88,9 +82,9 @@ static const struct uart_driver uart = {
     .want_space = uart_want_space,
 };
 
-void console_deliver(void *guest, char c)
+static void deliver(struct console_source *source, char c)
 {
-    size_t n = (size_t)((struct console_source *)guest - sources);
+    size_t n = (size_t)(source - sources);
 
     assert_true(n < SOURCES && delivered_length[n] + 1 < TYPED);
     delivered[n][delivered_length[n]++] = c;
@@ -131,7 +125,7 @@ static void put(unsigned source, const char *text)
 static void wait_ms(uint64_t ms)
 {
     fake_set_counter(arch_counter() + ms * (arch_counter_hz() / 1000));
-    deadline_queue_run(&cpu.deadlines, arch_counter());
+    deadline_queue_run(&deadlines, arch_counter());
 }
 
 /* What is on the screen, without the carriage returns that each line end must have. */
@@ -172,16 +166,16 @@ static void kept_until_there_is_a_uart(void **state)
 {
     (void)state;
     fake_reset();
-    deadline_queue_init(&cpu.deadlines, deadline_slots, 4, NULL);
+    deadline_queue_init(&deadlines, deadline_slots, 4, NULL);
     typing = "";
     uart_room = UNLIMITED;
     console_print("number %u", 1);
     console_write_line("number 2");
     assert_int_equal(screen_length, 0);
-    console_init(&uart);
+    console_init(&uart, &deadlines);
     assert_string_equal(screen, "[ontime] number 1\r\n[ontime] number 2\r\n");
     for (unsigned i = 0; i < SOURCES; i++)
-        console_add(&sources[i], names[i], &sources[i]);
+        console_add(&sources[i], names[i], deliver);
     type("x");
     assert_string_equal(delivered[0], "x"); /* the first has the input */
 }

@@ -10,6 +10,7 @@
 
 #include "random.h"
 #include "simulation.h"
+#include "sched/credit.h"
 
 #define MS         SIM_MS
 #define TICK       (10 * MS)
@@ -54,7 +55,7 @@ static void two_hogs(unsigned *a, unsigned *b)
     *a = (unsigned)sim_running(&sim);
     *b = first + second - *a;
     assert_int_equal(sim.until, sim.now + SLICE);
-    assert_int_equal(sim.units[*a].credit.left, SLICE);
+    assert_int_equal(credit_unit(&sim.units[*a])->left, SLICE);
 }
 
 /* Both UNDER, up to the next accounting, with 20 ms of its slice left for the one that runs. */
@@ -65,9 +66,9 @@ static void two_under(unsigned *runs, unsigned *waits)
     *runs = add_hog(1);
     sim_advance(&sim, TICK + 1);
     assert_int_equal(sim_running(&sim), *runs);
-    assert_int_equal(sim.units[*runs].credit.left, SLICE - TICK);
-    assert_false(sim.units[*waits].credit.over || sim.units[*waits].credit.boosted);
-    assert_false(sim.units[*runs].credit.over || sim.units[*runs].credit.boosted);
+    assert_int_equal(credit_unit(&sim.units[*runs])->left, SLICE - TICK);
+    assert_false(credit_unit(&sim.units[*waits])->over || credit_unit(&sim.units[*waits])->boosted);
+    assert_false(credit_unit(&sim.units[*runs])->over || credit_unit(&sim.units[*runs])->boosted);
 }
 
 static void idle_and_alone(void **state)
@@ -127,7 +128,7 @@ static void a_wake_up_is_boosted(void **state)
     sim_advance(&sim, MS);
     sim_block(&sim, sleeper);
     assert_int_equal(sim_running(&sim), b); /* the one it interrupted went to the end of the line */
-    assert_int_equal(sim.units[b].credit.left, SLICE);
+    assert_int_equal(credit_unit(&sim.units[b])->left, SLICE);
 }
 
 static void a_tick_ends_a_boost(void **state)
@@ -163,14 +164,14 @@ static void over_is_neither_boosted_nor_first(void **state)
     sim_advance(&sim, 2 * MS);
     assert_int_equal(sim_running(&sim), a); /* both woke boosted */
     sim_advance(&sim, ACCOUNTING - 3 * MS);
-    assert_true(sim.units[a].credit.over != sim.units[b].credit.over);
-    unsigned over = sim.units[a].credit.over ? a : b;
+    assert_true(credit_unit(&sim.units[a])->over != credit_unit(&sim.units[b])->over);
+    unsigned over = credit_unit(&sim.units[a])->over ? a : b;
 
     assert_int_equal(sim_running(&sim), a + b - over);
     sim_block(&sim, over);
     sim_wake(&sim, over);
     assert_int_equal(sim_running(&sim), a + b - over);
-    assert_false(sim.units[over].credit.boosted);
+    assert_false(credit_unit(&sim.units[over])->boosted);
 }
 
 static void a_sleeper_does_not_save_up(void **state)
@@ -185,8 +186,8 @@ static void a_sleeper_does_not_save_up(void **state)
     sim_advance(&sim, MS);
     sim_block(&sim, sleeper);
     sim_advance(&sim, 100 * ACCOUNTING);
-    assert_false(sim.units[sleeper].credit.active);
-    assert_true(sim.units[sleeper].credit.credit <= ACCOUNTING);
+    assert_false(credit_unit(&sim.units[sleeper])->active);
+    assert_true(credit_unit(&sim.units[sleeper])->credit <= ACCOUNTING);
     double before = sim.ran[sleeper];
 
     sim_wake(&sim, sleeper);
@@ -201,9 +202,9 @@ static void a_debt_is_bounded(void **state)
 
     (void)state;
     two_hogs(&a, &b);
-    sim.units[b].credit.credit = -20 * ACCOUNTING;
+    credit_unit(&sim.units[b])->credit = -20 * ACCOUNTING;
     sim_advance(&sim, ACCOUNTING);
-    assert_int_equal(sim.units[b].credit.credit, -ACCOUNTING);
+    assert_int_equal(credit_unit(&sim.units[b])->credit, -ACCOUNTING);
 }
 
 static void missed_accountings_are_made_up_for(void **state)
@@ -215,7 +216,7 @@ static void missed_accountings_are_made_up_for(void **state)
     unsigned b = add_hog(1);
 
     assert_int_equal(sim_running(&sim), b);
-    assert_in_range(sim.units[a].credit.credit + ACCOUNTING, 0, 2 * ACCOUNTING);
+    assert_in_range(credit_unit(&sim.units[a])->credit + ACCOUNTING, 0, 2 * ACCOUNTING);
     sim_advance(&sim, 100 * ACCOUNTING);
     assert_true(sim.ran[b] >= 48.0 * ACCOUNTING && sim.ran[b] <= 52.0 * ACCOUNTING);
 }
@@ -281,8 +282,8 @@ static void a_late_accounting_is_as_of_its_instant(void **state)
 
     sim_advance(&sim, ACCOUNTING + 20 * MS);
     sim_wake(&sim, sleeper);
-    assert_false(sim.units[hog].credit.over);
-    assert_int_equal(sim.units[hog].credit.credit, -20 * MS);
+    assert_false(credit_unit(&sim.units[hog])->over);
+    assert_int_equal(credit_unit(&sim.units[hog])->credit, -20 * MS);
 }
 
 static void warps_are_refused(void **state)
@@ -305,7 +306,7 @@ static void warps_are_refused(void **state)
     sim.units[a].params.warp_limit = MS;
     assert_true(sim_warp(&sim, a));
     assert_true(sim_unwarp(&sim, a));
-    sim.units[a].credit.over = true;
+    credit_unit(&sim.units[a])->over = true;
     assert_false(sim_warp(&sim, a));
 }
 

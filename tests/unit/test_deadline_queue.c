@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "arch/fake/fake.h"
-#include "core/arch.h"
-#include "core/deadline_queue.h"
+#include "base/arch.h"
+#include "time/deadline_queue.h"
 #include "random.h"
 
 #define TIMERS 40

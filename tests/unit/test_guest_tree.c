@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "virt/guest_tree.h"
+#include "devices/guest_tree.h"
 
 #define MIB       UINT64_C(0x100000)
 #define PATH_SIZE 256

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "arch/fake/fake.h"
-#include "core/heap.h"
+#include "base/heap.h"
 #include "random.h"
 
 #define NODES 61
@@ -143,5 +143,5 @@ int main(void)
         cmocka_unit_test_setup(misuse_is_caught, setup),
     };
 
-    return cmocka_run_group_tests_name("core/heap", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/heap", tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "core_world.h"
+#include "devices/deadline_calls.h"
+#include "sched/bvt.h"
 
 #define US    WORLD_US
 #define MS    (1000 * US)
@@ -98,7 +100,7 @@ static void page_is_read_on_leaving(void **state)
     assert_ptr_equal(running(), hog);
     world_run_until(deadline - LEAD);
     assert_ptr_equal(running(), vcpu);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_FIRED], 1);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_FIRED), 1);
     assert_int_equal(vcpu->stats[ONTIME_STAT_WARPS], 1);
 }
 
@@ -115,7 +117,7 @@ static void leaving_with_a_tick_before_is_a_backlog(void **state)
         world_run(MS);
     assert_true(lead > LEAD);
     assert_true(watched_at(vcpu, page[0] - lead));
-    assert_true(vcpu->backlog);
+    assert_true(vcpu->precise.backlog);
 }
 
 static void pages_are_checked(void **state)
@@ -134,12 +136,12 @@ static void pages_are_checked(void **state)
     struct vcpu *vcpu = add_running();
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(precise_page(vcpu, bad[i]), ONTIME_INVALID);
-        assert_ptr_equal(vcpu->page, page);
+        assert_int_equal(deadline_call_page(vcpu, bad[i]), ONTIME_INVALID);
+        assert_ptr_equal(vcpu->precise.page, page);
     }
     for (unsigned i = 0; i < WORLD_RAM_END; i++) {
-        assert_int_equal(precise_page(vcpu, GUEST_RAM_BASE + i * ONTIME_PAGE_SIZE), ONTIME_OK);
-        assert_ptr_equal(vcpu->page, world_page(vcpu, i));
+        assert_int_equal(deadline_call_page(vcpu, GUEST_RAM_BASE + i * ONTIME_PAGE_SIZE), ONTIME_OK);
+        assert_ptr_equal(vcpu->precise.page, world_page(vcpu, i));
     }
 }
 
@@ -149,7 +151,7 @@ static void page_can_be_withdrawn(void **state)
     struct vcpu *vcpu = add_running();
 
     page[0] = now() + MS;
-    assert_int_equal(precise_page(vcpu, ONTIME_NO_PAGE), ONTIME_OK);
+    assert_int_equal(deadline_call_page(vcpu, ONTIME_NO_PAGE), ONTIME_OK);
     world_block(vcpu);
     assert_false(deadline_is_armed(&vcpu->precise_timer));
     world_run(2 * MS);
@@ -164,11 +166,11 @@ static void page_is_forgotten_when_off(void **state)
     world_power_off(vcpu);
     assert_false(deadline_is_armed(&vcpu->precise_timer));
     world_power_on(vcpu);
-    assert_null(vcpu->page);
-    assert_int_equal(precise_first(vcpu), NONE);
-    assert_int_equal(precise_needs(vcpu), 0);
+    assert_null(vcpu->precise.page);
+    assert_int_equal(precise_first(&vcpu->precise), NONE);
+    assert_int_equal(precise_needs(&vcpu->precise), 0);
     world_run(2 * MS);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_FIRED], 0);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_FIRED), 0);
 }
 
 static void other_modes_have_no_calls(void **state)
@@ -181,13 +183,13 @@ static void other_modes_have_no_calls(void **state)
         struct vcpu *vcpu = world_add(modes[i], 1);
 
         world_bring_in(vcpu);
-        assert_int_equal(precise_page(vcpu, GUEST_RAM_BASE), ONTIME_NOT_SUPPORTED);
-        assert_int_equal(precise_page(vcpu, ONTIME_NO_PAGE), ONTIME_NOT_SUPPORTED);
-        assert_int_equal(precise_arm(vcpu, now() + 1, 0), ONTIME_NOT_SUPPORTED);
-        assert_int_equal(precise_cancel(vcpu, 0), ONTIME_NOT_SUPPORTED);
-        assert_int_equal(precise_done(vcpu, NONE), ONTIME_NOT_SUPPORTED);
-        assert_int_equal(precise_query(vcpu, 0, &deadline, &warped), ONTIME_NOT_SUPPORTED);
-        assert_null(vcpu->page);
+        assert_int_equal(deadline_call_page(vcpu, GUEST_RAM_BASE), ONTIME_NOT_SUPPORTED);
+        assert_int_equal(deadline_call_page(vcpu, ONTIME_NO_PAGE), ONTIME_NOT_SUPPORTED);
+        assert_int_equal(deadline_call_arm(vcpu, now() + 1, 0), ONTIME_NOT_SUPPORTED);
+        assert_int_equal(deadline_call_cancel(vcpu, 0), ONTIME_NOT_SUPPORTED);
+        assert_int_equal(deadline_call_done(vcpu, NONE), ONTIME_NOT_SUPPORTED);
+        assert_int_equal(deadline_call_query(vcpu, 0, &deadline, &warped), ONTIME_NOT_SUPPORTED);
+        assert_null(vcpu->precise.page);
     }
 }
 
@@ -200,19 +202,19 @@ static void calls_count_too(void **state)
     uint64_t at = now() + 2 * MS;
 
     page[0] = at + MS;
-    assert_int_equal(precise_arm(vcpu, at, 63), ONTIME_OK);
-    assert_int_equal(precise_arm(vcpu, at, 64), ONTIME_INVALID);
-    assert_int_equal(precise_arm(vcpu, NONE, 0), ONTIME_INVALID);
-    assert_int_equal(precise_cancel(vcpu, 64), ONTIME_INVALID);
-    assert_int_equal(precise_cancel(vcpu, 0), 0);
-    assert_int_equal(precise_query(vcpu, 63, &deadline, &warped), ONTIME_OK);
+    assert_int_equal(deadline_call_arm(vcpu, at, 63), ONTIME_OK);
+    assert_int_equal(deadline_call_arm(vcpu, at, 64), ONTIME_INVALID);
+    assert_int_equal(deadline_call_arm(vcpu, NONE, 0), ONTIME_INVALID);
+    assert_int_equal(deadline_call_cancel(vcpu, 64), ONTIME_INVALID);
+    assert_int_equal(deadline_call_cancel(vcpu, 0), 0);
+    assert_int_equal(deadline_call_query(vcpu, 63, &deadline, &warped), ONTIME_OK);
     assert_int_equal(deadline, at);
     assert_int_equal(warped, 0);
-    assert_int_equal(precise_first(vcpu), at);
-    assert_int_equal(precise_arm(vcpu, at + 2 * MS, 63), ONTIME_OK);
-    assert_int_equal(precise_first(vcpu), at + MS);
-    assert_int_equal(precise_cancel(vcpu, 63), 1);
-    assert_int_equal(precise_query(vcpu, 63, &deadline, &warped), ONTIME_OK);
+    assert_int_equal(precise_first(&vcpu->precise), at);
+    assert_int_equal(deadline_call_arm(vcpu, at + 2 * MS, 63), ONTIME_OK);
+    assert_int_equal(precise_first(&vcpu->precise), at + MS);
+    assert_int_equal(deadline_call_cancel(vcpu, 63), 1);
+    assert_int_equal(deadline_call_query(vcpu, 63, &deadline, &warped), ONTIME_OK);
     assert_int_equal(deadline, NONE);
 }
 
@@ -229,20 +231,20 @@ static void past_counts_as_seen(void **state)
 
     world_run_until(deadline + US);
     assert_ptr_equal(running(), honest);
-    assert_int_equal(honest->unit.bvt.deadline, deadline);
-    assert_int_equal(precise_arm(honest, now() + 9 * MS, 0), ONTIME_OK);
+    assert_int_equal(bvt_unit(&honest->unit)->deadline, deadline);
+    assert_int_equal(deadline_call_arm(honest, now() + 9 * MS, 0), ONTIME_OK);
     page[0] = NONE;
     world_block(honest);
     if (running() != liar)
         world_bring_in(liar);
-    uint64_t looked = liar->looked_at;
+    uint64_t looked = liar->precise.looked_at;
 
     lies[0] = 1;
     world_run(US);
     world_block(liar);
     assert_true(liar->unit.warped);
-    assert_true(liar->unit.bvt.deadline >= looked);
-    assert_in_range(liar->stats[ONTIME_STAT_LATE_MAX], 0, now() - looked);
+    assert_true(bvt_unit(&liar->unit)->deadline >= looked);
+    assert_in_range(precise_stat(&liar->precise, ONTIME_STAT_LATE_MAX), 0, now() - looked);
 }
 
 /* Two that are warped at the same time: the earlier deadline runs, whoever came first. */
@@ -269,7 +271,7 @@ static void earlier_deadline_runs_first(void **state)
     assert_true(early->unit.warped && late->unit.warped);
     assert_int_equal(world_guest(early)->entered, deadline - 2 * US);
     page[0] = NONE;
-    assert_int_equal(precise_done(early, NONE), 1);
+    assert_int_equal(deadline_call_done(early, NONE), 1);
     world_dispatch();
     assert_ptr_equal(running(), late);
 }
@@ -358,7 +360,7 @@ static void page_deadline_is_served_once(void **state)
             world_block(vcpu);
     }
     assert_int_equal(vcpu->stats[ONTIME_STAT_WARPS], 1);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_FIRED], 1);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_FIRED), 1);
     if (running() != vcpu)
         world_bring_in(vcpu);
     sleep_until(vcpu, page, now() + 20 * MS);
@@ -374,13 +376,13 @@ static void done_ends_the_warp(void **state)
     world_run_until(page[0] + 10 * US);
     assert_int_equal(page[SAYS], 1);
     page[0] = now() + 20 * MS;
-    assert_int_equal(precise_done(vcpu, page[0]), 1);
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
     assert_int_equal(page[SAYS], 0);
     world_dispatch();
     assert_ptr_equal(running(), hog);
     assert_true(watched_at(vcpu, page[0] - lead_for(&world_cpu.lead, true)));
     world_bring_in(vcpu);
-    assert_int_equal(precise_done(vcpu, NONE), 0);
+    assert_int_equal(deadline_call_done(vcpu, NONE), 0);
 }
 
 static void done_with_a_next_that_is_reached_goes_on(void **state)
@@ -391,7 +393,7 @@ static void done_with_a_next_that_is_reached_goes_on(void **state)
 
     world_run_until(next - 1);
     page[0] = next;
-    assert_int_equal(precise_done(vcpu, next), 1);
+    assert_int_equal(deadline_call_done(vcpu, next), 1);
     world_dispatch();
     world_run_until(next + 20 * MS);
     if (running() != vcpu)
@@ -399,7 +401,7 @@ static void done_with_a_next_that_is_reached_goes_on(void **state)
     sleep_until(vcpu, page, now() + 20 * MS);
     world_run_until(page[0] + 10 * US);
     page[0] += 5 * US;
-    assert_int_equal(precise_done(vcpu, page[0]), 0);
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
     assert_int_equal(page[SAYS], 1);
     world_dispatch();
     assert_ptr_equal(running(), vcpu);
@@ -458,7 +460,7 @@ static void one_interrupt_for_each_leaving(void **state)
 
     page[0] = first;
     for (uint64_t id = 0; id < ONTIME_DEADLINES; id++)
-        assert_int_equal(precise_arm(vcpu, first + id * 10 * US, id), ONTIME_OK);
+        assert_int_equal(deadline_call_arm(vcpu, first + id * 10 * US, id), ONTIME_OK);
     /* It has run ahead of the hog by C, and its W is a microsecond. */
     while (running() == vcpu)
         world_run(100 * US);
@@ -549,7 +551,7 @@ static void snooped_timer_is_forgotten_with_idleness(void **state)
     world_bring_in(vcpu);
     world_timer(vcpu, now() + 200 * MS);
     world_run(100 * MS);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_FIRED], 0);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_FIRED), 0);
     assert_int_equal(vcpu->stats[ONTIME_STAT_WARPS], 0);
 }
 
@@ -561,8 +563,8 @@ static void held_until_the_deadline(void **state)
     world_run_until(page[0] - LEAD);
     assert_int_equal(now(), page[0]);
     assert_int_equal(world_guest(vcpu)->entered, page[0]);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_LATE_MAX], 0);
-    assert_int_equal(vcpu->backlog_until, NONE);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_LATE_MAX), 0);
+    assert_int_equal(vcpu->precise.backlog_until, NONE);
 }
 
 static void interrupted(struct deadline *deadline, uint64_t when)
@@ -616,11 +618,11 @@ static void backlog_is_entered_early(void **state)
     world_run_until(page[0] - lead);
     assert_ptr_equal(running(), vcpu);
     assert_in_range(world_guest(vcpu)->entered, page[0] - lead, page[0] - lead + LEAD);
-    assert_int_equal(vcpu->backlog_until, page[0]);
+    assert_int_equal(vcpu->precise.backlog_until, page[0]);
     world_guest(vcpu)->in_user = true;
     world_timer(vcpu, page[0]);
     world_run_until(page[0]);
-    assert_int_equal(vcpu->backlog_until, NONE);
+    assert_int_equal(vcpu->precise.backlog_until, NONE);
     assert_true(world_cpu.lead.backlog < learned);
 }
 
@@ -634,10 +636,10 @@ static void switch_cost_is_learned(void **state)
     fake_set_reading_cost(50);
     world_run_until(page[0]);
     fake_set_reading_cost(0);
-    assert_true(vcpu->stats[ONTIME_STAT_LATE_MAX] > 0);
-    assert_int_equal(world_cpu.lead.switch_cost, vcpu->stats[ONTIME_STAT_LATE_MAX] + 16);
-    assert_int_equal(precise_lead(&world_cpu, ONTIME_STAT_LEAD_SWITCH), world_cpu.lead.switch_cost);
-    assert_int_equal(precise_lead(&world_cpu, ONTIME_STAT_LEAD_BACKLOG), LEAD_BACKLOG_FIRST_US * US);
+    assert_true(precise_stat(&vcpu->precise, ONTIME_STAT_LATE_MAX) > 0);
+    assert_int_equal(world_cpu.lead.switch_cost, precise_stat(&vcpu->precise, ONTIME_STAT_LATE_MAX) + 16);
+    assert_int_equal(vm_stat(vcpu->vm, ONTIME_STAT_LEAD_SWITCH), world_cpu.lead.switch_cost);
+    assert_int_equal(vm_stat(vcpu->vm, ONTIME_STAT_LEAD_BACKLOG), LEAD_BACKLOG_FIRST_US * US);
 }
 
 static void deadline_in_place_warps(void **state)
@@ -651,9 +653,10 @@ static void deadline_in_place_warps(void **state)
     vcpu_catch_up(vcpu);
     assert_true(vcpu->unit.warped);
     /* In the order of the warped it is what could have been kept since EL2 looked. */
-    assert_int_equal(vcpu->unit.bvt.deadline, vcpu->looked_at + lead_for(&world_cpu.lead, true));
+    assert_int_equal(bvt_unit(&vcpu->unit)->deadline,
+                     vcpu->precise.looked_at + lead_for(&world_cpu.lead, true));
     assert_int_equal(page[SAYS], 1);
-    assert_int_equal(vcpu->stats[ONTIME_STAT_FIRED], 1);
+    assert_int_equal(precise_stat(&vcpu->precise, ONTIME_STAT_FIRED), 1);
 }
 
 /* Another vCPU of the VM takes the deadline out of the page of one that sleeps: its own timer still wakes it.
@@ -712,5 +715,5 @@ int main(void)
         cmocka_unit_test_setup(timer_wakes_when_its_page_was_changed, setup),
     };
 
-    return cmocka_run_group_tests_name("core/precise, core/dispatch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vm/precise, core/dispatch", tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core_world.h"
+#include "devices/deadline_calls.h"
 #include "random.h"
 
 #define US        WORLD_US
@@ -117,8 +118,8 @@ static void check_vcpu(struct vcpu *vcpu)
 {
     const struct world_guest *guest = world_guest(vcpu);
 
-    if (vcpu->page != NULL)
-        assert_int_equal(vcpu->page[ONTIME_PAGE_WARPED / 8], vcpu->unit.warped);
+    if (vcpu->precise.page != NULL)
+        assert_int_equal(vcpu->precise.page[ONTIME_PAGE_WARPED / 8], vcpu->unit.warped);
     assert_true(!vcpu->unit.warped || vcpu->unit.runnable);
     if (!vcpu->unit.runnable && !is_scribbled(vcpu))
         assert_true(guest->expired || guest->cval > fake_counter());
@@ -131,7 +132,7 @@ static void check_vcpu(struct vcpu *vcpu)
 static void check_honest(void)
 {
     if (honest_due != NONE && fake_counter() >= honest_due) {
-        assert_true(honest->stats[ONTIME_STAT_FIRED] > honest_fired);
+        assert_true(precise_stat(&honest->precise, ONTIME_STAT_FIRED) > honest_fired);
         assert_true(honest->unit.runnable);
         honest_due = NONE;
         fetches++;
@@ -167,7 +168,7 @@ static void honest_step(void)
             return;
     }
     honest_page[0] = deadline;
-    unwarped += (uint64_t)precise_done(honest, deadline);
+    unwarped += (uint64_t)deadline_call_done(honest, deadline);
     world_dispatch();
     if (world_cpu.current != honest)
         return;
@@ -177,8 +178,9 @@ static void honest_step(void)
     world_block(honest);
     if (!deadline_is_armed(&honest->precise_timer))
         return;
-    honest_fired = honest->stats[ONTIME_STAT_FIRED]; /* without one it was entered early for, and replaced */
-    honest_due = honest->precise_timer.node.key;     /* not before the next interrupt, if it is past */
+    honest_fired = precise_stat(&honest->precise,
+                                ONTIME_STAT_FIRED); /* without one it was entered early for, and replaced */
+    honest_due = honest->precise_timer.node.key;    /* not before the next interrupt, if it is past */
     assert_true(deadline_when(&honest->precise_timer) <= deadline);
     assert_true(deadline - deadline_when(&honest->precise_timer) <= LEAD_SWITCH_MAX_US * US);
 }
@@ -198,16 +200,16 @@ static void any_call(struct vcpu *vcpu)
 
     switch (random_below(&random, 7)) {
     case 0:
-        (void)precise_cancel(vcpu, id);
+        (void)deadline_call_cancel(vcpu, id);
         break;
     case 1:
-        unwarped += (uint64_t)precise_done(vcpu, any_word(&random));
+        unwarped += (uint64_t)deadline_call_done(vcpu, any_word(&random));
         break;
     case 2:
-        (void)precise_query(vcpu, id, &deadline, &warped);
+        (void)deadline_call_query(vcpu, id, &deadline, &warped);
         break;
     default:
-        (void)precise_arm(vcpu, any_word(&random), id);
+        (void)deadline_call_arm(vcpu, any_word(&random), id);
     }
 }
 
@@ -218,8 +220,9 @@ static void attack(struct vcpu *vcpu)
         wait_for_interrupt(vcpu);
         break;
     case 1:
-        (void)precise_page(vcpu, random_below(&random, 3) ? GUEST_RAM_BASE + vcpu->index * ONTIME_PAGE_SIZE
-                                                          : any_word(&random));
+        (void)deadline_call_page(vcpu, random_below(&random, 3)
+                                           ? GUEST_RAM_BASE + vcpu->index * ONTIME_PAGE_SIZE
+                                           : any_word(&random));
         break;
     case 2:
         world_guest(vcpu)->masks = random_below(&random, 2);
@@ -241,8 +244,8 @@ static void attack(struct vcpu *vcpu)
 /* It keeps its page to itself and writes it only when it runs. */
 static void claim(void)
 {
-    claimer->page[0] = any_word(&random);
-    claimer->page[1] = any_word(&random);
+    claimer->precise.page[0] = any_word(&random);
+    claimer->precise.page[1] = any_word(&random);
     if (random_below(&random, 8) == 0)
         wait_for_interrupt(claimer);
     else
@@ -358,9 +361,9 @@ static void the_honest_are_on_time(void **state)
             continue;
         deadlines[number] = fake_counter() + random_between(&random, MS, 20 * MS);
         entries[number] = world_guest(vcpu)->entries;
-        vcpu->page[0] = deadlines[number];
+        vcpu->precise.page[0] = deadlines[number];
         world_timer(vcpu, deadlines[number]);
-        (void)precise_done(vcpu, deadlines[number]);
+        (void)deadline_call_done(vcpu, deadlines[number]);
         world_dispatch();
         if (world_cpu.current == vcpu)
             world_block(vcpu);
@@ -375,5 +378,5 @@ int main(void)
         cmocka_unit_test(the_honest_are_on_time),
     };
 
-    return cmocka_run_group_tests_name("core/precise, core/dispatch, random guests", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vm/precise, core/dispatch, random guests", tests, NULL, NULL);
 }

@@ -11,11 +11,14 @@
 
 #include <string.h>
 #include "arch/fake/fake.h"
-#include "core/cpu.h"
-#include "core/precise.h"
+#include "console/console.h"
+#include "devices/deadline_calls.h"
+#include "devices/hypercall.h"
+#include "devices/stolen_time.h"
+#include "devices/vgic.h"
 #include "random.h"
-#include "virt/hypercall.h"
-#include "virt/stolen_time.h"
+#include "vm/dispatch.h"
+#include "vm/power.h"
 
 #define VCPUS  8
 #define MIB    UINT64_C(0x100000)
@@ -146,7 +149,7 @@ void console_write_line(const char *line)
     seen.lines++;
 }
 
-int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
+int64_t deadline_call_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
 {
     (void)vcpu;
     seen.precise[0] = deadline;
@@ -154,34 +157,28 @@ int64_t precise_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
     return REPLY;
 }
 
-int64_t precise_cancel(struct vcpu *vcpu, uint64_t id)
+int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id)
 {
     (void)vcpu;
     seen.precise[0] = id;
     return REPLY + 1;
 }
 
-int64_t precise_done(struct vcpu *vcpu, uint64_t next)
+int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
 {
     (void)vcpu;
     seen.precise[0] = next;
     return REPLY + 2;
 }
 
-int64_t precise_page(struct vcpu *vcpu, uint64_t address)
+int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address)
 {
     (void)vcpu;
     seen.precise[0] = address;
     return REPLY + 4;
 }
 
-uint64_t precise_lead(const struct cpu *where, unsigned which)
-{
-    (void)where;
-    return 2000 + which;
-}
-
-int64_t precise_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
+int64_t deadline_call_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
 {
     (void)vcpu;
     seen.precise[0] = id;
@@ -508,14 +505,12 @@ static void statistics(void **state)
     (void)state;
     for (uint64_t stat = 0; stat < ONTIME_STAT_COUNT; stat++) {
         assert_int_equal(call(ONTIME_CALL_STAT, stat, 0, 0), ONTIME_OK);
-        assert_int_equal(vcpus[0].arch.regs.x[1],
-                         stat == ONTIME_STAT_LEAD_SWITCH || stat == ONTIME_STAT_LEAD_BACKLOG ? 2000 + stat
-                                                                                             : 1000 + stat);
+        assert_int_equal(vcpus[0].arch.regs.x[1], 1000 + stat);
     }
     assert_int_equal(seen.caught_up, ONTIME_STAT_COUNT); /* up to date when read */
     assert_int_equal(call(ONTIME_CALL_STAT, ONTIME_STAT_COUNT, 0, 0), ONTIME_INVALID);
     assert_int_equal(call(ONTIME_CALL_STAT, UPPER, 0, 0), ONTIME_INVALID);
-    assert_int_equal(seen.stat, ONTIME_STAT_WARPS_CUT + 1);
+    assert_int_equal(seen.stat, ONTIME_STAT_COUNT - 1);
 }
 
 static void marks_and_traces_are_for_observers(void **state)

@@ -10,6 +10,7 @@
 
 #include "random.h"
 #include "simulation.h"
+#include "sched/sedf.h"
 
 #define MS     SIM_MS
 #define PERIOD (10 * MS)
@@ -72,7 +73,7 @@ static void slices_count_the_blocked(void **state)
     (void)add(2);
     sim_wake(&sim, a);
     sim_wake(&sim, b);
-    assert_int_equal(sim.units[a].sedf.slice, PERIOD / 4);
+    assert_int_equal(sedf_unit(&sim.units[a])->slice, PERIOD / 4);
     assert_int_equal(sim.until, sim.now + PERIOD / 4);
 }
 
@@ -105,7 +106,7 @@ static void a_slice_interrupts_extra_time(void **state)
     assert_int_equal(sim.until, sim.now + PERIOD / 2);
     sim_advance(&sim, PERIOD / 2);
     assert_int_equal(sim_running(&sim), a);
-    assert_false(sim.queue.sedf.on_extra); /* its period began meanwhile */
+    assert_false(sedf_queue(&sim.queue)->on_extra); /* its period began meanwhile */
 }
 
 /* Each until a quantum ahead of the other, but for the first. */
@@ -121,7 +122,7 @@ static void extra_time_is_given_in_quanta(void **state)
     sim_advance(&sim, 4 * MS);
     int first = sim_running(&sim);
 
-    assert_true(sim.queue.sedf.on_extra);
+    assert_true(sedf_queue(&sim.queue)->on_extra);
     assert_int_equal(sim.until, sim.now + MS / 2 + 1);
     sim_advance(&sim, MS / 2 + 1);
     assert_int_equal(sim_running(&sim), (int)(a + b) - first);
@@ -162,17 +163,17 @@ static void short_blocks_count_as_used(void **state)
     sim_block(&sim, sleeper);
     sim_advance(&sim, 2 * MS);
     sim_wake(&sim, sleeper);
-    assert_int_equal(sim.units[sleeper].sedf.used, 3 * MS);
+    assert_int_equal(sedf_unit(&sim.units[sleeper])->used, 3 * MS);
     sim_advance(&sim, 3 * MS);
     assert_int_equal(sim_running(&sim), sleeper); /* equal deadlines: the hog had its slice first */
     sim_block(&sim, sleeper);
     sim_advance(&sim, 3 * MS);
     sim_wake(&sim, sleeper);
-    assert_int_equal(sim.units[sleeper].sedf.used, PERIOD / 2);
+    assert_int_equal(sedf_unit(&sim.units[sleeper])->used, PERIOD / 2);
     assert_int_equal(sim_running(&sim), hog); /* in extra time */
     sim_advance(&sim, MS);
     assert_int_equal(sim.now, START + PERIOD);
-    assert_int_equal(sim.units[sleeper].sedf.used, 0);
+    assert_int_equal(sedf_unit(&sim.units[sleeper])->used, 0);
 }
 
 /* The hog runs in extra time by then, though nobody looked when its periods began. */
@@ -189,8 +190,8 @@ static void a_long_block_begins_a_period(void **state)
     assert_int_equal(sim.timed_picks, 0);
     sim_wake(&sim, sleeper);
     assert_int_equal(sim_running(&sim), sleeper);
-    assert_int_equal(sim.units[hog].sedf.deadline, START + 101 * PERIOD);
-    assert_int_equal(sim.units[sleeper].sedf.deadline, sim.now + PERIOD);
+    assert_int_equal(sedf_unit(&sim.units[hog])->deadline, START + 101 * PERIOD);
+    assert_int_equal(sedf_unit(&sim.units[sleeper])->deadline, sim.now + PERIOD);
     assert_int_equal(sim.until, sim.now + PERIOD / 2);
 }
 
@@ -243,10 +244,10 @@ static void what_ran_late_is_paid_back(void **state)
     run_late(a, PERIOD / 2 + MS);
     assert_int_equal(sim_running(&sim), b);
     sim_advance(&sim, PERIOD / 2 - MS);
-    assert_int_equal(sim.units[a].sedf.used, MS);
+    assert_int_equal(sedf_unit(&sim.units[a])->used, MS);
     sim_block(&sim, b);
     run_late(a, PERIOD); /* alone, that is extra time */
-    assert_true(sim.units[a].sedf.used <= PERIOD / 2);
+    assert_true(sedf_unit(&sim.units[a])->used <= PERIOD / 2);
 }
 
 static void there_are_no_warps(void **state)
@@ -290,7 +291,7 @@ static void a_hog_gets_its_slice(void **state)
                 sim_advance(&sim, step < end - sim.now ? step : end - sim.now);
             }
             /* Each slice is rounded up. */
-            assert_true(sim.ran[0] - before >= (double)sim.units[0].sedf.slice - SIM_UNITS);
+            assert_true(sim.ran[0] - before >= (double)sedf_unit(&sim.units[0])->slice - SIM_UNITS);
         }
     }
 }

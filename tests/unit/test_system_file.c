@@ -22,7 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "core/system_file.h"
+#include "boot/system_file.h"
 
 #define CORPUS          "tests/unit/corpus"
 #define REFUSED         "// refused: "

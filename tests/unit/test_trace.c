@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "arch/fake/fake.h"
-#include "core/trace.h"
+#include "base/trace.h"
 
 #define SLOTS 128
 
@@ -188,5 +188,5 @@ int main(void)
         cmocka_unit_test_setup(no_memory_no_trace, setup),
     };
 
-    return cmocka_run_group_tests_name("core/trace", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/trace", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "arch/fake/fake.h"
 #include "commands.h"
-#include "core/trace.h"
+#include "base/trace.h"
 #include "trace_decode.h"
 
 #define SLOTS      256

@@ -650,7 +650,7 @@ BOTH(a_vcpu_reset_forgets_its_own)
     assert_int_equal(world_take(), 3);
     world_send(1, 4);
     world_switch(world_vcpu(0));
-    vgic_cpu_init(&world_vcpu(1)->vgic);
+    vgic_vcpu_init(&world_vcpu(1)->vgic);
     world_switch(world_vcpu(1));
     assert_int_equal(world_read(world_register(GIC_ISPENDR, 0)), 0);
     assert_int_equal(world_read(world_register(GIC_ISACTIVER, 0)), 0);

@@ -8,38 +8,40 @@ UNIT_PACKAGES := libcmocka-dev
 UNIT_TESTS := string printf heap deadline_queue bvt bvt_random policies credit sedf rr trace trace_decode
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
-heap_SRCS := hypervisor/core/heap.c
-deadline_queue_SRCS := hypervisor/core/deadline_queue.c hypervisor/core/heap.c
-bvt_SRCS := $(wildcard hypervisor/sched/*.c) hypervisor/core/heap.c tests/unit/simulation.c
+heap_SRCS := hypervisor/base/heap.c
+deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+bvt_SRCS := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
 policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
-trace_SRCS := hypervisor/core/trace.c
-trace_decode_SRCS := hypervisor/core/trace.c tools/trace_decode.c tools/trace_command.c
+trace_SRCS := hypervisor/base/trace.c
+trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
 UNIT_TESTS += system_file guest_tree
 UNIT_PACKAGES += libfdt-dev device-tree-compiler qemu-system-arm
-system_file_SRCS := hypervisor/core/system_file.c hypervisor/core/tree_reader.c $(wildcard hypervisor/sched/*.c) \
-	hypervisor/core/heap.c
+system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
+	$(wildcard hypervisor/sched/*.c) \
+	hypervisor/base/heap.c
 system_file_FLAGS := -lfdt
-guest_tree_SRCS := hypervisor/virt/guest_tree.c
+guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 UNIT_TESTS += vgic vgic_random psci console
-vgic_SRCS := hypervisor/virt/vgic.c hypervisor/virt/vgic_mmio.c hypervisor/virt/mmio.c tests/unit/fake_gic.c \
+vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c tests/unit/fake_gic.c \
 	tests/unit/vgic_world.c
 vgic_random_SRCS := $(vgic_SRCS)
-psci_SRCS := hypervisor/virt/psci.c hypervisor/virt/hypercall.c hypervisor/virt/stolen_time.c \
-	hypervisor/core/trace.c
+psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
+	hypervisor/base/trace.c
 UNIT_TESTS += bound
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
-console_SRCS := hypervisor/core/console.c hypervisor/core/deadline_queue.c hypervisor/core/heap.c
+console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 UNIT_TESTS += lead precise precise_random
-lead_SRCS := hypervisor/core/lead.c
-precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/core/lead.c \
-	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
-	hypervisor/virt/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
+lead_SRCS := hypervisor/time/lead.c
+precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/devices/deadline_calls.c \
+	hypervisor/time/lead.c \
+	hypervisor/time/deadline_queue.c hypervisor/base/heap.c hypervisor/base/trace.c \
+	hypervisor/devices/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \

@@ -7,8 +7,9 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include "core/arch.h"
-#include "core/cpu.h"
+#include "base/arch.h"
+#include "devices/vuart.h"
+#include "vm/dispatch.h"
 #include "vgic_world.h"
 
 #define ROUNDS 4 /* an entry needs two at most: a refresh, and the timer */
@@ -30,7 +31,7 @@ bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
     return timer_expired[vcpu->index];
 }
 
-bool pl011_access(struct vcpu *vcpu, struct mmio_access *access)
+bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     (void)vcpu;
     (void)access;
@@ -52,7 +53,7 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
         vcpus[i].vm = &vm;
         vcpus[i].index = (uint16_t)i;
         vcpus[i].on = true;
-        vgic_cpu_init(&vcpus[i].vgic);
+        vgic_vcpu_init(&vcpus[i].vgic);
         gic->interface_reset(&vcpus[i].arch);
     }
 }
@@ -166,7 +167,7 @@ void world_timer(unsigned index, bool expired)
 
 bool world_access(uint64_t address, struct mmio_access *access)
 {
-    bool known = mmio_handle(loaded, address, access);
+    bool known = address_map_access(loaded, address, access);
 
     world_enter();
     return known;
@@ -266,7 +267,7 @@ void world_deactivate(uint32_t acknowledged)
 
     if (!fake_guest_deactivate(acknowledged)) {
         if (gic->version == 2)
-            assert_true(mmio_handle(loaded, GUEST_GICC_DIR, &access));
+            assert_true(address_map_access(loaded, GUEST_GICC_DIR, &access));
         else
             vgic_deactivate(loaded, acknowledged);
     }

@@ -9,9 +9,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/vm.h"
+#include "vm/vm.h"
 #include "fake_gic.h"
-#include "virt/mmio.h"
+#include "devices/address_map.h"
+#include "devices/vgic.h"
 
 #define WORLD_VCPUS 8
 #define PPI         30 /* the physical timer's, an emulated one */

@@ -3,13 +3,13 @@
  * Why a guest left: one function for each exception class (Arm ARM, ESR_EL2). What a guest may not do is
  * answered with an exception in that guest; nothing it does reaches beyond it.
  */
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
-#include "core/arch.h"
-#include "core/cpu.h"
-#include "virt/hypercall.h"
-#include "virt/mmio.h"
-#include "virt/wait.h"
+#include "devices/address_map.h"
+#include "devices/hypercall.h"
+#include "devices/wait.h"
+#include "sysreg.h"
+#include "vm/arch_vm.h"
+#include "vm/vm.h"
 
 #define EC_WFX      0x01
 #define EC_HVC64    0x16
@@ -81,7 +81,7 @@ static void device_access(struct vcpu *vcpu, uint64_t syndrome)
         .value = rt == 31 ? 0 : x[rt], /* 31 is XZR */
     };
 
-    if (!mmio_handle(vcpu, fault_address(), &access)) {
+    if (!address_map_access(vcpu, fault_address(), &access)) {
         refuse_access(vcpu, syndrome, access.write ? "write" : "read");
         return;
     }

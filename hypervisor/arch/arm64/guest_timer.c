@@ -3,8 +3,8 @@
  * A guest's architected timers (Arm ARM D11).
  *
  * The virtual timer is the hardware's: its registers are switched with the vCPU, its interrupt is PPI 27,
- * linked to the guest's (virt/vgic.c). While the vCPU is out, its timer is off; whether it has expired is
- * seen when it comes back, and while it is blocked a deadline at its CVAL wakes it (core/dispatch.c).
+ * linked to the guest's (devices/vgic.c). While the vCPU is out, its timer is off; whether it has expired is
+ * seen when it comes back, and while it is blocked a deadline at its CVAL wakes it (vm/dispatch.c).
  *
  * The physical timer is trapped. Its expiry is a deadline in the queue, except in timer mode `tick`, where it
  * is looked at only at the hypervisor's tick, as in a hypervisor whose only timer is periodic.
@@ -13,10 +13,10 @@
  * never reached: DEADLINE_NONE by its value too.
  */
 #include "arch/arm64/guest_timer.h"
-#include "arch/arm64/sysreg.h"
-#include "core/arch.h"
-#include "core/cpu.h"
-#include <stddef.h>
+#include "devices/vgic.h"
+#include "sysreg.h"
+#include "vm/arch_vm.h"
+#include "vm/dispatch.h"
 
 #define CTL_ENABLE  UINT64_C(1)
 #define CTL_IMASK   UINT64_C(2)
@@ -26,7 +26,7 @@
 
 static bool ticked(const struct vcpu *vcpu)
 {
-    return vcpu->vm->config->timers == TIMERS_TICK;
+    return vcpu->timers == TIMERS_TICK;
 }
 
 static bool expired(const struct vcpu *vcpu, uint64_t now)
@@ -46,8 +46,7 @@ static void update_physical_line(struct vcpu *vcpu, uint64_t now)
 
 static void physical_timer_expired(struct deadline *deadline, uint64_t now)
 {
-    update_physical_line((struct vcpu *)(void *)((char *)deadline - offsetof(struct vcpu, physical_timer)),
-                         now);
+    update_physical_line(HEAP_ENTRY(deadline, struct vcpu, physical_timer), now);
 }
 
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)

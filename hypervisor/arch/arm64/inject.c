@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions for a guest, taken to EL1 as the CPU would have (Arm ARM, AArch64.TakeException). */
-#include "arch/arm64/sysreg.h"
-#include "arch/arm64/vcpu.h"
 #include <stdbool.h>
+#include "arch/arm64/vcpu.h"
 
 #define PSTATE_MODE      UINT64_C(0xF)
 #define PSTATE_AARCH32   UINT64_C(0x10)

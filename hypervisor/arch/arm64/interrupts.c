@@ -3,13 +3,13 @@
  * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the
  * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
  */
-#include "arch/arm64/interrupts.h"
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
-#include "core/arch.h"
-#include "core/console.h"
-#include "core/cpu.h"
-#include "core/precise.h"
+#include "base/arch.h"
+#include "boot/arch_boot.h"
+#include "console/console.h"
+#include "devices/vgic.h"
+#include "time/comparator.h"
+#include "vm/arch_vm.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER
@@ -20,25 +20,17 @@
 #define PSTATE_MODE    15                 /* 0: EL0 */
 #define ISR_PENDING    (UINT64_C(3) << 6) /* IRQ, FIQ */
 
-static struct board_interrupts numbers;
+static struct interrupt_numbers numbers;
 
-void interrupts_init(const struct board_interrupts *board)
+void arch_interrupts_init(const struct interrupt_numbers *machine)
 {
-    numbers = *board;
-}
-
-void interrupts_init_cpu(void)
-{
+    numbers = *machine;
     gic->init_cpu();
     arch_comparator_off();
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
     gic->enable(VIRTUAL_TIMER);
     gic->enable(numbers.maintenance);
-}
-
-void interrupts_enable_uart(void)
-{
     if (numbers.uart != 0)
         gic->enable(numbers.uart);
 }
@@ -124,8 +116,9 @@ static inline uint64_t take_quickly(struct vcpu *vcpu)
         return ACKNOWLEDGED | VIRTUAL_TIMER;
     gic->end(VIRTUAL_TIMER);
     trace_timer_exit(vcpu, now);
-    if (vcpu->backlog_until != DEADLINE_NONE)
-        precise_timer_fired(vcpu, read_sysreg(cntv_cval_el0), (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
+    if (precise_has_backlog(&vcpu->precise))
+        precise_timer_fired(&vcpu->precise, &vcpu->cpu->lead, read_sysreg(cntv_cval_el0),
+                            (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
     return 0;
 }
 

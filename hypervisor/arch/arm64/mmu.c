@@ -10,9 +10,10 @@
  * like all of EL2's code.
  */
 #include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
-#include "core/arch.h"
 #include <stddef.h>
+#include "base/arch.h"
+#include "boot/arch_boot.h"
+#include "sysreg.h"
 
 #define PAGE         UINT64_C(4096)
 #define TABLES       128
@@ -32,6 +33,8 @@
 #define MAIR UINT64_C(0xFF04) /* 0: Device-nGnRE, 1: Normal write-back */
 #define TCR_FIXED                                                                                            \
     (UINT64_C(0x80800000) | 16 | (1 << 8) | (1 << 10) | (3 << 12)) /* T0SZ 16, WB, inner shareable */
+
+enum mmu_memory { MMU_TEXT, MMU_RODATA, MMU_DATA, MMU_DEVICE };
 
 extern char image_start[], text_end[], rodata_end[], relro_end[], image_end[], stacks_start[];
 extern char boot_stack_guard[];
@@ -98,7 +101,11 @@ static uint64_t map_one(uint64_t address, uint64_t end, uint64_t attributes)
     }
 }
 
-bool mmu_map(uint64_t start, uint64_t end, enum mmu_memory memory)
+/*
+ * Maps [start, end) at the same virtual address, page by page; what is mapped already stays as it is. Returns
+ * false when the static pool of tables is used up.
+ */
+static bool mmu_map(uint64_t start, uint64_t end, enum mmu_memory memory)
 {
     uint64_t attributes = entry_attributes(memory);
     uint64_t address = start & ~(PAGE - 1);
@@ -115,20 +122,25 @@ bool mmu_map(uint64_t start, uint64_t end, enum mmu_memory memory)
     return true;
 }
 
-uint64_t mmu_image_start(void)
+uint64_t arch_image_start(void)
 {
     return (uint64_t)(uintptr_t)image_start;
 }
 
-uint64_t mmu_image_end(void)
+uint64_t arch_image_end(void)
 {
     return (uint64_t)(uintptr_t)image_end;
 }
 
-bool mmu_map_ram(uint64_t start, uint64_t end)
+bool arch_map_device(uint64_t start, uint64_t size)
 {
-    uint64_t hole_start = mmu_image_start();
-    uint64_t hole_end = mmu_image_end();
+    return mmu_map(start, start + size, MMU_DEVICE);
+}
+
+bool arch_map_ram(uint64_t start, uint64_t end)
+{
+    uint64_t hole_start = arch_image_start();
+    uint64_t hole_end = arch_image_end();
 
     if (end <= hole_start || start >= hole_end)
         return mmu_map(start, end, MMU_DATA);
@@ -140,11 +152,11 @@ void mmu_build(uint64_t tree)
 {
     uint64_t guard = (uint64_t)(uintptr_t)boot_stack_guard;
 
-    mmu_map(mmu_image_start(), (uint64_t)(uintptr_t)text_end, MMU_TEXT);
+    mmu_map(arch_image_start(), (uint64_t)(uintptr_t)text_end, MMU_TEXT);
     mmu_map((uint64_t)(uintptr_t)text_end, (uint64_t)(uintptr_t)relro_end, MMU_RODATA);
     mmu_map((uint64_t)(uintptr_t)relro_end, guard, MMU_DATA);
-    mmu_map(guard + PAGE, mmu_image_end(), MMU_DATA);
-    mmu_map_ram(tree, tree + TREE_MAX);
+    mmu_map(guard + PAGE, arch_image_end(), MMU_DATA);
+    arch_map_ram(tree, tree + TREE_MAX);
 }
 
 void mmu_configure(void)

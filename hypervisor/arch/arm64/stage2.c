@@ -6,10 +6,11 @@
  * maintenance is needed for them.
  */
 #include "arch/arm64/stage2.h"
-#include "arch/arm64/sysreg.h"
-#include "core/arch.h"
-#include "core/memory.h"
-#include "core/vm.h"
+#include "base/memory.h"
+#include "boot/arch_boot.h"
+#include "sysreg.h"
+#include "vm/arch_vm.h"
+#include "vm/vm.h"
 
 #define VALID     UINT64_C(1)
 #define TABLE     UINT64_C(2) /* at level 3: a page */
@@ -31,9 +32,11 @@ uint64_t stage2_vtcr(void)
     return VTCR;
 }
 
-bool stage2_supported(void)
+const char *arch_cpu_problem(void)
 {
-    return (read_sysreg(id_aa64mmfr0_el1) & 15) >= 2; /* PARange: 40 bits or more */
+    bool has_40_bits = (read_sysreg(id_aa64mmfr0_el1) & 15) >= 2; /* PARange */
+
+    return has_40_bits ? (void *)0 : "this CPU has less than 40 bits of physical address";
 }
 
 bool arch_vm_init(struct vm *vm)

@@ -9,13 +9,14 @@
  * MDSCR_EL1 and OSDLR_EL1 read as written and have no effect, the others read as zero and ignore writes.
  * - PMU registers (TPM, TPMCR): undefined, as on a CPU without a PMU, which is what the ID registers tell.
  * - ACTLR_EL1 (TACR) reads as zero and ignores writes.
- * - The physical timer (CNTHCTL_EL2): emulated, guest_timer.c. SGIs (HCR_EL2.IMO): virt/vgic.c.
+ * - The physical timer (CNTHCTL_EL2): emulated, guest_timer.c. SGIs (HCR_EL2.IMO): devices/vgic.c.
  * - Everything else (implementation-defined, LORegions, trace, RAS, SVE): undefined in the guest.
  */
 #include "arch/arm64/guest_timer.h"
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
-#include "core/vm.h"
+#include "devices/vgic.h"
+#include "sysreg.h"
+#include "vm/vm.h"
 
 #define REG(op0, op1, crn, crm, op2) ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
 #define REG_MASK                     0x3FFC1Eu

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The world switch: a vCPU's EL1 state, SIMD and floating-point registers, timers and GIC interface into the
- * CPU and out of it. What is the same for all guests (HCR_EL2, trap controls) is set once by vcpu_init_cpu().
+ * CPU and out of it. What is the same for all guests (HCR_EL2, trap controls) is set once by arch_cpu_init().
  */
 #include "arch/arm64/vcpu.h"
+#include <string.h>
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
-#include "arch/arm64/sysreg.h"
-#include "core/arch.h"
-#include "core/cpu.h"
-#include "core/memory.h"
-#include <string.h>
+#include "base/memory.h"
+#include "boot/arch_boot.h"
+#include "devices/vgic.h"
+#include "vm/arch_vm.h"
+#include "vm/vm.h"
 
 #define PSTATE_EL1H_MASKED UINT64_C(0x3C5)
 #define PSTATE_I           (UINT64_C(1) << 7)
@@ -30,7 +31,17 @@
 /* TPMCR, TPM, TDA, TDOSA, TDRA, TTRF: the PMU, debug and trace registers; TPMS: statistical profiling. */
 #define MDCR (UINT64_C(1) << 5 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 14 | 1 << 19)
 
-void vcpu_init_cpu(void)
+void arch_cpu_set(struct cpu *cpu)
+{
+    write_sysreg(tpidr_el2, (uint64_t)(uintptr_t)cpu);
+}
+
+unsigned arch_cpu_index(void)
+{
+    return arch_cpu()->index;
+}
+
+void arch_cpu_init(void)
 {
     uint64_t pmu = read_sysreg(id_aa64dfr0_el1) >> 8 & 15;
     uint64_t counters = pmu != 0 && pmu != 15 ? read_sysreg(pmcr_el0) >> 11 & 31 : 0;

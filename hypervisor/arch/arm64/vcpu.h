@@ -5,9 +5,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "arch_vcpu.h"
-#include "arch/arm64/sysreg.h"
-#include "core/cpu.h"
+#include "sysreg.h"
+#include "vm/dispatch.h"
 
 #define HCR_VSE (UINT64_C(1) << 8)
 
@@ -25,15 +24,11 @@ static inline uint64_t exit_instant(void)
     return read_sysreg(cntpct_el0);
 }
 
-/* Sets what is the same for all guests of this CPU. */
-void vcpu_init_cpu(void);
-
 /* A virtual SError for the loaded vCPU. */
 void vcpu_raise_serror(void);
 
 /* vectors.S: runs the loaded vCPU until the dispatcher is needed; its exits are handled by the functions
  * below. */
-struct vcpu;
 void vcpu_enter(struct vcpu *vcpu);
 
 /*

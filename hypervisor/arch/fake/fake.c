@@ -6,8 +6,9 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "core/arch.h"
-#include "core/assert.h"
+#include "base/arch.h"
+#include "base/assert.h"
+#include "time/comparator.h"
 
 struct comparator {
     bool on;

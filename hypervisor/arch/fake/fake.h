@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host's stand-in for an architecture: a clock that only moves when told, and for each CPU a comparator
- * whose interrupt line can be read. Implements the timing half of core/arch.h, and assert_failed().
+ * whose interrupt line can be read. Implements the timing half of base/arch.h, and assert_failed().
  */
 #ifndef ARCH_FAKE_H
 #define ARCH_FAKE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Those functions of core/arch.h that are an instruction or two, and are called on the shortest paths. */
+/* Those functions of base/arch.h that are an instruction or two, and are called on the shortest paths. */
 #ifndef ARM64_ARCH_INLINE_H
 #define ARM64_ARCH_INLINE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What arch/arm64 has inline, see core/arch.h; on the host these are functions like the others. */
+/* What arch/arm64 has inline, see base/arch.h; on the host these are functions like the others. */
 #ifndef FAKE_ARCH_INLINE_H
 #define FAKE_ARCH_INLINE_H
 

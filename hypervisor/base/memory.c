@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot-time allocator: a short list of free ranges. Nothing is ever freed, so it needs no more than
+ * cutting.
+ *
+ * Small allocations come from the end of the highest range and VMs' RAM from the start of the lowest, so that
+ * blocks of 2 MiB stay whole.
+ */
+#include "base/memory.h"
+#include <string.h>
+#include "base/stop.h"
+
+#define RANGES 32
+
+struct range {
+    uint64_t start, end;
+};
+
+static struct range all[RANGES], unused[RANGES];
+static unsigned all_count, unused_count;
+static uint64_t lost;
+
+static void range_append(struct range *list, unsigned *count, uint64_t start, uint64_t end)
+{
+    if (start >= end)
+        return;
+    if (*count == RANGES) {
+        lost += end - start;
+        return;
+    }
+    list[(*count)++] = (struct range){start, end};
+}
+
+void memory_add(uint64_t start, uint64_t size)
+{
+    uint64_t end = (start + size) & ~(MEMORY_PAGE - 1);
+
+    start = (start + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1);
+    range_append(all, &all_count, start, end);
+    range_append(unused, &unused_count, start, end);
+}
+
+void memory_reserve(uint64_t start, uint64_t size)
+{
+    uint64_t end = (start + size + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1);
+    unsigned count = unused_count;
+
+    start &= ~(MEMORY_PAGE - 1);
+    for (unsigned i = 0; i < count; i++) {
+        struct range *range = &unused[i];
+        uint64_t range_end = range->end;
+
+        if (end <= range->start || start >= range->end)
+            continue;
+        if (start > range->start) {
+            range->end = start;
+            range_append(unused, &unused_count, end, range_end);
+        } else {
+            range->start = end < range->end ? end : range->end;
+        }
+    }
+}
+
+void *memory_try_allocate(uint64_t size, uint64_t alignment)
+{
+    struct range *best = NULL;
+    uint64_t best_start = 0;
+
+    for (unsigned i = 0; i < unused_count; i++) {
+        struct range *range = &unused[i];
+        uint64_t start;
+
+        if (range->end - range->start < size)
+            continue;
+        start = (range->end - size) & ~(alignment - 1);
+        if (start >= range->start && start >= best_start) {
+            best = range;
+            best_start = start;
+        }
+    }
+    if (best == NULL)
+        return NULL;
+    best->end = best_start;
+    memset((void *)(uintptr_t)best_start, 0, size);
+    return (void *)(uintptr_t)best_start;
+}
+
+void *memory_allocate(size_t size)
+{
+    void *memory = memory_try_allocate(size, size >= MEMORY_PAGE ? MEMORY_PAGE : 64);
+
+    if (memory == NULL)
+        stop("out of memory: no %lu KiB left for Ontime itself; give the machine more RAM or the VMs less",
+             (unsigned long)(size + 1023) / 1024);
+    return memory;
+}
+
+static uint64_t blocks_start(const struct range *range)
+{
+    return (range->start + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1);
+}
+
+static uint64_t blocks_in(const struct range *range)
+{
+    uint64_t start = blocks_start(range);
+
+    return start < range->end ? (range->end - start) & ~(MEMORY_BLOCK - 1) : 0;
+}
+
+/* The lowest range that is large enough, or else the largest. */
+static bool is_better(const struct range *range, const struct range *best, uint64_t size)
+{
+    uint64_t room = blocks_in(range);
+
+    if (best == NULL)
+        return room != 0;
+    if (room >= size)
+        return blocks_in(best) < size || range->start < best->start;
+    return room > blocks_in(best);
+}
+
+uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
+{
+    struct range *best = NULL;
+    uint64_t got;
+
+    for (unsigned i = 0; i < unused_count; i++) {
+        if (is_better(&unused[i], best, size))
+            best = &unused[i];
+    }
+    if (best == NULL)
+        return 0;
+    *start = blocks_start(best);
+    got = blocks_in(best) < size ? blocks_in(best) : size;
+    /* What lies before the first block stays behind as a range of its own. */
+    range_append(unused, &unused_count, best->start, *start);
+    best->start = *start + got;
+    return got;
+}
+
+uint64_t memory_blocks_left(void)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < unused_count; i++)
+        sum += blocks_in(&unused[i]);
+    return sum;
+}
+
+uint64_t memory_lost(void)
+{
+    return lost;
+}
+
+void memory_each(void (*visit)(uint64_t start, uint64_t end))
+{
+    for (unsigned i = 0; i < all_count; i++)
+        visit(all[i].start, all[i].end);
+}

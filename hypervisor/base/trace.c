@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trace ring's memory and its dump. Cursor 0 is the begin line; then follow one line for each vCPU, the
+ * data and the end line. A line is found from its cursor alone, so that nothing is kept between two calls,
+ * and any cursor is safe.
+ */
+#include "base/trace.h"
+#include <stdio.h>
+
+#define LINE_RECORDS 45 /* 720 bytes: 960 characters of base64, without padding */
+#define NAME_SIZE    64
+
+_Static_assert(sizeof(struct ontime_trace_record) == 16, "the record's layout is fixed");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are dumped as they lie in memory");
+_Static_assert(offsetof(struct ontime_trace_record, arg) == 8 &&
+                   offsetof(struct ontime_trace_record, vcpu) == 12 &&
+                   offsetof(struct ontime_trace_record, type) == 14,
+               "records are written as two words");
+_Static_assert(LINE_RECORDS * sizeof(struct ontime_trace_record) % 3 == 0, "full lines need no padding");
+
+static void open_ring(struct trace_ring *ring)
+{
+    atomic_store(&ring->open, ring->mask != 0 ? ring->slots : NULL);
+}
+
+static bool is_open(struct trace_ring *ring)
+{
+    return atomic_load(&ring->open) != NULL;
+}
+
+void trace_init(struct trace_ring *ring, void *memory, size_t size)
+{
+    size_t slots = 1;
+
+    while (slots * 2 * sizeof(struct ontime_trace_record) <= size)
+        slots *= 2;
+    *ring = (struct trace_ring){.slots = memory, .mask = slots - 1};
+    open_ring(ring);
+}
+
+static void freeze(struct trace_ring *ring)
+{
+    if (!is_open(ring))
+        return;
+    atomic_store(&ring->open, NULL);
+    ring->dump_end = atomic_load_explicit(&ring->written, memory_order_acquire);
+}
+
+static size_t write_end(struct trace_ring *ring, char *line)
+{
+    open_ring(ring);
+    return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace end");
+}
+
+static uint64_t oldest(const struct trace_ring *ring)
+{
+    return ring->dump_end > ring->mask ? ring->dump_end - ring->mask : 0;
+}
+
+static size_t write_begin(const struct trace_ring *ring, const struct trace_header *header, char *line)
+{
+    uint64_t lost = oldest(ring);
+
+    return (size_t)snprintf(line, TRACE_LINE_SIZE,
+                            "trace begin version=%d cpu=%u hz=%llu records=%llu lost=%llu",
+                            ONTIME_TRACE_VERSION, header->cpu, (unsigned long long)header->hz,
+                            (unsigned long long)(ring->dump_end - lost), (unsigned long long)lost);
+}
+
+static size_t write_vcpu(const struct trace_header *header, unsigned id, char *line)
+{
+    char name[NAME_SIZE];
+
+    header->name_vcpu(id, name, sizeof(name));
+    return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace vcpu %u %s", id, name);
+}
+
+/* Turns up to three bytes into four characters. */
+static void encode_group(const uint8_t *bytes, size_t count, char *text)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t group = (uint32_t)bytes[0] << 16;
+
+    if (count > 1)
+        group |= (uint32_t)bytes[1] << 8;
+    if (count > 2)
+        group |= bytes[2];
+    text[0] = alphabet[group >> 18];
+    text[1] = alphabet[group >> 12 & 63];
+    text[2] = count > 1 ? alphabet[group >> 6 & 63] : '=';
+    text[3] = count > 2 ? alphabet[group & 63] : '=';
+}
+
+static size_t encode(const uint8_t *bytes, size_t count, char *text)
+{
+    size_t length = 0;
+
+    for (; count > 3; bytes += 3, count -= 3, length += 4)
+        encode_group(bytes, 3, text + length);
+    encode_group(bytes, count, text + length);
+    length += 4;
+    text[length] = '\0';
+    return length;
+}
+
+/* The records from number `first` on, of all that were ever written. */
+static size_t write_data(const struct trace_ring *ring, uint64_t first, char *line)
+{
+    struct ontime_trace_record records[LINE_RECORDS] = {{0}};
+    size_t count = 0;
+
+    for (uint64_t i = first; i < ring->dump_end && count < LINE_RECORDS; i++)
+        records[count++] = ring->slots[i & ring->mask];
+    size_t prefix = (size_t)snprintf(line, TRACE_LINE_SIZE, "trace data ");
+
+    return prefix + encode((const uint8_t *)records, count * sizeof(records[0]), line + prefix);
+}
+
+size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
+                       char line[TRACE_LINE_SIZE], uint64_t *next)
+{
+    uint64_t first;
+    uint64_t data_lines;
+
+    *next = cursor + 1;
+    if (cursor == 0) {
+        freeze(ring);
+        return write_begin(ring, header, line);
+    }
+    first = oldest(ring);
+    data_lines = (ring->dump_end - first + LINE_RECORDS - 1) / LINE_RECORDS;
+    cursor--;
+    if (is_open(ring) || cursor > header->vcpus + data_lines) {
+        *next = 0;
+        return 0;
+    }
+    if (cursor < header->vcpus)
+        return write_vcpu(header, (unsigned)cursor, line);
+    cursor -= header->vcpus;
+    if (cursor < data_lines)
+        return write_data(ring, first + cursor * LINE_RECORDS, line);
+    *next = 0;
+    return write_end(ring, line);
+}

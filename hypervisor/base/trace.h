@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trace ring of one core, and its dump as lines of text (include/ontime/trace.h, docs/trace-format.md).
+ *
+ * Recording takes no lock: a ring has one writer, its own core at EL2 with interrupts masked, and the oldest
+ * record is overwritten. A frozen ring, as one of size 0, drops what is recorded.
+ *
+ * A dump is read a line at a time, so that it can be spread over many calls; the ring is frozen meanwhile. It
+ * may be read on another core: a record that the ring's core was writing when it was frozen goes to the slot
+ * after the newest one, which is why that slot is never dumped. A ring of n slots yields n - 1 records.
+ */
+#ifndef BASE_TRACE_H
+#define BASE_TRACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arch.h"
+#include "ontime/trace.h"
+
+/* Room for every line that trace_dump_line() writes, with its final zero. */
+#define TRACE_LINE_SIZE 1000
+
+struct trace_ring {
+    _Atomic uint64_t written;                 /* records ever written: the next one's slot, modulo the size */
+    struct ontime_trace_record *_Atomic open; /* the slots, or NULL while nothing is recorded */
+    uint64_t mask;                            /* the number of slots, a power of two, less 1 */
+    struct ontime_trace_record *slots;
+    uint64_t dump_end; /* `written` when the ring was frozen */
+};
+
+/* Names vCPU `id` in at most `size` bytes, zero included: "NAME.INDEX". */
+typedef void trace_name_vcpu(unsigned id, char *name, size_t size);
+
+/* What a dump says about the machine. */
+struct trace_header {
+    unsigned cpu;
+    uint64_t hz;
+    unsigned vcpus; /* ids 0..vcpus-1 */
+    trace_name_vcpu *name_vcpu;
+};
+
+/*
+ * Uses `size` bytes at `memory` (8-aligned), rounded down to a power of two of records, and begins to record.
+ * A ring of less than two records never records.
+ */
+void trace_init(struct trace_ring *ring, void *memory, size_t size);
+
+/* A record is written as its two words; trace.c sees to it that they are what struct ontime_trace_record
+ * says. */
+typedef uint64_t __attribute__((may_alias)) trace_word;
+
+/* Writes record number `index` of all that were ever written, and counts it. */
+static inline void trace_put(struct trace_ring *ring, struct ontime_trace_record *slots, uint64_t index,
+                             uint64_t now, enum ontime_trace_type type, uint16_t vcpu, uint64_t arg)
+{
+    trace_word *record = (trace_word *)(void *)&slots[index & ring->mask];
+
+    if (arg > ONTIME_TRACE_ARG_MAX)
+        arg = ONTIME_TRACE_ARG_MAX;
+    record[0] = now;
+    record[1] = (uint64_t)((uint32_t)type << 16 | vcpu) << 32 | arg;
+    atomic_store_explicit(&ring->written, index + 1, memory_order_release);
+}
+
+/*
+ * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in
+ * order of time.
+ */
+static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum ontime_trace_type type,
+                                   uint16_t vcpu, uint64_t arg)
+{
+    struct ontime_trace_record *slots = atomic_load_explicit(&ring->open, memory_order_relaxed);
+
+    if (slots != NULL)
+        trace_put(ring, slots, atomic_load_explicit(&ring->written, memory_order_relaxed), now, type, vcpu,
+                  arg);
+}
+
+static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type type, uint16_t vcpu,
+                                uint64_t arg)
+{
+    if (atomic_load_explicit(&ring->open, memory_order_relaxed) != NULL)
+        trace_record_at(ring, arch_counter(), type, vcpu, arg);
+}
+
+/*
+ * Writes line `cursor` of the dump into `line`, without an end of line, and returns its length. Cursor 0
+ * stops the recording; *next is the following line's cursor, 0 when this was the last: then recording goes
+ * on. A cursor without a line, as any but 0 while the ring records, gives 0 and *next = 0.
+ */
+size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
+                       char line[TRACE_LINE_SIZE], uint64_t *next);
+
+#endif

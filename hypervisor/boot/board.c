@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the machine's device tree (Devicetree Specification 0.4; interrupt cells: the Arm GIC and timer
+ * bindings).
+ */
+#include "boot/board.h"
+#include "base/memory.h"
+#include <libfdt.h>
+#include <string.h>
+
+#define TIMER_HYP_INDEX 3 /* in the timer's `interrupts`: secure, non-secure, virtual, hypervisor */
+
+/* A node of the secure world's says status = "disabled" (and secure-status = "okay"). */
+static bool is_usable(const void *tree, int node)
+{
+    const char *status = fdt_getprop(tree, node, "status", NULL);
+
+    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+}
+
+static void read_memory(const void *tree)
+{
+    struct reg_range range;
+    uint64_t start, size;
+    int node;
+
+    for (node = fdt_node_offset_by_prop_value(tree, -1, "device_type", "memory", 7); node >= 0;
+         node = fdt_node_offset_by_prop_value(tree, node, "device_type", "memory", 7))
+        for (unsigned i = 0; is_usable(tree, node) && machine_tree_reg(tree, node, i, &range); i++)
+            memory_add(range.start, range.size);
+    for (int i = 0; i < fdt_num_mem_rsv(tree); i++)
+        if (fdt_get_mem_rsv(tree, i, &start, &size) == 0)
+            memory_reserve(start, size);
+    node = fdt_path_offset(tree, "/reserved-memory");
+    if (node < 0)
+        return;
+    for (int child = fdt_first_subnode(tree, node); child >= 0; child = fdt_next_subnode(tree, child))
+        for (unsigned i = 0; machine_tree_reg(tree, child, i, &range); i++)
+            memory_reserve(range.start, range.size);
+}
+
+/* A number of one or two cells; 0 when there is none. */
+static uint64_t read_number(const void *tree, int node, const char *property)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(tree, node, property, &length);
+    uint64_t value = 0;
+
+    for (int i = 0; cells != NULL && i < length / 4; i++)
+        value = value << 32 | fdt32_to_cpu(cells[i]);
+    return value;
+}
+
+static const char *read_chosen(const void *tree, struct board *board)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+    const char *path = chosen >= 0 ? fdt_getprop(tree, chosen, "stdout-path", NULL) : NULL;
+    const char *options;
+    int uart, length;
+
+    if (path == NULL)
+        return "/chosen/stdout-path";
+    options = strchr(path, ':');
+    uart = fdt_path_offset_namelen(tree, path, options != NULL ? (int)(options - path) : (int)strlen(path));
+    if (uart < 0 || !machine_tree_reg(tree, uart, 0, &board->uart))
+        return "the node that /chosen/stdout-path names";
+    board->uart_compatible = fdt_getprop(tree, uart, "compatible", NULL);
+    board->uart_irq = machine_tree_interrupt(tree, uart, 0);
+
+    board->initrd = read_number(tree, chosen, "linux,initrd-start");
+    board->initrd_size = read_number(tree, chosen, "linux,initrd-end") - board->initrd;
+    board->seed = fdt_getprop(tree, chosen, "rng-seed", &length);
+    if (length < BOARD_SEED_SIZE)
+        board->seed = NULL;
+    return NULL;
+}
+
+/* The first CPU's; all are taken to be alike. */
+static void read_cpu(const void *tree, struct board *board)
+{
+    int node = fdt_path_offset(tree, "/cpus");
+
+    for (int child = fdt_first_subnode(tree, node); child >= 0; child = fdt_next_subnode(tree, child)) {
+        const char *type = fdt_getprop(tree, child, "device_type", NULL);
+
+        if (type == NULL || strcmp(type, "cpu") != 0)
+            continue;
+        board->cpu_compatible = fdt_getprop(tree, child, "compatible", NULL);
+        return;
+    }
+}
+
+const char *board_read(const void *tree, struct board *board)
+{
+    int timer = fdt_node_offset_by_compatible(tree, -1, "arm,armv8-timer");
+    int psci = fdt_node_offset_by_compatible(tree, -1, "arm,psci-0.2");
+    const char *method = psci >= 0 ? fdt_getprop(tree, psci, "method", NULL) : NULL;
+    const char *missing;
+
+    memset(board, 0, sizeof(*board));
+    read_memory(tree);
+    missing = read_chosen(tree, board);
+    if (missing != NULL)
+        return missing;
+    read_cpu(tree, board);
+    board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
+    board->comparator_irq = timer >= 0 ? machine_tree_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
+    if (board->comparator_irq == 0)
+        return "the interrupt of EL2's timer in the arm,armv8-timer node";
+    return NULL;
+}

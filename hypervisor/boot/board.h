@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's and is
+ * trusted.
+ */
+#ifndef BOOT_BOARD_H
+#define BOOT_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "drivers/machine_tree.h"
+
+#define BOARD_SEED_SIZE 32
+
+struct board {
+    uint64_t initrd, initrd_size; /* the system file */
+    struct reg_range uart;
+    const char *uart_compatible;
+    uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
+    bool psci_by_hvc;
+    const char *cpu_compatible;
+    const void *seed; /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
+};
+
+/* Reads the tree. Returns NULL, or what is missing. Adds RAM to, and reserves in, base/memory.h. */
+const char *board_read(const void *tree, struct board *board);
+
+#endif

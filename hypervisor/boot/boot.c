@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the first C with the MMU on to the first guest. boot_main(), at the end, reads as a table of contents;
+ * the functions above it are its chapters, in its order.
+ */
+#include <libfdt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/arch.h"
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/stop.h"
+#include "base/units.h"
+#include "boot/arch_boot.h"
+#include "boot/board.h"
+#include "boot/system_file.h"
+#include "console/console.h"
+#include "devices/devices.h"
+#include "devices/guest_tree.h"
+#include "devices/stolen_time.h"
+#include "drivers/gic.h"
+#include "drivers/machine_tree.h"
+#include "drivers/uart.h"
+#include "vm/dispatch.h"
+#include "vm/power.h"
+
+static struct board board;
+static struct cpu cpus[1]; /* the others stay where the firmware has them */
+static struct system_config config;
+
+_Noreturn void boot_main(const void *tree);
+
+_Noreturn void stop(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    console_print("%s", text);
+    console_print("stopped: the machine is switched off");
+    console_finish();
+    arch_system_off();
+}
+
+_Noreturn void assert_failed(const char *file, int line, const char *what)
+{
+    stop("bug: %s:%d: %s", file, line, what);
+}
+
+static void start_console(struct cpu *cpu)
+{
+    for (const struct uart_driver *const *driver = uart_drivers; *driver != NULL; driver++) {
+        if (board.uart_compatible == NULL || strcmp((*driver)->compatible, board.uart_compatible) != 0)
+            continue;
+        if (!arch_map_device(board.uart.start, board.uart.size))
+            return;
+        (*driver)->init(board.uart.start);
+        console_init(*driver, &cpu->deadlines);
+        return;
+    }
+}
+
+static void check_machine(const void *tree, const char *missing)
+{
+    if (missing != NULL || fdt_check_header(tree) != 0)
+        stop("the machine's device tree lacks %s", missing != NULL ? missing : "a header");
+    if (arch_cpu_problem() != NULL)
+        stop("%s", arch_cpu_problem());
+}
+
+static void map_ram(uint64_t start, uint64_t end)
+{
+    if (!arch_map_ram(start, end))
+        console_print("RAM at %lx-%lx could not be mapped", (unsigned long)start, (unsigned long)end);
+}
+
+static void take_memory(const void *tree)
+{
+    memory_reserve(arch_image_start(), arch_image_end() - arch_image_start());
+    memory_reserve((uint64_t)(uintptr_t)tree, fdt_totalsize(tree));
+    if (board.initrd != 0)
+        memory_reserve(board.initrd, board.initrd_size);
+    if (memory_lost() != 0)
+        console_print("RAM in too many pieces: %lu KiB are left unused",
+                      (unsigned long)(memory_lost() / 1024));
+    memory_each(map_ram);
+}
+
+static void read_system_file(void)
+{
+    char error[256];
+
+    if (board.initrd == 0)
+        stop("no system file: give one as the initrd (see docs/getting-started.md)");
+    if (system_file_read((const void *)(uintptr_t)board.initrd, board.initrd_size, &config, error,
+                         sizeof(error)) != 0)
+        stop("system file: %s", error);
+}
+
+/* What only the machine knows: enough RAM, the CPUs that are named, one tick for all. */
+static void check_against_machine(void)
+{
+    uint64_t have = memory_blocks_left() >> 20;
+    uint64_t want = 0;
+    uint32_t tick_us = 0;
+
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm = &config.vms[i];
+
+        want += vm->memory_mib;
+        if ((vm->cpus & ~UINT64_C(1)) != 0)
+            stop("system file: node /vm-%s: property cpus: only CPU 0 runs guests; the others are parked",
+                 vm->name);
+        if (vm->timers != TIMERS_TICK)
+            continue;
+        if (tick_us != 0 && vm->tick_us != tick_us)
+            stop("system file: node /vm-%s: property tick-us: %u us, but another VM of its CPU says %u us",
+                 vm->name, vm->tick_us, tick_us);
+        tick_us = vm->tick_us;
+    }
+    if (want > have)
+        stop("the VMs need %lu MiB of RAM, this machine has %lu MiB for them: %lu MiB are missing",
+             (unsigned long)want, (unsigned long)have, (unsigned long)(want - have));
+}
+
+static int find_gic(const void *tree, const struct gic_driver *driver)
+{
+    int node = -1;
+
+    for (const char *const *name = driver->compatible; *name != NULL && node < 0; name++)
+        node = fdt_node_offset_by_compatible(tree, -1, *name);
+    return node;
+}
+
+/* Returns the INTID of its maintenance interrupt. */
+static uint32_t start_gic(const void *tree)
+{
+    for (const struct gic_driver *const *driver = gic_drivers; *driver != NULL; driver++) {
+        int node = find_gic(tree, *driver);
+        uint32_t maintenance;
+        const char *problem;
+
+        if (node < 0)
+            continue;
+        gic = *driver;
+        maintenance = machine_tree_interrupt(tree, node, 0);
+        problem = maintenance != 0 ? gic->init(tree, node) : "its interrupt controller has no `interrupts`";
+        if (problem != NULL)
+            stop("this machine: %s", problem);
+        return maintenance;
+    }
+    stop("this machine: no driver for its interrupt controller; Ontime knows GICv3, and GICv2 as of the "
+         "GIC-400");
+}
+
+static unsigned vcpus_configured(void)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < config.vm_count; i++)
+        sum += config.vms[i].vcpus;
+    return sum;
+}
+
+static void start_cpu(struct cpu *cpu)
+{
+    size_t trace = (size_t)config.trace_kib << 10;
+
+    cpu_init(cpu, 0, sched_policy_find(config.scheduler), us_to_ticks(config.allowance_us),
+             vcpus_configured());
+    if (trace != 0)
+        trace_init(&cpu->trace, memory_allocate(trace), trace);
+}
+
+/*
+ * Seeds for the guests' trees, each different, out of the firmware's: xorshift64* over its bytes. They are as
+ * good as what the firmware gave.
+ */
+static void next_seed(uint8_t seed[GUEST_TREE_SEED_SIZE])
+{
+    static uint64_t state = UINT64_C(0x9E3779B97F4A7C15);
+    static bool mixed;
+    const uint8_t *bytes = board.seed;
+
+    for (unsigned i = 0; !mixed && bytes != NULL && i < BOARD_SEED_SIZE; i++)
+        state = (state ^ bytes[i]) * UINT64_C(0x100000001B3);
+    mixed = true;
+    for (unsigned i = 0; i < GUEST_TREE_SEED_SIZE; i++) {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        seed[i] = (uint8_t)(state * UINT64_C(0x2545F4914F6CDD1D) >> 56);
+    }
+}
+
+static void make_vms(void)
+{
+    stolen_time_init();
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm_config = &config.vms[i];
+        struct vm *vm = vm_create(vm_config, &devices_hooks);
+        uint8_t seed[GUEST_TREE_SEED_SIZE];
+
+        next_seed(seed);
+        if (vm == NULL || !devices_create(vm, board.cpu_compatible, seed))
+            stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
+                 vm_config->memory_mib);
+        console_print("VM %s: %u MiB, %u vCPU%s, weight %u", vm_config->name, vm_config->memory_mib,
+                      vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight);
+    }
+}
+
+static void start_vms(void)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        vm_start(vms[i]);
+}
+
+static void start_tick(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < config.vm_count; i++)
+        if (config.vms[i].timers == TIMERS_TICK) {
+            cpu_start_tick(cpu, us_to_ticks(config.vms[i].tick_us));
+            return;
+        }
+}
+
+_Noreturn void boot_main(const void *tree)
+{
+    struct cpu *cpu = &cpus[0];
+    struct interrupt_numbers interrupts;
+    const char *missing;
+
+    arch_cpu_set(cpu);
+    missing = board_read(tree, &board);
+    arch_firmware_init(board.psci_by_hvc);
+    start_console(cpu);
+    console_print("Ontime " ONTIME_VERSION);
+    check_machine(tree, missing);
+    take_memory(tree);
+    read_system_file();
+    check_against_machine();
+    interrupts.comparator = board.comparator_irq;
+    interrupts.uart = board.uart_irq;
+    interrupts.maintenance = start_gic(tree);
+    arch_interrupts_init(&interrupts);
+    arch_cpu_init();
+    start_cpu(cpu);
+    make_vms();
+    start_vms();
+    start_tick(cpu);
+    dispatch_run(cpu);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reads the system file: a flat device tree whose binding is docs/system-file.md.
+ *
+ * The file is not trusted. fdt_check_full() proves its structure first; after that each node and property is
+ * compared with the tables of what may be there, so that a misspelt property is refused and never silently
+ * ignored. The first mistake ends the reading with one line: "node PATH: property NAME: reason".
+ *
+ * Nothing is copied but names and numbers: blobs and boot arguments are pointers into the file, which has to
+ * stay where it is. Sizes are bytes, addresses guest physical. No locks: the file is read by one CPU before
+ * any VM exists.
+ */
+#include "boot/system_file.h"
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+#include "boot/image_placement.h"
+#include "boot/tree_reader.h"
+#include "sched/sched.h"
+
+#define VM_PREFIX        "vm-"
+#define VM_PREFIX_LENGTH 3
+#define FDT_VERSION      17u /* what dtc writes */
+
+#define ALLOWANCE_US_DEFAULT  5000
+#define TRACE_KIB_DEFAULT     256
+#define TICK_US_DEFAULT       10000
+#define WARP_LIMIT_US_DEFAULT 5000
+#define WARP_PERCENT_DEFAULT  12
+#define SECOND_US             1000000
+#define MEMORY_MIB_MAX        1048576
+
+static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells", "scheduler",
+                                              "allowance-us", "trace-kib",      NULL};
+static const char *const images_properties[] = {NULL};
+static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
+static const char *const vm_properties[] = {
+    "compatible", "memory-mib",    "vcpus",        "cpus",         "weight",        "timers",   "tick-us",
+    "warp-us",    "warp-limit-us", "unwarp-us",    "warp-percent", "ends-system",   "observer", "bootargs",
+    "kernel",     "initrd",        "load-address", "phandle",      "linux,phandle", NULL};
+
+const char *const timer_mode_names[] = {
+    [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
+
+static int check_image(const struct tree_reader *reader, int node)
+{
+    size_t length;
+    if (tree_check_unique(reader, node) != 0 || tree_check_properties(reader, node, image_properties) != 0 ||
+        tree_check_no_subnodes(reader, node) != 0)
+        return -1;
+    if (tree_get(reader, node, "data", &length) == NULL)
+        return tree_fail(reader, node, "data", "missing");
+    if (length == 0)
+        return tree_fail(reader, node, "data", "is empty");
+    return 0;
+}
+
+static int check_images(const struct tree_reader *reader)
+{
+    int image;
+    int images = fdt_subnode_offset(reader->fdt, 0, "images");
+    if (images < 0)
+        return 0;
+    if (tree_check_unique(reader, images) != 0 ||
+        tree_check_properties(reader, images, images_properties) != 0)
+        return -1;
+    fdt_for_each_subnode(image, reader->fdt, images)
+    {
+        if (check_image(reader, image) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Follows a reference to a node in /images. A property that is not there leaves *blob as it is. */
+static int read_blob(const struct tree_reader *reader, int node, const char *property, struct blob *blob)
+{
+    size_t length;
+    const void *data = tree_get(reader, node, property, &length);
+    if (data == NULL)
+        return 0;
+    if (length != TREE_CELL)
+        return tree_fail(reader, node, property, "must be one reference, <&label>, and not %zu bytes",
+                         length);
+
+    int image = fdt_node_offset_by_phandle(reader->fdt, tree_cell(data));
+    if (image < 0)
+        return tree_fail(reader, node, property, "refers to no node");
+    int parent = fdt_parent_offset(reader->fdt, image);
+    if (parent < 0 || parent != fdt_subnode_offset(reader->fdt, 0, "images"))
+        return tree_fail(reader, node, property, "refers to a node outside /images");
+    blob->data = tree_get(reader, image, "data", &blob->size);
+    return 0;
+}
+
+static int read_name(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    const char *name = fdt_get_name(reader->fdt, node, NULL) + VM_PREFIX_LENGTH;
+    size_t length = strlen(name);
+    if (length == 0 || length > SYSTEM_NAME_LENGTH)
+        return tree_fail(reader, node, NULL, "the name after \"" VM_PREFIX "\" must have 1 to %u characters",
+                         SYSTEM_NAME_LENGTH);
+    for (size_t i = 0; i < length; i++) {
+        bool good =
+            (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '-';
+        if (!good)
+            return tree_fail(reader, node, NULL, "a name is made of a-z, 0-9 and -");
+    }
+    if (strcmp(name, "ontime") == 0)
+        return tree_fail(reader, node, NULL, "this name marks the hypervisor's own lines on the console");
+    memcpy(vm->name, name, length + 1);
+    return tree_check_unique(reader, node);
+}
+
+static int read_cpus(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, "cpus", &length);
+    vm->cpus = 1;
+    if (data == NULL)
+        return 0;
+    if (length == 0 || length % TREE_CELL != 0)
+        return tree_fail(reader, node, "cpus", "must be CPU numbers, <0 1 ...>, and not %zu bytes", length);
+
+    vm->cpus = 0;
+    for (size_t at = 0; at < length; at += TREE_CELL) {
+        uint32_t cpu = tree_cell(data + at);
+        if (cpu >= SYSTEM_MAX_CPUS)
+            return tree_fail(reader, node, "cpus", "%u is not in 0..%u", cpu, SYSTEM_MAX_CPUS - 1);
+        uint64_t bit = UINT64_C(1) << cpu;
+        if ((vm->cpus & bit) != 0)
+            return tree_fail(reader, node, "cpus", "%u is named twice", cpu);
+        vm->cpus |= bit;
+    }
+    return 0;
+}
+
+static int read_resources(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    vm->vcpus = 1;
+    vm->weight = 1;
+    if (!tree_has(reader, node, "memory-mib"))
+        return tree_fail(reader, node, "memory-mib", "missing");
+    if (tree_read_number(reader, node, "memory-mib", (struct tree_range){2, MEMORY_MIB_MAX},
+                         &vm->memory_mib) != 0 ||
+        tree_read_number(reader, node, "vcpus", (struct tree_range){1, SYSTEM_MAX_VCPUS}, &vm->vcpus) != 0 ||
+        tree_read_number(reader, node, "weight", (struct tree_range){1, SCHED_WEIGHT_MAX}, &vm->weight) != 0)
+        return -1;
+    if (vm->memory_mib % 2 != 0)
+        return tree_fail(reader, node, "memory-mib", "%u is not a multiple of 2", vm->memory_mib);
+    return read_cpus(reader, node, vm);
+}
+
+static int read_timer_mode(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    char word[TREE_WORD_SIZE];
+    const char *name = timer_mode_names[TIMERS_WAKE];
+    if (tree_read_string(reader, node, "timers", &name) != 0)
+        return -1;
+
+    for (unsigned i = 0; i < sizeof(timer_mode_names) / sizeof(timer_mode_names[0]); i++) {
+        if (strcmp(timer_mode_names[i], name) != 0)
+            continue;
+        vm->timers = (enum timer_mode)i;
+        return 0;
+    }
+    return tree_fail(reader, node, "timers", "\"%s\" is none of \"tick\", \"wake\", \"snoop\", \"precise\"",
+                     tree_printable(word, sizeof(word), name));
+}
+
+/* A property that has a meaning in some timer modes only is refused in the others. */
+static int check_mode_has(const struct tree_reader *reader, int node, bool has, const char *modes,
+                          const char *property)
+{
+    if (has || !tree_has(reader, node, property))
+        return 0;
+    return tree_fail(reader, node, property, "has a meaning only with timers = %s", modes);
+}
+
+/*
+ * W's default is what a warp of a VM within its share can need, 2 C + L: docs/system-file.md has the
+ * arithmetic.
+ */
+static int read_timers(const struct tree_reader *reader, int node, uint32_t allowance_us,
+                       struct vm_config *vm)
+{
+    static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us", "warp-percent"};
+
+    if (read_timer_mode(reader, node, vm) != 0 ||
+        check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
+        return -1;
+    for (unsigned i = 0; i < sizeof(warp_properties) / sizeof(warp_properties[0]); i++)
+        if (check_mode_has(reader, node, timers_warp(vm->timers), "\"snoop\" or \"precise\"",
+                           warp_properties[i]) != 0)
+            return -1;
+
+    if (vm->timers == TIMERS_TICK) {
+        vm->tick_us = TICK_US_DEFAULT;
+        return tree_read_number(reader, node, "tick-us", (struct tree_range){100, SECOND_US}, &vm->tick_us);
+    }
+    if (!timers_warp(vm->timers))
+        return 0;
+
+    vm->warp_limit_us = WARP_LIMIT_US_DEFAULT;
+    if (tree_read_number(reader, node, "warp-limit-us", (struct tree_range){1, SECOND_US},
+                         &vm->warp_limit_us) != 0)
+        return -1;
+    vm->warp_us = 2 * allowance_us + vm->warp_limit_us;
+    if (tree_read_number(reader, node, "warp-us", (struct tree_range){0, 60 * SECOND_US}, &vm->warp_us) != 0)
+        return -1;
+    vm->warp_percent = WARP_PERCENT_DEFAULT;
+    if (tree_read_number(reader, node, "warp-percent", (struct tree_range){0, 100}, &vm->warp_percent) != 0)
+        return -1;
+    return tree_read_number(reader, node, "unwarp-us", (struct tree_range){0, 60 * SECOND_US},
+                            &vm->unwarp_us);
+}
+
+static int read_boot(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    vm->bootargs = "";
+    if (tree_read_string(reader, node, "bootargs", &vm->bootargs) != 0)
+        return -1;
+    if (strlen(vm->bootargs) > SYSTEM_BOOTARGS_MAX)
+        return tree_fail(reader, node, "bootargs", "is longer than %u characters", SYSTEM_BOOTARGS_MAX);
+    if (!tree_has(reader, node, "kernel"))
+        return tree_fail(reader, node, "kernel", "missing");
+    if (read_blob(reader, node, "kernel", &vm->kernel) != 0 ||
+        read_blob(reader, node, "initrd", &vm->initrd) != 0)
+        return -1;
+    return place_images(reader, node, vm);
+}
+
+static int read_vm(const struct tree_reader *reader, int node, uint32_t allowance_us, struct vm_config *vm)
+{
+    memset(vm, 0, sizeof(*vm));
+    if (read_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
+        tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
+        read_resources(reader, node, vm) != 0 || read_timers(reader, node, allowance_us, vm) != 0 ||
+        tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
+        tree_read_flag(reader, node, "observer", &vm->observer) != 0)
+        return -1;
+    return read_boot(reader, node, vm);
+}
+
+/* `"a", "b"` */
+static const char *list_schedulers(char *text, size_t size)
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (const struct sched_policy *const *policy = sched_policies; *policy != NULL && length < size;
+         policy++)
+        length += (size_t)snprintf(text + length, size - length, "%s\"%s\"", length != 0 ? ", " : "",
+                                   (*policy)->name);
+    return text;
+}
+
+static int read_scheduler(const struct tree_reader *reader, struct system_config *config)
+{
+    char word[TREE_WORD_SIZE];
+    char list[80];
+    const char *name = "bvt";
+    if (tree_read_string(reader, 0, "scheduler", &name) != 0)
+        return -1;
+    if (strlen(name) >= sizeof(config->scheduler) || sched_policy_find(name) == NULL)
+        return tree_fail(reader, 0, "scheduler", "\"%s\" is none of %s",
+                         tree_printable(word, sizeof(word), name), list_schedulers(list, sizeof(list)));
+    memcpy(config->scheduler, name, strlen(name) + 1);
+    return 0;
+}
+
+static int read_root(const struct tree_reader *reader, struct system_config *config)
+{
+    uint32_t cells = 2;
+    config->allowance_us = ALLOWANCE_US_DEFAULT;
+    config->trace_kib = TRACE_KIB_DEFAULT;
+    config->vm_count = 0;
+    if (tree_check_compatible(reader, 0, "ontime,system") != 0 ||
+        tree_check_properties(reader, 0, root_properties) != 0 ||
+        tree_read_number(reader, 0, "#address-cells", (struct tree_range){2, 2}, &cells) != 0 ||
+        tree_read_number(reader, 0, "#size-cells", (struct tree_range){2, 2}, &cells) != 0 ||
+        tree_read_number(reader, 0, "allowance-us", (struct tree_range){0, SECOND_US},
+                         &config->allowance_us) != 0 ||
+        tree_read_number(reader, 0, "trace-kib", (struct tree_range){0, 65536}, &config->trace_kib) != 0)
+        return -1;
+    return read_scheduler(reader, config);
+}
+
+static int read_nodes(const struct tree_reader *reader, struct system_config *config)
+{
+    int node;
+    fdt_for_each_subnode(node, reader->fdt, 0)
+    {
+        const char *name = fdt_get_name(reader->fdt, node, NULL);
+        if (strcmp(name, "images") == 0)
+            continue;
+        if (strncmp(name, VM_PREFIX, VM_PREFIX_LENGTH) != 0)
+            return tree_fail(reader, node, NULL, "unknown node");
+        if (config->vm_count == SYSTEM_MAX_VMS)
+            return tree_fail(reader, node, NULL, "more than %u VMs", SYSTEM_MAX_VMS);
+        if (read_vm(reader, node, config->allowance_us, &config->vms[config->vm_count]) != 0)
+            return -1;
+        config->vm_count++;
+    }
+    return config->vm_count != 0 ? 0 : tree_fail(reader, 0, NULL, "has no VM, no node vm-NAME");
+}
+
+/* The file may be followed by padding: only what its header claims is looked at. */
+static int check_structure(const struct tree_reader *reader, size_t size)
+{
+    if ((uintptr_t)reader->fdt % 8 != 0)
+        return tree_fail(reader, TREE_NO_NODE, NULL, "its address is not a multiple of 8");
+    if (size < sizeof(struct fdt_header) || fdt_magic(reader->fdt) != FDT_MAGIC)
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is no compiled device tree");
+    if (fdt_totalsize(reader->fdt) > size)
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is truncated: %zu bytes of %u", size,
+                         fdt_totalsize(reader->fdt));
+    /* libfdt 1.6.1 follows a null pointer in damaged trees of the versions before. */
+    if (fdt_version(reader->fdt) < FDT_VERSION)
+        return tree_fail(reader, TREE_NO_NODE, NULL, "its format has version %u, not %u",
+                         fdt_version(reader->fdt), FDT_VERSION);
+    int status = fdt_check_full(reader->fdt, size);
+    if (status != 0)
+        return tree_fail(reader, TREE_NO_NODE, NULL, "it is damaged: %s", fdt_strerror(status));
+    return 0;
+}
+
+int system_file_read(const void *file, size_t size, struct system_config *config, char *error,
+                     size_t error_size)
+{
+    struct tree_reader reader = {.fdt = file, .error = error, .error_size = error_size};
+    if (check_structure(&reader, size) != 0 || read_root(&reader, config) != 0 || check_images(&reader) != 0)
+        return -1;
+    return read_nodes(&reader, config);
+}

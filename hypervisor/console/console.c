@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The console multiplexer.
+ *
+ * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100
+ * ms of silence, or at once when its source has the input and somebody has typed; if another source's line
+ * comes then, it begins on a new line, and the rest of the unfinished one follows later under its prefix
+ * again.
+ *
+ * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a
+ * time from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.
+ *
+ * Ctrl-] and a digit gives the input to that VM, 1 being the first in the system file; Ctrl-] and a name with
+ * Enter likewise; Ctrl-] twice sends one to the guest.
+ *
+ * The lock covers the sources' lines, the ring and what is sent to the UART; it is the last in the lock
+ * order. The state of the input is used by the UART's interrupt alone, and needs none.
+ */
+#include "console/console.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/arch.h"
+#include "base/limits.h"
+#include "base/lock.h"
+#include "base/units.h"
+
+#define RING          16384 /* power of two */
+#define GUEST_RESERVE 2048  /* kept free for Ontime's own lines */
+#define BURST         32    /* characters written to the UART at once */
+#define ESCAPE        0x1d  /* Ctrl-] */
+
+static struct spinlock console_lock = SPINLOCK_INIT;
+static const struct uart_driver *uart;
+static char ring[RING];
+static unsigned ring_head, ring_tail; /* head: next to write in; tail: next to send */
+static struct console_source *sources;
+static struct console_source *open_source; /* whose unfinished line the cursor stands behind */
+static struct console_source *input_source;
+static bool typed; /* input has come: somebody sits there and wants to see each character */
+static struct deadline silence;
+static struct deadline_queue *deadlines; /* of the CPU whose console this is */
+static uint64_t silence_ticks;
+static bool escaped;
+static char wanted_name[CONSOLE_NAME_LENGTH + 1];
+static unsigned wanted_length;
+
+static unsigned ring_room(void)
+{
+    return RING - 1 - ((ring_head - ring_tail) & (RING - 1));
+}
+
+/* Sends what the UART takes, at most `most` characters. */
+static void drain(unsigned most)
+{
+    if (uart == NULL)
+        return;
+    while (ring_tail != ring_head && most-- != 0) {
+        if (!uart->put(ring[ring_tail]))
+            break;
+        ring_tail = (ring_tail + 1) & (RING - 1);
+    }
+    uart->want_space(ring_tail != ring_head);
+}
+
+static void push(char c)
+{
+    while (ring_room() == 0 && uart != NULL)
+        drain(1);
+    ring[ring_head] = c;
+    ring_head = (ring_head + 1) & (RING - 1);
+}
+
+static void emit(char c)
+{
+    if (c == '\n')
+        push('\r');
+    push(c);
+}
+
+static void emit_text(const char *text)
+{
+    while (*text != '\0')
+        emit(*text++);
+}
+
+static void emit_prefix(const char *name)
+{
+    emit('[');
+    emit_text(name);
+    emit_text("] ");
+}
+
+/* Whatever comes next begins a line of its own. */
+static void close_open_line(const struct console_source *except)
+{
+    if (open_source == NULL || open_source == except)
+        return;
+    emit('\n');
+    open_source->continued = false;
+    open_source = NULL;
+}
+
+static void emit_source(struct console_source *source, bool whole)
+{
+    close_open_line(source);
+    if (!source->continued)
+        emit_prefix(source->name);
+    for (unsigned i = 0; i < source->length; i++)
+        emit(source->line[i]);
+    source->length = 0;
+    if (whole)
+        emit('\n');
+    source->continued = !whole;
+    open_source = whole ? NULL : source;
+}
+
+void console_write_line(const char *line)
+{
+    spin_lock(&console_lock);
+    close_open_line(NULL);
+    emit_prefix("ontime");
+    emit_text(line);
+    emit('\n');
+    drain(BURST);
+    spin_unlock(&console_lock);
+}
+
+void console_print(const char *format, ...)
+{
+    char line[CONSOLE_LINE * 2];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    console_write_line(line);
+}
+
+static void silence_over(struct deadline *deadline, uint64_t now)
+{
+    uint64_t next = DEADLINE_NONE;
+
+    spin_lock(&console_lock);
+    for (struct console_source *source = sources; source != NULL; source = source->next) {
+        if (source->length == 0)
+            continue;
+        if (now - source->written_at >= silence_ticks)
+            emit_source(source, false);
+        else if (source->written_at + silence_ticks < next)
+            next = source->written_at + silence_ticks;
+    }
+    drain(BURST);
+    spin_unlock(&console_lock);
+    deadline_set(deadlines, deadline, next);
+}
+
+bool console_has_room(void)
+{
+    return ring_room() >= GUEST_RESERVE;
+}
+
+bool console_put(struct console_source *source, char c)
+{
+    bool wait_for_silence = false;
+
+    spin_lock(&console_lock);
+    if (!console_has_room()) {
+        drain(BURST);
+        spin_unlock(&console_lock);
+        return false;
+    }
+    source->written_at = arch_counter();
+    if (c == '\n') {
+        if (source->length != 0 && source->line[source->length - 1] == '\r')
+            source->length--;
+        emit_source(source, true);
+        drain(BURST);
+    } else {
+        source->line[source->length++] = c;
+        if ((source == input_source && typed) || source->length == CONSOLE_LINE) {
+            emit_source(source, false);
+            drain(BURST);
+        } else {
+            wait_for_silence = !deadline_is_armed(&silence);
+        }
+    }
+    spin_unlock(&console_lock);
+    if (wait_for_silence)
+        deadline_set(deadlines, &silence, source->written_at + silence_ticks);
+    return true;
+}
+
+void console_add(struct console_source *source, const char *name, console_deliver *deliver)
+{
+    struct console_source **end = &sources;
+
+    source->name = name;
+    source->deliver = deliver;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = source;
+    if (input_source == NULL)
+        input_source = source;
+}
+
+void console_init(const struct uart_driver *driver, struct deadline_queue *queue)
+{
+    deadline_init(&silence, silence_over);
+    deadlines = queue;
+    silence_ticks = us_to_ticks(SILENCE_MS * 1000);
+    uart = driver;
+    drain(RING);
+}
+
+static void give_input(struct console_source *source)
+{
+    escaped = false;
+    if (source == NULL) {
+        console_print("input: no such VM; Ctrl-] then a digit, or a name and Enter");
+        return;
+    }
+    input_source = source;
+    console_print("input: %s", source->name);
+}
+
+static struct console_source *source_by_number(unsigned number)
+{
+    struct console_source *source = sources;
+
+    while (source != NULL && number-- > 1)
+        source = source->next;
+    return source;
+}
+
+static struct console_source *source_by_name(const char *name)
+{
+    struct console_source *source = sources;
+
+    while (source != NULL && strcmp(source->name, name) != 0)
+        source = source->next;
+    return source;
+}
+
+static void deliver(char c)
+{
+    if (input_source != NULL)
+        input_source->deliver(input_source, c);
+}
+
+/* A character after Ctrl-]. */
+static void choose(char c)
+{
+    if (c == ESCAPE) {
+        escaped = false;
+        deliver(c);
+    } else if (wanted_length == 0 && c >= '1' && c <= '9') {
+        give_input(source_by_number((unsigned)(c - '0')));
+    } else if (c == '\r' || c == '\n') {
+        wanted_name[wanted_length] = '\0';
+        give_input(source_by_name(wanted_name));
+    } else if (wanted_length < CONSOLE_NAME_LENGTH) {
+        wanted_name[wanted_length++] = c;
+    } else {
+        give_input(NULL);
+    }
+}
+
+void console_interrupt(void)
+{
+    char c;
+
+    for (unsigned n = 0; n < BURST && uart->get(&c); n++) {
+        typed = true;
+        if (escaped) {
+            choose(c);
+        } else if (c == ESCAPE) {
+            escaped = true;
+            wanted_length = 0;
+        } else {
+            deliver(c);
+        }
+    }
+    spin_lock(&console_lock);
+    drain(BURST);
+    spin_unlock(&console_lock);
+}
+
+void console_finish(void)
+{
+    spin_lock(&console_lock);
+    for (struct console_source *source = sources; source != NULL; source = source->next)
+        if (source->length != 0)
+            emit_source(source, true);
+    close_open_line(NULL);
+    while (uart != NULL && ring_tail != ring_head)
+        drain(RING);
+    spin_unlock(&console_lock);
+}

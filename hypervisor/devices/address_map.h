@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which emulated device a guest's access is for, see address_map.c. */
+#ifndef DEVICES_ADDRESS_MAP_H
+#define DEVICES_ADDRESS_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "devices/mmio.h"
+#include "vm/vcpu.h"
+
+/* Carries out the access at guest physical `address`. False: nothing is there, or not with that size. */
+bool address_map_access(struct vcpu *vcpu, uint64_t address, struct mmio_access *access);
+
+#endif

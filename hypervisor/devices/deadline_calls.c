@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest says of its deadlines by calls; what it says in a deadline page needs none. */
+#include "devices/deadline_calls.h"
+#include <stddef.h>
+#include "base/arch.h"
+#include "vm/dispatch.h"
+#include "vm/vm.h"
+
+static bool is_precise(const struct vcpu *vcpu)
+{
+    return vcpu->timers == TIMERS_PRECISE;
+}
+
+/* Deadlines that the calling vCPU armed and that are past take effect. Returns the time. */
+static inline uint64_t catch_up(struct vcpu *vcpu)
+{
+    uint64_t now = arch_counter();
+
+    if (!precise_has_passed(&vcpu->precise, now))
+        return now;
+    vcpu_catch_up(vcpu);
+    return arch_counter();
+}
+
+int64_t deadline_call_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
+{
+    uint64_t now;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (id >= ONTIME_DEADLINES || deadline == ONTIME_NO_DEADLINE)
+        return ONTIME_INVALID;
+    now = catch_up(vcpu);
+    if (deadline < now)
+        deadline = now; /* nobody is late for what was asked for too late */
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ARMED, vcpu, deadline - now);
+    precise_arm(&vcpu->precise, (unsigned)id, deadline);
+    vcpu_deadlines_changed(vcpu);
+    return ONTIME_OK;
+}
+
+int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id)
+{
+    uint64_t now;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (id >= ONTIME_DEADLINES)
+        return ONTIME_INVALID;
+    now = catch_up(vcpu);
+    if (!precise_cancel(&vcpu->precise, (unsigned)id))
+        return 0;
+    vcpu_deadlines_changed(vcpu);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_CANCELLED, vcpu, id);
+    return 1;
+}
+
+int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
+{
+    uint64_t now;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    now = arch_counter();
+    /* Reached before the guest could say done for the one before: its work is still to come. */
+    if (next <= now)
+        return 0;
+    precise_done(&vcpu->precise, now);
+    return vcpu_unwarp(vcpu, now);
+}
+
+int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address)
+{
+    uint64_t size;
+    uint8_t *page = NULL;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (address != ONTIME_NO_PAGE) {
+        if (address % ONTIME_PAGE_SIZE == 0)
+            page = vm_ram_at(vcpu->vm, address, &size);
+        if (page == NULL)
+            return ONTIME_INVALID;
+    }
+    precise_set_page(&vcpu->precise, (uint64_t *)(void *)page, vcpu->unit.warped);
+    return ONTIME_OK;
+}
+
+int64_t deadline_call_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
+{
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (id >= ONTIME_DEADLINES)
+        return ONTIME_INVALID;
+    vcpu_catch_up(vcpu);
+    *deadline = precise_deadline(&vcpu->precise, (unsigned)id);
+    *warped = vcpu->unit.warped;
+    return ONTIME_OK;
+}

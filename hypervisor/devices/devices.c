@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's devices: a virtual GIC, a UART, a page of stolen-time records, and the device tree that describes
+ * them. They stand where include/ontime/guest_map.h says.
+ */
+#include "devices/devices.h"
+#include "base/memory.h"
+#include "devices/guest_tree.h"
+#include "devices/stolen_time.h"
+#include "devices/vgic.h"
+#include "devices/vuart.h"
+#include "vm/arch_vm.h"
+
+static void reset_vcpu(struct vcpu *vcpu)
+{
+    vgic_vcpu_init(&vcpu->vgic);
+}
+
+static void reset_vm(struct vm *vm)
+{
+    vgic_init(&vm->vgic, vm->vcpu_count);
+    vuart_reset(vm->uart);
+}
+
+const struct guest_hooks devices_hooks = {
+    .wakes = vgic_wakes,
+    .timer_expired = vgic_timer_expired,
+    .stolen = stolen_time_publish,
+    .reset_vcpu = reset_vcpu,
+    .reset_vm = reset_vm,
+};
+
+/* On a GICv2 the guest uses a page of the machine's GIC as its CPU interface. */
+static bool map_gic(struct vm *vm)
+{
+    uint64_t page = gic->guest_interface();
+
+    return page == 0 || arch_vm_map_device_page(vm, GUEST_GICC_BASE, page);
+}
+
+static bool make_stolen_time(struct vm *vm)
+{
+    vm->stolen_page = memory_allocate(MEMORY_PAGE);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vm->vcpus[i].stolen_time = stolen_time_record(vm->stolen_page, i);
+    return arch_vm_map_readonly_page(vm, GUEST_STOLEN_TIME, (uint64_t)(uintptr_t)vm->stolen_page);
+}
+
+static bool make_tree(struct vm *vm, const char *cpu_compatible, const uint8_t *seed)
+{
+    const struct guest_tree_facts facts = {
+        .vm = vm->config,
+        .gic_version = vgic_version(),
+        .cpu_compatible = cpu_compatible,
+        .seed = seed,
+    };
+    void *tree = memory_allocate(GUEST_TREE_SIZE);
+    size_t size = guest_tree_build(tree, GUEST_TREE_SIZE, &facts);
+
+    vm->tree = (struct blob){tree, size};
+    return size != 0;
+}
+
+bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *seed)
+{
+    if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, seed))
+        return false;
+    vm->uart = vuart_create(vm);
+    reset_vm(vm);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        reset_vcpu(&vm->vcpus[i]);
+    return true;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The devices of a guest, see devices.c: made at boot, reset when the VM starts again. */
+#ifndef DEVICES_DEVICES_H
+#define DEVICES_DEVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "vm/vm.h"
+
+/* What vm/ asks of the devices: for vm_create(). */
+extern const struct guest_hooks devices_hooks;
+
+/*
+ * Gives a new VM its devices and its device tree. Boot only. `cpu_compatible` and `seed`
+ * (GUEST_TREE_SEED_SIZE bytes) go into the tree. False when memory ran out.
+ */
+bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *seed);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device tree a guest is given: that of QEMU's virt machine, less what a guest of Ontime does not have,
+ * plus a /hypervisor node.
+ */
+#ifndef DEVICES_GUEST_TREE_H
+#define DEVICES_GUEST_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "vm/config.h"
+
+#define GUEST_TREE_KASLR_SEED_SIZE 8
+#define GUEST_TREE_RNG_SEED_SIZE   32
+#define GUEST_TREE_SEED_SIZE       (GUEST_TREE_KASLR_SEED_SIZE + GUEST_TREE_RNG_SEED_SIZE)
+
+struct guest_tree_facts {
+    const struct vm_config *vm;
+    unsigned gic_version;       /* 2 or 3 */
+    const char *cpu_compatible; /* the host CPU's, so that a guest knows its errata; NULL: not known */
+    const uint8_t *seed;        /* GUEST_TREE_SEED_SIZE random bytes for kaslr-seed and rng-seed */
+};
+
+/*
+ * Writes the tree into `size` bytes at `buffer`, aligned to 8; GUEST_TREE_SIZE is enough for every VM that
+ * system_file_read() accepts. Returns the tree's own size, or 0 when it does not fit.
+ */
+size_t guest_tree_build(void *buffer, size_t size, const struct guest_tree_facts *facts);
+
+#endif

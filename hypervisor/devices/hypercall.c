@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest can call by HVC: SMCCC's own queries (Arm DEN0028), PSCI (devices/psci.c), stolen time
+ * (DEN0057), and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
+ */
+#include "devices/hypercall.h"
+#include <stdio.h>
+#include "base/arch.h"
+#include "console/console.h"
+#include "devices/deadline_calls.h"
+#include "devices/psci.h"
+#include "devices/stolen_time.h"
+#include "devices/wait.h"
+#include "vm/dispatch.h"
+#include "vm/vm.h"
+
+#define SMCCC_VERSION       0x80000000
+#define SMCCC_ARCH_FEATURES 0x80000001
+#define SMCCC_1_1           0x00010001
+
+static int64_t arch_features(uint64_t number)
+{
+    switch ((uint32_t)number) {
+    case SMCCC_VERSION:
+    case SMCCC_ARCH_FEATURES:
+    case PV_TIME_FEATURES:
+        return 0;
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
+}
+
+static int64_t pv_time(const struct vcpu *vcpu, uint32_t call, uint64_t about)
+{
+    if (call == PV_TIME_ST)
+        return (int64_t)stolen_time_address(vcpu);
+    return about == PV_TIME_FEATURES || about == PV_TIME_ST ? 0 : ONTIME_NOT_SUPPORTED;
+}
+
+static uint64_t feature_bits(const struct vcpu *vcpu)
+{
+    const struct vm_config *config = vcpu->vm->config;
+
+    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE : 0) |
+           (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
+}
+
+static int64_t stat(struct vcpu *vcpu, uint64_t *x)
+{
+    if (x[1] >= ONTIME_STAT_COUNT)
+        return ONTIME_INVALID;
+    vcpu_catch_up(vcpu);
+    x[1] = vm_stat(vcpu->vm, (unsigned)x[1]);
+    return ONTIME_OK;
+}
+
+__attribute__((noinline)) static int64_t mark(struct vcpu *vcpu, uint32_t number)
+{
+    if (!vcpu->vm->config->observer)
+        return ONTIME_DENIED;
+    cpu_charge(vcpu->cpu, arch_counter());
+    cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
+    vm_print_accounting(number);
+    return ONTIME_OK;
+}
+
+static void name_vcpu(unsigned id, char *name, size_t size)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        if (id - vms[i]->vcpus[0].id < vms[i]->vcpu_count)
+            snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
+}
+
+/* Writes one line of the dump of this CPU's trace. Not inline: its frame is for it alone. */
+__attribute__((noinline)) static int64_t trace(struct vcpu *vcpu, uint64_t *x)
+{
+    const struct vm *last = vms[vm_count - 1];
+    struct trace_header header = {
+        .cpu = vcpu->cpu->index,
+        .hz = arch_counter_hz(),
+        .vcpus = last->vcpus[0].id + last->vcpu_count,
+        .name_vcpu = name_vcpu,
+    };
+    char line[TRACE_LINE_SIZE];
+    uint64_t next;
+
+    if (!vcpu->vm->config->observer)
+        return ONTIME_DENIED;
+    if (trace_dump_line(&vcpu->cpu->trace, &header, x[1], line, &next) != 0)
+        console_write_line(line);
+    x[1] = next;
+    return ONTIME_OK;
+}
+
+static int64_t uid(uint64_t *x)
+{
+    x[1] = ONTIME_UID_1;
+    x[2] = ONTIME_UID_2;
+    x[3] = ONTIME_UID_3;
+    return ONTIME_UID_0;
+}
+
+/* What is called once, or by an observer: kept apart, so that the others need no frame. */
+static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+{
+    switch (number) {
+    case ONTIME_CALL_UID:
+        return uid(x);
+    case ONTIME_CALL_REVISION:
+        x[1] = ONTIME_REVISION_MINOR;
+        return ONTIME_REVISION_MAJOR;
+    case ONTIME_CALL_PAGE:
+        return deadline_call_page(vcpu, x[1]);
+    case ONTIME_CALL_QUERY:
+        return deadline_call_query(vcpu, x[1], &x[1], &x[2]);
+    case ONTIME_CALL_STAT:
+        return stat(vcpu, x);
+    case ONTIME_CALL_MARK:
+        return mark(vcpu, (uint32_t)x[1]);
+    case ONTIME_CALL_TRACE:
+        return trace(vcpu, x);
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
+}
+
+int64_t hypercall_vendor(struct vcpu *vcpu)
+{
+    uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
+
+    switch (number) {
+    case ONTIME_CALL_ARM:
+        return deadline_call_arm(vcpu, x[1], x[2]);
+    case ONTIME_CALL_DONE:
+        return deadline_call_done(vcpu, x[1]);
+    case ONTIME_CALL_CANCEL:
+        return deadline_call_cancel(vcpu, x[1]);
+    case ONTIME_CALL_FEATURES:
+        return (int64_t)feature_bits(vcpu);
+    default:
+        return rare_call(vcpu, number, x);
+    }
+}
+
+/* PSCI and SMCCC's own. */
+static void standard_call(struct vcpu *vcpu)
+{
+    uint64_t *x = vcpu->arch.regs.x;
+    uint32_t number = (uint32_t)x[0];
+    int64_t result = ONTIME_NOT_SUPPORTED;
+
+    switch (psci_call(vcpu, number, &x[1], &result)) {
+    case PSCI_RETURN:
+        break;
+    case PSCI_NO_RETURN:
+        return;
+    case PSCI_SUSPEND:
+        wait_for_interrupt(vcpu);
+        break;
+    case PSCI_UNKNOWN:
+        if (number == SMCCC_VERSION)
+            result = SMCCC_1_1;
+        else if (number == SMCCC_ARCH_FEATURES)
+            result = arch_features(x[1]);
+        else if (number == PV_TIME_FEATURES || number == PV_TIME_ST)
+            result = pv_time(vcpu, number, x[1] & UINT32_MAX);
+        break;
+    }
+    x[0] = (uint64_t)result;
+}
+
+void hypercall(struct vcpu *vcpu)
+{
+    if (hypercall_is_vendors(vcpu))
+        vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
+    else
+        standard_call(vcpu);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest's HVC: SMCCC 1.1 calls, see hypercall.c. */
+#ifndef DEVICES_HYPERCALL_H
+#define DEVICES_HYPERCALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "vm/vcpu.h"
+
+/* Reads function and arguments from the vCPU's x0..x3 and leaves the results there. */
+void hypercall(struct vcpu *vcpu);
+
+/* Bits 29:24 of a function number: who defines it (DEN0028, 2.5). */
+#define HYPERCALL_OWNER  0x3F000000u
+#define HYPERCALL_VENDOR 0x06000000u
+
+static inline bool hypercall_is_vendors(const struct vcpu *vcpu)
+{
+    return ((uint32_t)vcpu->arch.regs.x[0] & HYPERCALL_OWNER) == HYPERCALL_VENDOR;
+}
+
+/*
+ * A call of the vendor's range, Ontime's own. Returns what is to be x0; of the registers only x0..x3 need be
+ * in memory.
+ */
+int64_t hypercall_vendor(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest's load or store at an emulated device. */
+#ifndef DEVICES_MMIO_H
+#define DEVICES_MMIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* For a store `value` is what is stored, for a load it is filled in. */
+struct mmio_access {
+    uint64_t offset; /* from the device's first byte */
+    unsigned size;   /* bytes: 1, 2, 4 or 8; naturally aligned */
+    bool write;
+    uint64_t value;
+};
+
+#endif

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual GIC's state machine.
+ *
+ * The truth about an interrupt is in its bank (enabled, latched, line, active), except while it is in a list
+ * register of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two
+ * operations move state: pull empties all list registers into the banks, push fills them, first with what is
+ * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
+ * (after a pull) and marks the vCPU dirty, as does a pull that finds a list register in use; the next entry
+ * refreshes (pull, push). In the usual case one list register is in use, so both are short.
+ *
+ * When more is pending than there are list registers, they are all pending after a push; a maintenance
+ * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs
+ * no list register but to be ended, so it gives way: the GIC counts what the guest ends without one, and
+ * interrupts for it. Guests end in the reverse order of taking, so that was the most urgent such one; where
+ * they name what they deactivate (EOI mode 1) that is trapped instead. What may have to be presented again
+ * asks for a maintenance interrupt at its end: a level-sensitive interrupt, whose line may still be high; a
+ * GICv2's SGI that another vCPU has sent as well; an SPI that was routed to another vCPU meanwhile.
+ * The two groups share the list registers: a guest that has one off at its CPU interface, and more of it
+ * pending than there are list registers, waits with the other group too.
+ *
+ * The virtual timer (PPI 27) is the physical timer interrupt of the same number, linked by the list
+ * register's HW bit: the guest's deactivation deactivates it in the GIC. While it is pending or active for a
+ * loaded vCPU, it is active in the GIC and so silent (`timer_held`); when the vCPU is switched out that state
+ * is taken off the GIC, and put on it again when it is switched in. The guest's own timer registers are never
+ * changed. One that the guest's software has set pending is not linked, as the hardware's need not have
+ * fired.
+ *
+ * Lock: the VM's vgic lock; it is taken before the scheduler's. A vCPU's banks belong to the CPU it runs on;
+ * today all vCPUs of a VM run on one CPU, and a change for one that is loaded elsewhere would need a kick
+ * after it (vcpu_wake does that for a blocked one).
+ */
+#include "devices/vgic.h"
+#include <limits.h>
+#include <string.h>
+#include "base/arch.h"
+#include "devices/vgic_banks.h"
+#include "vm/dispatch.h"
+
+#define BIT(n) (UINT32_C(1) << ((n)&31))
+
+/* What is not the usual case, kept out of functions that otherwise need less of a stack frame. */
+#define APART __attribute__((noinline))
+
+unsigned vgic_version(void)
+{
+    return gic->version;
+}
+
+void vgic_init(struct vgic *vgic, unsigned vcpu_count)
+{
+    struct spinlock lock = SPINLOCK_INIT;
+
+    memset(vgic, 0, sizeof(*vgic));
+    vgic->lock = lock;
+    vgic->vcpu_count = vcpu_count;
+    if (gic->version == 2 && vcpu_count == 1)
+        for (unsigned i = 0; i < 32; i++)
+            vgic->route[i] = 1; /* fixed: IHI 0048, 4.3.12 */
+}
+
+void vgic_vcpu_init(struct vgic_vcpu *state)
+{
+    memset(state, 0, sizeof(*state));
+    state->own.edge = 0xFFFF; /* SGIs */
+    state->asleep = true;
+    if (gic->version == 2)
+        state->own.enabled = 0xFFFF; /* SGIs are always enabled there, as on QEMU's GICv2 */
+}
+
+unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
+{
+    uint32_t route = vgic->route[intid & 31];
+
+    if (gic->version == 2)
+        return route != 0 ? (unsigned)__builtin_ctz(route) : VGIC_NOBODY;
+    return route < vgic->vcpu_count ? route : VGIC_NOBODY;
+}
+
+/* Those of a set of interrupts, of the bank that begins with `first`, that go to this vCPU. */
+static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
+{
+    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        if (vgic_spi_target(&vcpu->vm->vgic, n) != vcpu->index)
+            set &= ~BIT(n);
+    }
+    return set;
+}
+
+/* What is active for this vCPU. */
+static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
+{
+    const struct vgic *vgic = &vcpu->vm->vgic;
+    uint32_t set = first == 0 ? vcpu->vgic.own.active : vgic->spis.active;
+
+    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1)
+        if (vgic->holder[__builtin_ctz(left)] != vcpu->index)
+            set &= ~(left & -left);
+    return set;
+}
+
+/* Pending, enabled, its group enabled in the distributor. */
+static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank *bank)
+{
+    const struct vgic *vgic = &vcpu->vm->vgic;
+    uint32_t groups = (vgic->enabled[0] ? ~bank->group1 : 0) | (vgic->enabled[1] ? bank->group1 : 0);
+
+    return (bank->latched | (bank->line & ~bank->edge)) & bank->enabled & groups;
+}
+
+/*
+ * The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
+ * vCPU.
+ */
+static inline void hold_timer(struct vcpu *vcpu)
+{
+    const struct vgic_bank *own = &vcpu->vgic.own;
+    bool hold = vcpu->vgic.loaded && ((own->line | own->active) & BIT(VGIC_TIMER)) != 0;
+
+    if (hold == vcpu->vgic.timer_held)
+        return;
+    gic->set_private_active(VGIC_TIMER, hold);
+    vcpu->vgic.timer_held = hold;
+}
+
+static inline void look_at_timer(struct vcpu *vcpu)
+{
+    if (arch_vcpu_timer_asserted(vcpu))
+        vcpu->vgic.own.line |= BIT(VGIC_TIMER);
+    else
+        vcpu->vgic.own.line &= ~BIT(VGIC_TIMER);
+}
+
+/* The most urgent of the candidates; their bit is taken off. */
+static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
+{
+    unsigned best = 0;
+    unsigned best_priority = UINT_MAX;
+
+    if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
+        best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
+        candidates[0] = 0;
+        return best;
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
+            unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
+            unsigned priority = vgic_bank_of(vcpu, intid)->priority[intid & 31];
+
+            if (priority < best_priority) {
+                best = intid;
+                best_priority = priority;
+            }
+        }
+    }
+    candidates[best / 32] &= ~BIT(best);
+    return best;
+}
+
+/* An SPI that was routed elsewhere while it was active here may now go there. */
+static void spi_ended(struct vcpu *vcpu, unsigned intid)
+{
+    if (intid >= 32 && vgic_spi_target(&vcpu->vm->vgic, intid) != vcpu->index)
+        vgic_changed(vcpu);
+}
+
+/* Empties a list register into the bank. */
+static void pull_one(struct vcpu *vcpu, unsigned n)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    unsigned intid = state->lr_intid[n];
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
+    uint32_t bit = BIT(intid);
+    struct lr_content lr = gic->lr_take(n);
+
+    bank->in_lr &= ~bit;
+    bank->active &= ~bit;
+    if (lr.state == 0) {
+        if ((state->lr_linked & BIT(n)) != 0) {
+            /* The guest ended it, and with it the physical interrupt. */
+            bank->line &= ~bit;
+            state->timer_held = false;
+        }
+        spi_ended(vcpu, intid);
+        return;
+    }
+    state->dirty = true;
+    if ((lr.state & LR_ACTIVE) != 0) {
+        bank->active |= bit;
+        if (intid >= 32)
+            vcpu->vm->vgic.holder[intid & 31] = (uint8_t)vcpu->index;
+        else if (intid < 16)
+            state->sgi_active[intid] = lr.source;
+    }
+    if ((lr.state & LR_PENDING) != 0 && (state->lr_latched & BIT(n)) != 0) {
+        bank->latched |= bit;
+        if (intid < 16)
+            state->sgi_source[intid] |= (uint8_t)(1u << lr.source);
+    }
+}
+
+/* The guest ended interrupts that had no list register: the most urgent active ones. */
+static void end_without_lr(struct vcpu *vcpu, unsigned count)
+{
+    uint32_t outside[2];
+
+    if (count == 0)
+        return;
+    outside[0] = bank_active(vcpu, 0) & ~vcpu->vgic.own.in_lr;
+    outside[1] = bank_active(vcpu, 32) & ~vcpu->vm->vgic.spis.in_lr;
+    for (; count != 0 && (outside[0] | outside[1]) != 0; count--) {
+        unsigned intid = take_best(vcpu, outside);
+
+        vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+        spi_ended(vcpu, intid);
+    }
+}
+
+static APART void pull_used(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+
+    if (state->outside)
+        end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
+    for (uint32_t left = state->lr_used; left != 0; left &= left - 1)
+        pull_one(vcpu, (unsigned)__builtin_ctz(left));
+    state->lr_used = 0;
+    state->lr_latched = 0;
+    state->lr_linked = 0;
+}
+
+static inline void pull(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.lr_used != 0 || vcpu->vgic.outside)
+        pull_used(vcpu);
+    if (vcpu->vgic.timer_held)
+        look_at_timer(vcpu); /* its interrupt is silent */
+}
+
+void vgic_pull(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.loaded)
+        pull(vcpu);
+}
+
+/*
+ * GICv2: an SGI is of one sender; the guest gives its number back at the end. One sender's is in the list
+ * register at a time, the others' wait in the bank. Returns whether any wait.
+ */
+static bool push_sgi_source(struct vgic_vcpu *state, struct list_register *lr)
+{
+    uint8_t *waiting = &state->sgi_source[lr->intid];
+
+    if ((lr->state & LR_ACTIVE) != 0) {
+        lr->source = state->sgi_active[lr->intid];
+        lr->state = LR_ACTIVE;
+    } else {
+        lr->source = (uint8_t)__builtin_ctz(*waiting);
+        *waiting &= (uint8_t) ~(1u << lr->source);
+    }
+    return *waiting != 0;
+}
+
+static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
+    uint32_t bit = BIT(intid);
+    bool by_latch = (bank->latched & bit) != 0;
+    bool again = (bank->edge & bit) == 0 || going_to(vcpu, intid & ~31u, bit) == 0;
+    struct list_register lr = {
+        .intid = (uint16_t)intid,
+        .priority = bank->priority[intid & 31],
+        .hardware = intid == VGIC_TIMER && !by_latch,
+        .group1 = (bank->group1 & bit) != 0,
+    };
+
+    if ((bank->active & bit) != 0)
+        lr.state |= LR_ACTIVE;
+    /* With the HW bit, pending and active at once is not allowed (GIC spec, ICH_LR<n>_EL2.State). */
+    if (pending && !(lr.hardware && lr.state != 0))
+        lr.state |= LR_PENDING;
+    if (gic->version == 2 && intid < 16)
+        again = push_sgi_source(state, &lr);
+    if ((lr.state & LR_PENDING) != 0 && by_latch) {
+        state->lr_latched |= BIT(n);
+        if (!(gic->version == 2 && intid < 16 && again))
+            bank->latched &= ~bit;
+    }
+    lr.eoi_wanted = !lr.hardware && again;
+    if (intid == VGIC_TIMER)
+        state->timer_lr = (uint8_t)n;
+    bank->in_lr |= bit;
+    state->lr_intid[n] = (uint16_t)intid;
+    state->lr_used |= BIT(n);
+    if (lr.hardware)
+        state->lr_linked |= BIT(n);
+    gic->lr_write(n, gic->lr_word(&lr));
+}
+
+/*
+ * What goes into a list register when the virtual timer fires, so that no more than writing it is left to do
+ * then. It follows from what the guest has set in the distributor, and changes with that only.
+ */
+static uint64_t timer_word(const struct vcpu *vcpu)
+{
+    const struct vgic_bank *own = &vcpu->vgic.own;
+    struct list_register lr = {
+        .intid = VGIC_TIMER,
+        .priority = own->priority[VGIC_TIMER],
+        .state = LR_PENDING,
+        .hardware = true,
+        .group1 = (own->group1 & BIT(VGIC_TIMER)) != 0,
+    };
+
+    if ((own->enabled & BIT(VGIC_TIMER)) == 0 || !vcpu->vm->vgic.enabled[lr.group1])
+        return 0;
+    return gic->lr_word(&lr);
+}
+
+/* List register n becomes the virtual timer's. */
+static inline void take_for_timer(struct vgic_vcpu *state, unsigned n)
+{
+    state->own.in_lr |= BIT(VGIC_TIMER);
+    state->timer_lr = (uint8_t)n;
+    state->lr_intid[n] = VGIC_TIMER;
+    state->lr_used |= BIT(n);
+    state->lr_linked |= BIT(n);
+}
+
+static inline void ask(struct vgic_vcpu *state, bool refill, bool outside)
+{
+    if (state->refill == refill && state->outside == outside)
+        return;
+    gic->virtual_ask(refill, outside);
+    state->refill = refill;
+    state->outside = outside;
+}
+
+/* The usual case: nothing pending or active, or just the virtual timer. False when it is not so. */
+static inline bool push_timer_or_nothing(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    uint32_t others = state->own.active | state->own.latched | (state->own.line & ~BIT(VGIC_TIMER));
+
+    if ((spis->active | spis->latched | spis->line | others) != 0)
+        return false;
+    if (state->own.line != 0 && state->timer_word != 0) {
+        take_for_timer(state, 0);
+        gic->lr_write(0, state->timer_word);
+    }
+    ask(state, false, false);
+    hold_timer(vcpu);
+    state->dirty = false;
+    return true;
+}
+
+static APART void push_by_urgency(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    const uint32_t deliverable[2] = {bank_deliverable(vcpu, &state->own),
+                                     going_to(vcpu, 32, bank_deliverable(vcpu, spis))};
+    /* What is active cannot be taken again, not even by another vCPU. */
+    uint32_t pending[2] = {deliverable[0] & ~state->own.active, deliverable[1] & ~spis->active};
+    uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32)};
+    unsigned lrs = gic->lr_count();
+    unsigned n = 0;
+
+    for (; n < lrs && (pending[0] | pending[1]) != 0; n++)
+        push_one(vcpu, n, take_best(vcpu, pending), true);
+    for (; n < lrs && (active[0] | active[1]) != 0; n++) {
+        unsigned intid = take_best(vcpu, active);
+
+        push_one(vcpu, n, intid, (deliverable[intid / 32] & BIT(intid)) != 0);
+    }
+    ask(state, (pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
+    hold_timer(vcpu);
+    state->dirty = false;
+}
+
+static inline void vgic_push(struct vcpu *vcpu)
+{
+    if (!push_timer_or_nothing(vcpu))
+        push_by_urgency(vcpu);
+}
+
+void vgic_refresh(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    vgic_push(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+void vgic_load(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    state->loaded = true;
+    look_at_timer(vcpu);
+    gic->interface_load(&vcpu->arch);
+    vgic_push(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+void vgic_save(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    pull(vcpu);
+    ask(&vcpu->vgic, false, false);
+    gic->interface_save(&vcpu->arch);
+    vcpu->vgic.loaded = false;
+    hold_timer(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+/* Is anything pending that the guest's CPU interface would let through? All state is in the banks. */
+static APART bool any_wakes(struct vcpu *vcpu)
+{
+    unsigned groups;
+    uint8_t mask = gic->virtual_priority_mask(&groups);
+
+    for (unsigned first = 0; first < VGIC_INTIDS; first += 32) {
+        const struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+        uint32_t interface = ((groups & 1) != 0 ? ~bank->group1 : 0) | ((groups & 2) != 0 ? bank->group1 : 0);
+        uint32_t left = going_to(vcpu, first, bank_deliverable(vcpu, bank) & ~bank->active & interface);
+
+        for (; left != 0; left &= left - 1)
+            if (bank->priority[__builtin_ctz(left)] < mask)
+                return true;
+    }
+    return false;
+}
+
+bool vgic_wakes(struct vcpu *vcpu)
+{
+    const struct vgic_bank *own = &vcpu->vgic.own;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    bool wakes = false;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    if ((own->latched | own->line | spis->latched | spis->line) != 0)
+        wakes = any_wakes(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return wakes;
+}
+
+void vgic_changed(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *other = &vm->vcpus[i];
+        uint32_t own = bank_deliverable(other, &other->vgic.own);
+        uint32_t spis = bank_deliverable(other, &vm->vgic.spis);
+
+        other->vgic.dirty = true;
+        if (own != 0 || going_to(other, 32, spis) != 0)
+            vcpu_wake(other);
+    }
+}
+
+void vgic_configured(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vm->vcpus[i].vgic.timer_word = timer_word(&vm->vcpus[i]);
+    vgic_changed(vcpu);
+}
+
+void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
+{
+    struct vm *vm = vcpu->vm;
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
+
+    spin_lock(&vm->vgic.lock);
+    if (level != ((bank->line & BIT(intid)) != 0)) {
+        if (level && (bank->edge & BIT(intid)) != 0)
+            bank->latched |= BIT(intid);
+        bank->line ^= BIT(intid);
+        if (intid < 32) {
+            vcpu->vgic.dirty = true;
+            if (level)
+                vcpu_wake(vcpu);
+        } else {
+            vgic_changed(vcpu);
+        }
+    }
+    spin_unlock(&vm->vgic.lock);
+}
+
+void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source)
+{
+    target->vgic.own.latched |= BIT(sgi);
+    target->vgic.sgi_source[sgi] |= (uint8_t)(1u << source);
+}
+
+void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
+{
+    struct vm *vm = target->vm;
+
+    spin_lock(&vm->vgic.lock);
+    vgic_latch_sgi(target, sgi, source->index);
+    target->vgic.dirty = true;
+    vcpu_wake(target);
+    spin_unlock(&vm->vgic.lock);
+}
+
+void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
+{
+    if (intid >= VGIC_INTIDS)
+        return;
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+    vgic_changed(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+/* A list register that is not in use, or GIC_MAX_LRS. */
+static APART unsigned free_lr(const struct vgic_vcpu *state)
+{
+    unsigned n = (unsigned)__builtin_ctz(~state->lr_used);
+
+    return n < gic->lr_count() ? n : GIC_MAX_LRS;
+}
+
+/*
+ * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
+ * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
+ * whatever its list register still says is over, if the two were linked.
+ */
+static inline bool present_timer(struct vgic_vcpu *state)
+{
+    struct vgic_bank *own = &state->own;
+    unsigned n = state->timer_lr;
+
+    if (state->dirty || state->timer_word == 0)
+        return false;
+    if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
+        n = state->lr_used != 0 ? free_lr(state) : 0;
+        if (n >= GIC_MAX_LRS)
+            return false;
+        take_for_timer(state, n);
+    } else if ((state->lr_latched & BIT(n)) != 0) {
+        return false;
+    }
+    own->line |= BIT(VGIC_TIMER);
+    state->timer_held = true;
+    gic->lr_write(n, state->timer_word);
+    return true;
+}
+
+bool vgic_present_timer(struct vcpu *vcpu)
+{
+    bool done;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    done = present_timer(&vcpu->vgic);
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return done;
+}
+
+void vgic_timer_fired(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    if (!present_timer(state)) {
+        vgic_pull(vcpu);
+        /* The pull may have found the end of the one before, and taken it for this one's. */
+        state->timer_held = true;
+        state->own.line |= BIT(VGIC_TIMER);
+        vgic_push(vcpu);
+    }
+    if (!vcpu->unit.runnable)
+        vcpu_wake(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+void vgic_timer_expired(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    vcpu->vgic.own.line |= BIT(VGIC_TIMER);
+    vcpu->vgic.dirty = true;
+    spin_unlock(&vcpu->vm->vgic.lock);
+}

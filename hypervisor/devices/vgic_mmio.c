@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual GIC's registers: distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069,
+ * chapter 12; GICv2: IHI 0048, chapter 4). One security state (GICD_CTLR.DS = 1), affinity routing always on
+ * (GICv3). A GICv2's CPU interface is the machine's own, but for its second page, GICC_DIR: that one is
+ * always trapped.
+ *
+ * All registers are handled as 32-bit words with a mask of the bytes that are accessed, so that 8-, 16- and
+ * 64-bit accesses need no code of their own. Registers that do not exist read as zero and ignore writes, as
+ * the architecture asks.
+ */
+#include "devices/vgic.h"
+#include "devices/vgic_banks.h"
+
+#define GICD_CTLR       0x0000
+#define GICD_TYPER      0x0004
+#define GICD_IIDR       0x0008
+#define GIC_IGROUPR     0x0080 /* these eight also in a redistributor's SGI frame, at the same offsets */
+#define GIC_ISENABLER   0x0100
+#define GIC_ICENABLER   0x0180
+#define GIC_ISPENDR     0x0200
+#define GIC_ICPENDR     0x0280
+#define GIC_ISACTIVER   0x0300
+#define GIC_ICACTIVER   0x0380
+#define GIC_IPRIORITYR  0x0400
+#define GIC_ITARGETSR   0x0800 /* GICv2 */
+#define GIC_ICFGR       0x0C00
+#define GICD_SGIR       0x0F00 /* GICv2 */
+#define GICD_CPENDSGIR  0x0F10 /* GICv2 */
+#define GICD_SPENDSGIR  0x0F20 /* GICv2 */
+#define GICD_IROUTER    0x6000 /* GICv3 */
+#define GICD_PIDR2      0xFFE8
+#define GICD_PIDR2_V2   0x0FE8
+#define GICR_TYPER      0x0008
+#define GICR_TYPER_HIGH 0x000C
+#define GICR_IIDR       0x0004
+#define GICR_WAKER      0x0014
+#define GICR_PIDR2      0xFFE8
+#define GICR_SGI_FRAME  0x10000
+
+#define IIDR        0x0000043Bu /* implementer Arm, as QEMU's */
+#define PIDR2_V3    0x3Bu
+#define PIDR2_V2    0x2Bu
+#define CTLR_DS     (1u << 6)
+#define CTLR_ARE    (1u << 4)
+#define TYPER_LINES ((VGIC_INTIDS / 32) - 1)
+#define TYPER_V3    (TYPER_LINES | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
+#define SGIS        0xFFFFu
+#define TYPER_LAST  16u
+#define WAKER_SLEEP 2u
+#define WAKER_QUIET 4u
+
+/* A register access: the word at `offset`, of which the bits in `mask` are meant. */
+struct word {
+    uint32_t offset;
+    uint32_t mask;
+    uint32_t value; /* written, or to be filled in */
+    bool write;
+};
+
+static bool within(uint32_t offset, uint32_t base, uint32_t size)
+{
+    return offset - base < size;
+}
+
+/* SPIs made active by software are so for the vCPU they go to. */
+static void spis_activate(struct vcpu *vcpu, uint32_t set)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+
+    for (uint32_t left = set & ~vgic->spis.active; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        unsigned target = vgic_spi_target(vgic, n);
+
+        vgic->holder[n] = (uint8_t)(target != VGIC_NOBODY ? target : vcpu->index);
+    }
+    vgic->spis.active |= set;
+}
+
+/* The bitmap registers. A GICv2's SGIs are always enabled, and pending by their senders (GICD_SPENDSGIR). */
+__attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg,
+                                                   uint32_t value, uint32_t mask)
+{
+    bool spis = bank == &vcpu->vm->vgic.spis;
+    uint32_t changeable = gic->version == 2 && !spis ? ~SGIS : UINT32_MAX;
+
+    switch (reg) {
+    case GIC_IGROUPR:
+        bank->group1 = (bank->group1 & ~mask) | value;
+        break;
+    case GIC_ISENABLER:
+        bank->enabled |= value;
+        break;
+    case GIC_ICENABLER:
+        bank->enabled &= ~(value & changeable);
+        break;
+    case GIC_ISPENDR:
+        bank->latched |= value & changeable;
+        break;
+    case GIC_ICPENDR:
+        bank->latched &= ~(value & changeable);
+        break;
+    case GIC_ISACTIVER:
+        if (spis)
+            spis_activate(vcpu, value);
+        else
+            bank->active |= value;
+        break;
+    case GIC_ICACTIVER:
+        bank->active &= ~value;
+        break;
+    default:
+        break;
+    }
+}
+
+static uint32_t bitmap_read(const struct vgic_bank *bank, uint32_t reg)
+{
+    switch (reg) {
+    case GIC_IGROUPR:
+        return bank->group1;
+    case GIC_ISENABLER:
+    case GIC_ICENABLER:
+        return bank->enabled;
+    case GIC_ISPENDR:
+    case GIC_ICPENDR:
+        return bank->latched | (bank->line & ~bank->edge);
+    default:
+        return bank->active;
+    }
+}
+
+__attribute__((noinline)) static void priority_access(struct vgic_bank *bank, unsigned first,
+                                                      struct word *word)
+{
+    for (unsigned byte = 0; byte < 4; byte++) {
+        uint8_t *priority = &bank->priority[(first + byte) & 31];
+
+        if (!word->write)
+            word->value |= (uint32_t)*priority << (8 * byte);
+        else if ((word->mask >> (8 * byte) & 0xFF) != 0)
+            *priority =
+                (uint8_t)(word->value >> (8 * byte)) & 0xF8; /* five bits, as the list registers hold */
+    }
+}
+
+/* Two bits for each interrupt, the upper one tells an edge; only SPIs' can be changed. */
+__attribute__((noinline)) static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        uint32_t bit = 1u << ((first + i) & 31);
+        uint32_t edge = 2u << (2 * i);
+
+        if (!word->write)
+            word->value |= (bank->edge & bit) != 0 ? edge : 0;
+        else if ((word->mask & edge) != 0)
+            bank->edge = (word->value & edge) != 0 ? bank->edge | bit : bank->edge & ~bit;
+    }
+}
+
+static void bitmap_access(struct vcpu *vcpu, struct word *word, unsigned first)
+{
+    struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+    uint32_t reg = word->offset & ~0x7Fu;
+
+    if (word->write)
+        bitmap_write(vcpu, bank, reg, word->value, word->mask);
+    else
+        word->value = bitmap_read(bank, reg);
+}
+
+/*
+ * The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
+ * cover.
+ */
+static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
+{
+    uint32_t offset = word->offset;
+    unsigned first;
+
+    if (within(offset, GIC_IGROUPR, GIC_IPRIORITYR - GIC_IGROUPR)) {
+        first = (offset & 0x7F) * 8;
+        if (first >= base && first < limit)
+            bitmap_access(vcpu, word, first);
+    } else if (within(offset, GIC_IPRIORITYR, 0x400)) {
+        first = offset - GIC_IPRIORITYR;
+        if (first >= base && first < limit)
+            priority_access(vgic_bank_of(vcpu, first), first, word);
+    } else if (within(offset, GIC_ICFGR, 0x100)) {
+        first = (offset - GIC_ICFGR) * 4;
+        if (first >= base && first < limit && !(word->write && first < 32))
+            config_access(vgic_bank_of(vcpu, first), first, word);
+    }
+}
+
+/*
+ * GICD_IROUTER<n>: the SPI's target, by affinity. An affinity that is nobody's keeps the interrupt pending.
+ */
+static void route_access(struct vcpu *vcpu, struct word *word)
+{
+    unsigned intid = (word->offset - GICD_IROUTER) / 8;
+    uint32_t *route;
+
+    if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
+        return; /* the upper half: no affinity 3 */
+    route = &vcpu->vm->vgic.route[intid - 32];
+    if (word->write)
+        *route = ((*route & ~word->mask) | word->value) & 0xFFFFFF; /* nor 1-of-N */
+    else
+        word->value = *route;
+}
+
+/*
+ * GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU there is
+ * none.
+ */
+static void targets_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+    unsigned first = word->offset - GIC_ITARGETSR;
+
+    if (vgic->vcpu_count == 1 || first >= VGIC_INTIDS)
+        return;
+    for (unsigned byte = 0; byte < 4; byte++) {
+        uint32_t *route = &vgic->route[(first + byte) & 31];
+
+        if (!word->write)
+            word->value |= (first < 32 ? 1u << vcpu->index : *route) << (8 * byte);
+        else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
+            *route = word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1);
+    }
+}
+
+/* GICv2's GICD_SGIR: an SGI to the vCPUs in a list, to all others, or to oneself. */
+static void send_sgi(struct vcpu *vcpu, uint32_t value)
+{
+    struct vm *vm = vcpu->vm;
+    uint32_t self = 1u << vcpu->index;
+    const uint32_t targets[4] = {value >> 16 & 0xFF, ~self, self, 0};
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if ((targets[value >> 24 & 3] >> i & 1) != 0)
+            vgic_latch_sgi(&vm->vcpus[i], value & 15, vcpu->index);
+}
+
+/*
+ * GICv2's GICD_CPENDSGIR<n> and GICD_SPENDSGIR<n>: a byte for each SGI, the set of vCPUs that have sent it.
+ */
+static void senders_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    uint32_t all = (1u << vcpu->vm->vcpu_count) - 1;
+
+    for (unsigned byte = 0; byte < 4; byte++) {
+        unsigned sgi = (word->offset & 15) + byte;
+        uint8_t bits = (uint8_t)(word->value >> (8 * byte) & all);
+
+        if (word->write) {
+            if (word->offset >= GICD_SPENDSGIR)
+                state->sgi_source[sgi] |= bits;
+            else
+                state->sgi_source[sgi] &= (uint8_t)~bits;
+            state->own.latched &= ~(1u << sgi);
+            state->own.latched |= state->sgi_source[sgi] != 0 ? 1u << sgi : 0;
+        } else {
+            word->value |= (uint32_t)state->sgi_source[sgi] << (8 * byte);
+        }
+    }
+}
+
+static void control_access(struct vcpu *vcpu, struct word *word)
+{
+    struct vgic *vgic = &vcpu->vm->vgic;
+
+    if (word->write) {
+        if ((word->mask & 1) != 0) {
+            vgic->enabled[0] = (word->value & 1) != 0;
+            vgic->enabled[1] = (word->value & 2) != 0;
+        }
+        return;
+    }
+    word->value = (vgic->enabled[0] ? 1u : 0) | (vgic->enabled[1] ? 2u : 0);
+    if (gic->version == 3)
+        word->value |= CTLR_DS | CTLR_ARE;
+}
+
+static void distributor_v3(struct vcpu *vcpu, struct word *word)
+{
+    switch (word->offset) {
+    case GICD_CTLR:
+        control_access(vcpu, word);
+        break;
+    case GICD_TYPER:
+        word->value = TYPER_V3;
+        break;
+    case GICD_IIDR:
+        word->value = IIDR;
+        break;
+    case GICD_PIDR2:
+        word->value = PIDR2_V3;
+        break;
+    default:
+        if (within(word->offset, GICD_IROUTER, 8 * 1020))
+            route_access(vcpu, word);
+        else
+            common_access(vcpu, word, 32, VGIC_INTIDS);
+    }
+}
+
+static void distributor_v2(struct vcpu *vcpu, struct word *word)
+{
+    switch (word->offset) {
+    case GICD_CTLR:
+        control_access(vcpu, word);
+        break;
+    case GICD_TYPER:
+        word->value = TYPER_LINES | (vcpu->vm->vcpu_count - 1) << 5;
+        break;
+    case GICD_IIDR:
+        word->value = IIDR;
+        break;
+    case GICD_SGIR:
+        if (word->write && word->mask == UINT32_MAX)
+            send_sgi(vcpu, word->value);
+        break;
+    case GICD_PIDR2_V2:
+        word->value = PIDR2_V2;
+        break;
+    default:
+        if (within(word->offset, GIC_ITARGETSR, 0x400))
+            targets_access(vcpu, word);
+        else if (within(word->offset, GICD_CPENDSGIR, 0x20))
+            senders_access(vcpu, word);
+        else
+            common_access(vcpu, word, 0, VGIC_INTIDS);
+    }
+}
+
+static void redistributor_v3(struct vcpu *vcpu, struct word *word)
+{
+    struct vcpu *owner = &vcpu->vm->vcpus[word->offset / GUEST_GICR_SIZE];
+
+    word->offset %= GUEST_GICR_SIZE;
+    if (word->offset >= GICR_SGI_FRAME) {
+        word->offset -= GICR_SGI_FRAME;
+        common_access(owner, word, 0, 32);
+        return;
+    }
+    switch (word->offset) {
+    case GICR_IIDR:
+        word->value = IIDR;
+        break;
+    case GICR_TYPER:
+        word->value = (uint32_t)owner->index << 8;
+        if (owner->index + 1u == vcpu->vm->vcpu_count)
+            word->value |= TYPER_LAST;
+        break;
+    case GICR_TYPER_HIGH:
+        word->value = owner->index;
+        break;
+    case GICR_WAKER:
+        if (word->write)
+            owner->vgic.asleep = (word->value & WAKER_SLEEP) != 0;
+        else
+            word->value = owner->vgic.asleep ? WAKER_SLEEP | WAKER_QUIET : 0;
+        break;
+    case GICR_PIDR2:
+        word->value = PIDR2_V3;
+        break;
+    default:
+        break;
+    }
+}
+
+/*
+ * Does a register tell what is pending or active, which may be in list registers? By its offset in the
+ * distributor or in a redistributor's frame.
+ */
+static bool tells_state(uint64_t offset)
+{
+    return within(offset & 0xFFFF, GIC_ISPENDR, GIC_IPRIORITYR - GIC_ISPENDR) ||
+           within(offset & 0xFFFF, GICD_CPENDSGIR, 0x20);
+}
+
+typedef void word_access(struct vcpu *vcpu, struct word *word);
+
+/* The one or two words of an access of any size. */
+static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    unsigned shift = access->size < 4 ? (unsigned)(access->offset & 3) * 8 : 0;
+    uint32_t mask = access->size >= 4 ? UINT32_MAX : ((1u << (access->size * 8)) - 1) << shift;
+    uint64_t result = 0;
+
+    for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
+        struct word word = {
+            .offset = (uint32_t)(access->offset & ~UINT64_C(3)) + 4 * half,
+            .mask = mask,
+            .value = access->write ? ((uint32_t)(access->value >> (32 * half)) << shift) & mask : 0,
+            .write = access->write,
+        };
+
+        handle(vcpu, &word);
+        result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
+    }
+    if (!access->write)
+        access->value = result;
+}
+
+/* The usual one: a word is read. */
+static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    struct word word = {.offset = (uint32_t)access->offset, .mask = UINT32_MAX};
+
+    handle(vcpu, &word);
+    access->value = word.value;
+}
+
+/*
+ * An access in the lock. What is written, or depends on list registers, is so with all state in the banks,
+ * and seen to after.
+ */
+static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    if (access->write) {
+        vgic_pull(vcpu);
+        access_words(vcpu, access, handle);
+        vgic_configured(vcpu);
+    } else {
+        if (tells_state(access->offset))
+            vgic_pull(vcpu);
+        if (access->size == 4)
+            read_word(vcpu, access, handle);
+        else
+            access_words(vcpu, access, handle);
+    }
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return true;
+}
+
+bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    return gic->version == 2 ? locked_access(vcpu, access, distributor_v2)
+                             : locked_access(vcpu, access, distributor_v3);
+}
+
+bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    return locked_access(vcpu, access, redistributor_v3);
+}
+
+/* The second page of a GICv2's CPU interface: GICC_DIR alone. */
+bool vgic_interface_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    if (!access->write)
+        access->value = 0;
+    else if (access->offset == 0 && access->size == 4)
+        vgic_deactivate(vcpu, (uint32_t)access->value & 0x3FF);
+    return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bvt.c keeps of a unit and of a queue: for bvt.c alone, and for its tests to look at. */
+#ifndef SCHED_BVT_H
+#define SCHED_BVT_H
+
+#include "sched/policies.h"
+
+struct bvt_unit {
+    int64_t avt;             /* actual virtual time A, in 1/1024 tick of CPU time over weight */
+    int64_t warp;            /* W in virtual time */
+    int64_t allowance;       /* C in virtual time, at least 1 */
+    uint32_t remainder;      /* CPU time not yet in avt, in 1/1024 tick, less than weight */
+    bool spent;              /* warped, but W is used up: competes without a warp's privilege */
+    uint64_t deadline;       /* what this warp is for: of several that are urgent, the earliest runs */
+    uint64_t warp_budget;    /* this warp's L, ticks */
+    uint64_t warp_used;      /* CPU time used in this warp, ticks */
+    uint64_t credit;         /* CPU time it may use warped, 1/100 tick */
+    uint64_t credit_max;     /* L */
+    uint64_t blocked_at;     /* when it was blocked, if it is */
+    uint64_t warp_ended;     /* when the last warp ended */
+    bool was_warped;         /* there was a last warp */
+    struct heap_node by_avt; /* in the queue's warped while it waits, warped */
+    struct sched_unit *next; /* of the queue's units */
+};
+
+struct bvt_queue {
+    struct sched_unit *newcomer; /* waits since the last pick(): in no heap yet, as it may run at once */
+    struct heap urgent;          /* warped units that wait and are not spent, by deadline */
+    struct heap spent;           /* those that wait and are, by E */
+    struct heap warped;          /* both, by A */
+    int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
+    struct sched_unit *units;    /* all units, runnable or not */
+};
+
+SCHED_STATE_FITS(struct bvt_unit, struct bvt_queue);
+
+static inline struct bvt_unit *bvt_unit(const struct sched_unit *unit)
+{
+    return sched_state(unit->state);
+}
+
+static inline struct bvt_queue *bvt_queue(const struct sched_queue *queue)
+{
+    return sched_state(queue->state);
+}
+
+#endif

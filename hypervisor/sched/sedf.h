@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sedf.c keeps of a unit and of a queue: for sedf.c alone, and for its tests to look at. */
+#ifndef SCHED_SEDF_H
+#define SCHED_SEDF_H
+
+#include "sched/policies.h"
+
+struct sedf_unit {
+    uint64_t deadline;         /* end of its period */
+    uint64_t slice;            /* CPU time due to it in each period, ticks */
+    uint64_t used;             /* of this period's; more than the slice: from the next one's */
+    uint64_t extra;            /* extra time it had, in ticks of CPU time over weight */
+    uint32_t remainder;        /* extra time not yet in that, ticks, less than weight */
+    uint64_t blocked_at;       /* when it was blocked, if it is */
+    struct heap_node by_extra; /* in the queue's extra while it waits with its slice used up */
+};
+
+struct sedf_queue {
+    struct heap later; /* units that wait with their slices used up, by deadline */
+    struct heap extra; /* the same by the extra time they had */
+    uint64_t period;   /* ticks */
+    uint64_t weights;  /* of all units */
+    uint64_t floor;    /* the least extra of the runnable when extra time was last given */
+    bool on_extra;     /* the current unit runs in extra time */
+};
+
+SCHED_STATE_FITS(struct sedf_unit, struct sedf_queue);
+
+static inline struct sedf_unit *sedf_unit(const struct sched_unit *unit)
+{
+    return sched_state(unit->state);
+}
+
+static inline struct sedf_queue *sedf_queue(const struct sched_queue *queue)
+{
+    return sched_state(queue->state);
+}
+
+#endif

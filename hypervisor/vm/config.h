@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the system file says of a VM and of the system, checked and in numbers: boot/system_file.c fills it
+ * in, and it does not change afterwards.
+ */
+#ifndef VM_CONFIG_H
+#define VM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "ontime/guest_map.h"
+
+#define SYSTEM_MAX_VMS      64
+#define SYSTEM_MAX_VCPUS    8  /* per VM */
+#define SYSTEM_MAX_CPUS     64 /* highest number in `cpus`, plus 1 */
+#define SYSTEM_NAME_LENGTH  31
+#define SYSTEM_BOOTARGS_MAX 2047
+
+enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
+
+/* Is a vCPU warped at its deadlines? */
+static inline bool timers_warp(enum timer_mode mode)
+{
+    return mode == TIMERS_SNOOP || mode == TIMERS_PRECISE;
+}
+
+struct blob {
+    const uint8_t *data; /* inside the system file; any alignment from 4 up */
+    size_t size;
+};
+
+struct vm_config {
+    char name[SYSTEM_NAME_LENGTH + 1];
+    uint32_t memory_mib;
+    uint32_t vcpus;
+    uint64_t cpus; /* bit n: physical CPU n may be used */
+    uint32_t weight;
+    enum timer_mode timers;
+    uint32_t tick_us;
+    uint32_t warp_us;
+    uint32_t warp_limit_us;
+    uint32_t unwarp_us;
+    uint32_t warp_percent;
+    bool ends_system;
+    bool observer;
+    const char *bootargs; /* inside the system file, or "" */
+    struct blob kernel;
+    struct blob initrd;      /* data NULL when there is none */
+    bool is_linux_image;     /* an arm64 Image, else a raw binary */
+    uint64_t load_address;   /* guest physical; for an Image computed from its text_offset */
+    uint64_t entry;          /* guest physical: where the boot vCPU begins */
+    uint64_t initrd_address; /* guest physical, 0 when there is none */
+    uint64_t tree_address;   /* guest physical, GUEST_TREE_SIZE bytes are kept for it */
+};
+
+#define GUEST_TREE_SIZE UINT64_C(0x10000)
+
+struct system_config {
+    char scheduler[16];
+    uint32_t allowance_us;
+    uint32_t trace_kib; /* size of each core's trace ring, 0: no trace */
+    unsigned vm_count;
+    struct vm_config vms[SYSTEM_MAX_VMS];
+};
+
+/* Where the VM's RAM ends, guest physical. */
+static inline uint64_t vm_config_ram_end(const struct vm_config *vm)
+{
+    return GUEST_RAM_BASE + ((uint64_t)vm->memory_mib << 20);
+}
+
+/* Does [start, start + size) lie in the VM's RAM? Both may be anything. */
+static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
+{
+    uint64_t end = vm_config_ram_end(vm);
+
+    return start >= GUEST_RAM_BASE && start <= end && size <= end - start;
+}
+
+#endif

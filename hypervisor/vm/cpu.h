@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c), used on that CPU only. */
+#ifndef VM_CPU_H
+#define VM_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/trace.h"
+#include "sched/sched.h"
+#include "time/deadline_queue.h"
+#include "time/lead.h"
+#include "vm/vcpu.h"
+
+struct cpu {
+    struct trace_ring trace; /* first, as it is used most */
+
+    unsigned index;
+    struct sched_queue sched;
+    struct deadline_queue deadlines;
+    struct lead lead;
+
+    struct vcpu *current;   /* whose turn it is; NULL: idle */
+    struct vcpu *loaded;    /* whose registers are in the CPU: the last one that ran */
+    bool reschedule;        /* pick again before the next guest entry */
+    uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
+
+    uint64_t slice_end;   /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
+    unsigned grace_steps; /* how often the end of this slice was put off */
+    uint64_t grace_step;  /* GRACE_STEP_US in ticks */
+
+    struct deadline tick;
+    uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
+    struct vcpu *ticked;  /* the vCPUs whose timers are looked at at the tick */
+};
+
+static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
+                             uint64_t arg)
+{
+    trace_record(&cpu->trace, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
+}
+
+/* The same, at the instant just read. */
+static inline void cpu_trace_at(struct cpu *cpu, uint64_t now, enum ontime_trace_type type,
+                                const struct vcpu *vcpu, uint64_t arg)
+{
+    trace_record_at(&cpu->trace, now, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
+}
+
+#endif

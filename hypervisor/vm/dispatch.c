@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher: who runs on a CPU, and the switch from one vCPU to the next.
+ *
+ * EL2 runs with interrupts masked and has one stack per CPU. dispatch_run() is the only loop: it handles what
+ * interrupts are pending, asks the policy when something has changed (`reschedule`), switches, and enters the
+ * guest until its next exit. Whatever takes long (loading a VM's images) is done in short pieces from this
+ * loop, so the longest time without preemption is one exit or one piece.
+ *
+ * Accounting: the current vCPU is charged for all time until the next pick, EL2's included. A CPU whose
+ * current vCPU is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is
+ * switched.
+ *
+ * With a tick (timer mode `tick`) the policy's instants are looked at only at the tick, as in a hypervisor
+ * without a programmable timer of its own.
+ */
+#include "vm/dispatch.h"
+#include <stddef.h>
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/units.h"
+#include "vm/arch_vm.h"
+
+static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
+{
+    return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
+}
+
+/* A warp is over: said to the guest, counted, traced. */
+static void warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
+{
+    if (reason == ONTIME_WARP_END_LIMIT)
+        vcpu->stats[ONTIME_STAT_WARPS_CUT]++;
+    precise_say_warped(&vcpu->precise, false);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_WARP_END, vcpu, reason);
+}
+
+static inline uint64_t charge(struct cpu *cpu, uint64_t now)
+{
+    struct vcpu *vcpu = cpu->current;
+    uint64_t ran = now - cpu->charged_until;
+
+    if ((int64_t)ran <= 0)
+        return cpu->charged_until;
+    cpu->charged_until = now;
+    if (vcpu == NULL)
+        return now;
+    ran += vcpu->debt;
+    vcpu->debt = 0;
+    vcpu->stats[ONTIME_STAT_RUN_TICKS] += ran;
+    if (cpu->sched.policy->charge(&cpu->sched, &vcpu->unit, ran, now))
+        warp_ended(vcpu, now, ONTIME_WARP_END_LIMIT);
+    return now;
+}
+
+uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
+{
+    return charge(cpu, now);
+}
+
+/* What EL2 did since `since` in the current vCPU's turn was for this one, which pays when it runs next. */
+static void bill(struct vcpu *vcpu, uint64_t since)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    cpu->charged_until = arch_counter();
+    vcpu->debt += cpu->charged_until - since;
+}
+
+/* The vCPU is out of the CPU: the comparator fires early enough for the first of its deadlines. */
+static void watch_deadlines(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t due = precise_leaving(&vcpu->precise, cpu->charged_until);
+
+    if (due == DEADLINE_NONE)
+        (void)deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
+    else
+        deadline_set(&cpu->deadlines, &vcpu->precise_timer,
+                     precise_comparator(&vcpu->precise, &cpu->lead, arch_vcpu_timer_before(vcpu, due)));
+}
+
+static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
+{
+    struct vcpu *previous = cpu->current;
+
+    cpu_trace_at(cpu, now, ONTIME_TRACE_SWITCH, next, previous != NULL ? previous->id : ONTIME_TRACE_IDLE);
+    if (previous != NULL) {
+        watch_deadlines(previous);
+        if (previous->unit.runnable)
+            previous->ready_since = now;
+    }
+    if (next == NULL)
+        return;
+    precise_coming(&next->precise);
+    (void)deadline_cancel(&cpu->deadlines, &next->precise_timer);
+    next->stats[ONTIME_STAT_SWITCHES]++;
+    if (next->ready_since == DEADLINE_NONE)
+        return;
+    next->stats[ONTIME_STAT_STOLEN_TICKS] += now - next->ready_since;
+    next->ready_since = DEADLINE_NONE;
+    next->hooks->stolen(next);
+}
+
+static inline void set_slice(struct cpu *cpu, uint64_t until)
+{
+    if (until == cpu->slice_end)
+        return;
+    cpu->slice_end = until;
+    if (cpu->tick_period == 0)
+        deadline_set_slice(&cpu->deadlines, until);
+}
+
+/* For the work that is due at `when`. */
+static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, precise_order(&vcpu->precise, &cpu->lead, when),
+                                 precise_needs(&vcpu->precise), now))
+        return;
+    precise_say_warped(&vcpu->precise, true);
+    vcpu->stats[ONTIME_STAT_WARPS]++;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_BEGIN, vcpu, 0);
+}
+
+/*
+ * Deadlines of the current vCPU that passed, or are about to, are noticed now, and it is warped for them. Not
+ * those of a vCPU that has just blocked: it leaves the CPU, and they are to wake it at once.
+ */
+static inline void notice_deadlines(struct vcpu *vcpu, uint64_t now)
+{
+    uint64_t when;
+
+    if (vcpu == NULL || !vcpu->unit.runnable)
+        return;
+    when = precise_notice(&vcpu->precise, now, vcpu->cpu->lead.switch_cost);
+    if (when == DEADLINE_NONE)
+        return;
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_IN_PLACE, vcpu, now > when ? now - when : 0);
+    warp(vcpu, when, now);
+}
+
+/* Asks the policy who runs from `now` on, up to which the CPU is charged. The scheduler lock is held. */
+static inline void pick(struct cpu *cpu, uint64_t now)
+{
+    struct vcpu *next;
+    uint64_t until;
+
+    notice_deadlines(cpu->current, now);
+    next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
+    cpu->reschedule = false;
+    cpu->grace_steps = 0;
+    if (next != cpu->current) {
+        account_switch(cpu, next, now);
+        cpu->current = next;
+    }
+    set_slice(cpu, until);
+}
+
+/*
+ * The instant the policy asked for. A guest that has its interrupts masked may be between reading the clock
+ * and setting its timer for a time from now: switched out there, it would set it too late by as long as it
+ * was out, and miss what its own timer is for. So it may finish, for GRACE_STEPS short steps at most; like
+ * all time, they are charged.
+ */
+static void slice_ended(struct deadline *slice, uint64_t now)
+{
+    struct cpu *cpu = HEAP_ENTRY(slice, struct cpu, deadlines.slice);
+    const struct vcpu *vcpu = cpu->current;
+
+    if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS &&
+        arch_vcpu_masks_interrupts(vcpu)) {
+        cpu->grace_steps++;
+        deadline_set_slice(&cpu->deadlines, now + cpu->grace_step);
+        return;
+    }
+    cpu->reschedule = true;
+}
+
+static void tick(struct deadline *deadline, uint64_t now)
+{
+    struct cpu *cpu = HEAP_ENTRY(deadline, struct cpu, tick);
+
+    cpu_trace(cpu, ONTIME_TRACE_TICK, NULL, 0);
+    for (struct vcpu *vcpu = cpu->ticked; vcpu != NULL; vcpu = vcpu->next_ticked)
+        if (vcpu->on)
+            arch_vcpu_tick(vcpu, now);
+    if (now >= cpu->slice_end)
+        cpu->reschedule = true;
+    deadline_set(&cpu->deadlines, deadline, (now / cpu->tick_period + 1) * cpu->tick_period);
+}
+
+void cpu_start_tick(struct cpu *cpu, uint64_t period)
+{
+    cpu->tick_period = period;
+    deadline_set(&cpu->deadlines, &cpu->tick, (arch_counter() / period + 1) * period);
+}
+
+void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
+              unsigned vcpu_count)
+{
+    /* For each vCPU its own timers and the first of its deadlines, and the CPU's own: tick, console. */
+    unsigned deadlines = vcpu_count * 3 + 2;
+
+    cpu->index = index;
+    sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),
+                     memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)), vcpu_count);
+    deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines,
+                        slice_ended);
+    deadline_init(&cpu->tick, tick);
+    cpu->charged_until = arch_counter();
+    cpu->slice_end = SCHED_NEVER;
+    cpu->grace_step = us_to_ticks(GRACE_STEP_US);
+    lead_init(&cpu->lead);
+}
+
+/* The scheduler lock is held and the CPU charged. */
+static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
+    vcpu->ready_since = now;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+}
+
+static void wake_timer_expired(struct deadline *timer, uint64_t now)
+{
+    struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, wake_timer);
+    struct cpu *cpu = vcpu->cpu;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    if (!vcpu->unit.runnable) {
+        make_runnable(vcpu, now);
+        pick(cpu, now);
+        if (cpu->current == vcpu)
+            precise_woken_for_timer(&vcpu->precise, vcpu->wake_at, timer->when);
+        else
+            bill(vcpu, now);
+    }
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_wake_blocked(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    spin_lock(&cpu->sched.lock);
+    make_runnable(vcpu, charge(cpu, arch_counter()));
+    cpu->reschedule = true;
+    spin_unlock(&cpu->sched.lock);
+    /* The timers of another CPU are its own: the one left armed will find the vCPU runnable. */
+    if (cpu == arch_cpu())
+        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    else
+        arch_cpu_kick(cpu->index);
+}
+
+/*
+ * The comparator fired for the vCPU's deadline `when`: makes it runnable, warps it, and asks the policy at
+ * once who runs. True when that is this vCPU; else no other deadline of it fires before it has run.
+ */
+static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+    bool chosen;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now); /* not before what another deadline of the same interrupt has traced */
+    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now > when ? now - when : 0);
+    if (!vcpu->unit.runnable) {
+        make_runnable(vcpu, now);
+        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    }
+    warp(vcpu, when, now);
+    pick(cpu, now);
+    chosen = cpu->current == vcpu;
+    if (!chosen) {
+        vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
+        cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
+        bill(vcpu, now);
+    }
+    spin_unlock(&cpu->sched.lock);
+    return chosen;
+}
+
+static void deadline_reached(struct deadline *timer, uint64_t now)
+{
+    struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, precise_timer);
+    uint64_t when = precise_reached(&vcpu->precise, now);
+
+    if (when == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
+        watch_deadlines(vcpu);
+        vcpu_wake(vcpu); /* if it idles, maybe no timer of its own is watched: let it look again */
+    } else if (run_for_deadline(vcpu, when, now)) {
+        precise_fetched(&vcpu->precise, timer->when);
+    }
+}
+
+static void add_ticked(struct cpu *cpu, struct vcpu *vcpu)
+{
+    struct vcpu **end = &cpu->ticked;
+
+    while (*end != NULL)
+        end = &(*end)->next_ticked;
+    *end = vcpu;
+}
+
+void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
+{
+    vcpu->cpu = cpu;
+    vcpu->ready_since = DEADLINE_NONE;
+    deadline_init(&vcpu->wake_timer, wake_timer_expired);
+    deadline_init(&vcpu->precise_timer, deadline_reached);
+    precise_init(&vcpu->precise, vcpu->timers);
+    if (vcpu->timers == TIMERS_TICK)
+        add_ticked(cpu, vcpu);
+    cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
+}
+
+static void pick_at_once(struct cpu *cpu)
+{
+    spin_lock(&cpu->sched.lock);
+    pick(cpu, charge(cpu, arch_counter()));
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_catch_up(struct vcpu *vcpu)
+{
+    pick_at_once(vcpu->cpu);
+}
+
+/* While it has the CPU nothing is to be done; catching up may have taken the CPU from it. */
+void vcpu_deadlines_changed(struct vcpu *vcpu)
+{
+    if (vcpu->cpu->current != vcpu)
+        watch_deadlines(vcpu);
+}
+
+bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+    bool ended;
+
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
+    if (ended) {
+        warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
+        pick(cpu, now);
+    }
+    spin_unlock(&cpu->sched.lock);
+    return ended;
+}
+
+/* The scheduler lock is held and the CPU charged. */
+static inline void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
+{
+    struct sched_queue *queue = &vcpu->cpu->sched;
+
+    if (queue->policy->block(queue, &vcpu->unit, now))
+        warp_ended(vcpu, now, reason);
+    vcpu->ready_since = DEADLINE_NONE;
+}
+
+void vcpu_block(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
+    uint64_t timer = arch_vcpu_next_timer(vcpu);
+
+    /* Not worth a switch away and back. */
+    if (timer != DEADLINE_NONE && timer > now && timer - now <= 2 * cpu->lead.switch_cost) {
+        if (!arch_wait_until(timer))
+            return; /* WFI may end at any time; what has come is handled first */
+        now = timer;
+    }
+    if (timer <= now) {
+        vcpu->hooks->timer_expired(vcpu);
+        return;
+    }
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_BLOCKED, vcpu, timer == DEADLINE_NONE ? timer : timer - now);
+    precise_blocking(&vcpu->precise, &cpu->lead, timer, deadline_when(&vcpu->physical_timer), now);
+    if (timer < precise_first(&vcpu->precise)) { /* else that deadline wakes it */
+        vcpu->wake_at = timer;
+        deadline_set(&cpu->deadlines, &vcpu->wake_timer,
+                     timer - precise_timer_lead(&vcpu->precise, &cpu->lead, now, timer));
+    }
+    spin_lock(&cpu->sched.lock);
+    now = charge(cpu, now);
+    take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
+    pick(cpu, now);
+    spin_unlock(&cpu->sched.lock);
+}
+
+void vcpu_retire(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    precise_reset(&vcpu->precise);
+    deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
+    deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
+    spin_lock(&cpu->sched.lock);
+    take_from_scheduler(vcpu, charge(cpu, arch_counter()), ONTIME_WARP_END_RESET);
+    cpu->reschedule = true;
+    spin_unlock(&cpu->sched.lock);
+    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    if (cpu->loaded == vcpu) {
+        arch_vcpu_save(vcpu);
+        cpu->loaded = NULL;
+    }
+}
+
+static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (cpu->loaded != NULL)
+        arch_vcpu_save(cpu->loaded);
+    arch_vcpu_load(vcpu);
+    cpu->loaded = vcpu;
+}
+
+/*
+ * The vCPU, loaded, is about to be entered for the first time since a deadline of it was reached: holds it
+ * until then, where that is not far, and counts how late it is. False when the dispatcher has to look again
+ * first.
+ */
+static bool await_deadline(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    struct precise *precise = &vcpu->precise;
+    uint64_t now = arch_counter();
+    uint64_t until = precise_hold(precise, &cpu->lead, now);
+
+    if (precise_is_early(precise, now)) {
+        if (until != 0 && !arch_wait_until(until))
+            arch_interrupt_take(vcpu);
+        now = arch_counter();
+        if (cpu->current != vcpu || cpu->reschedule)
+            return false;
+        if (until != 0 && precise_is_early(precise, now) && !vcpu->hooks->wakes(vcpu))
+            return false; /* another's interrupt came first */
+    }
+    cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_ENTERED, vcpu, precise_entered(precise, now));
+    return true;
+}
+
+void dispatch_step(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+
+    arch_interrupts_handle();
+    if (cpu->reschedule)
+        pick_at_once(cpu);
+    vcpu = cpu->current;
+    if (vcpu == NULL) {
+        arch_wait_for_interrupt();
+    } else if (vcpu->work != NULL) {
+        vcpu->work(vcpu);
+    } else {
+        if (cpu->loaded != vcpu)
+            switch_to(cpu, vcpu);
+        if (!precise_is_awaited(&vcpu->precise) || await_deadline(vcpu))
+            arch_vcpu_run(vcpu);
+    }
+}
+
+_Noreturn void dispatch_run(struct cpu *cpu)
+{
+    cpu->reschedule = true;
+    for (;;)
+        dispatch_step(cpu);
+}

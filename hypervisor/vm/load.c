@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: a VM starts from pristine copies, every time, so that a reboot is a fresh boot. Its RAM is zeroed,
+ * then kernel, initrd and device tree are copied in from the system file.
+ *
+ * That takes long, so it is done in pieces. `load_phase` is the number of the piece of RAM that is being
+ * zeroed or, counted from VM_RAM_PIECES on, of the image that is being copied; `load_offset` is how many
+ * bytes of it are done.
+ */
+#include "vm/load.h"
+#include <string.h>
+#include "vm/arch_vm.h"
+
+void vm_load_begin(struct vm *vm)
+{
+    vm->load_phase = 0;
+    vm->load_offset = 0;
+}
+
+/* Copies into guest RAM; the range was checked against the VM's memory when the system file was read. */
+static void copy_to_guest(struct vm *vm, uint64_t guest, const uint8_t *data, uint64_t size)
+{
+    while (size != 0) {
+        uint64_t room;
+        uint8_t *host = vm_ram_at(vm, guest, &room);
+
+        if (host == NULL)
+            return;
+        if (room > size)
+            room = size;
+        memcpy(host, data, room);
+        arch_memory_clean(host, room);
+        guest += room;
+        data += room;
+        size -= room;
+    }
+}
+
+static void next_phase(struct vm *vm, unsigned phase)
+{
+    vm->load_phase = phase;
+    vm->load_offset = 0;
+}
+
+static void zero_step(struct vm *vm)
+{
+    const struct ram_piece *piece = &vm->ram[vm->load_phase];
+
+    arch_memory_zero((void *)(uintptr_t)(piece->host + vm->load_offset), VM_LOAD_STEP);
+    vm->load_offset += VM_LOAD_STEP;
+    if (vm->load_offset == piece->size)
+        next_phase(vm, vm->load_phase + 1 == vm->ram_count ? VM_RAM_PIECES : vm->load_phase + 1);
+}
+
+bool vm_load_step(struct vm *vm)
+{
+    const struct vm_config *config = vm->config;
+    const struct blob *images[] = {&config->kernel, &config->initrd, &vm->tree};
+    const uint64_t addresses[] = {config->load_address, config->initrd_address, config->tree_address};
+    unsigned image = vm->load_phase - VM_RAM_PIECES;
+    uint64_t size;
+
+    if (vm->load_phase < VM_RAM_PIECES) {
+        zero_step(vm);
+        return false;
+    }
+    if (image == sizeof(images) / sizeof(images[0])) {
+        arch_vm_images_changed(vm);
+        return true;
+    }
+    size = images[image]->data == NULL ? 0 : images[image]->size - vm->load_offset;
+    if (size > VM_LOAD_STEP)
+        size = VM_LOAD_STEP;
+    if (size == 0) {
+        next_phase(vm, vm->load_phase + 1);
+        return false;
+    }
+    copy_to_guest(vm, addresses[image] + vm->load_offset, images[image]->data + vm->load_offset, size);
+    vm->load_offset += size;
+    return false;
+}

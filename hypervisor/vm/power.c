@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting, stopping and restarting VMs.
+ *
+ * A VM that starts is loaded by its boot vCPU: that is made runnable at once, and whenever it has its turn a
+ * piece is done as its `work`, on its CPU time. Neighbours are scheduled in between as always. When the last
+ * piece is done, the vCPU is switched on for the guest.
+ *
+ * Lock: the VM's, for the power state of the VM and of its vCPUs; it is the outermost.
+ */
+#include "vm/power.h"
+#include "base/arch.h"
+#include "console/console.h"
+#include "vm/arch_vm.h"
+#include "vm/dispatch.h"
+#include "vm/load.h"
+
+void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
+{
+    arch_vcpu_reset(vcpu, entry, argument);
+    vcpu->hooks->reset_vcpu(vcpu);
+    vcpu->on = true;
+    vcpu_wake(vcpu);
+}
+
+void vcpu_power_off(struct vcpu *vcpu)
+{
+    vcpu->on = false;
+    vcpu_retire(vcpu);
+}
+
+static void load(struct vcpu *vcpu)
+{
+    const struct vm_config *config = vcpu->vm->config;
+
+    if (!vm_load_step(vcpu->vm))
+        return;
+    vcpu->work = (void *)0;
+    vcpu->hooks->reset_vm(vcpu->vm);
+    vcpu_power_on(vcpu, config->entry, config->tree_address);
+}
+
+void vm_start(struct vm *vm)
+{
+    struct vcpu *boot = &vm->vcpus[0];
+
+    vm->off = false;
+    vm_load_begin(vm);
+    boot->work = load;
+    boot->on = true;
+    vcpu_wake(boot);
+}
+
+static bool all_off(void)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        if (!vms[i]->off)
+            return false;
+    return true;
+}
+
+_Noreturn static void switch_machine_off(void)
+{
+    console_finish();
+    arch_system_off();
+}
+
+void vm_stop(struct vm *vm, bool restart)
+{
+    spin_lock(&vm->lock);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpus[i].on)
+            vcpu_power_off(&vm->vcpus[i]);
+    vm->off = true;
+    console_print("%s: %s", vm->config->name, restart ? "reset" : "off");
+    if (restart)
+        vm_start(vm);
+    spin_unlock(&vm->lock);
+    if (!restart && vm->config->ends_system) {
+        console_print("%s ends the system", vm->config->name);
+        switch_machine_off();
+    }
+    if (all_off()) {
+        console_print("all VMs are off");
+        switch_machine_off();
+    }
+}

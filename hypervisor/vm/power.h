@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and stopping VMs and vCPUs, see power.c. */
+#ifndef VM_POWER_H
+#define VM_POWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "vm/vm.h"
+
+/* Starts, or starts again, a VM whose vCPUs are all off: its images are loaded first. */
+void vm_start(struct vm *vm);
+
+/* Switches all vCPUs off; the VM is then off, or starts again when `restart`. Called by one of its own vCPUs.
+ */
+void vm_stop(struct vm *vm, bool restart);
+
+/* Switches one vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
+void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
+void vcpu_power_off(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Precise timers: from the guest's word to the comparator's instant.
+ *
+ * A guest says when a vCPU must run in the vCPU's deadline page, by a store, or by a call, which puts the
+ * deadline into a heap (precise_arm). While the vCPU has the CPU, nothing more is needed: its own timer
+ * interrupts it in time. When it leaves the CPU (precise_leaving), the first of its deadlines, less the time
+ * it takes to bring the vCPU in (time/lead.h), is the instant at which the comparator is to fire
+ * (precise_comparator). At that instant the dispatcher interrupts whoever runs, asks which deadline was
+ * reached (precise_reached), makes the vCPU runnable, warps it, and asks the policy at once. The vCPU that
+ * was switched in is held at EL2 for what is left until its deadline (precise_hold), or, when it comes back
+ * to a timer tick that is past, entered early to work that off.
+ *
+ * In timer mode `snoop` the guest says nothing: when its vCPU idles, the next expiry of the vCPU's own timers
+ * is the deadline.
+ *
+ * A deadline may pass, or be about to pass, while its vCPU has the CPU. precise_notice() finds it at the next
+ * look at the scheduler, and the vCPU is warped then too, so that the end of its slice does not come between
+ * the interrupt and the work that the interrupt is for.
+ *
+ * The guest's own timer is not touched: it expires when the guest set it to, never before.
+ *
+ * A guest gains nothing by claiming to be late. A deadline in the past counts as of the time at which EL2
+ * first looked
+ * (`looked_at`), and precise_order() puts it where a deadline could have been kept from then on.
+ *
+ * The guest may write its page at any time. Each word of it is read once, and any value will do.
+ */
+#include "vm/precise.h"
+#include "base/units.h"
+#include <stddef.h>
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What the page asks for and has not got yet. */
+static uint64_t page_deadline(const struct precise *precise)
+{
+    uint64_t when;
+
+    if (precise->page == NULL)
+        return DEADLINE_NONE;
+    when = precise->page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)];
+    return when != precise->page_served ? when : DEADLINE_NONE;
+}
+
+static uint64_t first_of(const struct precise *precise, uint64_t paged)
+{
+    return earlier(earlier(heap_first_key(&precise->armed, DEADLINE_NONE), paged), precise->snooped);
+}
+
+uint64_t precise_first(const struct precise *precise)
+{
+    return first_of(precise, page_deadline(precise));
+}
+
+/* take_reached(), when there is one: not inline, as mostly there is none. */
+static __attribute__((noinline)) void take(struct precise *precise, uint64_t now, uint64_t soon,
+                                           uint64_t paged)
+{
+    while (heap_first_key(&precise->armed, DEADLINE_NONE) <= now) {
+        heap_remove(&precise->armed, heap_first(&precise->armed));
+        precise->fired_count++;
+    }
+    if (paged <= soon) {
+        precise->page_served = paged;
+        precise->fired_count++;
+    }
+    if (precise->snooped <= soon) {
+        precise->snooped = DEADLINE_NONE;
+        precise->fired_count++;
+    }
+}
+
+/*
+ * Takes out what is reached at `now`, and counts what comes up to `soon` as served. Returns the first such
+ * instant, DEADLINE_NONE when there is none.
+ */
+static inline uint64_t take_reached(struct precise *precise, uint64_t now, uint64_t soon)
+{
+    uint64_t paged = page_deadline(precise);
+    uint64_t first = first_of(precise, paged);
+
+    if (first > soon)
+        return DEADLINE_NONE;
+    take(precise, now, soon, paged);
+    return later(first, precise->looked_at);
+}
+
+uint64_t precise_reached(struct precise *precise, uint64_t now)
+{
+    uint64_t first = take_reached(precise, now, later(now, precise->due));
+
+    if (first != DEADLINE_NONE)
+        precise->reached = earlier(first, precise->reached);
+    return first;
+}
+
+void precise_woken_for_timer(struct precise *precise, uint64_t timer, uint64_t since)
+{
+    if (!timers_warp(precise->mode))
+        return;
+    precise->reached = earlier(timer, precise->reached);
+    precise->fetched_at = since;
+    precise->backlog = false;
+}
+
+uint64_t precise_notice(struct precise *precise, uint64_t now, uint64_t switch_cost)
+{
+    uint64_t first;
+
+    precise->snooped = DEADLINE_NONE; /* it has the CPU, so does not idle any longer */
+    first = take_reached(precise, now, now + switch_cost);
+    precise->looked_at = now;
+    return first;
+}
+
+void precise_blocking(struct precise *precise, struct lead *lead, uint64_t virtual, uint64_t physical,
+                      uint64_t now)
+{
+    if (precise->mode == TIMERS_SNOOP)
+        precise->snooped = earlier(virtual, physical);
+    if (precise->backlog_until == DEADLINE_NONE)
+        return;
+    /* Brought in early, it has worked off its backlog before the deadline, which is still to come. */
+    lead_learn_backlog(lead, true);
+    if (precise->backlog_until > now && precise->page_served != DEADLINE_NONE) {
+        precise->page_served = DEADLINE_NONE;
+        precise->fired_count--;
+    }
+    precise->backlog_until = DEADLINE_NONE;
+}
+
+uint64_t precise_leaving(struct precise *precise, uint64_t now)
+{
+    uint64_t due = precise_first(precise);
+
+    precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
+    precise->looked_at = now;
+    precise->due = due;
+    return due;
+}
+
+uint64_t precise_comparator(struct precise *precise, const struct lead *lead, bool backlog)
+{
+    uint64_t early = lead_for(lead, backlog);
+
+    precise->backlog = backlog;
+    return precise->due > early ? precise->due - early : 0;
+}
+
+static void forget(struct precise *precise)
+{
+    precise->page = NULL;
+    precise->page_served = precise->snooped = precise->reached = DEADLINE_NONE;
+    precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
+}
+
+void precise_init(struct precise *precise, enum timer_mode mode)
+{
+    precise->mode = mode;
+    forget(precise);
+    heap_init(&precise->armed, precise->slots, ONTIME_DEADLINES);
+}
+
+void precise_reset(struct precise *precise)
+{
+    forget(precise);
+    while (precise->armed.count != 0)
+        heap_remove(&precise->armed, heap_first(&precise->armed));
+}
+
+void precise_arm(struct precise *precise, unsigned id, uint64_t deadline)
+{
+    struct heap_node *node = &precise->deadline[id];
+
+    if (heap_contains(node))
+        heap_remove(&precise->armed, node);
+    heap_insert(&precise->armed, node, deadline);
+    precise->armed_count++;
+}
+
+bool precise_cancel(struct precise *precise, unsigned id)
+{
+    if (!heap_contains(&precise->deadline[id]))
+        return false;
+    heap_remove(&precise->armed, &precise->deadline[id]);
+    precise->cancelled_count++;
+    return true;
+}
+
+uint64_t precise_deadline(const struct precise *precise, unsigned id)
+{
+    const struct heap_node *node = &precise->deadline[id];
+
+    return heap_contains(node) ? node->key : DEADLINE_NONE;
+}
+
+void precise_set_page(struct precise *precise, uint64_t *page, bool warped)
+{
+    precise->page = page;
+    if (page == NULL)
+        return;
+    precise->page_served = DEADLINE_NONE;
+    precise_say_warped(precise, warped);
+}
+
+void precise_done(struct precise *precise, uint64_t now)
+{
+    (void)take_reached(precise, now, now); /* one that passed in place is done, too */
+}
+
+uint64_t precise_hold(struct precise *precise, struct lead *lead, uint64_t now)
+{
+    if (precise->fetched_at != DEADLINE_NONE)
+        lead_learn_switch(lead, now - precise->fetched_at);
+    precise->fetched_at = DEADLINE_NONE;
+    if (now >= precise->reached)
+        return 0;
+    if (precise->backlog)
+        precise->backlog_until = precise->reached;
+    if (precise->backlog || precise->reached - now > lead->switch_max)
+        return 0;
+    return precise->reached + lead->hold_slack;
+}
+
+void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t expiry, bool in_user)
+{
+    if (expiry < precise->backlog_until)
+        return; /* the tick that was pending, or another before the deadline */
+    lead_learn_backlog(lead, in_user && expiry - precise->backlog_until <= lead->hold_slack);
+    precise->backlog_until = DEADLINE_NONE;
+}
+
+uint64_t precise_stat(const struct precise *precise, unsigned stat)
+{
+    switch (stat) {
+    case ONTIME_STAT_ARMED:
+        return precise->armed_count;
+    case ONTIME_STAT_CANCELLED:
+        return precise->cancelled_count;
+    case ONTIME_STAT_FIRED:
+        return precise->fired_count;
+    case ONTIME_STAT_LATE_MAX:
+        return precise->late_max;
+    case ONTIME_STAT_LATE_TICKS:
+        return precise->late_ticks;
+    default:
+        return 0;
+    }
+}

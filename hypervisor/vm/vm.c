@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making VMs, their RAM, and what they count. */
+#include "vm/vm.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/memory.h"
+#include "base/units.h"
+#include "console/console.h"
+#include "vm/arch_vm.h"
+#include "vm/dispatch.h"
+
+struct vm *vms[SYSTEM_MAX_VMS];
+unsigned vm_count;
+
+static unsigned vcpu_total;
+
+static bool take_ram(struct vm *vm)
+{
+    uint64_t left = (uint64_t)vm->config->memory_mib << 20;
+    uint64_t guest = GUEST_RAM_BASE;
+
+    while (left != 0) {
+        struct ram_piece *piece = &vm->ram[vm->ram_count];
+
+        if (vm->ram_count == VM_RAM_PIECES)
+            return false;
+        piece->guest = guest;
+        piece->size = memory_take_blocks(left, &piece->host);
+        if (piece->size == 0 || !arch_vm_map_ram(vm, piece->guest, piece->host, piece->size))
+            return false;
+        vm->ram_count++;
+        guest += piece->size;
+        left -= piece->size;
+    }
+    return true;
+}
+
+static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *hooks)
+{
+    const struct vm_config *config = vm->config;
+    struct vcpu *vcpu = &vm->vcpus[index];
+
+    vcpu->vm = vm;
+    vcpu->hooks = hooks;
+    vcpu->index = (uint16_t)index;
+    vcpu->id = (uint16_t)vcpu_total++;
+    vcpu->timers = config->timers;
+    vcpu->unit.params = (struct sched_params){
+        .weight = config->weight,
+        .warp = us_to_ticks(config->warp_us),
+        .warp_limit = us_to_ticks(config->warp_limit_us),
+        .unwarp = us_to_ticks(config->unwarp_us),
+        .warp_percent = config->warp_percent,
+    };
+    arch_vcpu_init(vcpu);
+    vcpu_attach(vcpu, arch_cpu());
+}
+
+struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *hooks)
+{
+    struct vm *vm = memory_allocate(sizeof(*vm));
+
+    vm->config = config;
+    vm->index = vm_count;
+    vm->off = true;
+    vm->vcpu_count = config->vcpus;
+    vm->vcpus = memory_allocate(config->vcpus * sizeof(struct vcpu));
+    if (!arch_vm_init(vm) || !take_ram(vm))
+        return NULL;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        make_vcpu(vm, i, hooks);
+    vms[vm_count++] = vm;
+    return vm;
+}
+
+uint8_t *vm_ram_at(const struct vm *vm, uint64_t guest, uint64_t *size)
+{
+    for (unsigned i = 0; i < vm->ram_count; i++) {
+        const struct ram_piece *piece = &vm->ram[i];
+
+        if (guest >= piece->guest && guest - piece->guest < piece->size) {
+            *size = piece->size - (guest - piece->guest);
+            return (uint8_t *)(uintptr_t)(piece->host + (guest - piece->guest));
+        }
+    }
+    return NULL;
+}
+
+#define COMPLAINTS_PER_SECOND 10
+
+void vm_complain(struct vm *vm, const char *format, ...)
+{
+    char text[160];
+    va_list arguments;
+    uint64_t now = arch_counter();
+
+    if (vm->complained_at != 0 && now - vm->complained_at < arch_counter_hz() / COMPLAINTS_PER_SECOND) {
+        vm->complaints++;
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (vm->complaints != 0)
+        console_print("%s: %u such lines left out", vm->config->name, vm->complaints);
+    console_print("%s: %s", vm->config->name, text);
+    vm->complained_at = now;
+    vm->complaints = 0;
+}
+
+uint64_t vm_stat(const struct vm *vm, unsigned stat)
+{
+    const struct lead *lead = &vm->vcpus[0].cpu->lead;
+    uint64_t value = 0;
+
+    if (stat == ONTIME_STAT_LEAD_SWITCH)
+        return lead_for(lead, false);
+    if (stat == ONTIME_STAT_LEAD_BACKLOG)
+        return lead_for(lead, true) - lead_for(lead, false);
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        const struct vcpu *vcpu = &vm->vcpus[i];
+        uint64_t one = vcpu->stats[stat] + precise_stat(&vcpu->precise, stat);
+
+        if (stat != ONTIME_STAT_LATE_MAX)
+            value += one;
+        else if (one > value)
+            value = one;
+    }
+    return value;
+}
+
+void vm_print_accounting(uint32_t mark)
+{
+    uint64_t now = arch_counter();
+
+    for (unsigned i = 0; i < vm_count; i++) {
+        const struct vm *vm = vms[i];
+
+        console_print(
+            "mark %u vm=%s run=%lu stolen=%lu exits=%lu switches=%lu armed=%lu cancelled=%lu fired=%lu "
+            "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu "
+            "lead_switch=%lu lead_backlog=%lu counter=%lu",
+            mark, vm->config->name, (unsigned long)vm_stat(vm, ONTIME_STAT_RUN_TICKS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_STOLEN_TICKS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_EXITS), (unsigned long)vm_stat(vm, ONTIME_STAT_SWITCHES),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_ARMED), (unsigned long)vm_stat(vm, ONTIME_STAT_CANCELLED),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_FIRED), (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_MAX),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_TICKS), (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_DENIED),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_LEAD_SWITCH),
+            (unsigned long)vm_stat(vm, ONTIME_STAT_LEAD_BACKLOG), (unsigned long)now);
+    }
+}
