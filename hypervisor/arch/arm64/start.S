@@ -4,9 +4,10 @@
  * tree. Relocates the image, builds the first page tables (mmu.c, still with the MMU off), turns the MMU on and goes
  * to boot_main() with x0 = device tree.
  */
+#include "layout.h"
+
 #define SCTLR_OFF 0x30C50830 /* RES1 bits, M = C = I = A = 0 */
 #define SCTLR_ON  0x30C51835 /* + M, C, I; A = 0: libfdt loads 8 bytes at 4-byte alignment; WXN is in mmu.c */
-#define STACK_SIZE 16384
 
     .section .head, "ax"
     .global image_entry
@@ -41,10 +42,10 @@ start:
     add x2, x2, :lo12:rela_end
 1:  cmp x1, x2
     b.hs 2f
-    ldp x3, x4, [x1]             /* offset, info */
-    ldr x5, [x1, #16]            /* addend */
-    add x1, x1, #24
-    cmp w4, #1027
+    ldp x3, x4, [x1, #RELA_OFFSET] /* offset, info */
+    ldr x5, [x1, #RELA_ADDEND]
+    add x1, x1, #RELA_SIZE
+    cmp w4, #RELA_RELATIVE
     b.ne 1b
     add x5, x5, x20
     str x5, [x20, x3]
@@ -100,9 +101,9 @@ not_el2:                          /* no console yet, and nobody to tell */
 
     /* A guard page, never mapped, lies below the stack. */
     .section .stacks, "aw", %nobits
-    .balign 4096
+    .balign STACK_GUARD
     .global boot_stack_guard
 boot_stack_guard:
-    .skip 4096
+    .skip STACK_GUARD
     .skip STACK_SIZE
 boot_stack_end:

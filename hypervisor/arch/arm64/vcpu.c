@@ -65,7 +65,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->arch.regs.pc = entry;
     vcpu->arch.regs.pstate = PSTATE_EL1H_MASKED;
     vcpu->arch.regs.x[0] = argument;
-    vcpu->arch.el1.sctlr = SCTLR_EL1_RESET;
+    vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = MPIDR_RES1 | vcpu->index;
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
