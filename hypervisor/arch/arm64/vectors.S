@@ -1,27 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The exception vectors of EL2 and the way into a guest and out of it.
+ * The exception vectors of EL2, the way into a guest and the way out of it.
  *
- * vcpu_enter(vcpu) runs the guest whose registers are at x0 until somebody else is to run or something is to be done
- * that the dispatcher does. While the guest runs, the stack holds EL2's callee-saved registers and, at its top, the
- * pointer to the vCPU and a free word.
+ * vcpu_enter(vcpu) runs the loaded vCPU until the dispatcher is needed. It saves its caller's callee-saved
+ * registers and the pointer to the vCPU in a frame on the stack (FRAME_... in layout.h). SP_EL2 points to
+ * that frame while the guest runs, so an exit finds the vCPU there.
  *
- * An exit does no more than it must. First only those of the guest's registers are saved that C may change (x0 to x17
- * and x30; x18 by -ffixed-x18 is nobody's), and a quick function is asked. If it has done all there is to do (a vendor call, the virtual timer's
- * interrupt), they are loaded again, and the guest goes on: the others, ELR and SPSR are still in the CPU. Otherwise
- * those are saved too, and the exit's other function does the rest. After an interrupt vcpu_enter() returns to the
- * dispatcher; after the other exits only if their function says so.
+ * An exit saves no more of the guest's registers than it must:
+ *
+ * 1. Only x0 to x17 and x30 are saved, which are those that a C function may change. (x18 is not one of
+ *    them: EL2 is compiled with -ffixed-x18.)
+ * 2. The quick function of the exit is called, exit_synchronous_quick() or exit_interrupt_quick(). When it
+ *    returns 0, it has done all that there was to do, as for a vendor call or the virtual timer's
+ *    interrupt. The registers of step 1 are loaded again and the guest goes on. Its other registers,
+ *    ELR_EL2 and SPSR_EL2 have been in the CPU all the time.
+ * 3. Otherwise these are saved too, and the second function of the exit is called, exit_synchronous() or
+ *    exit_interrupt(). An SError has no quick function: step 1 is followed by step 3, with exit_serror().
+ * 4. If exit_synchronous() or exit_serror() returns true, all registers are loaded again and the guest goes
+ *    on. If it returns false, and always after exit_interrupt(), vcpu_enter() returns to the dispatcher.
+ *    When exit_synchronous_quick() returned EXIT_LEAVE, vcpu_enter() returns without the call of step 3.
  */
 #include "layout.h"
 
+#define VECTOR_SIZE     128
+#define VECTORS_SIZE    2048 /* and alignment: VBAR_EL2 */
+#define EL2_WITH_SP_EL0 4    /* to el2_exception(); 0 to 3 are the four vectors of EL2 with SP_EL2 */
+
+    /* Begins the next vector. An entry longer than VECTOR_SIZE fails to assemble: .org does not go back. */
+    .set vectors_begun, 0
+    .macro vector
+    .balign VECTOR_SIZE
+    .org vectors + vectors_begun * VECTOR_SIZE
+    .set vectors_begun, vectors_begun + 1
+    .endm
+
     .macro el2_exception_of kind
-    .balign 128
+    vector
     sub sp, sp, #16
     mov x0, #\kind
     b el2_exception
     .endm
 
-    /* What C may change goes to memory; x0 = the vCPU. */
+    /* Saves the registers that C may change. Afterwards x0 = the vCPU. */
     .macro save_scratch
     str x0, [sp, #FRAME_SCRATCH]
     ldr x0, [sp, #FRAME_VCPU]
@@ -38,7 +58,7 @@
     stp x2, x1, [x0, #REGS_X(0)]
     .endm
 
-    /* x0 = the vCPU. */
+    /* Loads them again; x0 = the vCPU. */
     .macro load_scratch
     ldp x2, x3, [x0, #REGS_X(2)]
     ldp x4, x5, [x0, #REGS_X(4)]
@@ -52,7 +72,7 @@
     ldp x0, x1, [x0, #REGS_X(0)]
     .endm
 
-    /* The others; x0 = the vCPU, x2 and x3 are free. */
+    /* Saves the other registers; x0 = the vCPU. Changes x2 and x3. */
     .macro save_rest
     mrs x2, elr_el2
     mrs x3, spsr_el2
@@ -65,6 +85,7 @@
     stp x2, x3, [x0, #REGS_PC]
     .endm
 
+    /* Loads them again; x0 = the vCPU. Changes x2 and x3. */
     .macro load_rest
     ldp x2, x3, [x0, #REGS_PC]
     ldp x18, x19, [x0, #REGS_X(18)]
@@ -79,13 +100,13 @@
 
     .macro enter_guest
     eret
-    /* Nothing past an ERET may be executed, not even speculatively. */
+    /* A CPU may speculate past an ERET, but not past these. */
     dsb nsh
     isb
     .endm
 
     .macro guest_exit quick, further
-    .balign 128
+    vector
     save_scratch
     bl \quick
     cbnz x0, \further
@@ -95,28 +116,31 @@
     .endm
 
     .section .vectors, "ax"
-    .balign 2048
+    .balign VECTORS_SIZE
     .global vectors
 vectors:
-    /* From EL2 with SP_EL0: never used. */
+    /* From EL2 while it uses SP_EL0, which it never does. */
     .rept 4
-    .balign 128
-    mov x0, #4
+    vector
+    mov x0, #EL2_WITH_SP_EL0
     b el2_exception
     .endr
-    /* From EL2: a bug of ours; interrupts are always masked here. */
+    /* From EL2: synchronous, IRQ, FIQ, SError. Each is a bug, as EL2 keeps the last three masked. */
     .irp kind, 0, 1, 2, 3
     el2_exception_of \kind
     .endr
-    /* From a guest, AArch64 then AArch32 (EL0 only). */
+    /* From a guest: first from AArch64, then from AArch32, which exists at EL0 only. */
     .rept 2
     guest_exit exit_synchronous_quick, further_synchronous
     guest_exit exit_interrupt_quick, further_interrupt
     guest_exit exit_interrupt_quick, further_interrupt
-    .balign 128
+    vector
     save_scratch
     b further_serror
     .endr
+    .if vectors_begun * VECTOR_SIZE != VECTORS_SIZE
+    .error "the table of vectors is not complete"
+    .endif
 
     .text
 further_synchronous: /* x0 = enum exit_way */
@@ -127,14 +151,14 @@ further_synchronous: /* x0 = enum exit_way */
     bl exit_synchronous
     b resume_or_leave
 
-further_interrupt: /* x0 = what was acknowledged */
+further_interrupt: /* x0 = the argument of exit_interrupt() */
     mov x1, x0
     ldr x0, [sp, #FRAME_VCPU]
     save_rest
     bl exit_interrupt
     b leave
 
-further_serror:
+further_serror: /* x0 = the vCPU */
     save_rest
     bl exit_serror
 
