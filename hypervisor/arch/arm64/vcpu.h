@@ -9,8 +9,6 @@
 #include "arch/arm64/sysreg.h"
 #include "core/cpu.h"
 
-#define HCR_VSE (UINT64_C(1) << 8)
-
 /* After an exit was handled: may the guest be entered again as it is? What is pending traps again. */
 static inline bool goes_on(const struct vcpu *vcpu)
 {

@@ -21,10 +21,9 @@
  *    When exit_synchronous_quick() returned EXIT_LEAVE, vcpu_enter() returns without the call of step 3.
  */
 #include "layout.h"
+#include "register_bits.h"
 
-#define VECTOR_SIZE     128
-#define VECTORS_SIZE    2048 /* and alignment: VBAR_EL2 */
-#define EL2_WITH_SP_EL0 4    /* to el2_exception(); 0 to 3 are the four vectors of EL2 with SP_EL2 */
+#define EL2_WITH_SP_EL0 4 /* to el2_exception(); 0 to 3 are the four vectors of EL2 with SP_EL2 */
 
     /* Begins the next vector. An entry longer than VECTOR_SIZE fails to assemble: .org does not go back. */
     .set vectors_begun, 0
