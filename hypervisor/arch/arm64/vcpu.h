@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch_vcpu.h"
+#include "register_bits.h"
 #include "arch/arm64/sysreg.h"
 #include "core/cpu.h"
 
