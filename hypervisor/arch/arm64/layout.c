@@ -23,7 +23,7 @@ SAME(0, EXIT_RESUME);
 SAME(1 << EXIT_LEAVE_BIT, EXIT_LEAVE);
 SAME(0, EXIT_FURTHER &(1 << EXIT_LEAVE_BIT));
 
-/* vcpu_enter()'s frame. Below its caller's registers lie the vCPU and a word that an exit begins with. */
+/* vcpu_enter()'s frame. An exit keeps the guest's x0 in `scratch` until it has found the vCPU. */
 struct frame {
     struct vcpu *vcpu;
     uint64_t scratch;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU's registers while it is not in the CPU. `regs` is known to vectors.S by offsets, as are `el1` and
- * `fp`, and is the first member of struct vcpu; x0..x30, pc and pstate are there at every exit, the others
- * only after arch_vcpu_save().
+ * A vCPU's registers while they are not in the CPU. vectors.S finds `regs`, `el1` and `fp` by the offsets in
+ * layout.h. `regs` is in memory after every exit that goes further than a quick function (vectors.S), the
+ * other registers only after arch_vcpu_save().
  */
 #ifndef ARM64_ARCH_VCPU_H
 #define ARM64_ARCH_VCPU_H

@@ -18,7 +18,7 @@
 /* What vcpu_enter() keeps on the stack while the guest runs: layout.c has it as a structure. */
 #define FRAME_VCPU    0
 #define FRAME_SCRATCH 8
-#define FRAME_X29     16 /* and x30; so the others */
+#define FRAME_X29     16 /* x29 and x30; the others are pairs too */
 #define FRAME_X27     32
 #define FRAME_X25     48
 #define FRAME_X23     64
