@@ -42,7 +42,7 @@ $(HYP)/%.c.o: hypervisor/%.c | $(LIBFDT_A) $(CROSS_COMPILER)
 $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	@$(HYP_CC) -MMD -MP -c $< -o $@
+	@$(HYP_CC) $(HYP_INCLUDES) -MMD -MP -c $< -o $@
 
 $(BUILD)/ontime.elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
 	@echo "  LD      $@"

@@ -87,11 +87,6 @@ void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline)
         program_comparator(queue);
 }
 
-uint64_t deadline_when(const struct deadline *deadline)
-{
-    return deadline_is_armed(deadline) ? deadline->when : DEADLINE_NONE;
-}
-
 /* Takes the first deadline out of the queue. */
 static struct deadline *take_first(struct deadline_queue *queue)
 {

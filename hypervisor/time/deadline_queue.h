@@ -66,7 +66,10 @@ static inline bool deadline_cancel(struct deadline_queue *queue, struct deadline
 void deadline_set_slice(struct deadline_queue *queue, uint64_t when);
 
 /* The instant it is armed for, or DEADLINE_NONE. */
-uint64_t deadline_when(const struct deadline *deadline);
+static inline uint64_t deadline_when(const struct deadline *deadline)
+{
+    return deadline_is_armed(deadline) ? deadline->when : DEADLINE_NONE;
+}
 
 /*
  * The comparator's interrupt: fires every deadline at or before `now`, in order of time, then sets the

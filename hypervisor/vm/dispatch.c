@@ -67,8 +67,7 @@ static void bill(struct vcpu *vcpu, uint64_t since)
     vcpu->debt += cpu->charged_until - since;
 }
 
-/* The vCPU is out of the CPU: the comparator fires early enough for the first of its deadlines. */
-static void watch_deadlines(struct vcpu *vcpu)
+static inline void watch_deadlines(struct vcpu *vcpu)
 {
     struct cpu *cpu = vcpu->cpu;
     uint64_t due = precise_leaving(&vcpu->precise, cpu->charged_until);
@@ -78,6 +77,11 @@ static void watch_deadlines(struct vcpu *vcpu)
     else
         deadline_set(&cpu->deadlines, &vcpu->precise_timer,
                      precise_comparator(&vcpu->precise, &cpu->lead, arch_vcpu_timer_before(vcpu, due)));
+}
+
+void vcpu_watch_deadlines(struct vcpu *vcpu)
+{
+    watch_deadlines(vcpu);
 }
 
 static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t now)
@@ -332,13 +336,6 @@ void vcpu_catch_up(struct vcpu *vcpu)
     pick_at_once(vcpu->cpu);
 }
 
-/* While it has the CPU nothing is to be done; catching up may have taken the CPU from it. */
-void vcpu_deadlines_changed(struct vcpu *vcpu)
-{
-    if (vcpu->cpu->current != vcpu)
-        watch_deadlines(vcpu);
-}
-
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
@@ -446,7 +443,8 @@ static bool await_deadline(struct vcpu *vcpu)
     return true;
 }
 
-void dispatch_step(struct cpu *cpu)
+/* Inline in the loop, which is on every way into a guest. */
+static inline __attribute__((always_inline)) void step(struct cpu *cpu)
 {
     struct vcpu *vcpu;
 
@@ -466,9 +464,14 @@ void dispatch_step(struct cpu *cpu)
     }
 }
 
+void dispatch_step(struct cpu *cpu)
+{
+    step(cpu);
+}
+
 _Noreturn void dispatch_run(struct cpu *cpu)
 {
     cpu->reschedule = true;
     for (;;)
-        dispatch_step(cpu);
+        step(cpu);
 }

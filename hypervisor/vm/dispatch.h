@@ -44,8 +44,19 @@ static inline void vcpu_wake(struct vcpu *vcpu)
 /* Deadlines that passed while the running vCPU had the CPU take effect now. */
 void vcpu_catch_up(struct vcpu *vcpu);
 
-/* The calling vCPU's deadlines were changed. */
-void vcpu_deadlines_changed(struct vcpu *vcpu);
+/* The vCPU is out of the CPU: the comparator fires early enough for the first of its deadlines. On its own
+ * CPU. */
+void vcpu_watch_deadlines(struct vcpu *vcpu);
+
+/*
+ * The calling vCPU's deadlines were changed. While it has the CPU nothing is to be done; catching up may have
+ * taken the CPU from it.
+ */
+static inline void vcpu_deadlines_changed(struct vcpu *vcpu)
+{
+    if (vcpu->cpu->current != vcpu)
+        vcpu_watch_deadlines(vcpu);
+}
 
 /* The running vCPU has done what it was warped for: if it was, the policy is asked who goes on. */
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now);

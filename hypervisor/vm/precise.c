@@ -122,15 +122,10 @@ uint64_t precise_notice(struct precise *precise, uint64_t now, uint64_t switch_c
     return first;
 }
 
-void precise_blocking(struct precise *precise, struct lead *lead, uint64_t virtual, uint64_t physical,
-                      uint64_t now)
+void precise_worked_off(struct precise *precise, struct lead *lead, uint64_t now)
 {
-    if (precise->mode == TIMERS_SNOOP)
-        precise->snooped = earlier(virtual, physical);
-    if (precise->backlog_until == DEADLINE_NONE)
-        return;
-    /* Brought in early, it has worked off its backlog before the deadline, which is still to come. */
     lead_learn_backlog(lead, true);
+    /* The deadline for which it was brought in early is still to come: the page's counts as not served. */
     if (precise->backlog_until > now && precise->page_served != DEADLINE_NONE) {
         precise->page_served = DEADLINE_NONE;
         precise->fired_count--;

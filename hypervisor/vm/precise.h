@@ -23,9 +23,7 @@
 
 struct precise {
     enum timer_mode mode;
-    struct heap armed; /* deadlines armed by call and not yet seen to be reached; keys: the instants */
-    struct heap_node deadline[ONTIME_DEADLINES]; /* by id */
-    struct heap_node *slots[ONTIME_DEADLINES];
+    struct heap armed;       /* deadlines armed by call and not yet seen to be reached; keys: the instants */
     volatile uint64_t *page; /* the vCPU's deadline page, which the guest writes at any time; or NULL */
     uint64_t page_served;    /* the page's deadline that the vCPU was last warped for, or DEADLINE_NONE */
     uint64_t snooped;   /* mode `snoop`, while blocked: the vCPU's own timers' expiry, or DEADLINE_NONE */
@@ -37,7 +35,9 @@ struct precise {
     uint64_t fetched_at; /* the comparator's instant, while the vCPU is brought in for it; or DEADLINE_NONE */
     uint64_t backlog_until; /* entered early for this deadline, with a backlog; or DEADLINE_NONE */
     uint64_t armed_count, cancelled_count, fired_count, late_ticks,
-        late_max; /* ONTIME_STAT_* of these names */
+        late_max;                                /* ONTIME_STAT_* of these names */
+    struct heap_node deadline[ONTIME_DEADLINES]; /* by id */
+    struct heap_node *slots[ONTIME_DEADLINES];
 };
 
 /* A new vCPU's. */
@@ -128,12 +128,27 @@ static inline uint64_t precise_order(const struct precise *precise, const struct
     return when > soonest ? when : soonest;
 }
 
+/* The vCPU was entered early, to work off a backlog, and is done with that at `now`. */
+void precise_worked_off(struct precise *precise, struct lead *lead, uint64_t now);
+
+/* Was the vCPU entered early, for a deadline that is still to come? Then its timers are of interest. */
+static inline bool precise_has_backlog(const struct precise *precise)
+{
+    return precise->backlog_until != DEADLINE_NONE;
+}
+
 /*
- * The vCPU, running, is to wait for an interrupt; its virtual timer's comes at `virtual`, its physical
+ * The vCPU, running, is to wait for an interrupt. Its virtual timer's comes at `virtual`, its physical
  * timer's at `physical`.
  */
-void precise_blocking(struct precise *precise, struct lead *lead, uint64_t virtual, uint64_t physical,
-                      uint64_t now);
+static inline void precise_blocking(struct precise *precise, struct lead *lead, uint64_t virtual,
+                                    uint64_t physical, uint64_t now)
+{
+    if (precise->mode == TIMERS_SNOOP)
+        precise->snooped = virtual < physical ? virtual : physical;
+    if (precise_has_backlog(precise))
+        precise_worked_off(precise, lead, now);
+}
 
 /*
  * For a vCPU that blocks with no deadline before its own virtual timer, which expires at `timer`: how early
@@ -182,13 +197,8 @@ static inline uint64_t precise_entered(struct precise *precise, uint64_t now)
     return late;
 }
 
-/* Was the vCPU entered early, for a deadline that is still to come? Then its timers are of interest: */
-static inline bool precise_has_backlog(const struct precise *precise)
-{
-    return precise->backlog_until != DEADLINE_NONE;
-}
-
-/* Its virtual timer expired, at `expiry`; `in_user`: the interrupt found the guest at EL0. */
+/* The virtual timer of a vCPU with a backlog expired, at `expiry`; `in_user`: the interrupt found the guest
+ * at EL0. */
 void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t expiry, bool in_user);
 
 /* The value of one ONTIME_STAT_* that is counted here; 0 for the others. */

@@ -27,8 +27,8 @@ struct vcpu {
     bool on;        /* PSCI: switched on; under the VM's lock */
     enum timer_mode timers;
 
-    /* While not NULL, called whenever it is this vCPU's turn, in place of entering the guest: one short piece
-     * of work. */
+    /* While not NULL, called at this vCPU's turn in place of entering the guest: does one short piece of
+     * work. */
     void (*work)(struct vcpu *vcpu);
 
     /* The dispatcher's. */
@@ -37,16 +37,15 @@ struct vcpu {
     struct deadline wake_timer; /* while blocked: its virtual timer's expiry, or as early as is due */
     uint64_t wake_at;           /* that expiry */
     struct deadline
-        precise_timer; /* while out of the CPU: its first deadline, less what it takes to bring it in */
-    uint64_t debt;     /* EL2's time on its behalf in others' turns, to be charged, ticks */
-    struct vcpu *next_ticked;          /* of the vCPUs in timer mode `tick` on its CPU */
-    uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
+        precise_timer;        /* while out of the CPU: when the comparator fires for its first deadline */
+    uint64_t debt;            /* EL2's time on its behalf in others' turns, to be charged, ticks */
+    struct vcpu *next_ticked; /* of the vCPUs in timer mode `tick` on its CPU */
 
-    struct precise precise; /* its deadlines: precise.c's */
-    struct deadline
-        physical_timer;    /* the emulated CNTP's expiry, but in timer mode `tick`: the architecture's */
-    struct vgic_vcpu vgic; /* its interrupts: devices/vgic.c's */
-    uint8_t *stolen_time;  /* its Arm DEN0057 record, in the VM's page: devices/stolen_time.c's */
+    struct vgic_vcpu vgic;          /* devices/vgic.c's */
+    struct deadline physical_timer; /* the architecture's: the emulated CNTP's expiry, but in mode `tick` */
+    uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
+    uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
+    struct precise precise;            /* precise.c's: its deadlines; last, as it is large */
 };
 
 #endif

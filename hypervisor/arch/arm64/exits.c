@@ -11,30 +11,9 @@
 #include "vm/arch_vm.h"
 #include "vm/vm.h"
 
-#define EC_WFX      0x01
-#define EC_HVC64    0x16
-#define EC_SMC64    0x17
-#define EC_REGISTER 0x18
-#define EC_IABORT   0x20
-#define EC_DABORT   0x24
-#define EC_SERROR   0x2F
-
-#define ISS_IL          (UINT64_C(1) << 25)
-#define ISS_ISV         (UINT64_C(1) << 24)
-#define ISS_SSE         (UINT64_C(1) << 21)
-#define ISS_SF          (UINT64_C(1) << 15)
-#define ISS_EA_OR_FNV   (UINT64_C(1) << 10)
-#define ISS_CM          (UINT64_C(1) << 8)
-#define ISS_S1PTW       (UINT64_C(1) << 7)
-#define ISS_WNR         (UINT64_C(1) << 6)
-#define ISS_WFE         UINT64_C(1)
-#define FSC_KIND(iss)   ((iss)&0x3C)
-#define FSC_TRANSLATION 0x04
-#define FSC_PERMISSION  0x0C
-
 static void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
 {
-    vcpu->regs.pc += (syndrome & ISS_IL) != 0 ? 4 : 2;
+    vcpu->regs.pc += (syndrome & ESR_IL) != 0 ? 4 : 2;
 }
 
 static void wait_instruction(struct vcpu *vcpu, uint64_t syndrome)
@@ -73,10 +52,10 @@ static uint64_t loaded_value(uint64_t value, unsigned size, uint64_t syndrome)
 
 static void device_access(struct vcpu *vcpu, uint64_t syndrome)
 {
-    unsigned rt = syndrome >> 16 & 31;
+    unsigned rt = REGISTER_GET(syndrome, ISS_SRT);
     uint64_t *x = vcpu->arch.regs.x;
     struct mmio_access access = {
-        .size = 1u << (syndrome >> 22 & 3),
+        .size = 1u << REGISTER_GET(syndrome, ISS_SAS),
         .write = (syndrome & ISS_WNR) != 0,
         .value = rt == 31 ? 0 : x[rt], /* 31 is XZR */
     };
@@ -94,7 +73,7 @@ static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
 {
     uint64_t kind = FSC_KIND(syndrome);
 
-    if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_EA_OR_FNV)) != 0)
+    if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_FNV)) != 0)
         refuse_access(vcpu, syndrome, "table walk or bus error");
     else if ((syndrome & (ISS_CM | ISS_ISV)) == ISS_ISV)
         device_access(vcpu, syndrome);
@@ -120,7 +99,7 @@ __attribute__((noinline)) static uint64_t vendor_call(struct vcpu *vcpu)
 
 uint64_t exit_synchronous_quick(struct vcpu *vcpu)
 {
-    unsigned class = read_sysreg(esr_el2) >> 26 & 63;
+    unsigned class = REGISTER_GET(read_sysreg(esr_el2), ESR_EC);
 
     vcpu->stats[ONTIME_STAT_EXITS]++;
     cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, class);
@@ -155,7 +134,7 @@ static void handle_synchronous(struct vcpu *vcpu, unsigned class, uint64_t syndr
 bool exit_synchronous(struct vcpu *vcpu)
 {
     uint64_t syndrome = read_sysreg(esr_el2);
-    unsigned class = syndrome >> 26 & 63;
+    unsigned class = REGISTER_GET(syndrome, ESR_EC);
 
     if (class == EC_DABORT)
         data_abort(vcpu, syndrome);
@@ -174,9 +153,17 @@ bool exit_serror(struct vcpu *vcpu)
     return goes_on(vcpu);
 }
 
+/* Not inline, so that an entry without it needs no stack frame. */
+__attribute__((noinline)) static void refresh_and_enter(struct vcpu *vcpu)
+{
+    vgic_refresh(vcpu);
+    vcpu_enter(vcpu);
+}
+
 void arch_vcpu_run(struct vcpu *vcpu)
 {
     if (vcpu->vgic.dirty)
-        vgic_refresh(vcpu);
-    vcpu_enter(vcpu);
+        refresh_and_enter(vcpu);
+    else
+        vcpu_enter(vcpu);
 }

@@ -12,15 +12,12 @@
  * CNTVOFF is 0 for all: guest time is real time, so CNTVCT, CNTPCT and deadlines all compare. A CVAL of ~0 is
  * never reached: DEADLINE_NONE by its value too.
  */
+#include "register_bits.h"
 #include "arch/arm64/guest_timer.h"
 #include "devices/vgic.h"
 #include "sysreg.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
-
-#define CTL_ENABLE  UINT64_C(1)
-#define CTL_IMASK   UINT64_C(2)
-#define CTL_ISTATUS UINT64_C(4)
 
 #define ROUNDING 2 /* ticks */
 
@@ -31,13 +28,13 @@ static bool ticked(const struct vcpu *vcpu)
 
 static bool expired(const struct vcpu *vcpu, uint64_t now)
 {
-    return (vcpu->arch.cntp_ctl & CTL_ENABLE) != 0 && vcpu->arch.cntp_cval <= now;
+    return (vcpu->arch.cntp_ctl & CNT_CTL_ENABLE) != 0 && vcpu->arch.cntp_cval <= now;
 }
 
 /* The level of the physical timer's interrupt as the guest is to see it now. */
 static void update_physical_line(struct vcpu *vcpu, uint64_t now)
 {
-    bool level = expired(vcpu, now) && (vcpu->arch.cntp_ctl & CTL_IMASK) == 0;
+    bool level = expired(vcpu, now) && (vcpu->arch.cntp_ctl & CNT_CTL_IMASK) == 0;
 
     if (level && (vcpu->vgic.own.line >> VGIC_PHYSICAL_TIMER & 1) == 0)
         cpu_trace(vcpu->cpu, ONTIME_TRACE_GUEST_TIMER, vcpu, now - vcpu->arch.cntp_cval);
@@ -58,7 +55,7 @@ void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
 static void physical_timer_changed(struct vcpu *vcpu)
 {
     uint64_t now = arch_counter();
-    bool running = (vcpu->arch.cntp_ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
+    bool running = (vcpu->arch.cntp_ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
 
     if (ticked(vcpu)) {
         /* A line that is high goes low at once; one that is low goes high at the next tick. */
@@ -79,7 +76,7 @@ uint64_t guest_timer_read(const struct vcpu *vcpu, enum guest_timer_register reg
     case CNTP_TVAL:
         return (uint32_t)(vcpu->arch.cntp_cval - now);
     case CNTP_CTL:
-        return vcpu->arch.cntp_ctl | (expired(vcpu, now) ? CTL_ISTATUS : 0);
+        return vcpu->arch.cntp_ctl | (expired(vcpu, now) ? CNT_CTL_ISTATUS : 0);
     case CNTP_CVAL:
         break;
     }
@@ -93,7 +90,7 @@ void guest_timer_write(struct vcpu *vcpu, enum guest_timer_register reg, uint64_
         vcpu->arch.cntp_cval = arch_counter() + (uint64_t)(int64_t)(int32_t)value;
         break;
     case CNTP_CTL:
-        vcpu->arch.cntp_ctl = value & (CTL_ENABLE | CTL_IMASK);
+        vcpu->arch.cntp_ctl = value & (CNT_CTL_ENABLE | CNT_CTL_IMASK);
         break;
     case CNTP_CVAL:
         vcpu->arch.cntp_cval = value;
@@ -123,7 +120,7 @@ void guest_timer_load(const struct vcpu *vcpu)
 
 void guest_timer_save(struct vcpu *vcpu)
 {
-    vcpu->arch.cntv_ctl = read_sysreg(cntv_ctl_el0) & (CTL_ENABLE | CTL_IMASK);
+    vcpu->arch.cntv_ctl = read_sysreg(cntv_ctl_el0) & (CNT_CTL_ENABLE | CNT_CTL_IMASK);
     vcpu->arch.cntv_cval = read_sysreg(cntv_cval_el0);
     write_sysreg(cntv_ctl_el0, 0);
     isb();
@@ -136,7 +133,8 @@ uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
     /*
      * One whose interrupt is pending already brings no other; the physical timer wakes by its own deadline.
      */
-    if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE || (vcpu->vgic.own.line >> VGIC_TIMER & 1) != 0)
+    if ((ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) != CNT_CTL_ENABLE ||
+        (vcpu->vgic.own.line >> VGIC_TIMER & 1) != 0)
         return DEADLINE_NONE;
     return read_sysreg(cntv_cval_el0);
 }
@@ -148,5 +146,6 @@ bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when)
     uint64_t cval = loaded ? read_sysreg(cntv_cval_el0) : vcpu->arch.cntv_cval;
 
     /* A timer set for this very deadline may be off by what rounding the guest's clock does. */
-    return (ctl & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE && cval < when && when - cval > ROUNDING;
+    return (ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE && cval < when &&
+           when - cval > ROUNDING;
 }

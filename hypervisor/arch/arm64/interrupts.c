@@ -16,9 +16,7 @@
 #define EXIT_INTERRUPT 0x100 /* in the trace, plus the INTID */
 #define ACKNOWLEDGED   (UINT64_C(1) << 32)
 #define INTID_MASK     1023
-#define GIC_SPECIAL    1020               /* from here on: no interrupt */
-#define PSTATE_MODE    15                 /* 0: EL0 */
-#define ISR_PENDING    (UINT64_C(3) << 6) /* IRQ, FIQ */
+#define GIC_SPECIAL    1020 /* from here on: no interrupt */
 
 static struct interrupt_numbers numbers;
 
@@ -43,7 +41,7 @@ uint64_t arch_counter_hz(void)
 void arch_comparator_set(uint64_t deadline)
 {
     write_sysreg(cnthp_cval_el2, deadline);
-    write_sysreg(cnthp_ctl_el2, 1);
+    write_sysreg(cnthp_ctl_el2, CNT_CTL_ENABLE);
     isb();
 }
 
@@ -118,7 +116,7 @@ static inline uint64_t take_quickly(struct vcpu *vcpu)
     trace_timer_exit(vcpu, now);
     if (precise_has_backlog(&vcpu->precise))
         precise_timer_fired(&vcpu->precise, &vcpu->cpu->lead, read_sysreg(cntv_cval_el0),
-                            (read_sysreg(spsr_el2) & PSTATE_MODE) == 0);
+                            (read_sysreg(spsr_el2) & SPSR_M) == SPSR_M_EL0T);
     return 0;
 }
 
@@ -148,7 +146,7 @@ void exit_interrupt(struct vcpu *vcpu, uint64_t acknowledged)
 
 static bool is_pending(void)
 {
-    return (read_sysreg(isr_el1) & ISR_PENDING) != 0;
+    return (read_sysreg(isr_el1) & (ISR_EL1_I | ISR_EL1_F)) != 0;
 }
 
 static __attribute__((noinline)) void handle_pending(struct cpu *cpu)

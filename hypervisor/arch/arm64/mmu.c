@@ -1,62 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EL2's own address space: identity map, 4 KiB granule, 48 bits, tables from a static pool.
+ * EL2's own address space: an identity map with the 4 KiB granule and 48 bits. The tables come from a
+ * static pool.
  *
- * Text is read-only, everything else no-execute, read-only data read-only, and the page below each stack
- * stays unmapped. Entries only ever go from invalid to valid, so no TLB maintenance is needed after boot (Arm
- * ARM D8.13.1); a DSB makes a new entry visible to the table walker, an ISB to the instructions that follow.
+ * Text is read-only, and nothing else can be executed. Read-only data is read-only. The page below a stack
+ * is not mapped.
  *
- * mmu_build() runs with the MMU off, where an unaligned access faults; it is compiled with -mstrict-align
- * like all of EL2's code.
+ * An entry only ever goes from invalid to valid, so no TLB maintenance is needed after boot (Arm ARM
+ * D8.13.1). A DSB makes a new entry visible to table walks, and an ISB to the instructions that follow.
+ *
+ * mmu_build() and mmu_configure() run with the MMU off. An unaligned access would fault there, so EL2 is
+ * compiled with -mstrict-align.
  */
+#include "layout.h"
+#include "register_bits.h"
 #include "arch/arm64/mmu.h"
 #include <stddef.h>
 #include "base/arch.h"
 #include "boot/arch_boot.h"
 #include "sysreg.h"
 
-#define PAGE         UINT64_C(4096)
-#define TABLES       128
-#define TREE_MAX     (UINT64_C(2) << 20) /* a device tree is at most 2 MiB: booting.rst */
-#define LEAF_LEVEL   3
-#define ENTRY_VALID  UINT64_C(1)
-#define ENTRY_TABLE  UINT64_C(2) /* levels 0..2: points to a table; level 3: must be set */
-#define ENTRY_AF     (UINT64_C(1) << 10)
-#define ENTRY_INNER  (UINT64_C(3) << 8)
-#define ENTRY_RO     (UINT64_C(1) << 7)
-#define ENTRY_RES1   (UINT64_C(1) << 6) /* AP[1] is RES1 at EL2 */
-#define ENTRY_XN     (UINT64_C(1) << 54)
-#define ENTRY_DEVICE (UINT64_C(0) << 2)
-#define ENTRY_NORMAL (UINT64_C(1) << 2)
-#define ENTRY_PA     UINT64_C(0x0000FFFFFFFFF000)
+#define PAGE       UINT64_C(4096)
+#define TABLES     128
+#define TREE_MAX   (UINT64_C(2) << 20) /* a device tree is at most 2 MiB: booting.rst */
+#define LEAF_LEVEL 3
 
-#define MAIR UINT64_C(0xFF04) /* 0: Device-nGnRE, 1: Normal write-back */
+/* Indexes in MAIR_EL2. */
+#define DEVICE 0
+#define NORMAL 1
+#define MAIR   (MAIR_ATTR(DEVICE, MAIR_DEVICE_NGNRE) | MAIR_ATTR(NORMAL, MAIR_NORMAL_WB))
+
+/* All but PS: 48 bits of virtual addresses. */
 #define TCR_FIXED                                                                                            \
-    (UINT64_C(0x80800000) | 16 | (1 << 8) | (1 << 10) | (3 << 12)) /* T0SZ 16, WB, inner shareable */
+    (TCR_EL2_RES1 | TCR_EL2_T0SZ(64 - 48) | TCR_EL2_IRGN0_WB | TCR_EL2_ORGN0_WB | TCR_EL2_SH0_INNER)
 
 enum mmu_memory { MMU_TEXT, MMU_RODATA, MMU_DATA, MMU_DEVICE };
 
-extern char image_start[], text_end[], rodata_end[], relro_end[], image_end[], stacks_start[];
-extern char boot_stack_guard[];
+extern char image_start[], text_end[], relro_end[], image_end[], boot_stack_guard[];
 
 static _Alignas(4096) uint64_t tables[TABLES][512];
 static unsigned tables_used = 1; /* tables[0] is the root */
 
 static uint64_t entry_attributes(enum mmu_memory memory)
 {
-    uint64_t common = ENTRY_VALID | ENTRY_AF | ENTRY_RES1;
+    uint64_t common = DESCRIPTOR_VALID | DESCRIPTOR_AF | STAGE1_AP1;
+    uint64_t normal = common | DESCRIPTOR_SH_INNER | STAGE1_ATTRINDX(NORMAL);
 
     switch (memory) {
     case MMU_TEXT:
-        return common | ENTRY_NORMAL | ENTRY_INNER | ENTRY_RO;
+        return normal | STAGE1_AP2;
     case MMU_RODATA:
-        return common | ENTRY_NORMAL | ENTRY_INNER | ENTRY_RO | ENTRY_XN;
+        return normal | STAGE1_AP2 | STAGE1_XN;
     case MMU_DATA:
-        return common | ENTRY_NORMAL | ENTRY_INNER | ENTRY_XN;
+        return normal | STAGE1_XN;
     case MMU_DEVICE:
         break;
     }
-    return common | ENTRY_DEVICE | ENTRY_XN;
+    return common | STAGE1_ATTRINDX(DEVICE) | STAGE1_XN;
 }
 
 static unsigned level_shift(unsigned level)
@@ -66,15 +66,18 @@ static unsigned level_shift(unsigned level)
 
 static uint64_t *next_table(uint64_t *entry)
 {
-    if (!(*entry & ENTRY_VALID)) {
+    if (!(*entry & DESCRIPTOR_VALID)) {
         if (tables_used == TABLES)
             return NULL;
-        *entry = (uint64_t)(uintptr_t)tables[tables_used++] | ENTRY_TABLE | ENTRY_VALID;
+        *entry = (uint64_t)(uintptr_t)tables[tables_used++] | DESCRIPTOR_TABLE | DESCRIPTOR_VALID;
     }
-    return (uint64_t *)(uintptr_t)(*entry & ENTRY_PA);
+    return (uint64_t *)(uintptr_t)(*entry & DESCRIPTOR_ADDRESS);
 }
 
-/* Maps one block or page at `address`, the largest that fits, and returns its size; 0 when out of tables. */
+/*
+ * Maps one block or page at `address`, the largest that fits. Returns how far it reaches from there, 0 when
+ * out of tables.
+ */
 static uint64_t map_one(uint64_t address, uint64_t end, uint64_t attributes)
 {
     uint64_t *table = tables[0];
@@ -85,13 +88,13 @@ static uint64_t map_one(uint64_t address, uint64_t end, uint64_t attributes)
         bool fits = (address & (size - 1)) == 0 && end - address >= size;
 
         if (level == LEAF_LEVEL) {
-            if (!(*entry & ENTRY_VALID))
-                *entry = address | attributes | ENTRY_TABLE;
+            if (!(*entry & DESCRIPTOR_VALID))
+                *entry = address | attributes | DESCRIPTOR_TABLE;
             return size;
         }
-        if (level > 0 && (*entry & (ENTRY_VALID | ENTRY_TABLE)) == ENTRY_VALID)
-            return size - (address & (size - 1)); /* a block stands here already */
-        if (level > 0 && fits && !(*entry & ENTRY_VALID)) {
+        if (level > 0 && (*entry & (DESCRIPTOR_VALID | DESCRIPTOR_TABLE)) == DESCRIPTOR_VALID)
+            return size - (address & (size - 1)); /* there is a block already */
+        if (level > 0 && fits && !(*entry & DESCRIPTOR_VALID)) {
             *entry = address | attributes;
             return size;
         }
@@ -155,18 +158,18 @@ void mmu_build(uint64_t tree)
     mmu_map(arch_image_start(), (uint64_t)(uintptr_t)text_end, MMU_TEXT);
     mmu_map((uint64_t)(uintptr_t)text_end, (uint64_t)(uintptr_t)relro_end, MMU_RODATA);
     mmu_map((uint64_t)(uintptr_t)relro_end, guard, MMU_DATA);
-    mmu_map(guard + PAGE, arch_image_end(), MMU_DATA);
+    mmu_map(guard + STACK_GUARD, arch_image_end(), MMU_DATA);
     arch_map_ram(tree, tree + TREE_MAX);
 }
 
 void mmu_configure(void)
 {
-    uint64_t range = read_sysreg(id_aa64mmfr0_el1) & 15;
+    uint64_t range = REGISTER_GET(read_sysreg(id_aa64mmfr0_el1), ID_AA64MMFR0_EL1_PARANGE);
 
-    if (range > 5)
-        range = 5; /* 48 bits: more needs a larger granule */
+    if (range > PA_48_BITS)
+        range = PA_48_BITS; /* more needs a larger granule */
     write_sysreg(mair_el2, MAIR);
-    write_sysreg(tcr_el2, TCR_FIXED | range << 16);
+    write_sysreg(tcr_el2, TCR_FIXED | TCR_EL2_PS(range));
     write_sysreg(ttbr0_el2, (uint64_t)(uintptr_t)tables[0]);
     isb();
 }

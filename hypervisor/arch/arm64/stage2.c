@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stage 2: a VM's guest physical addresses, 40 bits, 4 KiB granule, beginning at level 1 with two
- * concatenated tables (Arm ARM D8.2, VTCR_EL2). RAM is mapped in blocks of 2 MiB; everything else is not
- * mapped, and an access to it comes to EL2. The tables are made at boot and never change, so no TLB
- * maintenance is needed for them.
+ * Stage 2: guest physical addresses of 40 bits with the 4 KiB granule. The walk begins at level 1 with two
+ * concatenated tables (Arm ARM D8.2, VTCR_EL2).
+ *
+ * A guest's RAM is mapped in blocks of 2 MiB. Single pages are mapped for what the guest may only read and
+ * for a device that it uses directly. An access to any other address comes to EL2. The tables are made at
+ * boot and never change, so they need no TLB maintenance.
  */
+#include "register_bits.h"
 #include "arch/arm64/stage2.h"
 #include "base/memory.h"
 #include "boot/arch_boot.h"
@@ -12,20 +15,15 @@
 #include "vm/arch_vm.h"
 #include "vm/vm.h"
 
-#define VALID     UINT64_C(1)
-#define TABLE     UINT64_C(2) /* at level 3: a page */
-#define AF        (UINT64_C(1) << 10)
-#define INNER     (UINT64_C(3) << 8)
-#define READ      (UINT64_C(1) << 6)
-#define WRITE     (UINT64_C(2) << 6)
-#define NORMAL    (UINT64_C(15) << 2) /* write-back */
-#define DEVICE    (UINT64_C(1) << 2)  /* nGnRE */
-#define XN        (UINT64_C(2) << 53)
-#define ADDRESS   UINT64_C(0x0000FFFFFFFFF000)
 #define ROOT_SIZE 8192
 
-/* T0SZ 24, SL0 1, walks write-back inner shareable, 40 bits, 8-bit VMID, RES1. */
-#define VTCR (UINT64_C(0x80000000) | 24 | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12) | (2 << 16))
+#define MEMORY     (DESCRIPTOR_SH_INNER | STAGE2_MEMATTR_NORMAL_WB)
+#define READ_WRITE (STAGE2_S2AP_READ | STAGE2_S2AP_WRITE)
+
+/* VMIDs have 8 bits (VS is not set). */
+#define VTCR                                                                                                 \
+    (VTCR_EL2_RES1 | VTCR_EL2_T0SZ(64 - 40) | VTCR_EL2_SL0_LEVEL1 | VTCR_EL2_IRGN0_WB | VTCR_EL2_ORGN0_WB |  \
+     VTCR_EL2_SH0_INNER | VTCR_EL2_PS(PA_40_BITS))
 
 uint64_t stage2_vtcr(void)
 {
@@ -34,9 +32,9 @@ uint64_t stage2_vtcr(void)
 
 const char *arch_cpu_problem(void)
 {
-    bool has_40_bits = (read_sysreg(id_aa64mmfr0_el1) & 15) >= 2; /* PARange */
+    uint64_t range = REGISTER_GET(read_sysreg(id_aa64mmfr0_el1), ID_AA64MMFR0_EL1_PARANGE);
 
-    return has_40_bits ? (void *)0 : "this CPU has less than 40 bits of physical address";
+    return range >= PA_40_BITS ? (void *)0 : "this CPU has less than 40 bits of physical address";
 }
 
 bool arch_vm_init(struct vm *vm)
@@ -44,20 +42,21 @@ bool arch_vm_init(struct vm *vm)
     vm->arch.stage2_root = memory_try_allocate(ROOT_SIZE, ROOT_SIZE);
     if (vm->arch.stage2_root == (void *)0)
         return false;
-    vm->arch.vttbr = (uint64_t)(uintptr_t)vm->arch.stage2_root | (uint64_t)(vm->index + 1) << 48;
+    vm->arch.vttbr = (uint64_t)(uintptr_t)vm->arch.stage2_root | (uint64_t)(vm->index + 1)
+                                                                     << VTTBR_EL2_VMID_SHIFT;
     return true;
 }
 
 static uint64_t *next_table(uint64_t *entry)
 {
-    if ((*entry & VALID) == 0) {
+    if ((*entry & DESCRIPTOR_VALID) == 0) {
         void *table = memory_try_allocate(MEMORY_PAGE, MEMORY_PAGE);
 
         if (table == (void *)0)
             return (void *)0;
-        *entry = (uint64_t)(uintptr_t)table | TABLE | VALID;
+        *entry = (uint64_t)(uintptr_t)table | DESCRIPTOR_TABLE | DESCRIPTOR_VALID;
     }
-    return (uint64_t *)(uintptr_t)(*entry & ADDRESS);
+    return (uint64_t *)(uintptr_t)(*entry & DESCRIPTOR_ADDRESS);
 }
 
 /* The level-2 entry for an address. */
@@ -75,7 +74,7 @@ bool arch_vm_map_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size
 
         if (entry == (void *)0)
             return false;
-        *entry = (host + done) | VALID | AF | INNER | NORMAL | READ | WRITE;
+        *entry = (host + done) | DESCRIPTOR_VALID | DESCRIPTOR_AF | MEMORY | READ_WRITE;
     }
     dsb(ishst);
     return true;
@@ -88,27 +87,27 @@ static bool map_page(struct vm *vm, uint64_t guest, uint64_t host, uint64_t attr
 
     if (table == (void *)0)
         return false;
-    table[guest >> 12 & 511] = host | VALID | TABLE | AF | attributes;
+    table[guest >> 12 & 511] = host | DESCRIPTOR_VALID | DESCRIPTOR_TABLE | DESCRIPTOR_AF | attributes;
     dsb(ishst);
     return true;
 }
 
 bool arch_vm_map_readonly_page(struct vm *vm, uint64_t guest, uint64_t host)
 {
-    return map_page(vm, guest, host, INNER | NORMAL | READ | XN);
+    return map_page(vm, guest, host, MEMORY | STAGE2_S2AP_READ | STAGE2_XN);
 }
 
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest, uint64_t host)
 {
-    return map_page(vm, guest, host, DEVICE | READ | WRITE | XN);
+    return map_page(vm, guest, host, STAGE2_MEMATTR_DEVICE_NGNRE | READ_WRITE | STAGE2_XN);
 }
 
 void arch_vm_images_changed(struct vm *vm)
 {
     (void)vm;
     /*
-     * The images were cleaned to the point of coherency as they were written; no instruction of the old ones
-     * stays.
+     * The new images were cleaned to the point of coherency as they were written. What is left are
+     * instructions of the old ones in instruction caches.
      */
     dsb(ish);
     __asm__ volatile("ic ialluis" : : : "memory");

@@ -1,38 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry from firmware, with the arm64 Linux boot protocol (Documentation/arm64/booting.rst): MMU off, x0 = device
- * tree. Relocates the image, builds the first page tables (mmu.c, still with the MMU off), turns the MMU on and goes
- * to boot_main() with x0 = device tree.
+ * Entry from firmware by the arm64 Linux boot protocol (Documentation/arm64/booting.rst): at EL2, MMU off,
+ * x0 = device tree. Relocates the image, zeroes .bss and the stacks, builds the first page tables (mmu.c),
+ * turns the MMU on and calls boot_main() with x0 = device tree.
  */
-#define SCTLR_OFF 0x30C50830 /* RES1 bits, M = C = I = A = 0 */
-#define SCTLR_ON  0x30C51835 /* + M, C, I; A = 0: libfdt loads 8 bytes at 4-byte alignment; WXN is in mmu.c */
-#define STACK_SIZE 16384
+#include "layout.h"
+#include "register_bits.h"
+
+/*
+ * The alignment check (A) stays off, as libfdt loads 8 bytes at 4-byte alignment. WXN stays off too: mmu.c
+ * makes all memory no-execute that can be written.
+ */
+#define SCTLR_MMU_OFF SCTLR_EL2_RES1
+#define SCTLR_MMU_ON  (SCTLR_EL2_RES1 | SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_I)
+
+#define IMAGE_4K_PAGES REGISTER_FIELD(1, 1)
+#define IMAGE_ANYWHERE REGISTER_BIT(3) /* not only near the start of RAM */
 
     .section .head, "ax"
     .global image_entry
 image_entry:
     b start
     nop
-    .quad 0                      /* text_offset: anywhere 2 MiB aligned */
+    .quad 0 /* text_offset: the image begins at a multiple of 2 MiB */
     /* image_size comes here from the linker script */
     .section .head.rest, "a"
-    .quad 0xA                    /* little-endian, 4 KiB pages, anywhere in memory */
+    .quad IMAGE_4K_PAGES | IMAGE_ANYWHERE
     .quad 0, 0, 0
     .ascii "ARM\x64"
     .long 0
 
     .text
 start:
-    msr daifset, #15
+    msr daifset, #DAIFSET_ALL
     mrs x1, CurrentEL
-    cmp x1, #(2 << 2)
+    cmp x1, #CURRENTEL_EL2
     b.ne not_el2
     mov x19, x0
-    ldr w1, =SCTLR_OFF
+    ldr w1, =SCTLR_MMU_OFF
     msr sctlr_el2, x1
     isb
 
-    /* Relocations: R_AARCH64_RELATIVE only (the linker script and hypervisor.mk see to it). */
+    /* Relocations: R_AARCH64_RELATIVE only, as hypervisor.mk checks. */
     adrp x20, image_start
     add x20, x20, :lo12:image_start
     adrp x1, rela_start
@@ -41,10 +50,10 @@ start:
     add x2, x2, :lo12:rela_end
 1:  cmp x1, x2
     b.hs 2f
-    ldp x3, x4, [x1]             /* offset, info */
-    ldr x5, [x1, #16]            /* addend */
-    add x1, x1, #24
-    cmp w4, #1027
+    ldp x3, x4, [x1, #RELA_OFFSET] /* offset, info */
+    ldr x5, [x1, #RELA_ADDEND]
+    add x1, x1, #RELA_SIZE
+    cmp w4, #RELA_RELATIVE
     b.ne 1b
     add x5, x5, x20
     str x5, [x20, x3]
@@ -67,10 +76,10 @@ start:
     mov x0, x19
     bl mmu_build
 
-    /* What was written with the MMU off is in memory; no older line of the cache may hide it. */
+    /* What was written with the MMU off went to memory. Drop stale lines of the cache that would hide it. */
     dsb sy
     mrs x3, ctr_el0
-    ubfx x3, x3, #16, #4
+    ubfx x3, x3, #CTR_EL0_DMINLINE_SHIFT, #CTR_EL0_DMINLINE_WIDTH
     mov x4, #4
     lsl x3, x4, x3
     mov x1, x20
@@ -87,22 +96,22 @@ start:
     ic iallu
     dsb nsh
     isb
-    ldr w1, =SCTLR_ON
+    ldr w1, =SCTLR_MMU_ON
     msr sctlr_el2, x1
     isb
     mov x0, x19
     bl boot_main
     b .
 
-not_el2:                          /* no console yet, and nobody to tell */
+not_el2: /* nothing can be told, as there is no console yet */
     wfi
     b not_el2
 
-    /* A guard page, never mapped, lies below the stack. */
+    /* The page below the stack is never mapped: an overflow faults. */
     .section .stacks, "aw", %nobits
-    .balign 4096
+    .balign STACK_GUARD
     .global boot_stack_guard
 boot_stack_guard:
-    .skip 4096
+    .skip STACK_GUARD
     .skip STACK_SIZE
 boot_stack_end:

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System registers a guest does not get as they are. Each trapped access has a considered answer:
+ * The system registers to which a guest's access is trapped, and what the guest gets:
  *
- * - ID registers (HCR_EL2.TID3): the machine's, less what Ontime does not offer: SVE, SME, MTE, pointer
- *   authentication, activity monitors, RAS, the PMU, statistical profiling, trace, EL2 and EL3,
- * virtualization host extensions, LORegions, MPAM. Only fields that are known to be harmless are let through.
- * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): self-hosted breakpoints and watchpoints are not offered;
- * MDSCR_EL1 and OSDLR_EL1 read as written and have no effect, the others read as zero and ignore writes.
- * - PMU registers (TPM, TPMCR): undefined, as on a CPU without a PMU, which is what the ID registers tell.
- * - ACTLR_EL1 (TACR) reads as zero and ignores writes.
- * - The physical timer (CNTHCTL_EL2): emulated, guest_timer.c. SGIs (HCR_EL2.IMO): devices/vgic.c.
- * - Everything else (implementation-defined, LORegions, trace, RAS, SVE): undefined in the guest.
+ * - ID registers (HCR_EL2.TID3): the machine's fields, but zero for what Ontime does not offer: SVE, SME,
+ *   MTE, pointer authentication, activity monitors, RAS, the PMU, statistical profiling, trace, EL2, EL3,
+ *   virtualization host extensions, LORegions and MPAM. ID_AA64ISAR0_EL1, ID_AA64MMFR0_EL1 and AArch32's are
+ *   let through less such fields. Of the others only the fields that are listed here are let through.
+ * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): breakpoints and watchpoints are not offered. MDSCR_EL1 and
+ *   OSDLR_EL1 read as written, without effect. OSLSR_EL1 reads as "not locked". The others read as zero and
+ *   ignore writes.
+ * - PMU registers (MDCR_EL2.TPM, TPMCR): undefined, as on a CPU whose ID registers say that it has no PMU.
+ * - ACTLR_EL1 (HCR_EL2.TACR): reads as zero and ignores writes.
+ * - The physical timer (CNTHCTL_EL2): emulated by guest_timer.c.
+ * - SGIs and ICC_DIR_EL1 (HCR_EL2.IMO, ICH_HCR_EL2.TDIR): emulated by devices/vgic.c.
+ * - Everything else, such as implementation-defined registers, LORegions, trace, RAS and SVE: undefined.
  */
+#include "register_bits.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/vcpu.h"
 #include "devices/vgic.h"
 #include "sysreg.h"
 #include "vm/vm.h"
 
-#define REG(op0, op1, crn, crm, op2) ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
-#define REG_MASK                     0x3FFC1Eu
-
-#define F(shift) (UINT64_C(15) << (shift)) /* a field of an ID register */
+/* A register's encoding, as in the syndrome. */
+#define REG(op0, op1, crn, crm, op2)                                                                         \
+    (ISS_OP0(op0) | ISS_OP1(op1) | ISS_CRN(crn) | ISS_CRM(crm) | ISS_OP2(op2))
+#define REG_ALL  REG(3, 7, 15, 15, 7)
+#define OP0(reg) REGISTER_GET(reg, ISS_OP0(3))
+#define OP1(reg) REGISTER_GET(reg, ISS_OP1(7))
+#define OP2(reg) REGISTER_GET(reg, ISS_OP2(7))
+#define CRM(reg) REGISTER_GET(reg, ISS_CRM(15))
 
 struct id_register {
     uint8_t crm, op2;
@@ -30,25 +38,47 @@ struct id_register {
 };
 
 /*
- * AArch64 ID registers, op0 3, op1 0, crn 0, crm 4..7 (Arm ARM D17.2). What is not listed reads as zero.
- * PFR0: EL0, EL1, FP, AdvSIMD, GIC, DIT, CSV2, CSV3; DFR0: debug version, no breakpoints beyond the least.
+ * AArch64 ID registers (Arm ARM D17.2): op0 3, op1 0, crn 0, crm 4 to 7. One that is not listed reads as
+ * zero. The debug architecture does not allow fewer than two breakpoints and watchpoints, so that is what a
+ * guest is told.
  */
 static const struct id_register id_registers[] = {
-    {4, 0, F(0) | F(4) | F(16) | F(20) | F(24) | F(48) | F(56) | F(60), 0},
-    {4, 1, F(0) | F(4), 0},                              /* PFR1: BTI, SSBS */
-    {5, 0, F(0), UINT64_C(1) << 12 | UINT64_C(1) << 20}, /* DFR0: DebugVer; 2 breakpoints, 2 watchpoints */
-    {6, 0, UINT64_MAX & ~F(24), 0},                      /* ISAR0: all but TME */
-    {6, 1, F(0) | F(12) | F(16) | F(20) | F(32) | F(36) | F(40) | F(44) | F(48) | F(52),
-     0},                                      /* ISAR1: no PAuth */
-    {6, 2, F(0) | F(4) | F(16), 0},           /* ISAR2: WFxT, RPRES, MOPS */
-    {7, 0, UINT64_MAX & ~(F(56) | F(60)), 0}, /* MMFR0: all but FGT, ECV */
-    {7, 1, F(0) | F(4) | F(12) | F(20) | F(24) | F(28),
-     0}, /* MMFR1: HAFDBS, VMIDBits, HPDS, PAN, SpecSEI, XNX */
-    {7, 2, F(0) | F(4) | F(8) | F(12) | F(16) | F(20) | F(28) | F(32) | F(36) | F(48) | F(52) | F(60), 0},
+    /* ID_AA64PFR0_EL1 */
+    {4, 0,
+     ID_AA64PFR0_EL1_EL0 | ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_FP | ID_AA64PFR0_EL1_ADVSIMD |
+         ID_AA64PFR0_EL1_GIC | ID_AA64PFR0_EL1_DIT | ID_AA64PFR0_EL1_CSV2 | ID_AA64PFR0_EL1_CSV3,
+     0},
+    /* ID_AA64PFR1_EL1 */
+    {4, 1, ID_AA64PFR1_EL1_BT | ID_AA64PFR1_EL1_SSBS, 0},
+    /* ID_AA64DFR0_EL1 */
+    {5, 0, ID_AA64DFR0_EL1_DEBUGVER, ID_AA64DFR0_EL1_BRPS(2) | ID_AA64DFR0_EL1_WRPS(2)},
+    /* ID_AA64ISAR0_EL1: no transactional memory */
+    {6, 0, UINT64_MAX & ~ID_AA64ISAR0_EL1_TME, 0},
+    /* ID_AA64ISAR1_EL1: no pointer authentication */
+    {6, 1,
+     ID_AA64ISAR1_EL1_DPB | ID_AA64ISAR1_EL1_JSCVT | ID_AA64ISAR1_EL1_FCMA | ID_AA64ISAR1_EL1_LRCPC |
+         ID_AA64ISAR1_EL1_FRINTTS | ID_AA64ISAR1_EL1_SB | ID_AA64ISAR1_EL1_SPECRES | ID_AA64ISAR1_EL1_BF16 |
+         ID_AA64ISAR1_EL1_DGH | ID_AA64ISAR1_EL1_I8MM,
+     0},
+    /* ID_AA64ISAR2_EL1 */
+    {6, 2, ID_AA64ISAR2_EL1_WFXT | ID_AA64ISAR2_EL1_RPRES | ID_AA64ISAR2_EL1_MOPS, 0},
+    /* ID_AA64MMFR0_EL1: no fine-grained traps, no enhanced counter virtualization */
+    {7, 0, UINT64_MAX & ~(ID_AA64MMFR0_EL1_FGT | ID_AA64MMFR0_EL1_ECV), 0},
+    /* ID_AA64MMFR1_EL1: no virtualization host extensions, no LORegions */
+    {7, 1,
+     ID_AA64MMFR1_EL1_HAFDBS | ID_AA64MMFR1_EL1_VMIDBITS | ID_AA64MMFR1_EL1_HPDS | ID_AA64MMFR1_EL1_PAN |
+         ID_AA64MMFR1_EL1_SPECSEI | ID_AA64MMFR1_EL1_XNX,
+     0},
+    /* ID_AA64MMFR2_EL1: no nested virtualization, no forced write-back */
+    {7, 2,
+     ID_AA64MMFR2_EL1_CNP | ID_AA64MMFR2_EL1_UAO | ID_AA64MMFR2_EL1_LSM | ID_AA64MMFR2_EL1_IESB |
+         ID_AA64MMFR2_EL1_VARANGE | ID_AA64MMFR2_EL1_CCIDX | ID_AA64MMFR2_EL1_ST | ID_AA64MMFR2_EL1_AT |
+         ID_AA64MMFR2_EL1_IDS | ID_AA64MMFR2_EL1_TTL | ID_AA64MMFR2_EL1_BBM | ID_AA64MMFR2_EL1_E0PD,
+     0},
 };
 
-#define DFR0_PERFMON F(24) /* ID_DFR0_EL1, AArch32: the PMU */
-#define DFR0_TRACE   (F(12) | F(16) | F(20))
+/* What of ID_DFR0_EL1 is not offered. */
+#define DFR0_TRACE (ID_DFR0_EL1_COPTRC | ID_DFR0_EL1_MMAPTRC | ID_DFR0_EL1_MPROFDBG)
 
 static uint64_t id_value_64(unsigned crm, unsigned op2)
 {
@@ -81,11 +111,11 @@ static uint64_t id_value_32(unsigned crm, unsigned op2)
 {
     switch (crm << 4 | op2) {
     case 0x10:
-        return read_sysreg(id_pfr0_el1) & ~F(28) & ~F(20); /* no RAS, no AMU */
+        return read_sysreg(id_pfr0_el1) & ~(ID_PFR0_EL1_RAS | ID_PFR0_EL1_AMU);
     case 0x11:
-        return read_sysreg(id_pfr1_el1) & ~F(12); /* no virtualization extensions */
+        return read_sysreg(id_pfr1_el1) & ~ID_PFR1_EL1_VIRTUALIZATION;
     case 0x12:
-        return read_sysreg(id_dfr0_el1) & ~(DFR0_PERFMON | DFR0_TRACE);
+        return read_sysreg(id_dfr0_el1) & ~(ID_DFR0_EL1_PERFMON | DFR0_TRACE);
     case 0x14:
         return read_sysreg(id_mmfr0_el1);
     case 0x15:
@@ -137,32 +167,32 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
 }
 
 /*
- * ICC_SGI1R_EL1 and its kin (Arm IHI 0069, 12.2): bits 15:0 the targets in the affinity group, 40 all but
- * oneself.
+ * ICC_SGI1R_EL1 and the like (Arm IHI 0069, 12.2). Bits 15:0 are the targets in the group of Aff3.Aff2.Aff1.
+ * The vCPUs are all in group 0.0.0.
  */
 static void send_sgis(struct vcpu *vcpu, uint64_t value)
 {
     struct vm *vm = vcpu->vm;
-    bool others = (value >> 40 & 1) != 0;
-    bool this_group =
-        (value & UINT64_C(0x00FF00FF00FF0000) & ~(UINT64_C(1) << 40)) == 0 && (value >> 44 & 15) == 0;
+    bool others = (value & ICC_SGI1R_IRM) != 0;
+    bool this_group = (value & (ICC_SGI1R_AFF1 | ICC_SGI1R_AFF2 | ICC_SGI1R_AFF3)) == 0 &&
+                      REGISTER_GET(value, ICC_SGI1R_RS) == 0;
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (others ? i != vcpu->index : this_group && (value >> i & 1) != 0)
-            vgic_send_sgi(&vm->vcpus[i], value >> 24 & 15, vcpu);
+            vgic_send_sgi(&vm->vcpus[i], REGISTER_GET(value, ICC_SGI1R_INTID), vcpu);
 }
 
 /* The registers that are emulated; false for those that are not there. */
 static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
 {
     switch (reg) {
-    case REG(3, 3, 14, 2, 0):
+    case REG(3, 3, 14, 2, 0): /* CNTP_TVAL_EL0 */
         guest_timer_write(vcpu, CNTP_TVAL, value);
         return true;
-    case REG(3, 3, 14, 2, 1):
+    case REG(3, 3, 14, 2, 1): /* CNTP_CTL_EL0 */
         guest_timer_write(vcpu, CNTP_CTL, value);
         return true;
-    case REG(3, 3, 14, 2, 2):
+    case REG(3, 3, 14, 2, 2): /* CNTP_CVAL_EL0 */
         guest_timer_write(vcpu, CNTP_CVAL, value);
         return true;
     case REG(3, 0, 12, 11, 5): /* ICC_SGI1R_EL1 */
@@ -171,7 +201,7 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
         send_sgis(vcpu, value);
         return true;
     case REG(3, 0, 12, 11, 1): /* ICC_DIR_EL1: trapped while drivers/gicv3.c asks for it */
-        vgic_deactivate(vcpu, value & 0xFFFFFF);
+        vgic_deactivate(vcpu, value & ICC_DIR_EL1_INTID);
         return true;
     case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
         return true;
@@ -179,10 +209,10 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
         vcpu->arch.mdscr = value & UINT32_MAX;
         return true;
     case REG(2, 0, 1, 3, 4): /* OSDLR_EL1 */
-        vcpu->arch.osdlr = value & 1;
+        vcpu->arch.osdlr = value & OSDLR_EL1_DLK;
         return true;
     default:
-        return reg >> 20 == 2 && (reg >> 14 & 7) == 0; /* debug */
+        return OP0(reg) == 2 && OP1(reg) == 0; /* debug */
     }
 }
 
@@ -190,13 +220,13 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
 {
     *value = 0;
     switch (reg) {
-    case REG(3, 3, 14, 2, 0):
+    case REG(3, 3, 14, 2, 0): /* CNTP_TVAL_EL0 */
         *value = guest_timer_read(vcpu, CNTP_TVAL);
         return true;
-    case REG(3, 3, 14, 2, 1):
+    case REG(3, 3, 14, 2, 1): /* CNTP_CTL_EL0 */
         *value = guest_timer_read(vcpu, CNTP_CTL);
         return true;
-    case REG(3, 3, 14, 2, 2):
+    case REG(3, 3, 14, 2, 2): /* CNTP_CVAL_EL0 */
         *value = guest_timer_read(vcpu, CNTP_CVAL);
         return true;
     case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
@@ -205,7 +235,7 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         *value = vcpu->arch.mdscr;
         return true;
     case REG(2, 0, 1, 1, 4): /* OSLSR_EL1: the OS lock is implemented and not locked */
-        *value = 8;
+        *value = OSLSR_EL1_OSLM_IMPLEMENTED;
         return true;
     case REG(2, 0, 1, 3, 4): /* OSDLR_EL1 */
         *value = vcpu->arch.osdlr;
@@ -213,20 +243,20 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
     default:
         break;
     }
-    if (reg >> 20 == 3 && (reg & REG(0, 7, 15, 0, 0)) == 0) { /* op0 3, op1 0, crn 0: identification */
-        *value = id_register_value(reg >> 1 & 15, reg >> 17 & 7);
+    if (OP0(reg) == 3 && (reg & REG(0, 7, 15, 0, 0)) == 0) { /* op0 3, op1 0, crn 0: identification */
+        *value = id_register_value(CRM(reg), OP2(reg));
         return true;
     }
     /* Debug, AArch64; also MDCCSR_EL0 and DBGDTR_EL0. */
-    return reg >> 20 == 2 && ((reg >> 14 & 7) == 0 || (reg >> 14 & 7) == 3);
+    return OP0(reg) == 2 && (OP1(reg) == 0 || OP1(reg) == 3);
 }
 
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome)
 {
-    uint32_t reg = (uint32_t)syndrome & REG_MASK;
-    unsigned rt = syndrome >> 5 & 31;
+    uint32_t reg = (uint32_t)syndrome & REG_ALL;
+    unsigned rt = REGISTER_GET(syndrome, ISS_RT);
     uint64_t value = rt == 31 ? 0 : vcpu->arch.regs.x[rt]; /* 31 is XZR */
-    bool is_read = (syndrome & 1) != 0;
+    bool is_read = (syndrome & ISS_READ) != 0;
 
     if (is_read ? !read_register(vcpu, reg, &value) : !write_register(vcpu, reg, value)) {
         inject_undefined(&vcpu->arch);

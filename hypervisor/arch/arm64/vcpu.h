@@ -5,10 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "register_bits.h"
 #include "sysreg.h"
 #include "vm/dispatch.h"
-
-#define HCR_VSE (UINT64_C(1) << 8)
 
 /* After an exit was handled: may the guest be entered again as it is? What is pending traps again. */
 static inline bool goes_on(const struct vcpu *vcpu)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU's registers while it is not in the CPU. `regs` is known to vectors.S by offsets, as are `el1` and
- * `fp`, and is the first member of struct vcpu; x0..x30, pc and pstate are there at every exit, the others
- * only after arch_vcpu_save().
+ * A vCPU's registers while they are not in the CPU. vectors.S finds `regs`, `el1` and `fp` by the offsets in
+ * layout.h. `regs` is in memory after every exit that goes further than a quick function (vectors.S), the
+ * other registers only after arch_vcpu_save().
  */
 #ifndef ARM64_ARCH_VCPU_H
 #define ARM64_ARCH_VCPU_H
@@ -20,13 +20,13 @@ struct arch_fp {
     uint64_t fpsr, fpcr;
 };
 
-/* EL1's registers, and EL0's, in the order of vectors.S. */
+/* EL1's registers and EL0's, in the order of EACH_EL1_PAIR() in layout.h, where each has the same name. */
 struct arch_el1 {
-    uint64_t sp_el0, sp_el1, elr, spsr;
-    uint64_t sctlr, cpacr, ttbr0, ttbr1, tcr, mair, amair, contextidr, vbar;
-    uint64_t esr, far, afsr0, afsr1, par, csselr;
+    uint64_t sp_el0, sp_el1, elr_el1, spsr_el1;
+    uint64_t sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, contextidr_el1;
+    uint64_t vbar_el1, esr_el1, far_el1, afsr0_el1, afsr1_el1, par_el1, csselr_el1;
     uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
-    uint64_t cntkctl;
+    uint64_t cntkctl_el1;
 };
 
 struct arch_vcpu {
