@@ -73,9 +73,9 @@ static inline uint64_t vm_config_ram_end(const struct vm_config *vm)
 /* Does [start, start + size) lie in the VM's RAM? Both may be anything. */
 static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
 {
-    uint64_t end = vm_config_ram_end(vm);
+    uint64_t ram_end = vm_config_ram_end(vm);
 
-    return start >= GUEST_RAM_BASE && start <= end && size <= end - start;
+    return start >= GUEST_RAM_BASE && start <= ram_end && size <= ram_end - start;
 }
 
 #endif

@@ -82,6 +82,7 @@ static const struct uart_driver uart = {
     .want_space = uart_want_space,
 };
 
+// cppcheck-suppress constParameter ; it is a console_deliver
 static void deliver(struct console_source *source, char c)
 {
     size_t n = (size_t)(source - sources);
