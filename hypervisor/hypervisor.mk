@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/ontime.bin: the hypervisor as an arm64 Linux Image, with libfdt from Debian's libfdt-dev:arm64.
 
-HYP := $(BUILD)/hypervisor
+# `make DEBUG=1`: with assertions of all invariants, build/ontime-debug.bin.
+ONTIME := $(BUILD)/ontime$(if $(DEBUG),-debug)
+HYP := $(BUILD)/hypervisor$(if $(DEBUG),-debug)
 HYP_CC := $(CROSS)gcc
 LIBFDT := $(BUILD)/debian/libfdt
 LIBFDT_A := $(LIBFDT)/usr/lib/aarch64-linux-gnu/libfdt.a
@@ -16,12 +18,12 @@ HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem 
 HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
 	-ffixed-x18 -fomit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
-	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES)
+	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES) $(if $(DEBUG),-DONTIME_DEBUG=1)
 # A loop that copies must not become a call of itself.
 $(HYP)/lib/%.o: HYP_CFLAGS += -fno-tree-loop-distribute-patterns
 $(HYP)/boot/boot.c.o: HYP_CFLAGS += -DONTIME_VERSION='"$(VERSION)"'
 
-all: $(BUILD)/ontime.bin
+all: $(ONTIME).bin
 
 # What a bare machine lacks; asked once for a build directory.
 CROSS_COMPILER := $(BUILD)/cross-compiler
@@ -44,14 +46,20 @@ $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 	@echo "  AS      $<"
 	@$(HYP_CC) $(HYP_INCLUDES) -MMD -MP -c $< -o $@
 
-$(BUILD)/ontime.elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
+$(ONTIME).elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
 	@echo "  LD      $@"
 	@$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
 	@! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
 		{ echo "error: $@ has relocations that start.S does not know" >&2; exit 1; }
 
-$(BUILD)/ontime.bin: $(BUILD)/ontime.elf
+$(ONTIME).bin: $(ONTIME).elf
 	@$(CROSS)objcopy -O binary $< $@
+
+ifeq ($(DEBUG),)
+.PHONY: $(BUILD)/ontime-debug.bin
+$(BUILD)/ontime-debug.bin:
+	@$(MAKE) --no-print-directory DEBUG=1 $@
+endif
 
 -include $(HYP_OBJECTS:.o=.d)

@@ -77,3 +77,14 @@ void heap_move(struct heap *heap, struct heap_node *node, uint64_t key)
     node->order = heap->inserted++;
     settle(heap, node->slot - 1, node);
 }
+
+bool heap_is_ordered(const struct heap *heap)
+{
+    for (unsigned i = 0; i < heap->count; i++) {
+        const struct heap_node *node = heap->slots[i];
+
+        if (node->slot != i + 1 || (i != 0 && comes_before(node, heap->slots[(i - 1) / 2])))
+            return false;
+    }
+    return heap->count <= heap->capacity;
+}

@@ -81,6 +81,9 @@ static inline void heap_remove(struct heap *heap, struct heap_node *node)
         heap_fill(heap, slot - 1);
 }
 
+/* Is every node in its place and behind its parent? For assertions: O(n). */
+bool heap_is_ordered(const struct heap *heap);
+
 /* Gives a node that is inside another key. */
 void heap_move(struct heap *heap, struct heap_node *node, uint64_t key);
 

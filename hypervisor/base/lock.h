@@ -7,6 +7,8 @@
 #define BASE_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include "base/assert.h"
 
 struct spinlock {
     atomic_flag held;
@@ -25,8 +27,18 @@ static inline void spin_lock(struct spinlock *lock)
     }
 }
 
+/* For assertions, where the caller holds the lock or nobody does. */
+static inline bool spin_is_held(struct spinlock *lock)
+{
+    if (atomic_flag_test_and_set_explicit(&lock->held, memory_order_relaxed))
+        return true;
+    atomic_flag_clear_explicit(&lock->held, memory_order_relaxed);
+    return false;
+}
+
 static inline void spin_unlock(struct spinlock *lock)
 {
+    DEBUG_ASSERT(spin_is_held(lock));
     atomic_flag_clear_explicit(&lock->held, memory_order_release);
 }
 

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/arch.h"
+#include "base/assert.h"
 #include "base/limits.h"
 #include "base/lock.h"
 #include "base/units.h"
@@ -67,6 +68,7 @@ static void push(char c)
 {
     while (ring_room() == 0 && uart != NULL)
         drain(1);
+    DEBUG_ASSERT(ring_head < RING && ring_tail < RING);
     ring[ring_head] = c;
     ring_head = (ring_head + 1) & (RING - 1);
 }
@@ -103,6 +105,8 @@ static void close_open_line(const struct console_source *except)
 
 static void emit_source(struct console_source *source, bool whole)
 {
+    DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE);
+    DEBUG_ASSERT(open_source == NULL || open_source->continued);
     close_open_line(source);
     if (!source->continued)
         emit_prefix(source->name);

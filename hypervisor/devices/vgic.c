@@ -33,7 +33,7 @@
 #include "devices/vgic.h"
 #include <limits.h>
 #include <string.h>
-#include "base/arch.h"
+#include "base/assert.h"
 #include "devices/vgic_banks.h"
 #include "vm/dispatch.h"
 
@@ -382,10 +382,43 @@ static APART void push_by_urgency(struct vcpu *vcpu)
     state->dirty = false;
 }
 
+/*
+ * For assertions: do the loaded vCPU's list registers and the banks agree? Each register in use holds an
+ * interrupt whose bank says so, each once, and nothing else is said to be in one.
+ */
+static bool lrs_agree_with_banks(const struct vcpu *vcpu)
+{
+    const struct vgic_vcpu *state = &vcpu->vgic;
+    uint32_t held[2] = {0, 0};
+
+    for (uint32_t left = state->lr_used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        unsigned intid = state->lr_intid[n];
+
+        if (n >= gic->lr_count() || intid >= VGIC_INTIDS || (held[intid / 32] & BIT(intid)) != 0)
+            return false;
+        held[intid / 32] |= BIT(intid);
+        if ((state->lr_linked & BIT(n)) != 0 && (intid != VGIC_TIMER || state->timer_lr != n))
+            return false;
+    }
+    return held[0] == state->own.in_lr && (held[1] & ~vcpu->vm->vgic.spis.in_lr) == 0 &&
+           ((state->lr_linked | state->lr_latched) & ~state->lr_used) == 0;
+}
+
+/* For assertions: while the physical timer interrupt is active on a vCPU's behalf, the vCPU is loaded. */
+static bool is_consistent(struct vcpu *vcpu)
+{
+    const struct vgic_vcpu *state = &vcpu->vgic;
+
+    return spin_is_held(&vcpu->vm->vgic.lock) && lrs_agree_with_banks(vcpu) &&
+           (state->loaded || (!state->timer_held && state->lr_used == 0));
+}
+
 static inline void vgic_push(struct vcpu *vcpu)
 {
     if (!push_timer_or_nothing(vcpu))
         push_by_urgency(vcpu);
+    DEBUG_ASSERT(is_consistent(vcpu));
 }
 
 void vgic_refresh(struct vcpu *vcpu)
@@ -416,6 +449,7 @@ void vgic_save(struct vcpu *vcpu)
     gic->interface_save(&vcpu->arch);
     vcpu->vgic.loaded = false;
     hold_timer(vcpu);
+    DEBUG_ASSERT(is_consistent(vcpu));
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
@@ -552,6 +586,7 @@ static inline bool present_timer(struct vgic_vcpu *state)
     } else if ((state->lr_latched & BIT(n)) != 0) {
         return false;
     }
+    DEBUG_ASSERT(state->loaded && n < gic->lr_count());
     own->line |= BIT(VGIC_TIMER);
     state->timer_held = true;
     gic->lr_write(n, state->timer_word);

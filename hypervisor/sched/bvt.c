@@ -507,18 +507,54 @@ static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *l
     return chosen;
 }
 
+static bool is_within(const struct heap *heap, const struct heap_node *node)
+{
+    return heap_contains(node) && node->slot <= heap->count && heap->slots[node->slot - 1] == node;
+}
+
+/* A unit that is runnable is in exactly one place; one that is not, in none but the current's. */
+static bool is_in_place(struct sched_queue *queue, const struct sched_unit *unit)
+{
+    bool waits = heap_contains(&unit->node);
+    bool runs = unit == queue->current;
+    bool is_new = unit == bvt_queue(queue)->newcomer;
+
+    if (waits && !is_within(heap_of(queue, unit), &unit->node))
+        return false;
+    if (is_within(&bvt_queue(queue)->warped, &bvt_unit(unit)->by_avt) != (waits && unit->warped))
+        return false;
+    return unit->runnable ? waits + runs + is_new == 1 : !waits && !is_new && unit != queue->incumbent;
+}
+
+/* The invariants of the queue, for assertions: O(n). */
+static bool is_consistent(struct sched_queue *queue)
+{
+    struct bvt_queue *own = bvt_queue(queue);
+
+    for (const struct sched_unit *unit = own->units; unit != NULL; unit = bvt_unit(unit)->next)
+        if (!is_in_place(queue, unit) || (unit->warped && !unit->runnable) ||
+            bvt_unit(unit)->credit > bvt_unit(unit)->credit_max)
+            return false;
+    return heap_is_ordered(&queue->waiting) && heap_is_ordered(&own->urgent) &&
+           heap_is_ordered(&own->spent) && heap_is_ordered(&own->warped) &&
+           own->warped.count == own->urgent.count + own->spent.count;
+}
+
 static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
 {
     struct sched_unit *last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
-    struct sched_unit *chosen = choose(queue, last);
+    struct sched_unit *chosen;
     uint64_t ticks;
 
+    DEBUG_ASSERT(is_consistent(queue));
+    chosen = choose(queue, last);
     queue->current = chosen;
     *until = SCHED_NEVER;
     if (chosen == NULL)
         return NULL;
     if (last != NULL && chosen != last)
         enqueue(queue, last);
+    DEBUG_ASSERT(is_consistent(queue));
     ticks = slice(queue, chosen);
     if (ticks < SCHED_NEVER - now)
         *until = now + ticks;

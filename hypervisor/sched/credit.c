@@ -258,6 +258,21 @@ static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *u
     return least(warp, least(credit_unit(unit)->left, step - now % step));
 }
 
+/* The invariants of the queue, for assertions: O(n). */
+static bool is_consistent(const struct sched_queue *queue)
+{
+    uint64_t weights = 0;
+
+    for (const struct sched_unit *unit = credit_queue(queue)->units; unit != NULL;
+         unit = credit_unit(unit)->next) {
+        if (!sched_is_in_place(queue, unit))
+            return false;
+        if (credit_unit(unit)->active)
+            weights += unit->params.weight;
+    }
+    return heap_is_ordered(&queue->waiting) && weights == credit_queue(queue)->weights;
+}
+
 static struct sched_unit *credit_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
 {
     struct sched_unit *last;
@@ -267,6 +282,7 @@ static struct sched_unit *credit_pick(struct sched_queue *queue, uint64_t now, u
     last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
     queue->current = choose(queue, last);
     *until = SCHED_NEVER;
+    DEBUG_ASSERT(is_consistent(queue));
     if (queue->current == NULL)
         return NULL;
     ticks = hold(queue, queue->current, now);

@@ -18,6 +18,15 @@ static inline struct sched_unit *sched_unit_of(void *state)
     return (struct sched_unit *)(void *)((char *)state - offsetof(struct sched_unit, state));
 }
 
+/* For assertions: a runnable unit waits in a heap or is the current one, and one that is not runnable waits
+ * nowhere. */
+static inline bool sched_is_in_place(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    bool waits = heap_contains(&unit->node);
+
+    return unit->runnable ? waits != (unit == queue->current) : !waits;
+}
+
 #define SCHED_STATE_FITS(unit, queue)                                                                        \
     _Static_assert(sizeof(unit) <= SCHED_UNIT_WORDS * sizeof(uint64_t), "SCHED_UNIT_WORDS is too small");    \
     _Static_assert(sizeof(queue) <= SCHED_QUEUE_WORDS * sizeof(uint64_t), "SCHED_QUEUE_WORDS is too small")

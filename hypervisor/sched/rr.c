@@ -104,6 +104,8 @@ static struct sched_unit *rr_pick(struct sched_queue *queue, uint64_t now, uint6
 
     queue->current = chosen;
     *until = SCHED_NEVER;
+    DEBUG_ASSERT(last == NULL || sched_is_in_place(queue, last));
+    DEBUG_ASSERT(chosen == NULL || sched_is_in_place(queue, chosen));
     if (queue->waiting.count != 0 && rr_unit(chosen)->left < SCHED_NEVER - now)
         *until = now + rr_unit(chosen)->left;
     return chosen;

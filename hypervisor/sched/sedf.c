@@ -260,6 +260,9 @@ static struct sched_unit *sedf_pick(struct sched_queue *queue, uint64_t now, uin
     }
     queue->current = chosen;
     *until = SCHED_NEVER;
+    DEBUG_ASSERT(last == NULL || sched_is_in_place(queue, last));
+    DEBUG_ASSERT(chosen == NULL || sched_is_in_place(queue, chosen));
+    DEBUG_ASSERT(sedf_queue(queue)->later.count == sedf_queue(queue)->extra.count);
     if (chosen == NULL)
         return NULL;
     ticks = hold(queue, chosen, now);

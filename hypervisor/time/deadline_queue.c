@@ -15,12 +15,19 @@ static uint64_t head_key(const struct deadline_queue *queue)
     return heap_first_key(&queue->heap, DEADLINE_NONE);
 }
 
-static void program_comparator(struct deadline_queue *queue)
+/* What the comparator is to hold; DEADLINE_NONE: it is to be off. */
+static uint64_t first_instant(const struct deadline_queue *queue)
 {
     uint64_t first = head_key(queue);
 
-    if (queue->slice.when < first)
-        first = queue->slice.when;
+    return queue->slice.when < first ? queue->slice.when : first;
+}
+
+static void program_comparator(struct deadline_queue *queue)
+{
+    uint64_t first = first_instant(queue);
+
+    DEBUG_ASSERT(heap_is_ordered(&queue->heap));
     if (first == queue->programmed)
         return;
     queue->programmed = first;
@@ -99,10 +106,12 @@ static struct deadline *take_first(struct deadline_queue *queue)
 void deadline_queue_run(struct deadline_queue *queue, uint64_t now)
 {
     ASSERT(!is_running(queue) && now < DEADLINE_NONE - 1);
+    DEBUG_ASSERT(queue->programmed == first_instant(queue));
     queue->not_before = now + 1;
     while (head_key(queue) <= now) {
         struct deadline *due = take_first(queue);
 
+        DEBUG_ASSERT(due->when <= now && !deadline_is_armed(due));
         due->fire(due, now);
     }
     if (queue->slice.when <= now) {

@@ -23,6 +23,8 @@ struct cpu {
     struct vcpu *loaded;    /* whose registers are in the CPU: the last one that ran */
     bool reschedule;        /* pick again before the next guest entry */
     uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
+    uint64_t idle_ticks;    /* debug builds: the time since cpu_init() that was no vCPU's */
+    uint64_t started;       /* debug builds: when that was */
 
     uint64_t slice_end;   /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
     unsigned grace_steps; /* how often the end of this slice was put off */
@@ -30,7 +32,8 @@ struct cpu {
 
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
-    struct vcpu *ticked;  /* the vCPUs whose timers are looked at at the tick */
+
+    struct vcpu *vcpus; /* all that belong here, in the order of their creation */
 };
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,

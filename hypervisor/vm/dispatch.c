@@ -16,6 +16,7 @@
  */
 #include "vm/dispatch.h"
 #include <stddef.h>
+#include "base/assert.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/units.h"
@@ -43,8 +44,10 @@ static inline uint64_t charge(struct cpu *cpu, uint64_t now)
     if ((int64_t)ran <= 0)
         return cpu->charged_until;
     cpu->charged_until = now;
-    if (vcpu == NULL)
+    if (vcpu == NULL) {
+        DEBUG_ONLY(cpu->idle_ticks += ran);
         return now;
+    }
     ran += vcpu->debt;
     vcpu->debt = 0;
     vcpu->stats[ONTIME_STAT_RUN_TICKS] += ran;
@@ -145,12 +148,23 @@ static inline void notice_deadlines(struct vcpu *vcpu, uint64_t now)
     warp(vcpu, when, now);
 }
 
+/* For assertions, O(n): is all time some vCPU's, which was charged for it or owes it, or idle? */
+static bool all_time_is_charged(const struct cpu *cpu)
+{
+    uint64_t sum = cpu->idle_ticks;
+
+    for (const struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
+        sum += vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt;
+    return sum == cpu->charged_until - cpu->started;
+}
+
 /* Asks the policy who runs from `now` on, up to which the CPU is charged. The scheduler lock is held. */
 static inline void pick(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *next;
     uint64_t until;
 
+    DEBUG_ASSERT(spin_is_held(&cpu->sched.lock) && all_time_is_charged(cpu));
     notice_deadlines(cpu->current, now);
     next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
@@ -160,6 +174,8 @@ static inline void pick(struct cpu *cpu, uint64_t now)
         cpu->current = next;
     }
     set_slice(cpu, until);
+    DEBUG_ASSERT(next == NULL ||
+                 (next->on && next->unit.runnable && !deadline_is_armed(&next->precise_timer)));
 }
 
 /*
@@ -187,8 +203,8 @@ static void tick(struct deadline *deadline, uint64_t now)
     struct cpu *cpu = HEAP_ENTRY(deadline, struct cpu, tick);
 
     cpu_trace(cpu, ONTIME_TRACE_TICK, NULL, 0);
-    for (struct vcpu *vcpu = cpu->ticked; vcpu != NULL; vcpu = vcpu->next_ticked)
-        if (vcpu->on)
+    for (struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
+        if (vcpu->timers == TIMERS_TICK && vcpu->on)
             arch_vcpu_tick(vcpu, now);
     if (now >= cpu->slice_end)
         cpu->reschedule = true;
@@ -213,7 +229,7 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines,
                         slice_ended);
     deadline_init(&cpu->tick, tick);
-    cpu->charged_until = arch_counter();
+    cpu->charged_until = cpu->started = arch_counter();
     cpu->slice_end = SCHED_NEVER;
     cpu->grace_step = us_to_ticks(GRACE_STEP_US);
     lead_init(&cpu->lead);
@@ -224,6 +240,7 @@ static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
+    DEBUG_ASSERT(vcpu->on && spin_is_held(&cpu->sched.lock));
     cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = now;
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
@@ -303,24 +320,18 @@ static void deadline_reached(struct deadline *timer, uint64_t now)
     }
 }
 
-static void add_ticked(struct cpu *cpu, struct vcpu *vcpu)
-{
-    struct vcpu **end = &cpu->ticked;
-
-    while (*end != NULL)
-        end = &(*end)->next_ticked;
-    *end = vcpu;
-}
-
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
 {
+    struct vcpu **end = &cpu->vcpus;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = vcpu;
     vcpu->cpu = cpu;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, wake_timer_expired);
     deadline_init(&vcpu->precise_timer, deadline_reached);
     precise_init(&vcpu->precise, vcpu->timers);
-    if (vcpu->timers == TIMERS_TICK)
-        add_ticked(cpu, vcpu);
     cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
 }
 
@@ -368,6 +379,8 @@ void vcpu_block(struct vcpu *vcpu)
     uint64_t now = arch_counter();
     uint64_t timer = arch_vcpu_next_timer(vcpu);
 
+    DEBUG_ASSERT(vcpu == cpu->current && vcpu == cpu->loaded && !deadline_is_armed(&vcpu->wake_timer));
+
     /* Not worth a switch away and back. */
     if (timer != DEADLINE_NONE && timer > now && timer - now <= 2 * cpu->lead.switch_cost) {
         if (!arch_wait_until(timer))
@@ -412,6 +425,7 @@ void vcpu_retire(struct vcpu *vcpu)
 
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
 {
+    DEBUG_ASSERT(vcpu->cpu == cpu && vcpu->on);
     if (cpu->loaded != NULL)
         arch_vcpu_save(cpu->loaded);
     arch_vcpu_load(vcpu);

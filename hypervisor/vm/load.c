@@ -9,6 +9,7 @@
  */
 #include "vm/load.h"
 #include <string.h>
+#include "base/assert.h"
 #include "vm/arch_vm.h"
 
 void vm_load_begin(struct vm *vm)
@@ -46,6 +47,7 @@ static void zero_step(struct vm *vm)
 {
     const struct ram_piece *piece = &vm->ram[vm->load_phase];
 
+    DEBUG_ASSERT(vm->load_phase < vm->ram_count && vm->load_offset < piece->size);
     arch_memory_zero((void *)(uintptr_t)(piece->host + vm->load_offset), VM_LOAD_STEP);
     vm->load_offset += VM_LOAD_STEP;
     if (vm->load_offset == piece->size)

@@ -10,6 +10,7 @@
  */
 #include "vm/power.h"
 #include "base/arch.h"
+#include "base/assert.h"
 #include "console/console.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
@@ -17,6 +18,7 @@
 
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
+    DEBUG_ASSERT(vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
     arch_vcpu_reset(vcpu, entry, argument);
     vcpu->hooks->reset_vcpu(vcpu);
     vcpu->on = true;
@@ -44,6 +46,8 @@ void vm_start(struct vm *vm)
 {
     struct vcpu *boot = &vm->vcpus[0];
 
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        ASSERT(!vm->vcpus[i].on);
     vm->off = false;
     vm_load_begin(vm);
     boot->work = load;

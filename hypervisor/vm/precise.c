@@ -27,7 +27,7 @@
  * The guest may write its page at any time. Each word of it is read once, and any value will do.
  */
 #include "vm/precise.h"
-#include "base/units.h"
+#include "base/assert.h"
 #include <stddef.h>
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -98,6 +98,7 @@ uint64_t precise_reached(struct precise *precise, uint64_t now)
 {
     uint64_t first = take_reached(precise, now, later(now, precise->due));
 
+    DEBUG_ASSERT(heap_is_ordered(&precise->armed));
     if (first != DEADLINE_NONE)
         precise->reached = earlier(first, precise->reached);
     return first;
@@ -147,6 +148,7 @@ uint64_t precise_comparator(struct precise *precise, const struct lead *lead, bo
 {
     uint64_t early = lead_for(lead, backlog);
 
+    DEBUG_ASSERT(precise->due != DEADLINE_NONE);
     precise->backlog = backlog;
     return precise->due > early ? precise->due - early : 0;
 }
@@ -176,6 +178,7 @@ void precise_arm(struct precise *precise, unsigned id, uint64_t deadline)
 {
     struct heap_node *node = &precise->deadline[id];
 
+    DEBUG_ASSERT(id < ONTIME_DEADLINES && deadline != DEADLINE_NONE);
     if (heap_contains(node))
         heap_remove(&precise->armed, node);
     heap_insert(&precise->armed, node, deadline);
@@ -214,6 +217,7 @@ void precise_done(struct precise *precise, uint64_t now)
 
 uint64_t precise_hold(struct precise *precise, struct lead *lead, uint64_t now)
 {
+    DEBUG_ASSERT(precise_is_awaited(precise));
     if (precise->fetched_at != DEADLINE_NONE)
         lead_learn_switch(lead, now - precise->fetched_at);
     precise->fetched_at = DEADLINE_NONE;
@@ -228,6 +232,7 @@ uint64_t precise_hold(struct precise *precise, struct lead *lead, uint64_t now)
 
 void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t expiry, bool in_user)
 {
+    DEBUG_ASSERT(precise_has_backlog(precise));
     if (expiry < precise->backlog_until)
         return; /* the tick that was pending, or another before the deadline */
     lead_learn_backlog(lead, in_user && expiry - precise->backlog_until <= lead->hold_slack);

@@ -37,9 +37,9 @@ struct vcpu {
     struct deadline wake_timer; /* while blocked: its virtual timer's expiry, or as early as is due */
     uint64_t wake_at;           /* that expiry */
     struct deadline
-        precise_timer;        /* while out of the CPU: when the comparator fires for its first deadline */
-    uint64_t debt;            /* EL2's time on its behalf in others' turns, to be charged, ticks */
-    struct vcpu *next_ticked; /* of the vCPUs in timer mode `tick` on its CPU */
+        precise_timer; /* while out of the CPU: when the comparator fires for its first deadline */
+    uint64_t debt;     /* EL2's time on its behalf in others' turns, to be charged, ticks */
+    struct vcpu *next; /* of its CPU's vCPUs */
 
     struct vgic_vcpu vgic;          /* devices/vgic.c's */
     struct deadline physical_timer; /* the architecture's: the emulated CNTP's expiry, but in mode `tick` */

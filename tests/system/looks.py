@@ -41,7 +41,7 @@ class Run:
 
     def boot_file(self, system):
         """Boots Ontime with the system file at that path, or with none."""
-        kernel = os.path.join(BUILD, "ontime.bin")
+        kernel = os.path.join(BUILD, "ontime-debug.bin" if "debug" in self.case else "ontime.bin")
         return self._machine(qemu_command(kernel, system, **self._options()))
 
     def boot_bare(self, kernel, append, initrd=None):

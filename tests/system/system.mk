@@ -18,7 +18,7 @@ test-system test-system-all:
 	@$(MAKE) --no-print-directory test-system-files
 	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
-test-system-files: $(BUILD)/ontime.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
+test-system-files: $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
 
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1

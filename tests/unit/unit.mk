@@ -44,7 +44,7 @@ precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/v
 	hypervisor/devices/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 
-UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
 	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h)
