@@ -31,6 +31,12 @@ uint64_t arch_counter_hz(void);
 void arch_comparator_set(uint64_t deadline);
 void arch_comparator_off(void);
 
+/*
+ * Maps a device's registers for Ontime, at their physical address; what is mapped already stays as it is.
+ * False when the page tables' pool is used up. Boot only.
+ */
+bool arch_map_device(uint64_t start, uint64_t size);
+
 struct cpu;
 struct vcpu;
 struct vm;

@@ -8,10 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct reg_range {
-    uint64_t start, size;
-};
+#include "drivers/machine_tree.h"
 
 struct board {
     uint64_t initrd, initrd_size; /* the system file */
@@ -27,11 +24,5 @@ struct board {
 
 /* Reads the tree. Returns NULL, or what is missing. Adds RAM to, and reserves in, core/memory.h. */
 const char *board_read(const void *tree, struct board *board);
-
-/* Entry `index` of a node's `reg`, in physical addresses; false when it has none. */
-bool board_reg(const void *tree, int node, unsigned index, struct reg_range *range);
-
-/* INTID `index` of a node's `interrupts`, of a GIC; 0 when it has none. */
-uint32_t board_interrupt(const void *tree, int node, int index);
 
 #endif

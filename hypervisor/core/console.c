@@ -19,6 +19,7 @@
 #include "core/arch.h"
 #include "core/cpu.h"
 #include "core/lock.h"
+#include "drivers/uart.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -11,14 +11,7 @@
 
 #define CONSOLE_LINE 256
 
-/* What the console needs of a UART driver. */
-struct uart_driver {
-    const char *compatible;
-    void (*init)(uint64_t base);
-    bool (*put)(char c);      /* false: full, try again */
-    bool (*get)(char *c);     /* false: nothing there */
-    void (*want_space)(bool); /* interrupt when put() would succeed again */
-};
+struct uart_driver;
 
 /* One who writes lines: a guest, or Ontime itself. */
 struct console_source {

@@ -81,6 +81,9 @@ struct gic_driver {
 extern const struct gic_driver gicv3_driver;
 extern const struct gic_driver gicv2_driver;
 
+/* All of them, ended by NULL. */
+extern const struct gic_driver *const gic_drivers[];
+
 /* The machine's. Hidden: of this image, so that it is not looked up by the global offset table. */
 extern const struct gic_driver *gic __attribute__((visibility("hidden")));
 

@@ -11,12 +11,11 @@
  * A CPU's own number in the distributor need not be its index: it is read from GICD_ITARGETSR0.
  */
 #include <stddef.h>
-#include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
 #include "arch_vcpu.h"
 #include "core/arch.h"
-#include "core/board.h"
 #include "drivers/gic.h"
+#include "drivers/machine_tree.h"
+#include "sysreg.h"
 
 #define GICD_CTLR      0x000
 #define GICD_TYPER     0x004
@@ -70,15 +69,16 @@ static void write32(uint64_t address, uint32_t value)
     *(volatile uint32_t *)(uintptr_t)address = value;
 }
 
-static bool find_registers(const void *tree, int node)
+static const char *find_registers(const void *tree, int node)
 {
     struct reg_range ranges[4];
 
     for (unsigned i = 0; i < 4; i++)
-        if (!board_reg(tree, node, i, &ranges[i]))
-            return false;
+        if (!machine_tree_reg(tree, node, i, &ranges[i]))
+            return "no virtualization registers in its interrupt controller's `reg`";
     for (unsigned i = 0; i < 3; i++)
-        mmu_map(ranges[i].start, ranges[i].start + ranges[i].size, MMU_DEVICE);
+        if (!arch_map_device(ranges[i].start, ranges[i].size))
+            return "no room to map its interrupt controller";
     distributor = ranges[0].start;
     interface = ranges[1].start;
     control = ranges[2].start;
@@ -87,15 +87,16 @@ static bool find_registers(const void *tree, int node)
     if (ranges[1].size >= 2 * ALIASED &&
         read32(interface + ALIASED - GICC_DIR + GICC_IIDR) == read32(interface + GICC_IIDR))
         deactivate_register = interface + ALIASED;
-    return true;
+    return NULL;
 }
 
 static const char *gicv2_init(const void *tree, int node)
 {
+    const char *problem = find_registers(tree, node);
     unsigned lines;
 
-    if (!find_registers(tree, node))
-        return "no virtualization registers in its interrupt controller's `reg`";
+    if (problem != NULL)
+        return problem;
     write32(distributor + GICD_CTLR, 0);
     lines = (read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {

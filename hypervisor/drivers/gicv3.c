@@ -5,12 +5,11 @@
  * the guest's timer interrupt can stay active while the guest handles it.
  */
 #include <stddef.h>
-#include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
 #include "arch_vcpu.h"
 #include "core/arch.h"
-#include "core/board.h"
 #include "drivers/gic.h"
+#include "drivers/machine_tree.h"
+#include "sysreg.h"
 
 #define GICD_CTLR      0x0000
 #define GICD_TYPER     0x0004
@@ -74,15 +73,17 @@ static const char *gicv3_init(const void *tree, int node)
     struct reg_range range;
     unsigned lines;
 
-    if (!board_reg(tree, node, 0, &range))
+    if (!machine_tree_reg(tree, node, 0, &range))
         return "no distributor in `reg`";
     distributor = range.start;
-    mmu_map(range.start, range.start + range.size, MMU_DEVICE);
-    if (!board_reg(tree, node, 1, &range))
+    if (!arch_map_device(range.start, range.size))
+        return "no room to map its distributor";
+    if (!machine_tree_reg(tree, node, 1, &range))
         return "no redistributors in `reg`";
     redistributors = range.start;
     redistributors_end = range.start + range.size;
-    mmu_map(range.start, redistributors_end, MMU_DEVICE);
+    if (!arch_map_device(range.start, range.size))
+        return "no room to map its redistributors";
 
     write32(distributor + GICD_CTLR, 0);
     while ((read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {

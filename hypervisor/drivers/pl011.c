@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's console UART: Arm PL011 (Arm DDI 0183), left at the speed the firmware set. */
-#include "core/console.h"
 #include "drivers/uart.h"
 
 #define DR   0x00

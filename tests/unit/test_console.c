@@ -16,6 +16,7 @@
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "drivers/uart.h"
 #include "random.h"
 
 #define SOURCES      3

@@ -8,7 +8,6 @@
 #include "arch/arm64/interrupts.h"
 #include "arch/arm64/mmu.h"
 #include "arch/arm64/stage2.h"
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
 #include "core/arch.h"
 #include "core/assert.h"
@@ -19,15 +18,11 @@
 #include "core/system_file.h"
 #include "drivers/gic.h"
 #include "drivers/uart.h"
+#include "sysreg.h"
 #include "virt/guest_tree.h"
 
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PAGE_MASK       UINT64_C(4095)
-
-static const struct gic_driver *const gic_drivers[] = {&gicv3_driver, &gicv2_driver};
-static const struct uart_driver *const uart_drivers[] = {&pl011_driver};
-
-const struct gic_driver *gic;
 
 static struct board board;
 static struct cpu cpus[1]; /* the others stay where the firmware has them */
@@ -83,13 +78,12 @@ _Noreturn void el2_exception(unsigned kind)
 
 static void start_console(void)
 {
-    for (unsigned i = 0; board.uart_compatible != NULL && i < sizeof(uart_drivers) / sizeof(uart_drivers[0]);
-         i++) {
+    for (unsigned i = 0; board.uart_compatible != NULL && uart_drivers[i] != NULL; i++) {
         const struct uart_driver *driver = uart_drivers[i];
 
-        if (strcmp(driver->compatible, board.uart_compatible) != 0)
+        if (strcmp(driver->compatible, board.uart_compatible) != 0 ||
+            !arch_map_device(board.uart.start, board.uart.size))
             continue;
-        mmu_map(board.uart.start, board.uart.start + board.uart.size, MMU_DEVICE);
         driver->init(board.uart.start);
         console_init(driver);
     }
@@ -109,13 +103,13 @@ static void start_gic(const void *tree)
     const char *problem =
         "no driver for its interrupt controller; Ontime knows GICv3, and GICv2 as of the GIC-400";
 
-    for (unsigned i = 0; i < sizeof(gic_drivers) / sizeof(gic_drivers[0]); i++) {
+    for (unsigned i = 0; gic_drivers[i] != NULL; i++) {
         int node = find_gic(tree, gic_drivers[i]);
 
         if (node < 0)
             continue;
         gic = gic_drivers[i];
-        board.maintenance_irq = board_interrupt(tree, node, 0);
+        board.maintenance_irq = machine_tree_interrupt(tree, node, 0);
         problem = board.maintenance_irq != 0 ? gic->init(tree, node)
                                              : "its interrupt controller has no `interrupts`";
     }

@@ -3,10 +3,10 @@
  * Why a guest left: one function for each exception class (Arm ARM, ESR_EL2). What a guest may not do is
  * answered with an exception in that guest; nothing it does reaches beyond it.
  */
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
 #include "core/arch.h"
 #include "core/cpu.h"
+#include "sysreg.h"
 #include "virt/hypercall.h"
 #include "virt/mmio.h"
 #include "virt/wait.h"

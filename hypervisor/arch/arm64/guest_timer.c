@@ -13,9 +13,9 @@
  * never reached: DEADLINE_NONE by its value too.
  */
 #include "arch/arm64/guest_timer.h"
-#include "arch/arm64/sysreg.h"
 #include "core/arch.h"
 #include "core/cpu.h"
+#include "sysreg.h"
 #include <stddef.h>
 
 #define CTL_ENABLE  UINT64_C(1)

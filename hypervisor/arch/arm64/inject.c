@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions for a guest, taken to EL1 as the CPU would have (Arm ARM, AArch64.TakeException). */
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
+#include "sysreg.h"
 #include <stdbool.h>
 
 #define PSTATE_MODE      UINT64_C(0xF)

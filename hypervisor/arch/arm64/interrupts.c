@@ -4,12 +4,12 @@
  * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
  */
 #include "arch/arm64/interrupts.h"
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
 #include "core/arch.h"
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/precise.h"
+#include "sysreg.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER

@@ -10,8 +10,8 @@
  * like all of EL2's code.
  */
 #include "arch/arm64/mmu.h"
-#include "arch/arm64/sysreg.h"
 #include "core/arch.h"
+#include "sysreg.h"
 #include <stddef.h>
 
 #define PAGE         UINT64_C(4096)
@@ -113,6 +113,11 @@ bool mmu_map(uint64_t start, uint64_t end, enum mmu_memory memory)
     dsb(ishst);
     isb();
     return true;
+}
+
+bool arch_map_device(uint64_t start, uint64_t size)
+{
+    return mmu_map(start, start + size, MMU_DEVICE);
 }
 
 uint64_t mmu_image_start(void)

@@ -6,10 +6,10 @@
  * maintenance is needed for them.
  */
 #include "arch/arm64/stage2.h"
-#include "arch/arm64/sysreg.h"
 #include "core/arch.h"
 #include "core/memory.h"
 #include "core/vm.h"
+#include "sysreg.h"
 
 #define VALID     UINT64_C(1)
 #define TABLE     UINT64_C(2) /* at level 3: a page */

@@ -13,9 +13,9 @@
  * - Everything else (implementation-defined, LORegions, trace, RAS, SVE): undefined in the guest.
  */
 #include "arch/arm64/guest_timer.h"
-#include "arch/arm64/sysreg.h"
 #include "arch/arm64/vcpu.h"
 #include "core/vm.h"
+#include "sysreg.h"
 
 #define REG(op0, op1, crn, crm, op2) ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)
 #define REG_MASK                     0x3FFC1Eu

@@ -6,10 +6,10 @@
 #include "arch/arm64/vcpu.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
-#include "arch/arm64/sysreg.h"
 #include "core/arch.h"
 #include "core/cpu.h"
 #include "core/memory.h"
+#include "sysreg.h"
 #include <string.h>
 
 #define PSTATE_EL1H_MASKED UINT64_C(0x3C5)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch_vcpu.h"
-#include "arch/arm64/sysreg.h"
 #include "core/cpu.h"
+#include "sysreg.h"
 
 #define HCR_VSE (UINT64_C(1) << 8)
 

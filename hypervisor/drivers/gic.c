@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The GIC drivers there are, and the machine's. */
+#include "drivers/gic.h"
+#include <stddef.h>
+
+const struct gic_driver *const gic_drivers[] = {&gicv3_driver, &gicv2_driver, NULL};
+
+const struct gic_driver *gic;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `reg` and `interrupts` of a node of the machine's device tree (Devicetree Specification 0.4; interrupt
+ * cells: the Arm GIC binding).
+ */
+#include "drivers/machine_tree.h"
+#include <libfdt.h>
+
+#define PPI_BASE 16
+#define SPI_BASE 32
+
+static uint64_t read_cells(const fdt32_t *cells, int count)
+{
+    uint64_t value = 0;
+
+    while (count-- > 0)
+        value = value << 32 | fdt32_to_cpu(*cells++);
+    return value;
+}
+
+/*
+ * What buses between the node and the root do to an address: `ranges` that are empty or absent change
+ * nothing.
+ */
+static uint64_t translate(const void *tree, int node, uint64_t address)
+{
+    for (int bus = fdt_parent_offset(tree, node); bus > 0; bus = fdt_parent_offset(tree, bus)) {
+        int parent = fdt_parent_offset(tree, bus);
+        int child_cells = fdt_address_cells(tree, bus);
+        int parent_cells = fdt_address_cells(tree, parent);
+        int size_cells = fdt_size_cells(tree, bus);
+        int entry = child_cells + parent_cells + size_cells;
+        int length;
+        const fdt32_t *ranges = fdt_getprop(tree, bus, "ranges", &length);
+
+        if (ranges == NULL || entry <= 0)
+            continue;
+        for (int left = length / 4; left >= entry; left -= entry, ranges += entry) {
+            uint64_t child = read_cells(ranges, child_cells);
+            uint64_t size = read_cells(ranges + child_cells + parent_cells, size_cells);
+
+            if (address - child < size) {
+                address = read_cells(ranges + child_cells, parent_cells) + (address - child);
+                break;
+            }
+        }
+    }
+    return address;
+}
+
+bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_range *range)
+{
+    int parent = fdt_parent_offset(tree, node);
+    int address_cells = fdt_address_cells(tree, parent);
+    int size_cells = fdt_size_cells(tree, parent);
+    int length;
+    const fdt32_t *reg = fdt_getprop(tree, node, "reg", &length);
+    int entry = address_cells + size_cells;
+
+    if (reg == NULL || length / 4 < ((int)index + 1) * entry)
+        return false;
+    reg += (int)index * entry;
+    range->start = translate(tree, node, read_cells(reg, address_cells));
+    range->size = read_cells(reg + address_cells, size_cells);
+    return true;
+}
+
+/* Type (0 SPI, 1 PPI), number, flags. */
+uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(tree, node, "interrupts", &length);
+
+    if (cells == NULL || length / 12 < (int)index + 1)
+        return 0;
+    cells += 3 * index;
+    return fdt32_to_cpu(cells[1]) + (fdt32_to_cpu(cells[0]) == 1 ? PPI_BASE : SPI_BASE);
+}
+
+uint64_t machine_tree_number(const void *tree, int node, const char *property)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(tree, node, property, &length);
+
+    return cells != NULL ? read_cells(cells, length / 4) : 0;
+}
