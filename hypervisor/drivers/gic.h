@@ -38,9 +38,12 @@ struct gic_driver {
     const char *const *compatible; /* ended by NULL */
     unsigned version;
 
-    /* Finds its registers by the tree's node; NULL on success, else the reason for which it can't be used. */
+    /*
+     * Once: finds its registers by the tree's node; then on each CPU, for its own interface. NULL on success,
+     * else the reason for which it can't be used.
+     */
     const char *(*init)(const void *tree, int node);
-    void (*init_cpu)(void);
+    const char *(*init_cpu)(void);
 
     /* Physical interrupts. Ending one drops its priority; it stays active until deactivated. */
     uint32_t (*acknowledge)(void);

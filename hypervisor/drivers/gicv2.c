@@ -108,7 +108,7 @@ static const char *gicv2_init(const void *tree, int node)
     return NULL;
 }
 
-static void gicv2_init_cpu(void)
+static const char *gicv2_init_cpu(void)
 {
     write32(distributor + GICD_ICENABLER, UINT32_MAX);
     write32(distributor + GICD_ICACTIVER, UINT32_MAX);
@@ -127,6 +127,7 @@ static void gicv2_init_cpu(void)
     for (unsigned n = 0; n < list_registers; n++)
         write32(control + GICH_LR + 4 * n, 0);
     write32(control + GICH_HCR, HCR_EN);
+    return NULL;
 }
 
 static uint32_t gicv2_acknowledge(void)

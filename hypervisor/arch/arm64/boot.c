@@ -113,13 +113,14 @@ static void start_gic(const void *tree)
         problem = board.maintenance_irq != 0 ? gic->init(tree, node)
                                              : "its interrupt controller has no `interrupts`";
     }
+    interrupts_init(&(struct board_interrupts){
+        .comparator = board.comparator_irq, .maintenance = board.maintenance_irq, .uart = board.uart_irq});
+    if (problem == NULL)
+        problem = interrupts_init_cpu();
     if (problem != NULL) {
         console_print("this machine: %s", problem);
         stop();
     }
-    interrupts_init(&(struct board_interrupts){
-        .comparator = board.comparator_irq, .maintenance = board.maintenance_irq, .uart = board.uart_irq});
-    interrupts_init_cpu();
     interrupts_enable_uart();
 }
 

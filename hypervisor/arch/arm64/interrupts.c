@@ -27,14 +27,18 @@ void interrupts_init(const struct board_interrupts *board)
     numbers = *board;
 }
 
-void interrupts_init_cpu(void)
+const char *interrupts_init_cpu(void)
 {
-    gic->init_cpu();
+    const char *problem = gic->init_cpu();
+
+    if (problem != NULL)
+        return problem;
     arch_comparator_off();
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
     gic->enable(VIRTUAL_TIMER);
     gic->enable(numbers.maintenance);
+    return NULL;
 }
 
 void interrupts_enable_uart(void)

@@ -10,7 +10,8 @@ struct board_interrupts {
 };
 
 void interrupts_init(const struct board_interrupts *board);
-void interrupts_init_cpu(void);
+/* On each CPU. NULL, or the reason for which this CPU can't have interrupts. */
+const char *interrupts_init_cpu(void);
 void interrupts_enable_uart(void);
 
 #endif
