@@ -29,8 +29,9 @@ struct interrupt_numbers {
     uint32_t comparator, maintenance, uart;
 };
 
-/* Enables them on this CPU. The GIC driver has found its registers. */
-void arch_interrupts_init(const struct interrupt_numbers *machine);
+/* Enables them on this CPU. The GIC driver has found its registers. NULL, or why this CPU can't have
+ * interrupts. */
+const char *arch_interrupts_init(const struct interrupt_numbers *machine);
 
 /* Sets what is the same for all guests of this CPU: traps, timers, stage 2. */
 void arch_cpu_init(void);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Reads the machine's device tree (Devicetree Specification 0.4; interrupt cells: the Arm GIC and timer
- * bindings).
- */
+/* Reads the machine's device tree (Devicetree Specification 0.4; the Arm timer binding). */
 #include "boot/board.h"
-#include "base/memory.h"
 #include <libfdt.h>
 #include <string.h>
+#include "base/memory.h"
 
 #define TIMER_HYP_INDEX 3 /* in the timer's `interrupts`: secure, non-secure, virtual, hypervisor */
 
@@ -39,18 +36,6 @@ static void read_memory(const void *tree)
             memory_reserve(range.start, range.size);
 }
 
-/* A number of one or two cells; 0 when there is none. */
-static uint64_t read_number(const void *tree, int node, const char *property)
-{
-    int length;
-    const fdt32_t *cells = fdt_getprop(tree, node, property, &length);
-    uint64_t value = 0;
-
-    for (int i = 0; cells != NULL && i < length / 4; i++)
-        value = value << 32 | fdt32_to_cpu(cells[i]);
-    return value;
-}
-
 static const char *read_chosen(const void *tree, struct board *board)
 {
     int chosen = fdt_path_offset(tree, "/chosen");
@@ -67,8 +52,8 @@ static const char *read_chosen(const void *tree, struct board *board)
     board->uart_compatible = fdt_getprop(tree, uart, "compatible", NULL);
     board->uart_irq = machine_tree_interrupt(tree, uart, 0);
 
-    board->initrd = read_number(tree, chosen, "linux,initrd-start");
-    board->initrd_size = read_number(tree, chosen, "linux,initrd-end") - board->initrd;
+    board->initrd = machine_tree_number(tree, chosen, "linux,initrd-start");
+    board->initrd_size = machine_tree_number(tree, chosen, "linux,initrd-end") - board->initrd;
     board->seed = fdt_getprop(tree, chosen, "rng-seed", &length);
     if (length < BOARD_SEED_SIZE)
         board->seed = NULL;

@@ -156,6 +156,19 @@ static uint32_t start_gic(const void *tree)
          "GIC-400");
 }
 
+static void start_interrupts(const void *tree)
+{
+    const struct interrupt_numbers numbers = {
+        .maintenance = start_gic(tree),
+        .comparator = board.comparator_irq,
+        .uart = board.uart_irq,
+    };
+    const char *problem = arch_interrupts_init(&numbers);
+
+    if (problem != NULL)
+        stop("this machine: %s", problem);
+}
+
 static unsigned vcpus_configured(void)
 {
     unsigned sum = 0;
@@ -231,7 +244,6 @@ static void start_tick(struct cpu *cpu)
 _Noreturn void boot_main(const void *tree)
 {
     struct cpu *cpu = &cpus[0];
-    struct interrupt_numbers interrupts;
     const char *missing;
 
     arch_cpu_set(cpu);
@@ -243,10 +255,7 @@ _Noreturn void boot_main(const void *tree)
     take_memory(tree);
     read_system_file();
     check_against_machine();
-    interrupts.comparator = board.comparator_irq;
-    interrupts.uart = board.uart_irq;
-    interrupts.maintenance = start_gic(tree);
-    arch_interrupts_init(&interrupts);
+    start_interrupts(tree);
     arch_cpu_init();
     start_cpu(cpu);
     make_vms();

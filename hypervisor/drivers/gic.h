@@ -3,7 +3,7 @@
  * What the rest of Ontime asks of the machine's interrupt controller; one driver for each GIC version.
  *
  * Everything acts on the calling CPU. The list-register half is the hardware's view of a virtual CPU
- * interface; the state machine that decides what goes in stands in virt/vgic.c.
+ * interface; the state machine that decides what goes in stands in devices/vgic.c.
  */
 #ifndef DRIVERS_GIC_H
 #define DRIVERS_GIC_H
@@ -38,9 +38,12 @@ struct gic_driver {
     const char *const *compatible; /* ended by NULL */
     unsigned version;
 
-    /* Finds its registers by the tree's node; NULL on success, else the reason for which it can't be used. */
+    /*
+     * Once: finds its registers by the tree's node; then on each CPU, for its own interface. NULL on success,
+     * else the reason for which it can't be used.
+     */
     const char *(*init)(const void *tree, int node);
-    void (*init_cpu)(void);
+    const char *(*init_cpu)(void);
 
     /* Physical interrupts. Ending one drops its priority; it stays active until deactivated. */
     uint32_t (*acknowledge)(void);
@@ -80,6 +83,8 @@ struct gic_driver {
 
 extern const struct gic_driver gicv3_driver;
 extern const struct gic_driver gicv2_driver;
+
+/* All of them, ended by NULL. */
 extern const struct gic_driver *const gic_drivers[];
 
 /* The machine's. Hidden: of this image, so that it is not looked up by the global offset table. */

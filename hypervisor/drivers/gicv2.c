@@ -11,11 +11,11 @@
  * A CPU's own number in the distributor need not be its index: it is read from GICD_ITARGETSR0.
  */
 #include <stddef.h>
-#include "sysreg.h"
 #include "arch_vcpu.h"
 #include "base/arch.h"
-#include "drivers/machine_tree.h"
 #include "drivers/gic.h"
+#include "drivers/machine_tree.h"
+#include "sysreg.h"
 
 #define GICD_CTLR      0x000
 #define GICD_TYPER     0x004
@@ -69,15 +69,16 @@ static void write32(uint64_t address, uint32_t value)
     *(volatile uint32_t *)(uintptr_t)address = value;
 }
 
-static bool find_registers(const void *tree, int node)
+static const char *find_registers(const void *tree, int node)
 {
     struct reg_range ranges[4];
 
     for (unsigned i = 0; i < 4; i++)
         if (!machine_tree_reg(tree, node, i, &ranges[i]))
-            return false;
+            return "no virtualization registers in its interrupt controller's `reg`";
     for (unsigned i = 0; i < 3; i++)
-        (void)arch_map_device(ranges[i].start, ranges[i].size);
+        if (!arch_map_device(ranges[i].start, ranges[i].size))
+            return "no room to map its interrupt controller";
     distributor = ranges[0].start;
     interface = ranges[1].start;
     control = ranges[2].start;
@@ -86,15 +87,16 @@ static bool find_registers(const void *tree, int node)
     if (ranges[1].size >= 2 * ALIASED &&
         read32(interface + ALIASED - GICC_DIR + GICC_IIDR) == read32(interface + GICC_IIDR))
         deactivate_register = interface + ALIASED;
-    return true;
+    return NULL;
 }
 
 static const char *gicv2_init(const void *tree, int node)
 {
+    const char *problem = find_registers(tree, node);
     unsigned lines;
 
-    if (!find_registers(tree, node))
-        return "no virtualization registers in its interrupt controller's `reg`";
+    if (problem != NULL)
+        return problem;
     write32(distributor + GICD_CTLR, 0);
     lines = (read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
@@ -106,7 +108,7 @@ static const char *gicv2_init(const void *tree, int node)
     return NULL;
 }
 
-static void gicv2_init_cpu(void)
+static const char *gicv2_init_cpu(void)
 {
     write32(distributor + GICD_ICENABLER, UINT32_MAX);
     write32(distributor + GICD_ICACTIVER, UINT32_MAX);
@@ -125,6 +127,7 @@ static void gicv2_init_cpu(void)
     for (unsigned n = 0; n < list_registers; n++)
         write32(control + GICH_LR + 4 * n, 0);
     write32(control + GICH_HCR, HCR_EN);
+    return NULL;
 }
 
 static uint32_t gicv2_acknowledge(void)

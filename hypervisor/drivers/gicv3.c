@@ -5,11 +5,11 @@
  * the guest's timer interrupt can stay active while the guest handles it.
  */
 #include <stddef.h>
-#include "sysreg.h"
 #include "arch_vcpu.h"
 #include "base/arch.h"
-#include "drivers/machine_tree.h"
 #include "drivers/gic.h"
+#include "drivers/machine_tree.h"
+#include "sysreg.h"
 
 #define GICD_CTLR      0x0000
 #define GICD_TYPER     0x0004
@@ -51,9 +51,12 @@
 #define VMCR_EOIM      (UINT64_C(1) << 9)
 #define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
 #define MAX_CPUS       64
+#define MAX_REGIONS    8
 
 static uint64_t distributor;
-static uint64_t redistributors, redistributors_end;
+static struct reg_range redistributors[MAX_REGIONS];
+static unsigned region_count;
+static uint64_t stride; /* from one redistributor to the next; 0: as GICR_TYPER tells */
 static uint64_t own_redistributor[MAX_CPUS];
 static unsigned list_registers, priority_bits;
 static bool traps_deactivation; /* ICC_DIR_EL1 can be trapped by itself */
@@ -68,21 +71,35 @@ static void write32(uint64_t address, uint32_t value)
     *(volatile uint32_t *)(uintptr_t)address = value;
 }
 
-static const char *gicv3_init(const void *tree, int node)
+static const char *find_registers(const void *tree, int node)
 {
+    uint64_t regions = machine_tree_number(tree, node, "#redistributor-regions");
     struct reg_range range;
-    unsigned lines;
 
     if (!machine_tree_reg(tree, node, 0, &range))
         return "no distributor in `reg`";
     distributor = range.start;
-    (void)arch_map_device(range.start, range.size);
-    if (!machine_tree_reg(tree, node, 1, &range))
-        return "no redistributors in `reg`";
-    redistributors = range.start;
-    redistributors_end = range.start + range.size;
-    (void)arch_map_device(range.start, range.size);
+    if (!arch_map_device(range.start, range.size))
+        return "no room to map its distributor";
+    region_count = 0;
+    stride = machine_tree_number(tree, node, "redistributor-stride");
+    do {
+        if (!machine_tree_reg(tree, node, 1 + region_count, &range))
+            return "no redistributors in `reg`";
+        if (!arch_map_device(range.start, range.size))
+            return "no room to map its redistributors";
+        redistributors[region_count++] = range;
+    } while (region_count < regions && region_count < MAX_REGIONS);
+    return NULL;
+}
 
+static const char *gicv3_init(const void *tree, int node)
+{
+    const char *problem = find_registers(tree, node);
+    unsigned lines;
+
+    if (problem != NULL)
+        return problem;
     write32(distributor + GICD_CTLR, 0);
     while ((read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
     }
@@ -98,23 +115,37 @@ static const char *gicv3_init(const void *tree, int node)
     return NULL;
 }
 
-/* The redistributor whose affinity is this CPU's. */
-static uint64_t find_redistributor(void)
+/* The redistributor of an affinity in one region; 0 when it is not there. */
+static uint64_t find_in_region(const struct reg_range *region, uint32_t affinity)
 {
-    uint64_t mpidr = read_sysreg(mpidr_el1);
-    uint32_t affinity = (uint32_t)((mpidr & 0xFFFFFF) | (mpidr >> 8 & 0xFF000000));
-    uint64_t frame = redistributors;
+    uint64_t offset = 0;
 
-    while (frame < redistributors_end) {
+    while (offset < region->size && region->size - offset >= FRAME_PAIR) {
+        uint64_t frame = region->start + offset;
         uint32_t type = read32(frame + GICR_TYPER);
 
         if (read32(frame + GICR_TYPER + 4) == affinity)
             return frame;
         if ((type & TYPER_LAST) != 0)
             break;
-        frame += (type & TYPER_VLPIS) != 0 ? 2 * FRAME_PAIR : FRAME_PAIR;
+        if (stride != 0)
+            offset += stride;
+        else
+            offset += (type & TYPER_VLPIS) != 0 ? 2 * FRAME_PAIR : FRAME_PAIR;
     }
     return 0;
+}
+
+/* The redistributor whose affinity is this CPU's; 0 when there is none. */
+static uint64_t find_redistributor(void)
+{
+    uint64_t mpidr = read_sysreg(mpidr_el1);
+    uint32_t affinity = (uint32_t)((mpidr & 0xFFFFFF) | (mpidr >> 8 & 0xFF000000));
+    uint64_t frame = 0;
+
+    for (unsigned i = 0; i < region_count && frame == 0; i++)
+        frame = find_in_region(&redistributors[i], affinity);
+    return frame;
 }
 
 static uint64_t this_redistributor(void)
@@ -257,11 +288,13 @@ static void gicv3_virtual_ask(bool refill, bool outside)
                                    (outside ? HCR_LRENPIE | (traps_deactivation ? HCR_TDIR : 0) : 0));
 }
 
-static void gicv3_init_cpu(void)
+static const char *gicv3_init_cpu(void)
 {
     uint64_t frame = find_redistributor();
     uint64_t vtr;
 
+    if (frame == 0)
+        return "no redistributor for this CPU in `reg`";
     own_redistributor[arch_cpu_index()] = frame;
     write32(frame + GICR_WAKER, read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
     while ((read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
@@ -286,6 +319,7 @@ static void gicv3_init_cpu(void)
     for (unsigned n = 0; n < list_registers; n++)
         gicv3_lr_write(n, 0);
     gicv3_virtual_ask(false, false);
+    return NULL;
 }
 
 static unsigned gicv3_take_eoi_count(void)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See machine_tree.h. */
+/*
+ * `reg` and `interrupts` of a node of the machine's device tree (Devicetree Specification 0.4; interrupt
+ * cells: the Arm GIC binding).
+ */
 #include "drivers/machine_tree.h"
 #include <libfdt.h>
 
@@ -63,13 +66,21 @@ bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_ran
 }
 
 /* Type (0 SPI, 1 PPI), number, flags. */
-uint32_t machine_tree_interrupt(const void *tree, int node, int index)
+uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
 {
     int length;
     const fdt32_t *cells = fdt_getprop(tree, node, "interrupts", &length);
 
-    if (cells == NULL || length < 12 * (index + 1))
+    if (cells == NULL || length / 12 < (int)index + 1)
         return 0;
     cells += 3 * index;
     return fdt32_to_cpu(cells[1]) + (fdt32_to_cpu(cells[0]) == 1 ? PPI_BASE : SPI_BASE);
+}
+
+uint64_t machine_tree_number(const void *tree, int node, const char *property)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(tree, node, property, &length);
+
+    return cells != NULL ? read_cells(cells, length / 4) : 0;
 }

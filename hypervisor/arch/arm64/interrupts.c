@@ -20,10 +20,13 @@
 
 static struct interrupt_numbers numbers;
 
-void arch_interrupts_init(const struct interrupt_numbers *machine)
+const char *arch_interrupts_init(const struct interrupt_numbers *machine)
 {
+    const char *problem = gic->init_cpu();
+
+    if (problem != (void *)0)
+        return problem;
     numbers = *machine;
-    gic->init_cpu();
     arch_comparator_off();
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
@@ -31,6 +34,7 @@ void arch_interrupts_init(const struct interrupt_numbers *machine)
     gic->enable(numbers.maintenance);
     if (numbers.uart != 0)
         gic->enable(numbers.uart);
+    return (void *)0;
 }
 
 uint64_t arch_counter_hz(void)

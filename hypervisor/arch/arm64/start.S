@@ -114,4 +114,5 @@ not_el2: /* nothing can be told, as there is no console yet */
 boot_stack_guard:
     .skip STACK_GUARD
     .skip STACK_SIZE
+    .global boot_stack_end
 boot_stack_end:

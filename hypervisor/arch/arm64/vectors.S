@@ -33,9 +33,12 @@
     .set vectors_begun, vectors_begun + 1
     .endm
 
+    /* A bug of EL2 ends on an empty stack: the one in use may have overflowed. */
     .macro el2_exception_of kind
     vector
-    sub sp, sp, #16
+    adrp x0, boot_stack_end
+    add x0, x0, :lo12:boot_stack_end
+    mov sp, x0
     mov x0, #\kind
     b el2_exception
     .endm

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stddef.h>
+/* The GIC drivers there are, and the machine's. */
 #include "drivers/gic.h"
-#include "drivers/uart.h"
-extern const struct uart_driver pl011_driver;
-const struct uart_driver *const uart_drivers[] = {&pl011_driver, NULL};
+#include <stddef.h>
+
 const struct gic_driver *const gic_drivers[] = {&gicv3_driver, &gicv2_driver, NULL};
+
 const struct gic_driver *gic;
