@@ -2,13 +2,14 @@
 /*
  * The tasks chosen by `ontime run`.
  *
- * A set of task pointers, which are compared and never followed: a task is put in while it is alive (by
- * itself, or by its parent's fork) and taken out by its exit, so a pointer in the set never names another,
- * later task. Each pointer hashes to one row of SLOTS; a reader looks through one row without a lock. Nobody
- * adds a task twice at a time, because only the task itself and the fork that makes it ever add it.
+ * A set of task pointers, which are compared and never followed. A task is added while it is alive, by itself
+ * or by its parent's fork, and removed by its exit. So a pointer in the set never names a later task at the
+ * same address. Each pointer hashes to one row of SLOTS places, and a reader searches that row without a
+ * lock. No task is added twice at the same time, because only the task itself and the fork that makes it add
+ * it.
  *
- * With 6,000 tasks chosen at a time, the odds that any row is too short are one in 7,000; then the task is
- * refused, and that is counted.
+ * A task that finds its row full is refused, and counted (watch_tasks_refused). With 6,000 chosen tasks the
+ * odds that any row is too short are one in 7,000.
  */
 #include <linux/atomic.h>
 #include <linux/hash.h>

@@ -10,7 +10,7 @@ struct task_struct;
 
 struct chosen {
     const struct task_struct *task;
-    struct exact *exact; /* NULL unless the task was run with --exact; the task's own to read */
+    struct exact *exact; /* NULL unless the task was run with --exact; only the task itself reads it */
 };
 
 /* NULL when the set has no room for the task. The task must be alive, and be removed when it exits. */

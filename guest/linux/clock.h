@@ -8,13 +8,13 @@
 #include <linux/timekeeping.h>
 #include <asm/arch_timer.h>
 
-/* Without a barrier: it may be read a little before it is its turn. */
+/* Reads the counter without a barrier, so the CPU may read it a few instructions early. */
 static __always_inline u64 counter(void)
 {
     return read_sysreg(cntvct_el0);
 }
 
-/* Rounded up, and exact: the products fit 64 bits for 292 years and a counter of 1 GHz. */
+/* Rounds up. Nothing overflows for 292 years, the range of ktime_t, with a counter of up to 1 GHz. */
 static inline u64 ns_to_ticks(u64 ns)
 {
     u64 hz = arch_timer_get_cntfrq();
@@ -24,9 +24,9 @@ static inline u64 ns_to_ticks(u64 ns)
 }
 
 /*
- * What the counter will be when a clock shows a time; now, when that has passed. From one reading of counter
- * and clock, so it does no harm to lose the CPU in between. Never before the time, and at most a tick after
- * it, but for what the clock's rate is adjusted by until then.
+ * The value that the counter will have when the clock of `base` shows `time`; the counter's present value, if
+ * `time` has passed. Counter and clock are read in one snapshot, so losing the CPU in between does no harm.
+ * The result is never early, and at most a tick late, unless the clock's rate is adjusted before `time`.
  */
 static inline u64 counter_at(ktime_t time, const struct hrtimer_clock_base *base)
 {

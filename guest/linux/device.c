@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space sees: /dev/ontime (ontime_ioctl.h), for root unless the file's mode is changed, because a
- * caller can make this VM run before others; and /proc/ontime, counters for everybody, a name and a number in
- * each line.
+ * What user space sees: /dev/ontime and /proc/ontime.
+ *
+ * /dev/ontime takes the requests of ontime_ioctl.h. A caller can make this VM run before others, so it is for
+ * root only, unless the mode of the file is changed. /proc/ontime shows counters to everybody, a name and a
+ * number in each line.
  */
 #include <linux/fs.h>
 #include <linux/math64.h>
@@ -35,7 +37,7 @@ static int dump_trace(void)
     u64 cursor = 0;
     int error;
 
-    migrate_disable(); /* each core has a trace of its own, and the dump is of the calling vCPU's */
+    migrate_disable(); /* each call dumps a piece of the trace of the core that the calling vCPU runs on */
     do {
         error = hypercall_trace(&cursor);
         cond_resched();
@@ -73,7 +75,7 @@ static struct miscdevice device = {
 
 static const struct {
     const char *name;
-    unsigned int unit; /* of a time, which Ontime gives in ticks: shown in so many ns; 0: a number */
+    unsigned int unit; /* 0: a number; else a time in ticks, shown in units of so many ns */
 } stats[ONTIME_STAT_COUNT] = {
     [ONTIME_STAT_RUN_TICKS] = {"vm_run_ns", 1},
     [ONTIME_STAT_EXITS] = {"vm_exits"},

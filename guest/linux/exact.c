@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exact sleeps: the task is woken early by what its waking costs in this guest, and held in the kernel until
- * its time.
+ * Exact sleeps: a task is woken early, by as much as its waking costs in this guest, and is then held in the
+ * kernel until its time.
  *
- * When a sleep's timer is started, the tracepoint comes before the timer is put into the kernel's queue, so
- * its expiry can still be moved: to its true time (without slack) less the cost learned on this CPU. If it is
- * cancelled, the true expiry is put back before the kernel computes from it how much of the sleep is left.
- * The task gets a piece of task work, which the kernel runs on the task's way back to user space, before
- * signals: when the timer has expired, this reads the timer's clock until the true time has come.
+ * When a sleep's timer is started, the kernel passes the tracepoint before it puts the timer into its queue.
+ * So exact_begin can still move the expiry: to the true end of the sleep, without slack, less the cost
+ * learned on this CPU. If the timer is cancelled, exact_cancel puts the true expiry back, before the kernel
+ * computes from it how much of the sleep is left. exact_begin also gives the task a piece of task work
+ * (hold). The kernel runs that on the task's way back to user space, before it delivers signals. If the timer
+ * has expired, the hold reads the timer's clock until the true end has come.
  *
- * A sleep that is shorter than the cost is not slept: its sleeper is marked as woken before the task would
- * give up the CPU, and all of it is held.
+ * A task does not sleep at all when the sleep is shorter than the cost: its sleeper is marked as woken before
+ * the task gives up the CPU, and the task is held for the whole sleep.
  *
- * Only interruptible sleeps are moved. Those a signal may cut short anyway; a driver that must wait some time
- * for its device does so uninterruptibly.
+ * Only interruptible sleeps are made exact. Whoever sleeps interruptibly is prepared to wake early, by a
+ * signal. A driver that must wait for its device sleeps uninterruptibly.
  *
- * The cost is from the early expiry to the beginning of the hold, in ns, at about its 99.8th percentile: a
- * sample above the estimate raises it 499 times as much as one below lowers it.
+ * The cost is the time from the early expiry to the beginning of the hold, in ns. The estimate is at about
+ * the 99.8th percentile: a sample above it raises it by 499 times as much as a sample below lowers it.
  *
- * A task's state is its own, used in its context only; there is no lock. It outlives its work, because the
- * kernel runs the work before the task exits. Were it not so (an oops in the middle of a sleep), the state
- * stays, and with it the module.
+ * A task's state is used in that task's context only, and needs no lock. It is not freed while its work is
+ * queued, and the kernel runs the work before a task exits. If a task ends without that (after an oops in the
+ * middle of a sleep), the state is never freed, and the module stays loaded.
  */
 #include <linux/ftrace.h>
 #include <linux/module.h>
@@ -46,14 +47,14 @@
 struct exact {
     struct callback_head work;
     struct preempt_notifier notifier;
-    bool queued, notified;                 /* the work, the notifier */
-    const struct hrtimer *timer;           /* of the sleep that goes on, or has expired and is to be held */
+    bool queued, notified;                 /* the work is queued, the notifier is registered */
+    const struct hrtimer *timer;           /* of the sleep that is on, or is over and to be held; else NULL */
     const struct hrtimer_clock_base *base; /* the timer's clock */
     ktime_t soft, hard;                    /* the kernel's expiry, without slack and with it */
-    ktime_t end;                           /* when the task may go on */
-    ktime_t early;                         /* the expiry instead: the learned cost before that */
-    bool is_short;                         /* that was in the past already: it is not slept at all */
-    ktime_t called, length; /* of a relative nanosleep: when it was called (monotonic), for how long */
+    ktime_t end;                           /* the true end of the sleep, when the task may go on */
+    ktime_t early;                         /* the expiry set instead: `end` less the learned cost */
+    bool is_short;                         /* `early` had passed already: the task does not sleep */
+    ktime_t called, length; /* of a relative nanosleep: the time of the call (monotonic), its argument */
 };
 
 static int (*add_work)(struct task_struct *, struct callback_head *, enum task_work_notify_mode);
@@ -81,7 +82,7 @@ static void count(s64 left)
         __this_cpu_inc(counters.missed);
 }
 
-/* Bounded, as the clock may be set back meanwhile. */
+/* Spins for COST_MOST at the longest, because the clock may be set back meanwhile. */
 static void spin_until(ktime_t time, const struct hrtimer_clock_base *base)
 {
     ktime_t now = base->get_time(), latest = now + COST_MOST;
@@ -97,7 +98,7 @@ static void spin_until(ktime_t time, const struct hrtimer_clock_base *base)
         this_cpu_inc(counters.ticks);
 }
 
-/* All that takes time comes before the last look at the clock. */
+/* Whatever takes time comes before spin_until, so that it does not make the task late. */
 static void hold(struct callback_head *work)
 {
     struct exact *exact = container_of(work, struct exact, work);
@@ -118,8 +119,8 @@ static void hold(struct callback_head *work)
 }
 
 /*
- * Linux loads the floating-point registers last, on the way to user space, unless they are there. So they are
- * loaded when the task gets the CPU back.
+ * Linux loads a task's floating-point registers on its way to user space, behind the hold, unless they are
+ * loaded already. So they are loaded when the task gets the CPU back, before the hold.
  */
 static void got_cpu(struct preempt_notifier *notifier, int cpu)
 {
@@ -146,10 +147,10 @@ static bool is_movable(const struct hrtimer *timer)
     const struct hrtimer_sleeper *sleeper = container_of(timer, struct hrtimer_sleeper, timer);
 
     return sleeper->task == current && (READ_ONCE(current->__state) & TASK_INTERRUPTIBLE) &&
-           timer->base->cpu_base->cpu == smp_processor_id(); /* another CPU would not be told of it */
+           timer->base->cpu_base->cpu == smp_processor_id(); /* else its CPU would not see the new expiry */
 }
 
-/* The end of the sleep, before the timer is moved. */
+/* The true end of the sleep. To be called before the timer's expiry is moved. */
 static ktime_t end_of(struct exact *exact, const struct hrtimer *timer, bool is_relative)
 {
     ktime_t soft = hrtimer_get_softexpires(timer), from_call = soft;
@@ -203,7 +204,7 @@ struct exact *exact_new(gfp_t flags)
 
     if (!exact)
         return NULL;
-    __module_get(THIS_MODULE); /* by a probe or the device, so it is loaded */
+    __module_get(THIS_MODULE); /* a probe or the device calls this, so the module is loaded */
     init_task_work(&exact->work, hold);
     return exact;
 }
@@ -248,8 +249,8 @@ static s64 first_argument(struct ftrace_regs *registers)
 #endif
 
 /*
- * Linux counts a relative nanosleep from when it reads its clock, some way into the system call; here it
- * counts from the call, or as near to it as can be seen.
+ * Linux counts a relative nanosleep from the moment at which it reads its clock, some way into the system
+ * call. An exact sleep counts from the entry of hrtimer_nanosleep, the earliest point that can be hooked.
  */
 static void note_call(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
                       struct ftrace_regs *registers)
@@ -263,7 +264,7 @@ static void note_call(unsigned long ip, unsigned long parent, struct ftrace_ops 
     chosen->exact->length = first_argument(registers);
 }
 
-/* By FL_RECURSION it says that it calls nothing that is hooked. */
+/* The flag spares ftrace's protection against recursion: note_call calls nothing that this hook is on. */
 static struct ftrace_ops call_ops = {.func = note_call, .flags = FTRACE_OPS_FL_RECURSION};
 
 static bool hook_calls(void)

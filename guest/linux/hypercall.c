@@ -2,9 +2,9 @@
 /*
  * Finding Ontime and calling it, by SMCCC 1.1.
  *
- * HVC is undefined where there is no EL2, so none is issued before the firmware interface, as Linux read it
- * from the device tree or ACPI, is known to be PSCI by HVC with SMCCC 1.1 or later: then an unknown function
- * number is answered with "not supported" instead of an exception.
+ * HVC is an undefined instruction where there is no EL2. So the first HVC has to wait until it is known that
+ * the firmware's interface, as Linux read it from the device tree or ACPI, is PSCI by HVC with SMCCC 1.1 or
+ * later. Then an unknown function number is answered with "not supported", and does not cause an exception.
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -15,7 +15,7 @@
 
 #include "hypercall.h"
 
-#define DEADLINE_ID 0 /* the module keeps a queue of its own and arms its head only */
+#define DEADLINE_ID 0 /* one id is enough: the module has a queue of its own, and arms its head only */
 
 static int as_errno(unsigned long result)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The calls to Ontime (include/ontime/abi.h), as C functions. Nothing else in the module issues an HVC, so a
- * test can put a recorder in the place of hypercall.c.
+ * test can replace hypercall.c by a recorder (tests/guest/recorder.c).
  *
- * arm, cancel, done and page concern the calling CPU's vCPU: call them with preemption off. Errors are
- * Linux's.
+ * arm, cancel, done and page concern the vCPU of the calling CPU, and are called with preemption off. Errors
+ * are Linux's error numbers.
  */
 #ifndef ONTIME_HYPERCALL_H
 #define ONTIME_HYPERCALL_H
@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #include <ontime/abi.h>
 
-/* Finds Ontime; -ENODEV, having said why, on a machine that is not run by it. Comes before all others. */
+/* To be called before all others. On a machine without Ontime it logs the reason and returns -ENODEV. */
 int hypercall_find(u64 *features);
 
 void hypercall_arm(u64 deadline);

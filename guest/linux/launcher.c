@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ontime: runs a command in a Linux guest with its sleeps watched, and asks Ontime for marks, the trace and
- * counters. All is done by the kernel module, through /dev/ontime and /proc/ontime.
+ * counters. The kernel module does the work: this program uses /dev/ontime and /proc/ontime.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #include "ontime_ioctl.h"
 
 /*
- * As shells do: a command that cannot be run, one that is not found. Ours are told apart from most commands'
- * own.
+ * The exit statuses of a command that cannot be run, and of one that is not found, are those of shells. The
+ * launcher's own is one that few commands use.
  */
 enum { EXIT_USAGE = 2, EXIT_REFUSED = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
@@ -88,8 +88,8 @@ static void ask(unsigned long request, unsigned long argument)
 }
 
 /*
- * glibc's restartable sequences cost each return from a sleep a microsecond, behind the hold. The user's own
- * setting comes later, so it is the one that counts.
+ * glibc's restartable sequences make each return from a sleep a microsecond longer, after the hold. The
+ * user's own setting is put behind this one, because the last one counts.
  */
 static void leave_out_rseq(void)
 {

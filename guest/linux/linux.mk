@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The Linux guest side: build/guest/KERNELRELEASE/ontime.ko for Debian's arm64 kernels, and the launcher
-# build/guest/ontime. KERNELS="6.1 6.12" says for which; by default 6.12 is left out where it cannot be fetched.
-# The module's bytes depend on its sources, the kernel and the compiler, not on where this tree lies.
+# build/guest/ontime. KERNELS="6.1 6.12" chooses the kernels. Without KERNELS, 6.12 is left out where it cannot be
+# fetched. The module's bytes depend on its sources, the kernel and the compiler, and not on where this tree lies.
 
 GUEST_LINUX := guest/linux
 GUEST_LINUX_SOURCES := $(wildcard $(GUEST_LINUX)/*.[ch]) $(GUEST_LINUX)/Kbuild include/ontime/abi.h
@@ -32,8 +32,8 @@ $(BUILD)/guest/ontime: $(GUEST_LINUX)/launcher.c $(GUEST_LINUX)/ontime_ioctl.h i
 	@mkdir -p $(@D)
 	$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude $< -o $@
 
-# Without a hypervisor: the module is refused, and with a recorder in Ontime's place it says the right things. Then under
-# Ontime. About a minute for each kernel.
+# Without a hypervisor the module must refuse to load, and with a recorder in Ontime's place it must make the right calls.
+# Then the module is tested under Ontime. About a minute for each kernel.
 .PHONY: test-guest-linux
 test-guest-linux: guest-linux $(BUILD)/ontime.bin
 	@set -e; for series in $(GUEST_LINUX_KERNELS); do \

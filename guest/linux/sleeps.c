@@ -2,17 +2,20 @@
 /*
  * The watched sleeps.
  *
- * Each CPU has a queue of sleeps ordered by deadline (counter ticks), with a fixed pool of them, for the
- * callers run under the kernel's timer locks and must not allocate. A table finds a sleep by its timer,
- * because a timer can be moved or cancelled from a CPU other than the one it was queued on.
+ * Each CPU has a queue of sleeps, ordered by deadline in counter ticks. The sleeps of a queue come from a
+ * pool of fixed size, because the callers hold the kernel's timer locks and must not allocate. A hash table
+ * finds a sleep by its timer, because a timer can be moved or cancelled from another CPU than the one that it
+ * was queued on.
  *
- * A sleep whose deadline has been reached stays in its queue until its task has left the CPU, or is given up
- * (watch.c); by then its timer may be gone, or in use for the next sleep: then only the table forgets it.
- * Timers and tasks are therefore only names here, compared and never followed.
+ * A sleep whose deadline has been reached stays in its queue until its task has left the CPU or the deadline
+ * is given up (watch.c). Its timer may be freed or started anew before that. The sleep then leaves the hash
+ * table, but not its queue. So pointers to timers and tasks serve as names here: they are compared, and never
+ * followed.
  *
- * Locks: a bucket's, then a queue's; both innermost, taken with interrupts off. Who takes a sleep out of its
- * queue's order, under the queue's lock, is the one to give it back. The front of a queue is in sleeps_heads,
- * which its CPU reads without a lock: what another CPU changes is seen at the next look.
+ * Locks: a bucket's, then a queue's. No other lock is taken inside them, and interrupts are off. Whoever
+ * takes a sleep out of the order of its queue, under the queue's lock, has to return it to the pool. The
+ * front of a queue is copied to sleeps_heads, which its own CPU reads without a lock. If another CPU changes
+ * it, this CPU sees that at its next look.
  */
 #include <linux/hash.h>
 #include <linux/list.h>
@@ -27,7 +30,7 @@
 #define BUCKET_BITS    10
 
 struct sleep {
-    struct hlist_node link; /* in a bucket, or in its queue's list of free ones */
+    struct hlist_node link; /* in a bucket, or in the list of its queue's free sleeps */
     struct timerqueue_node node;
     const struct hrtimer *timer;
     const struct task_struct *task;
@@ -99,7 +102,7 @@ static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer,
     return sleep;
 }
 
-/* Of a sleep that is neither in order nor in a bucket. */
+/* Returns a sleep to its pool. It is in no bucket and no longer in its queue's order. */
 static void put_free(struct sleep *sleep)
 {
     raw_spin_lock(&sleep->queue->lock);
@@ -120,7 +123,7 @@ bool sleeps_add(const struct hrtimer *timer, const struct task_struct *task, uns
     return sleep;
 }
 
-/* The newest, as an older one may be on its way out. */
+/* Finds the newest sleep of the timer: another CPU may be about to unlink an older one. */
 static struct sleep *find_sleep(struct bucket *bucket, const struct hrtimer *timer)
 {
     struct sleep *sleep;
@@ -133,7 +136,7 @@ static struct sleep *find_sleep(struct bucket *bucket, const struct hrtimer *tim
     return NULL;
 }
 
-/* False when another CPU is taking it out right now. */
+/* Returns false when another CPU has taken it out already, and will free it. */
 static bool take_out_of_order(struct sleep *sleep)
 {
     struct queue *queue = sleep->queue;
@@ -165,7 +168,7 @@ enum sleeps_fate sleeps_forget(const struct hrtimer *timer, u64 now)
     enum sleeps_fate fate = SLEEPS_UNKNOWN;
     struct sleep *sleep;
 
-    /* The kernel orders all that is done to one timer, so a sleep that is in was seen to be put in. */
+    /* The kernel serialises all that is done to one timer: if it is watched, its sleep is visible here. */
     if (hlist_empty(&bucket->sleeps))
         return SLEEPS_UNKNOWN;
     raw_spin_lock(&bucket->lock);
@@ -176,7 +179,7 @@ enum sleeps_fate sleeps_forget(const struct hrtimer *timer, u64 now)
     return fate;
 }
 
-/* The earliest match, taken out of order. */
+/* Takes the task's earliest sleep (task NULL: the earliest of all) out of order, if it is reached. */
 static struct sleep *take_reached(struct queue *queue, const struct task_struct *task, u64 until)
 {
     struct sleep *sleep;
@@ -219,14 +222,17 @@ unsigned int sleeps_take(unsigned int cpu, const struct task_struct *task, u64 u
     return count;
 }
 
-/* Moves the first sleep. False when there was no room; it is dropped then. */
+/*
+ * Moves a sleep that was taken out of order to another queue. Returns false when it was dropped: for lack of
+ * room there, or because its timer was forgotten meanwhile.
+ */
 static bool move_first(struct sleep *old, struct queue *to)
 {
     struct bucket *bucket = bucket_of(old->timer);
     struct sleep *new = NULL;
 
     raw_spin_lock(&bucket->lock);
-    if (!hlist_unhashed(&old->link)) { /* else its timer was cancelled meanwhile */
+    if (!hlist_unhashed(&old->link)) { /* not forgotten: its timer is still set */
         new = take_free(to, old->timer, old->task, deadline_at(old));
         if (new)
             hlist_add_head(&new->link, &bucket->sleeps);

@@ -5,7 +5,10 @@
 
 #include <linux/kprobes.h>
 
-/* NULL where there is none. A kprobe registered disabled leaves the text as it is, and tells an address. */
+/*
+ * The address of a kernel function, or NULL. It is taken from a kprobe, which the kernel resolves when it is
+ * registered. A kprobe that is registered as disabled does not change the function.
+ */
 static inline void *symbol_named(const char *symbol)
 {
     struct kprobe probe = {.symbol_name = symbol, .flags = KPROBE_FLAG_DISABLED};

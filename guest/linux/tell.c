@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Telling Ontime each CPU's first deadline, and that the work of one is done.
+ * Telling Ontime the first deadline of each CPU, and that the work of a deadline is done.
  *
- * By page: each CPU has a page that Ontime reads when it takes the CPU away (ONTIME_CALL_PAGE); telling is a
- * store into it, and the only call left is DONE, made when the page says that the vCPU is warped. By calls,
- * where there are no pages or the parameter calls=1 asks for it: ARM, CANCEL and DONE.
+ * By page: each CPU has a page that Ontime reads when it takes the CPU away (ONTIME_CALL_PAGE). To tell a
+ * deadline is then a store into the page. The only call left is DONE, made when the page says that the vCPU
+ * is warped. By calls: ARM, CANCEL and DONE. That is for an Ontime without pages, and for the parameter
+ * calls=1.
  *
- * A deadline that has been reached is told as long as its work is not done. So what is told changes from the
- * past to the future when the last of the work is done: then the warp ends. A CPU that idles next says
- * nothing: its WFI ends the warp, and with DONE before it the CPU would be lost for a moment, to be given
- * back for that WFI.
+ * A deadline that has been reached stays told until its work is done. When the last of the work is done, the
+ * deadline told changes from one in the past to one in the future, or to none, and the warp ends. A CPU that
+ * goes idle then makes no call, because its WFI ends the warp. A DONE before the WFI would do harm: Ontime
+ * would take the CPU away at once, and would have to give it back for the WFI.
  *
- * A CPU's state is its own, used with interrupts off. It begins to tell when it comes online and stops when
- * it goes offline.
+ * The state of a CPU is used by that CPU only, with interrupts off. A CPU begins to tell when it comes
+ * online, and stops when it goes offline.
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -47,7 +48,7 @@ static_assert(offsetof(struct deadline_page, needs) == ONTIME_PAGE_NEEDS);
 static_assert(offsetof(struct deadline_page, warped) == ONTIME_PAGE_WARPED);
 
 DEFINE_PER_CPU(struct tell, tells) = {.told = ONTIME_NO_DEADLINE};
-static DEFINE_PER_CPU(struct deadline_page *, pages); /* those of CPUs that are off, too */
+static DEFINE_PER_CPU(struct deadline_page *, pages); /* kept while their CPUs are offline */
 static int hotplug_state;
 
 static void say_done(struct tell *tell, u64 next)
@@ -57,7 +58,7 @@ static void say_done(struct tell *tell, u64 next)
     hypercall_done(next);
 }
 
-/* Also for a deadline that is gone before it was reached: the vCPU may have been warped early. */
+/* Ontime may warp a vCPU before its deadline. So DONE may be needed for a deadline that was never reached. */
 static void tell_by_page(struct tell *tell, u64 first, u64 now, bool idles)
 {
     bool gone = tell->told < first && !idles;
@@ -67,10 +68,10 @@ static void tell_by_page(struct tell *tell, u64 first, u64 now, bool idles)
         say_done(tell, first);
 }
 
-/* DONE comes last: the CPU may be taken away with it. */
+/* DONE comes last, because Ontime may take the CPU away in this call. */
 static void tell_by_call(struct tell *tell, u64 first, u64 now, bool idles)
 {
-    bool was_reached = tell->told <= now; /* then it is not armed any more */
+    bool was_reached = tell->told <= now; /* Ontime disarms a deadline that is reached */
 
     if (first != ONTIME_NO_DEADLINE) {
         hypercall_arm(first);
@@ -146,7 +147,7 @@ static void end_here(void *unused)
     cpu_ends(smp_processor_id());
 }
 
-/* The next kernel, if kexec starts one, uses the pages for something else. */
+/* Withdraws the pages: if kexec starts another kernel, that one uses them for something else. */
 static int before_reboot(struct notifier_block *block, unsigned long action, void *unused)
 {
     on_each_cpu(end_here, NULL, 1);

@@ -17,16 +17,22 @@ struct tell {
 
 DECLARE_PER_CPU(struct tell, tells);
 
-/* Begins, with nothing to tell yet; has_pages: ONTIME_FEATURE_PAGE. tell_stop takes back what was told. */
+/*
+ * Begins to tell, with no deadline yet. has_pages: Ontime has ONTIME_FEATURE_PAGE. tell_stop withdraws what
+ * was told.
+ */
 int tell_start(bool has_pages);
 void tell_stop(void);
 
-/* CPUs that tell by page; the others make calls. */
+/* How many CPUs tell by page; the others tell by calls. */
 unsigned int tell_pages(void);
 
 void tell_anew(u64 first, bool idles);
 
-/* Makes what Ontime knows of this CPU, which idles next or not, equal to `first`. Interrupts are off. */
+/*
+ * Tells Ontime this CPU's first deadline, unless Ontime knows it already. idles: the CPU goes idle next.
+ * Interrupts are off.
+ */
 static __always_inline void tell_first(u64 first, bool idles)
 {
     if (unlikely(first != __this_cpu_read(tells.told)))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keeps the guest's tick out of the end of a sleep.
+ * Keeps the guest's tick away from the end of an exact sleep (exact.c).
  *
- * A tick takes some 25 us; one that comes while a task is held, in the last 25 us before its time, makes it
- * late. Such a tick is put off until the task is back in user space, by less than TICK_TAKES + RETURN_TAKES,
- * which a stretch with interrupts masked might do as well. It is only put off once: its next period begins
- * where it would have without that.
+ * A tick takes Linux some 25 us. If it comes in the last 25 us before the time of a task that is held, that
+ * task is late. Such a tick is put off until the task is back in user space, by less than TICK_TAKES and
+ * RETURN_TAKES together. Linux has to bear that anyway, because code that masks interrupts delays a tick as
+ * much. A tick is put off once only, and the next one comes when it would have come without that.
  *
- * A CPU's tick is its own timer, touched with interrupts off.
+ * The tick of a CPU is a timer of that CPU, and is touched with interrupts off.
  */
 #include <linux/percpu.h>
 
@@ -22,7 +22,7 @@ enum hrtimer_restart (*tick_function)(struct hrtimer *);
 
 struct tick {
     struct hrtimer *timer;
-    s64 moved; /* how much later than Linux wants it, ns */
+    s64 moved; /* by how much it was put off, ns */
 };
 
 static DEFINE_PER_CPU(struct tick, ticks);
@@ -34,7 +34,7 @@ void tick_use(void)
     WRITE_ONCE(tick_function, function ?: symbol_named("tick_nohz_handler")); /* its name from 6.9 on */
 }
 
-/* Whatever Linux has computed from the expiry that was moved is moved back. */
+/* Linux computes the tick's next expiry from the last one. This takes the delay of the last one off again. */
 void tick_note(struct hrtimer *timer)
 {
     struct tick *tick = per_cpu_ptr(&ticks, timer->base->cpu_base->cpu);

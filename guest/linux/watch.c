@@ -5,33 +5,38 @@
  * A sleep is a high-resolution timer of one of four kinds, told apart by the timer's function (find_kinds).
  * The probes follow each such timer of a chosen task, and tell Ontime each CPU's first deadline (tell.c):
  *
- *   hrtimer_start         the sleep is in its CPU's queue, with its deadline and its task
- *   hrtimer_cancel        it is not any more, unless its deadline has been reached
+ *   hrtimer_start         the sleep enters the queue of its CPU, with its deadline and its task
+ *   hrtimer_cancel        the sleep leaves the queue, unless its deadline has been reached
  *   sched_switch          a task leaves the CPU: the work of its reached deadlines is done
- *   sched_migrate_task    a task goes to another CPU: the same
- *   sched_process_fork    the children of the chosen are chosen
- *   sched_process_exit    until they exit
+ *   sched_migrate_task    a task moves to another CPU: the work of its reached deadlines is done
+ *   sched_process_fork    the child of a chosen task is chosen too
+ *   sched_process_exit    a task that exits is no longer chosen
  *
- * Between the guest's timer interrupt and the woken task's return to user space every instruction is
- * lateness. So nothing is done when a timer expires: a reached deadline stays first in its queue, and only
- * the change to the woken task looks at it (look), to find with one reading of the counter that its work is
- * still to come. Leaving the CPU counts as done for whatever reason but a kernel thread: a guest that
- * preempts the task for another has found something better.
+ * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
+ * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
+ * switch to the woken task is the first to look at it (look), and needs one reading of the counter to find
+ * that the work of this deadline is still to come.
+ *
+ * The work counts as done when its task leaves the CPU. If the guest preempts the task for another task, it
+ * has found something more urgent. Only a kernel thread that preempts the task does not count
+ * (stays_at_work).
  *
  * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
- * What the CPU has seen as reached for GIVE_UP_US, or when it goes idle, is given up at its next look; the
- * guest's tick passes through hrtimer_start, so that is soon.
+ * Such a deadline is given up when the CPU goes idle, or at the CPU's first look more than GIVE_UP_US after
+ * the look that saw it reached. The guest's tick passes through hrtimer_start, so there is a look at each
+ * tick.
  *
- * The deadline is the timer's hard expiry (slack included), because the guest's timer interrupt comes then;
- * it is converted to the counter from one reading of counter and clock, so a world switch in between does no
- * harm. It is never before the true expiry, and at most a tick after it.
+ * The deadline is the timer's hard expiry, slack included, because the guest's timer interrupt comes then. It
+ * is converted to the counter from one snapshot of counter and clock, so that it stays right if Ontime takes
+ * the CPU away in between. It is never before the true expiry, and at most a tick of the counter after it.
  *
- * Who is asleep is read from the sleeper for hrtimer_wakeup. The three other kinds are started by a thread of
- * the process they belong to (timer_settime, setitimer, timerfd_settime; periodic ones again when their
- * signal or count is taken), so there it is the current task.
+ * For hrtimer_wakeup the sleeping task is read from the timer's hrtimer_sleeper. Timers of the three other
+ * kinds are started by a thread of the process that they belong to (by timer_settime, setitimer or
+ * timerfd_settime; a periodic one again when its signal or its count is taken), so the current task is taken
+ * as the sleeping one.
  *
- * The probes run with the kernel's timer or scheduler locks held and interrupts off: no allocation that
- * sleeps, no printing. State of a CPU is written by that CPU only, but for its queue (sleeps.c).
+ * The probes run with the kernel's timer or scheduler locks held and interrupts off, so they must not print,
+ * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue (sleeps.c).
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -68,7 +73,10 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
 #define GIVE_UP_US 1000
 
-/* In sleeps_head's seen, whose last tick or two do not matter: it was the change to the task that saw it. */
+/*
+ * A flag in the lowest bit of sleeps_head's `seen`: the switch to the sleep's own task was the first to see
+ * the deadline reached. A tick more or less in `seen` does not matter.
+ */
 #define SEEN_BY_TASK 1ULL
 
 static DEFINE_PER_CPU(struct watch_counters, watches);
@@ -79,8 +87,8 @@ static int hotplug_state;
 typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
 
 /*
- * Kinds of sleep. The first names itself through a scratch sleeper; the others are static functions of the
- * kernel.
+ * The kinds of sleep. The kernel puts the first function into any sleeper that it initialises, so a scratch
+ * sleeper tells it. The others are static functions of the kernel, found by name.
  */
 static timer_function sleeper_function;
 static struct {
@@ -102,7 +110,7 @@ static bool is_sleep(const struct hrtimer *timer)
                          function == others[2].function));
 }
 
-/* Whether a task with this place among the chosen, or none, is watched. */
+/* `chosen` is the task's entry in the set of chosen tasks; NULL if it has none. */
 static bool is_watched(const struct task_struct *task, const struct chosen *chosen)
 {
     if (task->flags & PF_KTHREAD)
@@ -138,8 +146,9 @@ static void take_out(struct sleeps_head *head, const struct task_struct *task, u
 }
 
 /*
- * Only what had been reached at the look before this one is taken out with its task: a task that goes to
- * sleep for a few microseconds may leave the CPU past its deadline, with the timer interrupt still to come.
+ * When `prev` leaves the CPU, only those of its deadlines are taken out that had been reached at the look
+ * before this one. A task that sleeps for a few microseconds may leave the CPU when its deadline has already
+ * passed, with the timer interrupt still to come: that work has not begun.
  */
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
@@ -149,16 +158,16 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
     if (prev)
         take_out(head, prev, head->looked);
     if (is_idle_task(next ?: current) && !need_resched())
-        take_out(head, NULL, head->looked); /* nobody is left to do any work */
+        take_out(head, NULL, head->looked); /* no task is left to do the work */
     if (head->seen && now > head->seen + give_up_ticks)
-        take_out(head, NULL, head->seen); /* what was reached later has some more time */
+        take_out(head, NULL, head->seen); /* deadlines reached after `seen` keep their time */
     head->looked = now;
     if (!head->seen && now >= head->first)
         head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
     tell_first(head->first, next && is_idle_task(next));
 }
 
-/* prev, next: the tasks between which this CPU changes, or NULL. */
+/* This CPU switches from prev to next; NULL, if it does not switch or prev stays at work. */
 static __always_inline void look(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
@@ -169,7 +178,7 @@ static __always_inline void look(const struct task_struct *prev, const struct ta
             look_at_reached(prev, next);
             return;
         }
-        head->seen = now | SEEN_BY_TASK; /* the change that counts; there is nothing to be done */
+        head->seen = now | SEEN_BY_TASK; /* the switch to the woken task, which must not be held up */
         head->looked = now;
         return;
     }
@@ -193,7 +202,7 @@ static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
     forget(timer);
     if (!task || !is_watched(task, chosen))
         return;
-    /* While a short sleep is held the CPU is wanted, too. */
+    /* A task that does not sleep but is held for all of its time needs the CPU from now on. */
     if (chosen && chosen->exact && timer->function == sleeper_function &&
         exact_begin(chosen->exact, timer, mode & HRTIMER_MODE_REL))
         deadline = counter();
@@ -244,7 +253,11 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
         tell_first(this_cpu_ptr(&sleeps_heads)->first, false);
 }
 
-/* A kernel thread's work is short: the task it preempts is not done, and comes back. */
+/*
+ * A kernel thread's work is short, and the task that it preempts comes back to finish its own. Linux sets
+ * `preempt` only for a task that is preempted in the kernel: one that is interrupted in user space and then
+ * preempted counts as having left.
+ */
 static __always_inline bool stays_at_work(bool preempt, const struct task_struct *next)
 {
     return preempt && (next->flags & PF_KTHREAD) && !is_idle_task(next);
@@ -295,7 +308,7 @@ static void probe_exit(void *data, struct task_struct *task)
     chosen_remove(chosen);
 }
 
-/* In the order of registering: what ends a sleep is seen before what begins one. */
+/* In the order of registration: from the moment that a sleep can begin, its end can be seen. */
 static struct probe {
     const char *name;
     void *function;
@@ -309,7 +322,7 @@ static struct probe {
     {.name = "hrtimer_start", .function = probe_start},
 };
 
-/* A probe is registered as void *; here the compiler sees that each fits its tracepoint in this kernel. */
+/* Probes are registered as void *. Here the compiler checks that each fits its tracepoint in this kernel. */
 static void __maybe_unused check_probe_types(void)
 {
     check_trace_callback_type_sched_process_exit(probe_exit);
@@ -407,8 +420,8 @@ void watch_read(struct watch_counters *sum)
 }
 
 /*
- * The kernel moves the timers of a CPU that goes off without a word to its tracepoints; this is where it
- * moves them to.
+ * When a CPU goes offline, the kernel moves its timers to another CPU without passing its tracepoints. The
+ * sleeps follow to that CPU, which is chosen here as the kernel chooses it.
  */
 static int cpu_dead(unsigned int cpu)
 {

@@ -7,14 +7,15 @@
 
 struct watch_counters {
     u64 armed;     /* sleeps that were watched */
-    u64 cancelled; /* of these: ended before their deadline, or were set anew */
-    u64 fired;     /* of these: the deadline was reached, and the work is done or given up */
-    u64 late;     /* the CPU's earliest of these: the change to the task came more than WATCH_LATE_US after */
-    u64 late_max; /* the largest such lateness, counter ticks */
-    u64 given_up; /* of the fired: given up */
-    u64 overflow; /* sleeps of chosen tasks that were not watched, for lack of room */
-    u64 calls;    /* calls to Ontime: arm, cancel and done */
-    u64 done;     /* of these: done */
+    u64 cancelled; /* of the armed: ended before their deadline, or were set anew */
+    u64 fired;     /* of the armed: the deadline was reached, and the work is done or given up */
+    u64 late;      /* of the fired, while first in their queue: the CPU switched to the task more than
+                    * WATCH_LATE_US after the deadline */
+    u64 late_max;  /* the longest time from such a deadline to the switch to its task, counter ticks */
+    u64 given_up;  /* of the fired: given up */
+    u64 overflow;  /* sleeps of chosen tasks that were not watched, for lack of room */
+    u64 calls;     /* calls to Ontime: arm, cancel and done */
+    u64 done;      /* of the calls: done */
 };
 
 #define WATCH_LATE_US 100
