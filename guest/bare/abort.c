@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Accesses outside the guest's map and odd accesses inside it. The guest must get an external abort of the
- * right kind and address, or an answer, and go on; the hypervisor must not be harmed. Boot arguments:
- * crash=nowhere ends by a jump out of RAM with the vectors out of RAM too, so that the CPU aborts for ever;
- * crash=walk does the same by pulling the page table away.
+ * Accesses outside the guest's memory map, and unusual accesses inside it. An access outside must end in an
+ * external abort of the right kind and address. An unusual one must end in an abort or give a value. The
+ * guest must be able to go on, and the hypervisor must not be harmed.
+ *
+ * With the boot argument crash=nowhere the guest only jumps out of RAM. Its vectors lie outside RAM then, so
+ * its CPU aborts for ever. crash=walk does the same, and also removes the page table's entry for RAM.
  */
 #include "bare.h"
 
-#define NOTHING    0xC0000000ul /* physical 0x80000000: behind all RAM */
+#define NOTHING    0xC0000000ul /* maps physical 0x80000000, which is behind the end of RAM */
 #define NO_DEVICE  0x0B000000ul
-#define EXECUTABLE 0x80000000ul /* the devices' gigabyte again */
+#define EXECUTABLE 0x80000000ul /* maps the devices again, executable */
 #define UART_ID    0xFE0u
 
-/* One load or store of any kind, at x0, by its instruction. */
+/* Executes one load or store, whose address is in x0. */
 #define ACCESS(instruction, at)                                                                              \
     CATCH(__asm__ volatile("mov x0, %0\n\t" instruction ::"r"((uintptr_t)(at)) : "x0", "x1", "x2", "memory"))
 
@@ -29,7 +31,7 @@ static void check_outside(void)
 {
     static const uintptr_t places[] = {NOTHING, NOTHING + 0x12340, NO_DEVICE, NO_DEVICE + 0x7FFF00, 0x10};
 
-    unsigned count = ARRAY_SIZE(places) - !ontime_present(); /* QEMU has flash at the last */
+    unsigned count = ARRAY_SIZE(places) - !ontime_present(); /* bare QEMU has flash at the last place */
 
     for (unsigned i = 0; i < count; i++) {
         uintptr_t at = places[i];
@@ -46,7 +48,7 @@ static void check_outside(void)
     }
 }
 
-/* Whatever the answer, the guest and the hypervisor must go on, and a good access must still work. */
+/* The access may give a value or a data abort. */
 static void check_odd(const char *name, struct fault fault)
 {
     unsigned class = fault_class(fault);
@@ -100,7 +102,7 @@ static void check_fetch(const char *name, uintptr_t address)
            name, ": esr 0x%lx far 0x%lx\n", fault.esr, fault.far);
 }
 
-/* The page table's next level lies outside RAM: the abort is met by the walk. */
+/* The page table's next level lies outside RAM, so the page table walk causes the abort. */
 static void check_walk(void)
 {
     uint64_t before = page_table[3];

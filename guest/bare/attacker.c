@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that is out for more than its share, or to make others late: it claims deadlines without end, makes
- * Ontime work, or writes garbage where Ontime reads. Between the blows it computes, as a hog does.
+ * A guest that tries to get more than its share, or to make others late. It claims deadlines without end,
+ * keeps Ontime at work, or writes garbage where Ontime reads. Between its blows it computes, as a hog does.
  *
- * Each attack lasts one phase of each-ms, all of them in the order of the table below, the first in phase
- * `from`. Boot arguments: each-ms=N, from=N, attack=NAME (only this one, behind the hog). In a VM that is an
- * observer it marks the beginning of each phase, each second within it, and its end. It prints
- * `phase P attack NAME`, and behind it `phase P steps N`, the number of blows.
+ * The attacks come in the order of the table below. Each lasts one phase of each-ms, and the first is in
+ * phase `from`. Boot arguments: each-ms=N; from=N; attack=NAME (only the hog, and then this attack). At the
+ * beginning of a phase the guest prints `phase P attack NAME`, and at its end `phase P steps N`, the number
+ * of blows. If its VM is an observer, it also marks the beginning of each phase, each second within it, and
+ * its end.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -31,7 +32,7 @@ static void done(void)
     (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
 }
 
-/* One each microsecond from now on, for as long as there are ids. */
+/* One deadline for each id, the first a microsecond from now, and a microsecond apart. */
 static void every_microsecond(void)
 {
     uint64_t now = now_virtual();
@@ -41,7 +42,7 @@ static void every_microsecond(void)
     work(8 * WORK_STEPS);
 }
 
-/* Spread over the time that it is out: each interrupts whoever runs. */
+/* Deadlines spread over the time for which the guest is out. Each interrupts whoever runs. */
 static void comb(void)
 {
     uint64_t now = now_virtual();
@@ -59,7 +60,7 @@ static void past(void)
     work(WORK_STEPS);
 }
 
-/* The work that a deadline was for never ends. */
+/* The guest never says that the work of a deadline is done. */
 static void never_done(void)
 {
     arm(now_virtual() + 1000ul * ticks_per_us, 0);
@@ -117,7 +118,7 @@ static void garbage_page(void)
     deadline_page.warped = garbage();
 }
 
-/* Bytes of a deadline near now, one by one. */
+/* Writes a deadline near the present byte by byte, so that Ontime may read a half-written one. */
 static void torn_page(void)
 {
     uint64_t now = now_virtual() + garbage() % 100000;
@@ -140,7 +141,7 @@ static void bad_pages(void)
                      steps % 16 == 15 ? RAM_BASE + ram_size() : bad[steps % ARRAY_SIZE(bad)], 0);
 }
 
-/* Another page each time, from the last quarter of its RAM, where Ontime's writes do it no harm. */
+/* Registers another page each time. All are in the last quarter of RAM, where Ontime's writes do no harm. */
 static void moving_page(void)
 {
     uint64_t quarter = ram_size() / 4;
@@ -171,7 +172,7 @@ static void wait_a_microsecond(void)
     irq_disable();
 }
 
-/* The same with a deadline: each time it is to have the CPU back at once. */
+/* The same with a deadline, by which the guest claims to need the CPU back at once. */
 static void wait_armed(void)
 {
     arm(now_virtual() + ticks_per_us, 0);
@@ -195,7 +196,7 @@ static const struct attack {
     void (*step)(void);
     bool needs_page;
 } attacks[] = {
-    {"hog", nothing, false}, /* the measure for the others */
+    {"hog", nothing, false}, /* no attack: what the others are compared with */
     {"every-us", every_microsecond, false},
     {"comb", comb, false},
     {"past", past, false},
@@ -228,7 +229,7 @@ static void mark(uint64_t phase, uint64_t second)
     (void)quick_call(ONTIME_CALL_MARK, phase * 1000 + second, 0);
 }
 
-/* One attack, to the end of the phase that has begun. */
+/* Makes one attack, from now to the end of the present phase. */
 static void attack(const struct attack *attack, uint64_t length)
 {
     uint64_t phase = phase_now(length), second = 0;
@@ -271,6 +272,6 @@ void guest_main(void)
             attack(&attacks[i], length);
     }
     forget_all();
-    spin(length / 4); /* the victim reports the last phase */
+    spin(length / 4); /* the victim prints its figures of the last phase meanwhile */
     result(true, "attacked", "\n");
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The runtime of the bare-metal guests: all of its interface.
+ * The interface of the bare-metal guests' runtime.
  *
- * A guest is one .c file with a guest_main(). It prints `PASS name` or `FAIL name: why` for each thing it
- * looks at, at the end `END passed=N failed=M`, and powers off. The same binary runs under Ontime and on
- * QEMU's virt machine; what only Ontime has is looked at when ontime_present().
+ * A guest is one .c file with a guest_main(). It prints `PASS name` or `FAIL name: why` for each check, and
+ * `END passed=N failed=M` at the end, and powers off. The same binary runs under Ontime and on QEMU's virt
+ * machine. A guest makes the checks of what only Ontime has if ontime_present().
  *
- * The runtime is entered with the MMU off and sets up: MMU with an identity map, caches, vectors, the GIC,
- * the PL011. Interrupts stay masked until the guest unmasks them. Units of time: ticks of the counter, unless
- * a name says else.
+ * The runtime is entered with the MMU off. It sets up the MMU with an identity map, caches, vectors and the
+ * GIC. The PL011 is used as it is. Interrupts stay masked until the guest unmasks them. Times are in ticks of
+ * the counter, unless a name says otherwise.
  */
 #ifndef BARE_H
 #define BARE_H
@@ -38,7 +38,7 @@ struct entry_state {
 };
 extern struct entry_state entry_state;
 
-/* Output, one call at a time on the UART: %s %c %d %u %x, with l, a width and zero padding. */
+/* Prints on the UART, one CPU at a time. Knows %s %c %d %u %x, with l, a width and zero padding. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Results. */
@@ -72,7 +72,8 @@ static inline void mmio_write(uintptr_t address, uint32_t value)
 }
 
 /*
- * The device tree. A property of the first node with that name (up to '@') or that compatible; NULL if none.
+ * The device tree. tree_property() finds a property of the first node that has this name (up to '@') or is
+ * compatible to this; NULL: there is none.
  */
 const void *tree_property(const char *node, const char *compatible, const char *property, uint32_t *size);
 uint64_t tree_u64(const void *cells); /* two cells; properties are only 4-byte aligned */
@@ -82,7 +83,7 @@ bool option(const char *name);
 uint64_t option_number(const char *name, uint64_t otherwise);
 bool option_is(const char *name, const char *value);
 
-/* The same sequence in each run, of the argument seed=N (1). */
+/* Random numbers. The boot argument seed=N (1) chooses the sequence, which is the same in each run. */
 uint64_t random_below(uint64_t limit);
 
 /* Memory of this guest. */
@@ -106,13 +107,13 @@ static inline uint64_t now_physical(void)
 uint64_t microseconds(uint64_t us); /* in ticks */
 void spin(uint64_t ticks);
 
-/* Phases of that many ticks, numbered by the counter: all guests are in the same one. */
+/* Time is divided into phases of `length` ticks. All guests share the counter, and so the phase. */
 static inline uint64_t phase_now(uint64_t length)
 {
     return now_virtual() / length;
 }
 
-/* So much work; what hogs count. */
+/* Computes for a fixed number of instructions. Hogs count how often they do. */
 static inline void work(unsigned steps)
 {
     for (; steps > 0; steps--)
@@ -123,8 +124,8 @@ static inline void work(unsigned steps)
 #define TIMER_PHYSICAL 30u
 
 /*
- * Interrupts. on_irq is called with interrupts masked and has to acknowledge; it may unmask to be
- * interrupted.
+ * Interrupts. on_irq is called with interrupts masked, and has to acknowledge the interrupt. It may unmask
+ * them to be interrupted itself.
  */
 extern void (*volatile on_irq)(void);
 
@@ -143,7 +144,7 @@ static inline void wfi(void)
     __asm__ volatile("dsb sy\n\twfi" ::: "memory");
 }
 
-/* The GIC; version 2 or 3, by the device tree. Registers of an interrupt, for this CPU. */
+/* The GIC, of the version that the device tree says. Registers of SGIs and PPIs are the calling CPU's. */
 #define GIC_SPURIOUS 1023u
 #define GICD_BASE    0x08000000UL
 #define GICC_BASE    0x08010000UL
@@ -168,10 +169,10 @@ void gic_set(uint32_t intid, enum gic_bits which);
 void gic_priority(uint32_t intid, uint8_t priority);
 uint8_t gic_get_priority(uint32_t intid);
 void gic_enable(uint32_t intid); /* with priority 0xa0; an SPI goes to CPU 0 */
-void gic_mask(uint8_t priority); /* interrupts of this priority value and above stay pending */
+void gic_mask(uint8_t priority); /* interrupts with this priority value or a greater one stay pending */
 void gic_eoi_mode(bool drop_only);
 void gic_send(unsigned cpu, uint32_t sgi);
-void timer_end(void); /* of the virtual timer's interrupt: takes it, puts the timer off, ends it */
+void timer_end(void); /* acknowledges the virtual timer's interrupt, switches the timer off, ends it */
 uint32_t gic_acknowledge(void);
 void gic_end(uint32_t intid);
 void gic_deactivate(uint32_t intid);
@@ -184,7 +185,7 @@ struct answer {
 };
 struct answer call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 
-/* The same for code that counts instructions or is to make many calls; returns x0. */
+/* The same in few instructions, for code that counts them or makes many calls; returns x0. */
 static inline int64_t quick_call(uint64_t function, uint64_t first, uint64_t second)
 {
     register uint64_t x0 __asm__("x0") = function;
@@ -200,8 +201,8 @@ bool ontime_present(void);
 uint64_t ontime_stat(unsigned which);
 
 /*
- * This guest's deadline page (ONTIME_CALL_PAGE), for its boot CPU. page_offer() gives it to Ontime; false
- * when Ontime refuses.
+ * The deadline page (ONTIME_CALL_PAGE) of this guest's boot CPU. page_offer() gives it to Ontime, and returns
+ * false when Ontime refuses it.
  */
 struct deadline_page {
     volatile uint64_t deadline;
@@ -230,7 +231,7 @@ bool page_offer(void);
 #define PSCI_INVALID_ADDRESS (-9)
 int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 
-/* Other CPUs: starts CPU `cpu` in `function`; returns PSCI's answer. */
+/* Starts another CPU in `function`; returns PSCI's answer. */
 #define MAX_CPUS 8u
 int64_t cpu_start(unsigned cpu, void (*function)(unsigned cpu));
 void secondary_entry(void);
@@ -241,8 +242,9 @@ static inline unsigned cpu_number(void)
 }
 
 /*
- * Faults that a test asks for: what happened while the statement ran. A data abort or undefined instruction
- * is stepped over; an instruction abort returns to the caller (x30). On one CPU at a time.
+ * Faults that a test provokes. CATCH runs a statement, and returns how many exceptions it caused, and ESR and
+ * FAR of the last one. The instruction that caused a data abort or is undefined is skipped. After an
+ * instruction abort execution goes on at x30, in the caller. One CPU at a time may use this.
  */
 struct fault {
     unsigned count;
@@ -262,7 +264,7 @@ static inline unsigned fault_class(struct fault fault)
     return fault.count == 0 ? 0x3F : (unsigned)(fault.esr >> 26) & 0x3F;
 }
 #define CLASS_UNDEFINED   0x00u
-#define CLASS_TRAPPED     0x18u /* of an MSR or MRS: counts as undefined too */
+#define CLASS_TRAPPED     0x18u /* a trapped MSR or MRS; the tests take it as undefined */
 #define CLASS_INSTRUCTION 0x21u
 #define CLASS_DATA        0x25u
 #define CLASS_NONE        0x3Fu

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bare-metal guests: each guest/bare/NAME.c with a guest_main() gives build/guest/bare/NAME.bin, a raw binary for
-# load-address 0x40080000, and NAME.image, the same as an arm64 Image.
+# Bare-metal guests. Each guest/bare/NAME.c with a guest_main() gives build/guest/bare/NAME.bin, a raw binary for
+# load-address 0x40080000, and NAME.image, the same guest as an arm64 Image.
 
 BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs uart longest
 BARE_RUNTIME := start runtime print tree stats gic_v2v3

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Counts for ever, a hog. Each 100 ms it prints the physical counter, its count and the CPU time Ontime says
- * it had: from two such lines of each of two guests follow their shares of the core. Boot arguments: for-ms=N
- * ends after N ms of time, every-ms=N prints so often.
+ * A hog that counts. Every 100 ms it prints the physical counter, its count, and the CPU time that Ontime has
+ * counted for it. Two such lines of each guest give the guests' shares of the core. Boot arguments: for-ms=N
+ * ends after N ms (absent: never); every-ms=N prints every N ms.
  */
 #include "bare.h"
 #include "ontime/abi.h"

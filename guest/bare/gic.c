@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The interrupt controller: SGIs, priorities, masks, pending and active bits as registers and as behaviour,
- * many interrupts at once (more than a virtual GIC has list registers), both EOI modes, a level-sensitive
- * SPI.
+ * Tests of the interrupt controller: SGIs, priorities and masks; pending and active bits, both what the
+ * registers read and what they cause; more interrupts at once than a virtual GIC has list registers; both EOI
+ * modes; the timers; a level-sensitive SPI.
  */
 #include "bare.h"
 
 #define SGIS 16u
 
 static volatile unsigned counts[64];
-static volatile uint32_t order[64]; /* as acknowledged */
+static volatile uint32_t order[64]; /* the INTIDs, in the order in which they were acknowledged */
 static volatile unsigned acknowledged;
 static volatile unsigned spurious;
 
@@ -42,7 +42,7 @@ static void count_and_end(void)
         gic_end(intid);
 }
 
-/* Lets interrupts in for a moment. */
+/* Unmasks interrupts for a moment. */
 static void open_window(void)
 {
     irq_enable();
@@ -135,7 +135,7 @@ static void check_mask(void)
     gic_priority(6, 0xA0);
 }
 
-/* All SGIs at once, the highest number with the highest priority; then all with the same. */
+/* All SGIs at once. First the highest number has the highest priority, then all have the same. */
 static void check_many(void)
 {
     bool ordered = true;
@@ -224,7 +224,7 @@ static void check_pending_while_active(void)
     on_irq = count_and_end;
 }
 
-/* EOI mode 1: 16 interrupts active at once, deactivated in an order of their own. */
+/* EOI mode 1: 16 interrupts are active at once, and are deactivated in another order than acknowledged. */
 static void check_split_end(void)
 {
     forget();
@@ -282,7 +282,7 @@ static void check_timers_among_many(void)
     for (uint32_t sgi = 0; sgi < SGIS; sgi++)
         gic_send(0, sgi);
     irq_enable();
-    spin(microseconds(20000)); /* a tick of the hypervisor may serve the physical timer */
+    spin(microseconds(20000)); /* in a VM with timers = "tick" the physical timer comes at the tick */
     irq_disable();
     expect_equal("timers-and-sgis", acknowledged, SGIS + 2);
     expect_equal("timers", counts[TIMER_VIRTUAL] << 8 | counts[TIMER_PHYSICAL], 0x101);
@@ -291,7 +291,7 @@ static void check_timers_among_many(void)
     result(gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-reads-pending", ": -\n");
     write_sysreg(CNTV_CTL_EL0, 0);
     spin(microseconds(100));
-    /* A virtual GIC cannot see a silent line fall before it is asked or the guest exits. */
+    /* The hypervisor learns that the line has fallen only when it is asked, or the guest exits. */
     result(!gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-fell-reads-so", ": -\n");
     forget();
     open_window();
@@ -311,7 +311,7 @@ static void interrupt_of_uart(void)
         gic_end(intid);
 }
 
-/* The line stays high until the third time, so it comes three times. */
+/* The line stays high until the third interrupt, so there are three. */
 static void check_spi(void)
 {
     forget();
@@ -350,7 +350,7 @@ void guest_main(void)
     for (uint32_t sgi = 0; sgi < SGIS; sgi++)
         gic_enable(sgi);
     check_self_sgi();
-    if (gic_version == 3) { /* a v2 may have SGIs always enabled, and sets them pending elsewhere */
+    if (gic_version == 3) { /* on a v2 SGIs may be always enabled, and other registers set them pending */
         check_enable();
         check_pending_registers();
     }

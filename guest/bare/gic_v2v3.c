@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv2 and GICv3, as one CPU's software sees them (IHI 0048, IHI 0069). Non-secure group 1, affinity routing
- * on a v3.
+ * GICv2 and GICv3, as the software of one CPU uses them (IHI 0048, IHI 0069). On a v3 all interrupts are of
+ * non-secure group 1, and affinity routing is on.
  */
 #include "bare.h"
 
@@ -36,7 +36,7 @@
 
 unsigned gic_version;
 
-static uint32_t last_acknowledged[MAX_CPUS]; /* a v2 wants an SGI's sender back at its end */
+static uint32_t last_acknowledged[MAX_CPUS]; /* a v2's end of an SGI has to name the sender */
 
 uintptr_t gic_frame(uint32_t intid)
 {
@@ -168,7 +168,7 @@ void gic_init(void)
     gic_version = tree_property(NULL, "arm,gic-v3", "reg", &size) != NULL ? 3 : 2;
     mmio_write(GICD_BASE + GICD_CTLR, 0);
     if (gic_version == 3)
-        mmio_write(GICD_BASE + GICD_CTLR, 0x10); /* affinity routing before the group's enable */
+        mmio_write(GICD_BASE + GICD_CTLR, 0x10); /* affinity routing is set before the group is enabled */
     uint32_t lines = 32 * ((mmio_read(GICD_BASE + GICD_TYPER) & 0x1F) + 1);
     for (uint32_t intid = 32; intid < lines && intid < 1020; intid += 32) {
         mmio_write(GICD_BASE + GIC_DISABLE + intid / 8, UINT32_MAX);

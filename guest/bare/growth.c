@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One of many guests, to see what Ontime's work costs as their number grows. One computes and notes when it
- * was out; the others wait for deadlines, of which each has the same number armed at all times. Somewhere a
- * deadline is reached each millisecond, and armed anew behind all others. Before that one guest arms its own
- * in random order and counts what that takes.
+ * One of many guests, which together show how the cost of Ontime's work grows with their number. One guest
+ * computes, and notes when it was out of the CPU. The others wait for deadlines, and each of them has the
+ * same number armed at all times. Each millisecond one deadline of one guest is reached, and is armed anew
+ * behind all others. Before all that, one guest arms its deadlines in random order and measures how long the
+ * calls take.
  *
- * Boot arguments: deadlines=N of each guest, of=N guests that wait, number=N which of them this one is
- * (absent: the one that computes), from-ms=N and until-ms=N by the counter, arming (this is the one). Prints,
- * in ticks of the counter, `arm N of M` (what N calls took), `out FROM TO` (the one that computes) and `in
- * FROM TO late N` (the others).
+ * Boot arguments: deadlines=N, armed by each guest; of=N, the guests that wait; number=N, which of them this
+ * is (absent: the one that computes); from-ms=N and until-ms=N, by the counter; arming (this one measures the
+ * calls). It prints, in ticks of the counter, `arm N of M` (M calls took N), `out FROM TO` (the guest that
+ * computes) and `in FROM TO late N` (the others).
  */
 #include "bare.h"
 #include "ontime/abi.h"
 
-#define GAP_TICKS 20u /* less between two readings is no gap */
+#define GAP_TICKS 20u /* two readings that are further apart than this have a gap between them */
 #define NOTES_MAX 2048u
 #define ARMINGS   2000u
 
@@ -32,13 +33,13 @@ static void arm(uint64_t id, uint64_t when)
         result(false, "arm", ": refused\n");
 }
 
-/* So far off that none is reached. */
+/* Arms a deadline so far off that it is never reached. */
 static void arm_some_time(uint64_t id)
 {
     arm(id, until + (UINT64_C(1) << 40) + random_below(UINT64_C(1) << 31));
 }
 
-/* The others are in place by then, and have armed theirs. */
+/* Begins 200 ms before from-ms, when the other guests have booted and armed their deadlines. */
 static void measure_arming(void)
 {
     uint64_t sum = 0;
@@ -65,7 +66,7 @@ static void compute(void)
     }
 }
 
-/* With interrupts masked: WFI ends all the same, and the next reading is the first instant in the core. */
+/* Interrupts are masked. WFI ends all the same, and the next reading is the first instant in the core. */
 static uint64_t wait_until(uint64_t when, uint64_t *left)
 {
     uint64_t at;
@@ -97,7 +98,7 @@ static void wait_for_deadlines(uint64_t number)
         arm(id, deadline[id] + waiting * deadlines * millisecond);
     }
     if (note_count > 0)
-        note_count--; /* the last one has not left */
+        note_count--; /* the guest has not left the core since the last note */
 }
 
 void guest_main(void)

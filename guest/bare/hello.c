@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How a guest is entered, its device tree, and the calls of include/ontime/abi.h with good and bad arguments.
- * Boot arguments: `precise` when the VM's timers are.
+ * Checks how a guest is entered, its device tree, and the calls of include/ontime/abi.h with good and bad
+ * arguments. Boot arguments: `precise` and `observer`, if the system file says so of the VM.
  */
 #include "bare.h"
 #include "ontime/abi.h"

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes Ontime do what takes it longest without preemption, for bench/longest-path, together with other
- * guests that do the same at the same time: all deadlines at one instant, switches with every interrupt
- * pending, writes of the distributor that change all of them, unfinished lines that the console writes out at
- * once. Boot arguments: rounds=N; deadlines=N, for each round; observer: marks and dumps the trace, too.
+ * Makes Ontime do whatever takes it longest without preemption, for bench/longest-path. Several such guests
+ * do the same at the same time: all deadlines at one instant, switches with every interrupt pending, writes
+ * to the distributor that change every interrupt, unfinished lines that the console has to write out
+ * together. Boot arguments: rounds=N; deadlines=N, in each round; observer: the guest also marks, and dumps
+ * the trace.
  */
 #include "bare.h"
 #include "ontime/abi.h"
 
-#define LINE       255 /* one less than what the console takes as a line */
+#define LINE       255 /* one character less than the longest line of the console */
 #define CTL_ENABLE 1u
 
 static volatile unsigned interrupts;
@@ -23,7 +24,7 @@ static void timer_interrupt(void)
         gic_end(intid);
 }
 
-/* The same instant in all guests, as they share the counter. */
+/* The guests share the counter, so this is the same instant in all of them. */
 static uint64_t next_instant(void)
 {
     uint64_t period = microseconds(100000);
@@ -65,7 +66,7 @@ static void sleep_until(uint64_t deadline)
     }
 }
 
-/* Is switched out and in with everything pending. */
+/* Computes with all interrupts pending, so that they are when the vCPU is switched out and in. */
 static void be_busy_until(uint64_t deadline)
 {
     set_all(GIC_SET_PENDING);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How long Ontime's paths take, as a guest sees them by the counter: calls, device accesses, and a timer's
- * deadline until the first instruction at the interrupt's vector. It prints `path NAME` and a summary
- * (stats.h) for each. The same binary measures what it can without Ontime, for comparison.
+ * How long Ontime's paths take, as a guest measures them by the counter: calls, device accesses, and the time
+ * from a timer's deadline to the first instruction at the interrupt's vector. For each path it prints
+ * `path NAME` and a summary (stats.h). Without Ontime the same binary measures what is there, for comparison.
  *
  * Boot arguments, one of:
- *   alone    no other guest runs: calls, device accesses, timers of a running and of a waiting CPU, and with
- *            two CPUs a message to the other one and back
- *   beside   another guest computes: deadlines while this one waits, and while it computes and is out
- *   gaps     the other guest: computes, notes when it was out, and prints that as `gap FROM TO`, ticks
- * samples=N: how many of each (2000). until-ms=N: up to when `gaps` notes; `beside` waits with its printing
- * and all that follows until a second later, as a guest that prints keeps Ontime busy.
+ *   alone    no other guest runs: measures calls, device accesses, timers of a running and of a waiting CPU,
+ *            and, with two CPUs, a message to the other CPU and back
+ *   beside   another guest computes: measures deadlines while this guest waits, and while it is out
+ *   gaps     is that other guest: computes, notes when it was out, and prints `gap FROM TO` in ticks
+ * samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside` prints
+ * nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
  *
- * A sample is one operation between two readings of the counter, less what two readings take by themselves.
- * The interrupt's vector reads the counter first, notes it in x18, masks interrupts in what it returns to,
- * and returns; all else is done by the interrupted code. So interrupts are unmasked only in wait_running()
- * and wait_sleeping(), which know that x18 changes.
+ * A sample is the time of one operation between two readings of the counter, less the time that two readings
+ * take by themselves. The interrupt's vector reads the counter into x18 first, then masks interrupts in the
+ * state that it returns to, and returns. The interrupted code does the rest. So interrupts are unmasked only
+ * in wait_running() and wait_sleeping(), which expect that x18 changes.
  */
 #include "bare.h"
 #include "stats.h"
@@ -24,8 +24,8 @@
 #define SGI_PING 1u
 #define SGI_PONG 2u
 
-#define GAP_TICKS  20u   /* less between two readings is no gap */
-#define SEEN_TICKS 1100u /* of wait_running() */
+#define GAP_TICKS  20u   /* two readings that are further apart than this have a gap between them */
+#define SEEN_TICKS 1100u /* more than from one reading in wait_running() to the next */
 #define GAPS_MAX   4096u
 
 extern char path_vectors[];
@@ -48,7 +48,7 @@ __asm__(".text\n"
         ".endr\n");
 
 static struct stats samples;
-static uint64_t overhead; /* of two readings */
+static uint64_t overhead; /* what two readings of the counter take */
 static uint64_t sample_count;
 static bool ontime, has_page;
 
@@ -58,7 +58,7 @@ static inline uint64_t reading(void)
     return now_virtual();
 }
 
-/* So that samples do not keep the phase to the counter that the loop's length would give them. */
+/* Varies the length of the sampling loop, so that samples begin at all instants within a tick. */
 static void drift(uint64_t n)
 {
     for (n %= 7; n > 0; n--)
@@ -83,7 +83,7 @@ static void report(const char *name, uint64_t per)
         stats_add(&samples, reading() - begin_);                                                             \
     }
 
-/* Its mean is rounded to a tick, two instructions: what is less cannot be told apart. */
+/* The mean is rounded to a tick, which is two instructions. A smaller difference cannot be measured. */
 static void measure_overhead(void)
 {
     uint64_t sum = 0;
@@ -122,7 +122,9 @@ static void measure_devices(void)
 
 /* ---- interrupts */
 
-/* Computes until an interrupt; when its vector read the counter, and a reading less than SEEN_TICKS before.
+/*
+ * Computes until an interrupt. Returns the reading that the interrupt's vector made, and in `before` the last
+ * reading before it. While the guest has the CPU, these are less than SEEN_TICKS apart.
  */
 static uint64_t wait_running(uint64_t *before)
 {
@@ -164,7 +166,7 @@ static uint64_t set_timer(uint64_t least_us, uint64_t most_us)
     return deadline;
 }
 
-/* An early interrupt would be a mistake of Ontime's, and its lateness a huge number. */
+/* An early interrupt is a mistake of Ontime's, and no sample: its lateness would be a huge number. */
 static void note_lateness(uint64_t at, uint64_t deadline)
 {
     if (at < deadline)
@@ -177,7 +179,7 @@ static void measure_timers(void)
 {
     uint64_t before;
 
-    overhead = 0; /* one reading, whose instruction is part of the path */
+    overhead = 0; /* there is one reading, and its instruction is part of the path */
     for (uint64_t n = 0; n < sample_count; n++) {
         uint64_t deadline = set_timer(20, 200);
         uint64_t at = wait_running(&before);
@@ -249,7 +251,7 @@ static void say_done(enum say say)
 static uint32_t entered[GAPS_MAX], left[GAPS_MAX];
 static unsigned turns;
 
-/* Waits: the other guest has the core. Notes its first and its last instant in the core. */
+/* The guest waits, and the other one has the core. Notes this guest's first and last instants in the core. */
 static void measure_waiting(enum say say, const char *name)
 {
     turns = 0;
@@ -269,7 +271,7 @@ static void measure_waiting(enum say say, const char *name)
     report(name, 1);
 }
 
-/* Computes: counted are the deadlines that come while it is out. */
+/* The guest computes. Only those deadlines count that come while it is out. */
 static void measure_out(enum say say, const char *name)
 {
     uint64_t before;
@@ -306,7 +308,7 @@ static void wait_for_silence(void)
 static void measure_beside(void)
 {
     overhead = 0;
-    spin(microseconds(300000)); /* the other one is being loaded */
+    spin(microseconds(300000)); /* Ontime is loading the other guest */
     measure_waiting(BY_CALL, "beside-wfi-call");
     wait_for_silence();
     print_turns();
@@ -317,7 +319,7 @@ static void measure_beside(void)
     measure_out(BY_PAGE, "beside-busy-page");
 }
 
-/* The hog of the two: when was it out? */
+/* This is the other guest, a hog. It notes when it was out. */
 static _Noreturn void note_gaps(uint64_t until)
 {
     uint64_t last = now_virtual();

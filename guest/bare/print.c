@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Output and input on the PL011, polled. One call's output is never mixed with another CPU's.
+ * Output and input on the PL011, by polling. The output of one call is never mixed with another CPU's.
  */
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -54,7 +54,7 @@ static void put_signed(int64_t value, unsigned width)
     put_number(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, width, ' ');
 }
 
-/* One conversion, `format` behind the %; returns what is behind it. */
+/* Prints one conversion. `format` points behind the %; returns what follows the conversion. */
 static const char *put_conversion(const char *format, va_list *arguments)
 {
     char fill = *format == '0' ? '0' : ' ';

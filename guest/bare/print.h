@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-/* Two strings and a formatted text, as one piece. */
+/* Prints two strings and a formatted text. No other CPU's output comes in between. */
 void print_parts(const char *first, const char *second, const char *format, va_list *arguments)
     __attribute__((format(printf, 3, 0)));
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PSCI's version, features and system calls, and what a reset leaves: RAM is as at the first boot. The guest
- * knows its second boot by the CPU time that Ontime has counted for the VM; without Ontime it does not reset.
+ * Checks PSCI's version, features and system calls, and that RAM after a reset is as at the first boot. The
+ * guest recognises its second boot by the CPU time that Ontime has counted for the VM. Without Ontime it does
+ * not reset.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -25,7 +26,7 @@ static void check_calls(void)
     result(type == 2 || type == PSCI_NOT_SUPPORTED, "psci-migrate-type", ": %ld\n", (long)type);
 }
 
-/* All of RAM but this image and the device tree. */
+/* Checks all of RAM, except for this image and the device tree. */
 static void check_ram_is_zero(void)
 {
     uint64_t tree = entry_state.x[0];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The runtime's middle: start, exceptions, results, calls to the hypervisor, other CPUs.
+ * The runtime's main part: start, exceptions, results, calls to the hypervisor, time, other CPUs.
  */
 #include "bare.h"
 #include "print.h"
@@ -9,7 +9,7 @@
 #define KIND_SYNC 0u
 #define KIND_IRQ  1u
 
-struct frame { /* as start.S saves it */
+struct frame { /* the registers, as start.S saves them */
     uint64_t x[31];
     uint64_t elr, spsr;
 };
@@ -25,7 +25,7 @@ _Noreturn void guest_start(void);
 _Noreturn void secondary_start(unsigned cpu);
 void exception(struct frame *frame, unsigned kind);
 
-/* ---- what compilers call on their own */
+/* ---- functions that the compiler makes calls to */
 
 void *memset(void *to, int value, size_t size);
 void *memcpy(void *restrict to, const void *restrict from, size_t size);

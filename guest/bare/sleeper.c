@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleeps by a timer's interrupt, thousands of times, and checks that none ends early. It waits with
- * interrupts masked, as Linux's idle loop does. Also: what the guest wrote to its timer is what it
- * reads. Boot arguments: sleeps=N, max-us=N (requests are 0..max), seed=N, physical (CNTP, interrupt 30, else
- * CNTV, 27), precise (tell Ontime by a call before each sleep and after it), page (the same by the deadline
- * page), busy (compute while it sleeps, so that it never idles).
+ * Sleeps thousands of times, each time until a timer's interrupt, and checks that no sleep ends early. It
+ * waits with interrupts masked, as Linux's idle loop does. It also checks that it reads from the timer's
+ * registers what it wrote there. Boot arguments:
  *
- * With phase-ms=N and phases=N it sleeps for so many phases of the counter instead, and prints for each
- * `phase P n N min-ns N mean-ns N p50-ns N p99-ns N max-ns N early N`, then `work N run N`: how much it
- * computed, and Ontime's CPU time for it, in ticks. Lateness is from the deadline to the first reading of the
- * counter in the interrupt's handler.
+ *   sleeps=N    how many sleeps (1000)
+ *   max-us=N    the longest sleep (20000); lengths are random, from 0 to this
+ *   seed=N      chooses the random numbers
+ *   physical    uses the physical timer, interrupt 30; else the virtual one, interrupt 27
+ *   precise     tells Ontime of each deadline by calls, before the sleep and after it
+ *   page        the same by the deadline page
+ *   busy        computes while it sleeps, so that the guest never idles
+ *   phase-ms=N, phases=N    sleeps for N phases of that length (bare.h), whatever `sleeps` says
+ *
+ * After each phase it prints a line with the lateness, the work done, and the CPU time that Ontime counted
+ * for it, in ticks: `phase P n N min-ns N mean-ns N p50-ns N p99-ns N max-ns N early N work N run N`.
+ * Lateness is the time from a deadline to the first reading of the counter in the interrupt's handler.
  */
 #include "bare.h"
 #include "stats.h"
@@ -28,7 +34,7 @@ static enum say say;
 static uint64_t worked;
 static struct stats lateness;
 static volatile unsigned interrupts;
-static volatile uint64_t woken_at; /* by the timer's own counter */
+static volatile uint64_t woken_at; /* read from the counter that belongs to the timer */
 static volatile uint64_t seen_ctl, seen_cval;
 static unsigned spurious, wrong_ctl, wrong_cval, extra_interrupts;
 
@@ -85,7 +91,10 @@ static void wait_busy(unsigned before)
     irq_disable();
 }
 
-/* Masked, as an interrupt between the look and the WFI would leave nothing to wake from it. */
+/*
+ * Interrupts are masked between the check and the WFI. If one were taken there, nothing would be left to end
+ * the WFI.
+ */
 static void wait_idle(unsigned before)
 {
     while (interrupts == before) {
@@ -111,7 +120,7 @@ static void say_done(void)
         (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
 }
 
-/* Sleeps until `deadline`; returns when it was over. */
+/* Sleeps until `deadline`; returns the time at which the sleep ended. */
 static uint64_t sleep_until(uint64_t deadline)
 {
     unsigned before = interrupts;
@@ -160,7 +169,7 @@ static void check_sleeps(void)
           to_us(late_max), spurious);
 }
 
-/* Interrupts stay masked from the look at the clock until the timer is set, as in any kernel. */
+/* Interrupts stay masked from reading the clock until the timer is set, as in any kernel. */
 static uint64_t sleep_in_phase(uint64_t range)
 {
     uint64_t deadline = now() + random_below(range);
@@ -201,7 +210,10 @@ static void check_phases(void)
     expect_equal("one-interrupt-each", extra_interrupts, 0);
 }
 
-/* A deadline that is moved while it is awaited, or masked, is not served at its old time. */
+/*
+ * A timer that is set anew while it is awaited does not interrupt at its old time. One that is masked or
+ * disabled does not interrupt at all.
+ */
 static void check_moved(void)
 {
     uint64_t begin = now();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PSCI's CPU calls: on, off, on again, their errors and affinity information; SGIs between CPUs; memory
- * shared. Boot arguments: cpus=N (2 unless given) and so many vCPUs are used.
+ * Checks PSCI's CPU calls (on, off, on again, suspend, their errors, affinity information), SGIs between
+ * CPUs, and shared memory. Boot arguments: cpus=N, how many vCPUs are used (2).
  */
 #include <stdatomic.h>
 #include "bare.h"
@@ -135,7 +135,7 @@ static void on_timer(void)
     gic_end(intid);
 }
 
-/* A standby state: returns when an interrupt is there. */
+/* CPU_SUSPEND is a standby state: it returns when an interrupt is pending. */
 static void check_suspend(void)
 {
     uint64_t deadline = now_virtual() + microseconds(5000);

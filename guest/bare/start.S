@@ -2,13 +2,14 @@
 /*
  * Entry, exception vectors and hypercalls of a bare-metal guest.
  *
- * A raw binary, entered at its first byte, that runs where it is linked, 0x40080000. It begins with the header of an
- * arm64 Linux Image but for the magic number: NAME.image is the same file with it. Address space: 4 GiB in four 1 GiB blocks,
+ * The guest is a raw binary. It is entered at its first byte, and has to lie where it is linked, at 0x40080000. It
+ * begins with the header of an arm64 Linux Image, but without the magic number; NAME.image is the same file with the
+ * magic number. The address space has 4 GiB, in four blocks of 1 GiB:
  *
  *   0x00000000  devices, no execute
  *   0x40000000  RAM
- *   0x80000000  devices again, executable   (for tests of instruction aborts)
- *   0xC0000000  physical 0x80000000, nothing there for a guest of up to 1 GiB
+ *   0x80000000  the devices again, executable, for tests of instruction aborts
+ *   0xC0000000  physical 0x80000000, where a guest of up to 1 GiB has nothing
  */
 #define STACK_SIZE 0x4000
 #define BLOCK      0x401 /* valid, access flag */

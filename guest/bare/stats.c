@@ -15,7 +15,7 @@ void stats_add(struct stats *stats, uint64_t ticks)
         stats->values[stats->kept++] = ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
 }
 
-/* Shell's sort: no recursion, no memory. */
+/* Shell's sort needs neither recursion nor memory. */
 static void sort(uint32_t *values, uint32_t count)
 {
     static const uint32_t gaps[] = {8861, 3938, 1750, 701, 301, 132, 57, 23, 10, 4, 1};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Samples and what they come to: count, mean, percentiles. A sample is a number of counter ticks, 32 bits;
- * larger ones count as the largest. Samples beyond STATS_MAX are not kept, and the summary says so.
+ * Statistics of samples: count, mean, percentiles. A sample is a number of counter ticks, of 32 bits; a
+ * larger one is kept as the largest number of 32 bits. Samples beyond STATS_MAX are not kept, but counted as
+ * `lost`.
  */
 #ifndef STATS_H
 #define STATS_H
@@ -15,7 +16,7 @@ struct stats {
     uint32_t values[STATS_MAX];
 };
 
-struct summary { /* picoseconds, but for the counts */
+struct summary { /* times in picoseconds */
     uint64_t count, lost;
     uint64_t min, mean, p50, p99, max;
 };
@@ -23,10 +24,10 @@ struct summary { /* picoseconds, but for the counts */
 void stats_clear(struct stats *stats);
 void stats_add(struct stats *stats, uint64_t ticks);
 
-/* Sorts them. Each sample stands for `per` operations and includes `overhead` ticks of measuring. */
+/* Sorts the samples. Each is the time of `per` operations and of `overhead` ticks of measuring. */
 struct summary stats_summary(struct stats *stats, uint64_t per, uint64_t overhead);
 
-/* "n 5 min-ns 1.25 mean-ns ... p50-ns ... p99-ns ... max-ns ...". */
+/* Prints "n 5 min-ns 1.25 mean-ns ... p50-ns ... p99-ns ... max-ns ...". */
 void stats_print(const struct summary *summary);
 
 #endif

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System registers: identification registers hide what is not offered; what is behind them reads as zero or
- * is undefined, never a hang; register number 31 is zero, not the stack pointer; the guest's own registers,
- * FP and SIMD too, survive other guests on the core. Boot arguments: survive-ms=N looks that long at the last
- * point; pattern=N tells two guests apart.
+ * Checks system registers:
+ *
+ * - Identification registers hide the features that Ontime does not offer.
+ * - The registers of a hidden feature read as zero or are undefined, and no access hangs.
+ * - Register number 31 means zero in a trapped instruction, and not the stack pointer.
+ * - The guest's registers, FP and SIMD registers too, survive other guests on the core.
+ *
+ * Boot arguments: survive-ms=N, how long the last check takes; pattern=N, different in each of two guests.
  */
 #include "bare.h"
 
@@ -27,7 +31,7 @@ static void check_outcome(const char *name, struct fault fault, uint64_t value, 
            value, fault.count != 0 ? fault.esr : 0);
 }
 
-/* Read, write of ones, write of zero, and read to register 31. */
+/* Reads a register, writes ones and zero to it, and reads it to register 31. */
 #define CHECK_REGISTER(name, reg, allowed)                                                                   \
     do {                                                                                                     \
         uint64_t got_ = 0;                                                                                   \
@@ -161,7 +165,7 @@ static void check_instructions(void)
     expect_equal("cache-by-set-and-way", fault.count, 0);
 }
 
-/* Loads and stores at a device, with register 31 and with sign extension. */
+/* Loads and stores at a device whose operand is register 31, or is sign-extended. */
 static void check_device_operands(void)
 {
     uintptr_t mask = UART_BASE + UART_IMSC;
@@ -236,7 +240,7 @@ static void store_vectors(struct vector_state *state)
                 each(CNTP_CVAL_EL0) each(CPACR_EL1) each(MAIR_EL1) each(VBAR_EL1)
 /* clang-format on */
 
-/* Reads all of them, or compares: a mask of those that changed. */
+/* Reads all the registers into `values`, or compares them with it and returns a mask of those that differ. */
 static uint64_t survey(uint64_t values[], bool compare)
 {
     uint64_t changed = 0;
@@ -300,7 +304,7 @@ void guest_main(void)
     check_identification();
     check_pmu();
     check_debug();
-    /* The guest itself lets SVE and SME through, so that what stops them is what is outside. */
+    /* The guest itself enables SVE and SME, so that only the hypervisor or the CPU can stop them. */
     write_sysreg(CPACR_EL1, FP_ON | SVE_ON | SME_ON);
     check_other();
     check_instructions();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The device tree, read in place: just enough to find one property of one node, and the boot arguments.
+ * Reads the device tree where it lies: just enough to find one property of one node, and the boot arguments.
  */
 #include "bare.h"
 
@@ -65,8 +65,8 @@ static bool node_named(const char *node, const char *name)
 }
 
 /*
- * One node's own properties, from behind its name. Finds out whether the node is `compatible` and where the
- * wanted property is; returns the token behind them.
+ * Reads the properties of one node; `at` is behind the node's name. Finds whether the node is compatible, and
+ * where the wanted property is. Returns the first token behind the properties.
  */
 static const char *read_node(const char *at, const char *strings, const char *compatible,
                              const char *property, bool *matches, const char **found, uint32_t *size)

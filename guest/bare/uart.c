@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A tiny command line on the UART, driven by interrupts, for tests of the console. Each line is answered by
- * `got: LINE`; some do more:
- *   slow      lines in four pieces, 20 ms apart, until something is typed
- *   flood     500 long lines at once
- *   number    how many lines there were
- *   reset, off
+ * A small command line on the UART, driven by interrupts, for tests of the console. It answers each line with
+ * `got: LINE`. These lines do more:
+ *   slow      prints lines in four pieces, 20 ms apart, until something is typed
+ *   flood     prints 500 long lines at once
+ *   number    prints how many lines were typed
+ *   reset     resets the VM
+ *   off       ends, and switches the VM off
  */
 #include "bare.h"
 
