@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exact: checks `ontime run --exact`, under which it is to be run, beside a hog of its own: no sleep of any
- * kind ends before its time, one that a signal cuts short tells what is left of it, and 2,000 sleeps of 0 to
- * 20 ms end as soon after their time as docs/linux-guest.md says, under SCHED_FIFO and SCHED_OTHER.
+ * exact: checks `ontime run --exact`, and is to be run by that. Beside a hog of its own it checks that
  *
- * An error is what the counter says passed, less what was asked for, ns. An empty call is a clock_nanosleep
- * that is refused at once, timed in the same way: neither can be shorter than two readings of the counter
- * with a system call between them. The worst 10 do not count: whoever computes, unlike a sleeper, gives up
- * the CPU now and then.
+ * - no sleep of any kind ends before its time,
+ * - a sleep that a signal cuts short tells how much of it is left,
+ * - 2,000 sleeps of 0 to 20 ms end as soon after their time as docs/linux-guest.md says, under SCHED_FIFO and
+ *   under SCHED_OTHER.
  *
- * One line a case, ok or FAIL, and lines with the figures; exits with 1 when a case failed.
+ * The error of a sleep is the time that passed by the counter, less the time asked for, in ns. It is compared
+ * with the time of an empty call, a clock_nanosleep that is refused at once. Both are the time between two
+ * readings of the counter with a system call between them, so an exact sleep has at least an empty call's
+ * error. The 10 longest empty calls are left out of the mean: a task that computes, unlike one that sleeps,
+ * loses the CPU now and then.
+ *
+ * It prints one line a case, ok or FAIL, and lines with the figures. It exits with 1 when a case failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,8 +54,9 @@ enum {
 
 static int failures;
 /*
- * Several CPUs take turns in QEMU, and are all late: only 6.1 on one CPU has its mean and p99 checked, and
- * one CPU its median. 6.12 itself runs a real-time task 0.8 ms late now and then beside a hog.
+ * QEMU runs several CPUs in turns, which makes all of them late: medians are checked on one CPU only
+ * (is_timed). Linux 6.12 runs a real-time task beside a hog up to 0.8 ms late by itself: mean and p99 are
+ * checked on 6.1 only (has_tail).
  */
 static bool is_timed, has_tail;
 static int64_t hz;
@@ -88,7 +93,7 @@ static void verdict(const char *name, bool good)
     printf("%s %s\n", good ? "ok" : "FAIL", name);
 }
 
-/* The upper bits of Knuth's 64-bit generator. */
+/* Knuth's 64-bit linear congruential generator, of which the upper bits are used. */
 static int64_t random_below(int64_t limit)
 {
     static uint64_t state = 1;
@@ -168,7 +173,7 @@ static void set_policy(int policy)
         perror("sched_setscheduler");
 }
 
-/* Until the console has sent all: its interrupts would disturb what is timed next. */
+/* Waits until the console has sent its output: its interrupts would disturb what is timed next. */
 static void be_quiet(void)
 {
     tcdrain(STDOUT_FILENO);
@@ -213,7 +218,7 @@ static void measure_short(void)
     verdict("no short sleep ends early", errors[0] >= 0);
 }
 
-/* Each kind sleeps once, and returns by how much it was late on the clock that it was to go by, ns. */
+/* Each kind of sleep is a function. It sleeps once, and returns its lateness in ns, by the clock it uses. */
 static int64_t until(clockid_t clock)
 {
     int64_t end = read_clock(clock) + random_below(3 * MILLISECOND);
@@ -324,7 +329,7 @@ static int64_t nap_in_child(void)
 static const struct {
     const char *name;
     int64_t (*sleep_once)(void);
-    bool exact; /* and not only never early */
+    bool exact; /* it has to be exact; else it only must not end early */
 } kinds[] = {
     {"clock_nanosleep until, monotonic", until_monotonic, true},
     {"clock_nanosleep until, realtime", until_realtime, true},
@@ -361,7 +366,7 @@ static void no_action(int signal)
     (void)signal;
 }
 
-/* A signal after `after` us into a sleep of 3 ms: what is left and what has passed make up the whole. */
+/* A signal comes `after` us into a sleep of 3 ms. What had passed and what is left must add up to 3 ms. */
 static bool interrupted_well(long after)
 {
     struct itimerval soon = {.it_value.tv_usec = after};
@@ -396,7 +401,7 @@ static void try_signals(void)
     verdict("a signal about the end of a sleep", good);
 }
 
-/* Stopped and continued: the kernel starts the rest of the sleep by itself. */
+/* A sleeping task is stopped and continued. The kernel starts the rest of the sleep by itself. */
 static void try_stop(void)
 {
     int status = 0;
@@ -419,7 +424,7 @@ static void try_stop(void)
     verdict("a sleep stopped and continued", status == 0);
 }
 
-/* Killed while asleep: nothing is left behind, or the module could not be unloaded afterwards. */
+/* A task is killed while asleep. If it left anything behind, the module could not be unloaded afterwards. */
 static void try_kill(void)
 {
     pid_t child = fork();
@@ -433,7 +438,7 @@ static void try_kill(void)
     waitpid(child, NULL, 0);
 }
 
-/* As soon as something can be read the wait is over, and is not drawn out to its timeout. */
+/* A wait ends as soon as something can be read. It is not held until its timeout. */
 static void try_event(void)
 {
     int ends[2];

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Takes the place of hypercall.c in a test module: instead of calling Ontime it records each call, so that
- * what the module would say can be checked on a machine without a hypervisor.
+ * Takes the place of hypercall.c in a test build of the module. It does not call Ontime, but records each
+ * call. So the calls that the module makes can be checked on a machine without a hypervisor.
  *
- * /proc/ontime-calls shows the records, oldest first, a line each: CPU, counter when it was made, what,
- * value. Besides the calls, each expiry of any timer is recorded with CNTV_CVAL_EL0: at that moment it still
- * holds the instant for which Linux had set the clock. A store into a CPU's deadline page is seen after the
- * module's probes have run, by probes of the recorder's own on the same tracepoints.
+ * /proc/ontime-calls shows the records, oldest first, one a line: CPU, counter, what was recorded, value.
+ * Besides the calls these are:
  *
- * A write empties it. "warp" also has a page say that its vCPU is warped, as Ontime would, from the first
- * expiry after its deadline until DONE or the CPU idles ("idle" is recorded), and "calm" ends that. With the
- * parameter refuse=1 there are no pages.
+ *   expire    a timer has expired. The value is CNTV_CVAL_EL0, which still holds the instant for which Linux
+ *             had set its clock
+ *   store     the module has stored a deadline into the CPU's page. The recorder looks for that in probes of
+ *             its own, which run behind the module's on the same tracepoints
+ *   idle      the CPU goes idle
+ *
+ * A write to the file empties the list. The recorder also plays Ontime's part in the pages: a page says that
+ * its vCPU is warped from the first expiry after its deadline until DONE, or until the CPU goes idle. Writing
+ * "calm" stops that, and "warp" starts it again. With the parameter refuse=1 pages are refused.
  */
 #include <linux/atomic.h>
 #include <linux/io.h>
@@ -88,7 +92,7 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
     look_at_page();
 }
 
-/* A vCPU that idles is not warped any more. */
+/* A vCPU that goes idle is no longer warped. */
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
                          unsigned int prev_state)
 {
@@ -151,7 +155,7 @@ static const struct proc_ops operations = {
     .proc_write = empty,
 };
 
-/* The last two arguments of the registration are such that the module's probes come first. */
+/* They are registered with a lower priority than the module's probes, so that those run first. */
 static struct {
     const char *name;
     void *function;
@@ -219,7 +223,7 @@ void hypercall_done(u64 next)
 {
     u64 *page = this_cpu_read(pages);
 
-    look_at_page(); /* the next deadline is stored before */
+    look_at_page(); /* the module has stored the next deadline before this call */
     record("done", next);
     if (page)
         page[ONTIME_PAGE_WARPED / 8] = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleeps 200 times under SCHED_FIFO, 0 to 10 ms; fails when a sleep ends early. Says the mean and largest
- * lateness.
+ * Sleeps 200 times for 0 to 10 ms under SCHED_FIFO, and prints the mean and the largest lateness. Fails when
+ * a sleep ends early.
  */
 #include <sched.h>
 #include <stdint.h>

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * sleeps page|calls: sleeps once in each way that Linux knows, and checks what the module told Ontime, by
- * page or by calls, as the recorder saw it (recorder.c): the deadline told is the instant for which Linux set
- * its clock; nothing is told of tasks that are not chosen; a sleep that is cut short is taken back; after the
- * woken task has left the CPU, done is said, by page only if the vCPU is warped.
+ * page or by calls. recorder.c has recorded that. The checks are:
  *
- * One line a case on standard output, and a count at the end; exits with 1 when a case failed.
+ * - The deadline told is the instant for which Linux set its clock.
+ * - Nothing is told of a task that is not chosen.
+ * - The deadline of a sleep that is cut short is withdrawn.
+ * - DONE is called after the woken task has left the CPU; by page only if the vCPU is warped.
+ *
+ * It prints one line a case, and a count at the end. It exits with 1 when a case failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -55,8 +58,8 @@ struct record {
 
 static struct record records[RECORDS];
 static int record_count, device, failures, cases;
-static const char *told; /* the record of a deadline told */
-static uint64_t *woke;   /* when the sleeping task ran again, if it says so; shared with children */
+static const char *told; /* how the recorder names a deadline told: "store" or "arm" */
+static uint64_t *woke;   /* when the sleeping task ran again; 0: not noted. Shared with children */
 static uint64_t hz;
 
 static uint64_t counter(void)
@@ -135,7 +138,7 @@ static void verdict(const char *name, const char *fault)
                records[i].what, (unsigned long long)records[i].value);
 }
 
-/* The clock was set within a microsecond of the deadline, and never more than a tick before it was armed. */
+/* Had Linux set its clock for this deadline? From a tick before it to a microsecond after it is right. */
 static bool clock_agrees(uint64_t deadline)
 {
     for (int i = 0; i < record_count; i++) {
@@ -147,14 +150,13 @@ static bool clock_agrees(uint64_t deadline)
     return false;
 }
 
-/* Is this deadline about ns after start: not before, and at most 3 ms after (a fork takes its time)? */
+/* Is this deadline `ns` after `start`, or up to 3 ms later? A fork, for one, takes some time. */
 static bool is_about(uint64_t deadline, uint64_t start, uint64_t ns)
 {
     return deadline >= start + to_ticks(ns) && deadline <= start + to_ticks(ns + 3 * MILLISECOND);
 }
 
-/* The next record by which work is known to be over: done is said, or the CPU idles, which ends a warp too.
- */
+/* The next record that ends a warp: DONE is called, or the CPU goes idle. */
 static int find_over(int from)
 {
     for (int i = from; i < record_count; i++)
@@ -199,14 +201,14 @@ static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
     *woke = 0;
     sleep_once();
     end = *woke ? *woke : counter();
-    usleep(3000); /* leaves the CPU once more, so that done is said */
+    usleep(3000); /* the task leaves the CPU, so that DONE is called */
     read_calls();
     return check_one_sleep(start, end, ns);
 }
 
 /*
- * A sleep that ends just behind another timer is served with it, and its own deadline is never set: once more
- * then.
+ * If a sleep ends just after another timer, Linux serves both together, and never sets its clock for the
+ * sleep. So a sleep that fails is tried a second time.
  */
 static void try_sleep_of(const char *name, void (*sleep_once)(void), uint64_t ns)
 {
@@ -403,7 +405,7 @@ static void note_alarm(int signal)
     alarmed = 1;
 }
 
-/* The task is busy when its signal comes. */
+/* The task computes when its signal comes. */
 static void busy_itimer(void)
 {
     alarmed = 0;
@@ -536,7 +538,7 @@ static void stop_itimer_periods(void)
     sigprocmask(SIG_SETMASK, &unblocked, NULL);
 }
 
-/* Not chosen: nothing is said. */
+/* Nothing is told of a task that is not chosen. */
 static void try_unchosen(void)
 {
     forget_calls();
@@ -561,7 +563,7 @@ static void *write_after(void *microseconds)
     return NULL;
 }
 
-/* Woken by other means before its time: the deadline is taken back. */
+/* A task is woken before its time. The deadline is withdrawn. */
 static void try_cut_short(void)
 {
     struct pollfd wait;
@@ -631,9 +633,9 @@ static void be_busy_for(uint64_t ns)
 }
 
 /*
- * A long sleep is told, gives way to a short one, and is told again. What we slept ourselves is done, for
- * want of leaving the CPU, when it is given up: a millisecond after a tick, by the next tick (they are 4 ms
- * apart).
+ * A long sleep is told, gives way to a short one, and is told again. The short sleep is this task's own, and
+ * the task computes after it without leaving the CPU. So its deadline is given up: a tick has to see it
+ * reached, and the next tick, 4 ms later, is more than a millisecond after that.
  */
 static void try_two_at_once(void)
 {
@@ -672,8 +674,8 @@ static int timerfd_after(long ns)
 }
 
 /*
- * The CPU's only task is busy while two timers expire: the first is given up a millisecond after the first
- * tick behind it, by the next tick (they are 4 ms apart), and the second is told then.
+ * The only task of the CPU computes while two timers expire. A tick sees the first one reached, and the next
+ * tick, 4 ms later, gives it up. Then the second one is told.
  */
 static void try_while_busy(void)
 {
@@ -727,7 +729,7 @@ static void *be_a_hog(void *unused)
     return NULL;
 }
 
-/* The CPU does not idle: done has to be said, after the sleeper has run. */
+/* The CPU does not go idle. So DONE has to be called after the sleeper has run. */
 static void try_beside_hog(void)
 {
     pthread_t hog;
@@ -750,7 +752,7 @@ static void try_beside_hog(void)
     verdict("done is said beside a hog", done ? NULL : "it was not");
 }
 
-/* By page nothing is called when the vCPU is not warped. */
+/* By page no call is made while the vCPU is not warped. */
 static void try_calm(void)
 {
     tell_recorder("calm");
@@ -765,7 +767,10 @@ static void try_calm(void)
     tell_recorder("warp");
 }
 
-/* More deadlines at a time than are looked at in one go: the task's leaving, twice, is the end of all. */
+/*
+ * More deadlines at one time than the module takes out when their task leaves the CPU (SLEEPS_TAKE). After
+ * the task has left twice, all are done.
+ */
 static void try_many_at_once(void)
 {
     enum { TIMERS = 40 };
@@ -793,7 +798,7 @@ static void try_many_at_once(void)
                                                          : NULL);
 }
 
-/* Its own task never comes for it: the CPU goes idle, and the next deadline is told. */
+/* No task wakes for a timer that nobody waits for. Its deadline is given up when the CPU goes idle. */
 static void try_nobody_comes(void)
 {
     unsigned long long given_up = status_of("given_up");
@@ -819,7 +824,7 @@ static void try_nobody_comes(void)
     close(pipe_ends[1]);
 }
 
-/* More sleeps than there is room for: the rest are counted, and the room is there again afterwards. */
+/* More sleeps than there is room for. The rest is counted, and there is room again afterwards. */
 static void try_overflow(void)
 {
     enum { TIMERS = 1100 };
@@ -856,7 +861,7 @@ static void *sleep_on_cpu_0(void *unused)
     return NULL;
 }
 
-/* Sleeps whose task is moved about, and a timer set again from both CPUs; nothing is left behind. */
+/* A sleeping task is moved between CPUs, and a timer is set by turns on both. No sleep is left behind. */
 static void try_migration(void)
 {
     struct itimerspec setting = {.it_value.tv_nsec = 3 * MILLISECOND};
@@ -880,7 +885,7 @@ static void try_migration(void)
     pthread_join(thread, NULL);
     close(fd);
     pin(0);
-    be_busy_for(12 * MILLISECOND); /* our own last sleep is given up */
+    be_busy_for(12 * MILLISECOND); /* until this task's own last sleep is given up */
     read_calls();
     balanced = status_of("armed") == status_of("cancelled") + status_of("fired");
     verdict("sleeps moved between CPUs", balanced ? NULL : "armed is not cancelled + fired");
@@ -903,7 +908,7 @@ static void *sleep_once_on_cpu_0(void *unused)
     return NULL;
 }
 
-/* The timer is CPU 0's, the task wakes on CPU 1: there is nothing to wait for on CPU 0. */
+/* The timer is CPU 0's, and the task wakes on CPU 1. CPU 0 must not wait for the task's work. */
 static void try_waking_elsewhere(void)
 {
     pthread_t thread;
@@ -921,7 +926,7 @@ static void try_waking_elsewhere(void)
         die("sched_setaffinity");
     pthread_join(thread, NULL);
     usleep(20000);
-    pin(0); /* at the latest here CPU 0 changes its task */
+    pin(0); /* CPU 0 changes its task here, if it has not before */
     read_calls();
     arm = find_on(0, told, 0);
     verdict("woken on another CPU",
@@ -950,7 +955,7 @@ static void *sleep_half_a_second(void *unused)
     return NULL;
 }
 
-/* Its page is withdrawn when a CPU goes off, and there is one when it is back. */
+/* Was CPU 1's page withdrawn when the CPU went offline, and registered when it came back? */
 static bool pages_follow(void)
 {
     int off = find_on(1, "page", 0), on = off < 0 ? -1 : find_on(1, "page", records[off].counter);
@@ -958,7 +963,7 @@ static bool pages_follow(void)
     return on >= 0 && records[off].value == ONTIME_NO_PAGE && records[on].value != ONTIME_NO_PAGE;
 }
 
-/* The timer goes to the CPU that is left, and is told there. */
+/* A CPU goes offline. Its timers move to the other CPU, and their deadlines are told there. */
 static void try_cpu_off(void)
 {
     pthread_t thread;
@@ -984,7 +989,7 @@ static void try_cpu_off(void)
     try_sleep("on the CPU that is on again", sleep_monotonic);
 }
 
-/* Real-time tasks have no slack, and run as soon as they are woken. */
+/* A real-time task has no timer slack, and runs as soon as it is woken. */
 static void be_real_time(bool yes)
 {
     struct sched_param parameters = {.sched_priority = yes ? 50 : 0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A GIC for tests: list registers and a virtual CPU interface as the architecture describes them (IHI
- * 0069 4.7 and 11.2, IHI 0048 chapter 5), and one physical interrupt, the timer's. What a correct hypervisor
- * never does is asserted: a list register with the HW bit that is pending and active, two list registers of
- * one interrupt, a link to a physical interrupt that is not active.
+ * A GIC for tests. It has list registers and a virtual CPU interface as the architecture describes them (IHI
+ * 0069 4.7 and 11.2, IHI 0048 chapter 5), and one physical interrupt, the timer's. Assertions fail when the
+ * hypervisor does what is wrong on any GIC: a list register with the HW bit that is pending and active, two
+ * list registers with one interrupt, a link to a physical interrupt that is not active.
  *
- * The fake_guest_... functions are what a guest does at its CPU interface.
+ * The functions fake_guest_... are what a guest does at its CPU interface.
  */
 #ifndef TESTS_FAKE_GIC_H
 #define TESTS_FAKE_GIC_H
@@ -14,10 +14,10 @@
 #include <stdint.h>
 #include "drivers/gic.h"
 
-/* Nothing pending anywhere; becomes `gic`. */
+/* Makes a GIC of that version with nothing pending, and lets `gic` point to it. */
 void fake_gic_reset(unsigned version, unsigned list_registers);
 
-/* The physical timer interrupt: active or not. The hypervisor acknowledges it: it becomes active. */
+/* The physical timer interrupt: is it active? The hypervisor acknowledges it, which makes it active. */
 bool fake_gic_timer_active(void);
 void fake_gic_timer_acknowledge(void);
 
@@ -33,10 +33,10 @@ void fake_guest_mask(uint8_t priority);
 void fake_guest_groups(unsigned groups);
 void fake_guest_split_ends(bool split);
 
-/* INTID, on GICv2 with an SGI's sender from bit 10; GIC_SPURIOUS. */
+/* Returns an INTID (on GICv2 with the sender of an SGI from bit 10 on), or GIC_SPURIOUS. */
 uint32_t fake_guest_acknowledge(void);
 void fake_guest_end(uint32_t acknowledged);
-/* False: it is trapped. */
+/* Returns false when the access is trapped. */
 bool fake_guest_deactivate(uint32_t acknowledged);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM on one CPU for the tests of the virtual GIC: its vCPUs, their virtual timers, a guest's accesses to
- * the GIC's registers, and what the hypervisor does before it enters the guest again. Each function that is
- * something the guest or a device does ends with that.
+ * A VM on one CPU, for the tests of the virtual GIC: its vCPUs, their virtual timers, a guest's accesses to
+ * the GIC's registers, and what the hypervisor does before it enters the guest again (world_enter). The
+ * functions that stand for something that the guest or a device does end with world_enter(), except for
+ * world_timer().
  */
 #ifndef TESTS_VGIC_WORLD_H
 #define TESTS_VGIC_WORLD_H
@@ -15,8 +16,8 @@
 #include "devices/vgic.h"
 
 #define WORLD_VCPUS 8
-#define PPI         30 /* the physical timer's, an emulated one */
-#define SPI         33 /* the UART's */
+#define PPI         30 /* the interrupt of the emulated physical timer */
+#define SPI         33 /* the interrupt of the emulated UART */
 
 #define GICD_CTLR      0x0000
 #define GICD_TYPER     0x0004
@@ -36,34 +37,39 @@
 #define GICD_IROUTER   0x6000
 #define GICR_SGI_FRAME 0x10000
 
-/* A VM as after a reset; then vCPU 0 is loaded, both groups and all interrupts enabled, nothing masked. */
+/*
+ * world_reset() makes a VM as after a reset. world_open() then loads vCPU 0, enables both groups and all
+ * interrupts, and masks nothing.
+ */
 void world_reset(unsigned version, unsigned list_registers, unsigned vcpus);
 void world_open(void);
 
 struct vcpu *world_vcpu(unsigned index);
 struct vcpu *world_loaded(void);
 
-/* Was the vCPU woken since this was last asked? */
+/* Was the vCPU woken since the last call? */
 bool world_woken(unsigned index);
 
-/* Refreshes, maintenance and timer interrupts until there are none; fails when that does not end. */
+/* Refreshes, and handles maintenance and timer interrupts until there are none. Fails if there is no end. */
 void world_enter(void);
 
-/* Another vCPU comes in, NULL: none. */
+/* Switches to another vCPU; NULL: to none. */
 void world_switch(struct vcpu *vcpu);
 
-/* The virtual timer of a vCPU. It is seen by nobody while the guest does it: world_enter() has to follow. */
+/* The virtual timer of a vCPU expires or is set anew. The hypervisor sees that at the next world_enter(). */
 void world_timer(unsigned index, bool expired);
 
-/* WFI: as the dispatcher, sees for itself whether the timer has expired. */
+/* The guest waits (WFI). As the dispatcher does, this looks whether the timer has expired. */
 void world_wait(void);
 
-/* An access of the loaded vCPU; write() and read() are of 32 bits. */
+/* The loaded vCPU accesses a device. world_write() and world_read() are accesses of 32 bits. */
 bool world_access(uint64_t address, struct mmio_access *access);
 void world_write(uint64_t address, uint32_t value);
 uint32_t world_read(uint64_t address);
 
-/* The address of a bitmap register's word for an interrupt; as GICv3's redistributor of the loaded vCPU, too.
+/*
+ * The address of an interrupt's word in a bitmap register. For SGIs and PPIs of a GICv3 it is in the loaded
+ * vCPU's redistributor.
  */
 uint64_t world_register(unsigned base, unsigned intid);
 void world_set(unsigned base, unsigned intid);
@@ -74,13 +80,16 @@ void world_route(unsigned intid, unsigned vcpu);
 void world_line(unsigned intid, bool level);
 void world_send(unsigned target, unsigned sgi);
 
-/* The guest's CPU interface. `take` gives the INTID alone; `end` wants what `acknowledge` gave. */
+/*
+ * The guest's CPU interface. world_take() returns the INTID alone. world_end() and world_deactivate() need
+ * what world_acknowledge() returned.
+ */
 uint32_t world_acknowledge(void);
 uint32_t world_take(void);
 void world_end(uint32_t acknowledged);
 void world_deactivate(uint32_t acknowledged);
 
-/* Takes and ends one interrupt; GIC_SPURIOUS when there is none. */
+/* Acknowledges and ends one interrupt, and returns its INTID; GIC_SPURIOUS: there is none. */
 uint32_t world_serve(void);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sleeps COUNT MAX_US: sleeps of 0 to MAX_US, none of which may end early, by CLOCK_MONOTONIC.
+ * sleeps COUNT MAX_US: sleeps COUNT times for 0 to MAX_US. Fails when a sleep ends early by CLOCK_MONOTONIC.
  */
 #include <stdint.h>
 #include <stdio.h>

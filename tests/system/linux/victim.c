@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * victim PHASE_MS MAX_US: sleeps of 0 to MAX_US for ever, under SCHED_FIFO, while a second process computes,
- * so that the guest never idles. For each whole phase of the counter it prints the line of
- * guest/bare/sleeper.c. The sleeps are timed by the counter (CNTVCT_EL0), from reading to reading around the
- * system call.
+ * victim PHASE_MS MAX_US: sleeps for 0 to MAX_US under SCHED_FIFO, again and again. A second process
+ * computes, so that the guest never idles. After each whole phase of the counter it prints the line of
+ * guest/bare/sleeper.c. A sleep is timed by two readings of the counter (CNTVCT_EL0) around the system call.
  */
 #include <inttypes.h>
 #include <sched.h>
