@@ -203,6 +203,31 @@ static void a_byte_reserves_its_page(void **state)
     expect_try(1, 1, PAGE - 1);
 }
 
+/* As many ranges as there is room for, of two pages, with a page between them. */
+static void fill_the_list(void)
+{
+    for (unsigned i = 0; i < RANGES; i++)
+        add(i * 3 * PAGE, 2 * PAGE);
+    assert_int_equal(memory_lost(), 0);
+}
+
+static void a_range_too_many_is_lost(void **state)
+{
+    (void)state;
+    fill_the_list();
+    add(RANGES * 3 * PAGE, 5 * PAGE);
+    assert_int_equal(memory_lost(), 5 * PAGE);
+    add(RANGES * 4 * PAGE, PAGE);
+    add(RANGES * 4 * PAGE, 0);
+    assert_int_equal(memory_lost(), 6 * PAGE);
+    memory_each(visit);
+    assert_int_equal(visits, RANGES);
+    expect_visit(RANGES - 1, (RANGES - 1) * 3 * PAGE, (RANGES * 3 - 1) * PAGE);
+    for (unsigned i = 0; i < 2 * RANGES; i++)
+        assert_non_null(memory_try_allocate(PAGE, PAGE));
+    assert_null(memory_try_allocate(PAGE, PAGE));
+}
+
 static void what_a_reservation_cuts_off_may_be_lost(void **state)
 {
     (void)state;
@@ -427,6 +452,7 @@ int main(void)
         cmocka_unit_test(reservations_are_cut_out),
         cmocka_unit_test(reservations_add_up),
         cmocka_unit_test(a_byte_reserves_its_page),
+        cmocka_unit_test(a_range_too_many_is_lost),
         cmocka_unit_test(what_a_reservation_cuts_off_may_be_lost),
         cmocka_unit_test(what_lies_before_a_block_may_be_lost),
         cmocka_unit_test(allocations_come_from_the_top),
