@@ -22,13 +22,15 @@ static uint64_t lost;
 
 static void range_append(struct range *list, unsigned *count, uint64_t start, uint64_t end)
 {
-    if (start >= end)
-        return;
-    if (*count == RANGES) {
+    if (start < end && *count < RANGES)
+        list[(*count)++] = (struct range){start, end};
+}
+
+static void unused_append(uint64_t start, uint64_t end)
+{
+    if (start < end && unused_count == RANGES)
         lost += end - start;
-        return;
-    }
-    list[(*count)++] = (struct range){start, end};
+    range_append(unused, &unused_count, start, end);
 }
 
 void memory_add(uint64_t start, uint64_t size)
@@ -37,7 +39,7 @@ void memory_add(uint64_t start, uint64_t size)
 
     start = (start + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1);
     range_append(all, &all_count, start, end);
-    range_append(unused, &unused_count, start, end);
+    unused_append(start, end);
 }
 
 void memory_reserve(uint64_t start, uint64_t size)
@@ -54,7 +56,7 @@ void memory_reserve(uint64_t start, uint64_t size)
             continue;
         if (start > range->start) {
             range->end = start;
-            range_append(unused, &unused_count, end, range_end);
+            unused_append(end, range_end);
         } else {
             range->start = end < range->end ? end : range->end;
         }
@@ -133,7 +135,7 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
     *start = blocks_start(best);
     got = blocks_in(best) < size ? blocks_in(best) : size;
     /* What lies before the first block stays behind as a range of its own. */
-    range_append(unused, &unused_count, best->start, *start);
+    unused_append(best->start, *start);
     best->start = *start + got;
     return got;
 }
