@@ -41,6 +41,8 @@ precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
 	hypervisor/virt/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
+UNIT_TESTS += uart_driver
+uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
