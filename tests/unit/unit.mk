@@ -41,7 +41,9 @@ precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
 	hypervisor/virt/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
-UNIT_TESTS += uart_driver
+UNIT_TESTS += machine_tree uart_driver
+machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
+machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
