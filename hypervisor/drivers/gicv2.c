@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include "arch_vcpu.h"
 #include "base/arch.h"
+#include "device_access.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
 #include "sysreg.h"
@@ -59,16 +60,6 @@ static uint64_t distributor, interface, deactivate_register, control, guest_page
 static unsigned list_registers;
 static uint8_t own_bit[MAX_CPUS]; /* of each CPU, in the distributor's sets of CPUs */
 
-static uint32_t read32(uint64_t address)
-{
-    return *(volatile uint32_t *)(uintptr_t)address;
-}
-
-static void write32(uint64_t address, uint32_t value)
-{
-    *(volatile uint32_t *)(uintptr_t)address = value;
-}
-
 static const char *find_registers(const void *tree, int node)
 {
     struct reg_range ranges[4];
@@ -85,7 +76,7 @@ static const char *find_registers(const void *tree, int node)
     guest_page = ranges[3].start;
     deactivate_register = interface + GICC_DIR;
     if (ranges[1].size >= 2 * ALIASED &&
-        read32(interface + ALIASED - GICC_DIR + GICC_IIDR) == read32(interface + GICC_IIDR))
+        device_read32(interface + ALIASED - GICC_DIR + GICC_IIDR) == device_read32(interface + GICC_IIDR))
         deactivate_register = interface + ALIASED;
     return NULL;
 }
@@ -97,43 +88,43 @@ static const char *gicv2_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
-    write32(distributor + GICD_CTLR, 0);
-    lines = (read32(distributor + GICD_TYPER) & 31) + 1;
+    device_write32(distributor + GICD_CTLR, 0);
+    lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
-        write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
+        device_write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
         for (unsigned k = 0; k < 8; k++)
-            write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
+            device_write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
     }
-    write32(distributor + GICD_CTLR, CTLR_DISTRIBUTE);
+    device_write32(distributor + GICD_CTLR, CTLR_DISTRIBUTE);
     return NULL;
 }
 
 static const char *gicv2_init_cpu(void)
 {
-    write32(distributor + GICD_ICENABLER, UINT32_MAX);
-    write32(distributor + GICD_ICACTIVER, UINT32_MAX);
+    device_write32(distributor + GICD_ICENABLER, UINT32_MAX);
+    device_write32(distributor + GICD_ICACTIVER, UINT32_MAX);
     for (unsigned k = 0; k < 8; k++)
-        write32(distributor + GICD_IPRIORITY + 4 * k, PRIORITY * 0x01010101u);
-    own_bit[arch_cpu_index()] = (uint8_t)read32(distributor + GICD_ITARGETS);
+        device_write32(distributor + GICD_IPRIORITY + 4 * k, PRIORITY * 0x01010101u);
+    own_bit[arch_cpu_index()] = (uint8_t)device_read32(distributor + GICD_ITARGETS);
     if (own_bit[arch_cpu_index()] == 0)
         own_bit[arch_cpu_index()] = 1; /* a GIC of one CPU has no targets */
 
-    write32(interface + GICC_PMR, 0xFF);
-    write32(interface + GICC_CTLR,
-            (read32(interface + GICC_CTLR) & CTLR_BYPASS) | CTLR_ENABLE | CTLR_EOI_MODE);
-    list_registers = (read32(control + GICH_VTR) & 63) + 1;
+    device_write32(interface + GICC_PMR, 0xFF);
+    device_write32(interface + GICC_CTLR,
+                   (device_read32(interface + GICC_CTLR) & CTLR_BYPASS) | CTLR_ENABLE | CTLR_EOI_MODE);
+    list_registers = (device_read32(control + GICH_VTR) & 63) + 1;
     if (list_registers > GIC_MAX_LRS)
         list_registers = GIC_MAX_LRS;
     for (unsigned n = 0; n < list_registers; n++)
-        write32(control + GICH_LR + 4 * n, 0);
-    write32(control + GICH_HCR, HCR_EN);
+        device_write32(control + GICH_LR + 4 * n, 0);
+    device_write32(control + GICH_HCR, HCR_EN);
     return NULL;
 }
 
 static uint32_t gicv2_acknowledge(void)
 {
     uint32_t acknowledged =
-        read32(interface + GICC_IAR); /* an SGI's sender with it: wanted back at the end */
+        device_read32(interface + GICC_IAR); /* an SGI's sender with it: wanted back at the end */
 
     dsb(sy);
     return acknowledged;
@@ -141,25 +132,25 @@ static uint32_t gicv2_acknowledge(void)
 
 static void gicv2_end(uint32_t acknowledged)
 {
-    write32(interface + GICC_EOIR, acknowledged);
+    device_write32(interface + GICC_EOIR, acknowledged);
 }
 
 static void gicv2_deactivate(uint32_t acknowledged)
 {
-    write32(deactivate_register, acknowledged);
+    device_write32(deactivate_register, acknowledged);
     dsb(sy); /* before the interrupt is looked for again */
 }
 
 static void gicv2_enable(uint32_t intid)
 {
     if (intid >= 32)
-        *(volatile uint8_t *)(uintptr_t)(distributor + GICD_ITARGETS + intid) = own_bit[arch_cpu_index()];
-    write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
+        device_write8(distributor + GICD_ITARGETS + intid, own_bit[arch_cpu_index()]);
+    device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
 }
 
 static void gicv2_set_private_active(uint32_t intid, bool active)
 {
-    write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER), 1u << intid);
+    device_write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER), 1u << intid);
     /* The change is in the distributor before the guest can be interrupted by it. */
     dsb(sy);
 }
@@ -167,7 +158,7 @@ static void gicv2_set_private_active(uint32_t intid, bool active)
 static void gicv2_send_kick(unsigned cpu_index)
 {
     dsb(ishst);
-    write32(distributor + GICD_SGIR, (uint32_t)own_bit[cpu_index] << 16);
+    device_write32(distributor + GICD_SGIR, (uint32_t)own_bit[cpu_index] << 16);
 }
 
 static unsigned gicv2_lr_count(void)
@@ -184,12 +175,12 @@ static uint64_t gicv2_lr_word(const struct list_register *lr)
 
 static void gicv2_lr_write(unsigned n, uint64_t word)
 {
-    write32(control + GICH_LR + 4 * n, (uint32_t)word);
+    device_write32(control + GICH_LR + 4 * n, (uint32_t)word);
 }
 
 static struct lr_content gicv2_lr_take(unsigned n)
 {
-    uint32_t value = read32(control + GICH_LR + 4 * n);
+    uint32_t value = device_read32(control + GICH_LR + 4 * n);
 
     gicv2_lr_write(n, 0);
     return (struct lr_content){
@@ -201,23 +192,23 @@ static struct lr_content gicv2_lr_take(unsigned n)
 /* Deactivations by name need not be trapped specially: guests never get the page of GICV_DIR. */
 static void gicv2_virtual_ask(bool refill, bool outside)
 {
-    write32(control + GICH_HCR, HCR_EN | (refill ? HCR_NPIE : 0) | (outside ? HCR_LRENPIE : 0));
+    device_write32(control + GICH_HCR, HCR_EN | (refill ? HCR_NPIE : 0) | (outside ? HCR_LRENPIE : 0));
 }
 
 static unsigned gicv2_take_eoi_count(void)
 {
-    uint32_t hcr = read32(control + GICH_HCR);
+    uint32_t hcr = device_read32(control + GICH_HCR);
     unsigned count = hcr >> HCR_EOI_SHIFT;
 
     if (count == 0)
         return 0;
-    write32(control + GICH_HCR, hcr & ~(UINT32_MAX << HCR_EOI_SHIFT));
-    return (read32(control + GICH_VMCR) & VMCR_EOI_MODE) != 0 ? 0 : count;
+    device_write32(control + GICH_HCR, hcr & ~(UINT32_MAX << HCR_EOI_SHIFT));
+    return (device_read32(control + GICH_VMCR) & VMCR_EOI_MODE) != 0 ? 0 : count;
 }
 
 static uint8_t gicv2_virtual_priority_mask(unsigned *groups)
 {
-    uint32_t vmcr = read32(control + GICH_VMCR);
+    uint32_t vmcr = device_read32(control + GICH_VMCR);
 
     *groups = vmcr & 3;
     return (uint8_t)(vmcr >> 27 << 3);
@@ -225,14 +216,14 @@ static uint8_t gicv2_virtual_priority_mask(unsigned *groups)
 
 static void gicv2_interface_save(struct arch_vcpu *vcpu)
 {
-    vcpu->gic_vmcr = read32(control + GICH_VMCR);
-    vcpu->gic_ap0[0] = read32(control + GICH_APR);
+    vcpu->gic_vmcr = device_read32(control + GICH_VMCR);
+    vcpu->gic_ap0[0] = device_read32(control + GICH_APR);
 }
 
 static void gicv2_interface_load(const struct arch_vcpu *vcpu)
 {
-    write32(control + GICH_VMCR, (uint32_t)vcpu->gic_vmcr);
-    write32(control + GICH_APR, (uint32_t)vcpu->gic_ap0[0]);
+    device_write32(control + GICH_VMCR, (uint32_t)vcpu->gic_vmcr);
+    device_write32(control + GICH_APR, (uint32_t)vcpu->gic_ap0[0]);
 }
 
 static void gicv2_interface_reset(struct arch_vcpu *vcpu)

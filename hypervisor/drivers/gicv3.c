@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include "arch_vcpu.h"
 #include "base/arch.h"
+#include "device_access.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
 #include "sysreg.h"
@@ -27,6 +28,29 @@
 #define GICR_ISACTIVE0 (GICR_SGI + 0x0300)
 #define GICR_ICACTIVE0 (GICR_SGI + 0x0380)
 #define GICR_PRIORITY0 (GICR_SGI + 0x0400)
+
+/* The CPU interface, by encoding: assemblers know the names only with the right -march. */
+#define ICC_PMR_EL1     S3_0_C4_C6_0
+#define ICC_DIR_EL1     S3_0_C12_C11_1
+#define ICC_SGI1R_EL1   S3_0_C12_C11_5
+#define ICC_IAR1_EL1    S3_0_C12_C12_0
+#define ICC_EOIR1_EL1   S3_0_C12_C12_1
+#define ICC_CTLR_EL1    S3_0_C12_C12_4
+#define ICC_SRE_EL1     S3_0_C12_C12_5
+#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
+#define ICC_SRE_EL2     S3_4_C12_C9_5
+#define ICH_AP0R0_EL2   S3_4_C12_C8_0
+#define ICH_AP0R1_EL2   S3_4_C12_C8_1
+#define ICH_AP0R2_EL2   S3_4_C12_C8_2
+#define ICH_AP0R3_EL2   S3_4_C12_C8_3
+#define ICH_AP1R0_EL2   S3_4_C12_C9_0
+#define ICH_AP1R1_EL2   S3_4_C12_C9_1
+#define ICH_AP1R2_EL2   S3_4_C12_C9_2
+#define ICH_AP1R3_EL2   S3_4_C12_C9_3
+#define ICH_HCR_EL2     S3_4_C12_C11_0
+#define ICH_VTR_EL2     S3_4_C12_C11_1
+#define ICH_VMCR_EL2    S3_4_C12_C11_7
+#define ICH_LR0_EL2     S3_4_C12_C12_0
 
 #define CTLR_ENABLE_G1 2u
 #define CTLR_ARE       16u
@@ -61,16 +85,6 @@ static uint64_t own_redistributor[MAX_CPUS];
 static unsigned list_registers, priority_bits;
 static bool traps_deactivation; /* ICC_DIR_EL1 can be trapped by itself */
 
-static uint32_t read32(uint64_t address)
-{
-    return *(volatile uint32_t *)(uintptr_t)address;
-}
-
-static void write32(uint64_t address, uint32_t value)
-{
-    *(volatile uint32_t *)(uintptr_t)address = value;
-}
-
 static const char *find_registers(const void *tree, int node)
 {
     uint64_t regions = machine_tree_number(tree, node, "#redistributor-regions");
@@ -100,18 +114,18 @@ static const char *gicv3_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
-    write32(distributor + GICD_CTLR, 0);
-    while ((read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
+    device_write32(distributor + GICD_CTLR, 0);
+    while ((device_read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
     }
-    lines = (read32(distributor + GICD_TYPER) & 31) + 1;
+    lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
-        write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
-        write32(distributor + GICD_IGROUPR + 4 * i, UINT32_MAX);
+        device_write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
+        device_write32(distributor + GICD_IGROUPR + 4 * i, UINT32_MAX);
         for (unsigned k = 0; k < 8; k++)
-            write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
+            device_write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
     }
-    write32(distributor + GICD_CTLR, CTLR_ARE);
-    write32(distributor + GICD_CTLR, CTLR_ARE | CTLR_ENABLE_G1);
+    device_write32(distributor + GICD_CTLR, CTLR_ARE);
+    device_write32(distributor + GICD_CTLR, CTLR_ARE | CTLR_ENABLE_G1);
     return NULL;
 }
 
@@ -122,9 +136,9 @@ static uint64_t find_in_region(const struct reg_range *region, uint32_t affinity
 
     while (offset < region->size && region->size - offset >= FRAME_PAIR) {
         uint64_t frame = region->start + offset;
-        uint32_t type = read32(frame + GICR_TYPER);
+        uint32_t type = device_read32(frame + GICR_TYPER);
 
-        if (read32(frame + GICR_TYPER + 4) == affinity)
+        if (device_read32(frame + GICR_TYPER + 4) == affinity)
             return frame;
         if ((type & TYPER_LAST) != 0)
             break;
@@ -176,27 +190,26 @@ static void gicv3_deactivate(uint32_t acknowledged)
 static void gicv3_enable(uint32_t intid)
 {
     if (intid < 32) {
-        write32(this_redistributor() + GICR_ISENABLE0, 1u << intid);
+        device_write32(this_redistributor() + GICR_ISENABLE0, 1u << intid);
         return;
     }
-    *(volatile uint64_t *)(uintptr_t)(distributor + GICD_IROUTER + 8 * intid) =
-        read_sysreg(mpidr_el1) & 0xFF00FFFFFF;
-    write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
+    device_write64(distributor + GICD_IROUTER + 8 * intid, read_sysreg(mpidr_el1) & 0xFF00FFFFFF);
+    device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
 }
 
 static void gicv3_set_private_active(uint32_t intid, bool active)
 {
-    write32(this_redistributor() + (active ? GICR_ISACTIVE0 : GICR_ICACTIVE0), 1u << intid);
+    device_write32(this_redistributor() + (active ? GICR_ISACTIVE0 : GICR_ICACTIVE0), 1u << intid);
     /* The change is in the redistributor before the guest can be interrupted by it. */
     dsb(sy);
 }
 
 static void gicv3_send_kick(unsigned cpu_index)
 {
-    uint64_t affinity = read32(own_redistributor[cpu_index] + GICR_TYPER + 4);
+    uint64_t affinity = device_read32(own_redistributor[cpu_index] + GICR_TYPER + 4);
 
     dsb(ishst);
-    write_sysreg(S3_0_C12_C11_5, (affinity & 0xFF000000) << 24 | (affinity & 0xFF0000) << 16 |
+    write_sysreg_(ICC_SGI1R_EL1, (affinity & 0xFF000000) << 24 | (affinity & 0xFF0000) << 16 |
                                      (affinity & 0xFF00) << 8 | UINT64_C(1) << (affinity & 15));
     isb();
 }
@@ -296,14 +309,14 @@ static const char *gicv3_init_cpu(void)
     if (frame == 0)
         return "no redistributor for this CPU in `reg`";
     own_redistributor[arch_cpu_index()] = frame;
-    write32(frame + GICR_WAKER, read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
-    while ((read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
+    device_write32(frame + GICR_WAKER, device_read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
+    while ((device_read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
     }
-    write32(frame + GICR_ICENABLE0, UINT32_MAX);
-    write32(frame + GICR_ICACTIVE0, UINT32_MAX);
-    write32(frame + GICR_IGROUPR0, UINT32_MAX);
+    device_write32(frame + GICR_ICENABLE0, UINT32_MAX);
+    device_write32(frame + GICR_ICACTIVE0, UINT32_MAX);
+    device_write32(frame + GICR_IGROUPR0, UINT32_MAX);
     for (unsigned k = 0; k < 8; k++)
-        write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
+        device_write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
 
     write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* SRE, and EL1 may use it too */
     isb();

@@ -6,8 +6,11 @@
 #include "drivers/machine_tree.h"
 #include <libfdt.h>
 
-#define PPI_BASE 16
-#define SPI_BASE 32
+#define GIC_CELLS 3
+#define TYPE_SPI  0
+#define TYPE_PPI  1
+#define PPI_BASE  16
+#define SPI_BASE  32
 
 static uint64_t read_cells(const fdt32_t *cells, int count)
 {
@@ -65,16 +68,37 @@ bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_ran
     return true;
 }
 
-/* Type (0 SPI, 1 PPI), number, flags. */
+/* How many cells an interrupt of a node has: what its interrupt parent says, its own or inherited. */
+static int interrupt_cells(const void *tree, int node)
+{
+    const fdt32_t *property = NULL;
+    int controller;
+
+    for (int holder = node; holder >= 0 && property == NULL; holder = fdt_parent_offset(tree, holder))
+        property = fdt_getprop(tree, holder, "interrupt-parent", NULL);
+    controller = property != NULL ? fdt_node_offset_by_phandle(tree, fdt32_to_cpu(*property)) : -1;
+    property = controller >= 0 ? fdt_getprop(tree, controller, "#interrupt-cells", NULL) : NULL;
+    return property != NULL ? (int)fdt32_to_cpu(*property) : GIC_CELLS;
+}
+
+/* A GIC's cells are type, number, flags; a fourth, for PPIs of some CPUs only, may follow. */
 uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
 {
+    int count = interrupt_cells(tree, node);
     int length;
     const fdt32_t *cells = fdt_getprop(tree, node, "interrupts", &length);
 
-    if (cells == NULL || length / 12 < (int)index + 1)
+    if (cells == NULL || count < GIC_CELLS || length / 4 / count <= (int)index)
         return 0;
-    cells += 3 * index;
-    return fdt32_to_cpu(cells[1]) + (fdt32_to_cpu(cells[0]) == 1 ? PPI_BASE : SPI_BASE);
+    cells += count * (int)index;
+    switch (fdt32_to_cpu(cells[0])) {
+    case TYPE_SPI:
+        return SPI_BASE + fdt32_to_cpu(cells[1]);
+    case TYPE_PPI:
+        return PPI_BASE + fdt32_to_cpu(cells[1]);
+    default:
+        return 0; /* the extended ranges of GICv3.1 */
+    }
 }
 
 uint64_t machine_tree_number(const void *tree, int node, const char *property)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's console UART: Arm PL011 (Arm DDI 0183), left at the speed the firmware set. */
 #include "drivers/uart.h"
+#include "device_access.h"
 
 #define DR   0x00
 #define FR   0x18
@@ -18,33 +19,29 @@
 static uint64_t base;
 static bool space_wanted;
 
-static volatile uint32_t *reg(unsigned offset)
-{
-    return (volatile uint32_t *)(uintptr_t)(base + offset);
-}
-
 static void pl011_start(uint64_t address)
 {
     base = address;
-    *reg(IMSC) = 0;
-    *reg(ICR) = 0x7FF;
-    *reg(CR) = CR_ON;
-    *reg(IMSC) = INT_RX | INT_RT;
+    space_wanted = false;
+    device_write32(base + IMSC, 0);
+    device_write32(base + ICR, 0x7FF);
+    device_write32(base + CR, CR_ON);
+    device_write32(base + IMSC, INT_RX | INT_RT);
 }
 
 static bool pl011_put(char c)
 {
-    if ((*reg(FR) & FR_TXFF) != 0)
+    if ((device_read32(base + FR) & FR_TXFF) != 0)
         return false;
-    *reg(DR) = (uint8_t)c;
+    device_write32(base + DR, (uint8_t)c);
     return true;
 }
 
 static bool pl011_get(char *c)
 {
-    if ((*reg(FR) & FR_RXFE) != 0)
+    if ((device_read32(base + FR) & FR_RXFE) != 0)
         return false;
-    *c = (char)*reg(DR);
+    *c = (char)device_read32(base + DR);
     return true;
 }
 
@@ -53,7 +50,7 @@ static void pl011_want_space(bool wanted)
     if (wanted == space_wanted)
         return;
     space_wanted = wanted;
-    *reg(IMSC) = INT_RX | INT_RT | (wanted ? INT_TX : 0);
+    device_write32(base + IMSC, INT_RX | INT_RT | (wanted ? INT_TX : 0));
 }
 
 const struct uart_driver pl011_driver = {

@@ -393,5 +393,5 @@ int main(void)
         cmocka_unit_test_setup(queues_of_two_cpus_are_apart, setup),
     };
 
-    return cmocka_run_group_tests_name("core/deadline_queue", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("time/deadline_queue", tests, NULL, NULL);
 }

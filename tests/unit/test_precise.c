@@ -715,5 +715,5 @@ int main(void)
         cmocka_unit_test_setup(timer_wakes_when_its_page_was_changed, setup),
     };
 
-    return cmocka_run_group_tests_name("vm/precise, core/dispatch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vm/precise, vm/dispatch", tests, NULL, NULL);
 }

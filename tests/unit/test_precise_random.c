@@ -378,5 +378,5 @@ int main(void)
         cmocka_unit_test(the_honest_are_on_time),
     };
 
-    return cmocka_run_group_tests_name("vm/precise, core/dispatch, random guests", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("vm/precise, vm/dispatch, random guests", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader of trace dumps: a dump made by core/trace.c, printed among a console's other lines, comes back
+ * The reader of trace dumps: a dump made by base/trace.c, printed among a console's other lines, comes back
  * as it was; a damaged one is refused with the reason. And `ontime trace` on such a log.
  */
 #define _GNU_SOURCE /* fmemopen, open_memstream */

@@ -47,6 +47,10 @@ UNIT_TESTS += memory memory_random vuart
 memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
 memory_random_SRCS := $(memory_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
+UNIT_TESTS += machine_tree uart_driver
+machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
+machine_tree_FLAGS := -lfdt
+uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools

@@ -25,28 +25,7 @@ static inline void isb(void)
 
 #define dsb(domain) __asm__ volatile("dsb " #domain : : : "memory")
 
-/* GICv3 CPU interface, by encoding: assemblers know the names only with the right -march. */
-#define ICC_PMR_EL1     S3_0_C4_C6_0
-#define ICC_DIR_EL1     S3_0_C12_C11_1
-#define ICC_IAR1_EL1    S3_0_C12_C12_0
-#define ICC_EOIR1_EL1   S3_0_C12_C12_1
-#define ICC_CTLR_EL1    S3_0_C12_C12_4
-#define ICC_SRE_EL1     S3_0_C12_C12_5
-#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
-#define ICC_SRE_EL2     S3_4_C12_C9_5
-#define ICH_AP0R0_EL2   S3_4_C12_C8_0
-#define ICH_AP0R1_EL2   S3_4_C12_C8_1
-#define ICH_AP0R2_EL2   S3_4_C12_C8_2
-#define ICH_AP0R3_EL2   S3_4_C12_C8_3
-#define ICH_AP1R0_EL2   S3_4_C12_C9_0
-#define ICH_AP1R1_EL2   S3_4_C12_C9_1
-#define ICH_AP1R2_EL2   S3_4_C12_C9_2
-#define ICH_AP1R3_EL2   S3_4_C12_C9_3
-#define ICH_HCR_EL2     S3_4_C12_C11_0
-#define ICH_VTR_EL2     S3_4_C12_C11_1
-#define ICH_LR0_EL2     S3_4_C12_C12_0
-#define ICH_VMCR_EL2    S3_4_C12_C11_7
-
+/* The same with a macro's value as the name. */
 #define read_sysreg_(name)         read_sysreg(name)
 #define write_sysreg_(name, value) write_sysreg(name, value)
 
