@@ -5,7 +5,7 @@
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
 BENCH_GUESTS := player mixed matmul steps
-BENCH_SYSTEMS := player-tick player-precise mixed-wake mixed-precise steps-tick
+BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
 
@@ -20,17 +20,18 @@ BENCH_GUEST_HEADERS := bench/guest/sleeplog.h guest/linux/ontime_ioctl.h
 demo: bench-inputs $(BENCH)/analyse
 	@bench/demo
 
-# What `make bench` runs, the longest first. S3 is compared with S2's bare run, and S1's hog with the hog in it.
-SCENARIOS ?= S1 S2 S2rt S3
-MODES ?= precise-page bare precise-call snoop wake exact
+# What `make bench` runs: scenarios, and ways to run them, of bench/runs.
+SCENARIOS ?= $(shell bench/names scenarios bench)
+MODES ?= $(shell bench/names ways bench)
 BENCH_OUT ?= out/bench
-SCENARIO_SYSTEMS := $(filter-out S1-exact S3-exact,\
-	$(foreach mode,$(filter-out bare,$(MODES)),$(SCENARIOS:%=%-$(mode))))
-SCENARIO_BARE := $(if $(filter bare,$(MODES)),$(sort $(SCENARIOS:S3=S2) $(if $(filter S1,$(SCENARIOS)),S2)))
-SCENARIO_RUNS := $(SCENARIO_SYSTEMS) $(SCENARIO_BARE:%=%-bare)
+SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
+SCENARIO_SYSTEMS := $(filter-out %-bare,$(SCENARIO_RUNS))
+SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
+	$(filter-out $(shell bench/names ways bench),$(MODES)))
 export BENCH_SEEDS BENCH_OTHER_SEEDS VARIANT ONTIME_BIN
 
 bench: bench-systems $(BENCH)/analyse
+	@[ -z "$(SCENARIO_UNKNOWN)" ] || { echo "bench: bench/runs has no $(SCENARIO_UNKNOWN)" >&2; exit 2; }
 	@bench/scenarios bench $(BENCH_OUT) $(SCENARIO_RUNS)
 
 .PHONY: bench bench-systems
@@ -89,16 +90,20 @@ $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/gue
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
 	bench/initramfs $* $@
 
-$(BUILD)/systems/player-tick.dtb $(BUILD)/systems/player-precise.dtb: $(BENCH)/player.cpio $(BENCH)/matmul.cpio \
+$(patsubst %,$(BUILD)/systems/%.dtb,$(filter player-%,$(BENCH_SYSTEMS))): $(BENCH)/player.cpio $(BENCH)/matmul.cpio \
 	systems/player.dtsi
-$(BUILD)/systems/mixed-wake.dtb $(BUILD)/systems/mixed-precise.dtb: $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio \
+$(patsubst %,$(BUILD)/systems/%.dtb,$(filter mixed-%,$(BENCH_SYSTEMS))): $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio \
 	systems/mixed.dtsi
-$(BUILD)/systems/steps-tick.dtb: $(BENCH)/steps.cpio
+$(patsubst %,$(BUILD)/systems/%.dtb,$(filter steps-%,$(BENCH_SYSTEMS))): $(BENCH)/steps.cpio
 
 BENCH_ANALYSE := $(wildcard bench/analyse/*.c)
-$(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) | bench-need
+BENCH_ANALYSE_FLAGS = -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude -I$(BENCH)/include
+$(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) include/ontime/trace.h $(BENCH)/include/run_names.h | bench-need
 	@mkdir -p $(@D)
-	$(HOST_CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude $(BENCH_ANALYSE) -ljansson -lm -o $@
+	$(HOST_CC) $(BENCH_ANALYSE_FLAGS) -g $(BENCH_ANALYSE) -ljansson -lm -o $@
+$(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
+	@mkdir -p $(@D)
+	@bench/names header >$@
 
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
@@ -114,6 +119,7 @@ bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 bench-growth: $(BUILD)/ontime.bin $(BUILD)/guest/bare/growth.bin
 	@scripts/need qemu-system-arm python3 device-tree-compiler gnuplot-nox
 	@bench/growth
-include bench/xen/xen.mk
+
 include bench/peers.mk
+include bench/xen/xen.mk
 include bench/kvm/kvm.mk

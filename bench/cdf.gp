@@ -13,9 +13,9 @@ set xtics ('10 us' 10, '' 20, '' 50, '100 us' 100, '' 200, '' 500, '1 ms' 1000, 
 set ytics ('all' 1, '50%%' 0.5, '10%%' 0.1, '1%%' 0.01, '0.1%%' 0.001, '0.01%%' 0.0001)
 set grid xtics ytics linecolor rgb faint_colour linetype 1
 set key top right samplen 1.5
-do for [s = 1:4] {
+do for [s = 1:words(scenarios)] {
     scenario = word(scenarios, s)
-    set title titles[s]
+    set title labels[s] noenhanced
     set xlabel 'error at least'
     set ylabel 'share of the sleeps'
     made_modes = ''

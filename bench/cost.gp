@@ -3,7 +3,7 @@
 set output name('cost')
 set xrange [0.4:4.6]
 set yrange [*<0:*]
-set xtics scale 0 ('S1' 1, 'S2' 2, 'S2rt' 3, 'S3' 4)
+eval scenario_tics
 set ylabel 'products lost against bare metal, % (dashed: the target for precise-page)'
 set grid ytics linecolor rgb faint_colour linetype 1
 set key outside top center horizontal samplen 1

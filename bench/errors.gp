@@ -9,8 +9,8 @@ set xtics scale 0 ('mean' 1, 'p50' 2, 'p99' 3, 'p99.9' 4, 'max' 5)
 set ytics ('10 us' 10, '100 us' 100, '1 ms' 1000, '10 ms' 10000, '100 ms' 100000)
 set grid ytics linecolor rgb faint_colour linetype 1
 set key top left samplen 1 maxrows 3
-do for [s = 1:4] {
-    set title titles[s]
+do for [s = 1:words(scenarios)] {
+    set title labels[s] noenhanced
     plot for [i = 1:5] errors using (strcol(1) eq word(scenarios, s) ? at(i, strcol(2)) : NaN):(column(2 + i)): \
             (colour(strcol(2))) with boxes linecolor rgb variable notitle, \
         for [mode in modes] NaN with boxes linecolor rgb colour(mode) title s == 1 ? mode : ''

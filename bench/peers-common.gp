@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the figures of `make peers` share. bench/analyse wrote OUT/figures/peers.dat, a line for each run made: scenario,
-# peer, mean, p50, p99, p99.9, max (us), useful work (%), fair; and cdf-RUN.dat.
+# peer, mean, p50, p99, p99.9, max (us), useful work (%), fair; cdf-RUN.dat; and names.gp: the lists `scenarios` and `ways`,
+# which are the peers, and `labels`.
 wide = 1500
 if (!exists('high')) high = 640
 load 'bench/common.gp'
-scenarios = 'S1 S2 S2rt S3 player'
-peers = 'bare xen-credit2 xen-credit xen-credit-1ms xen-rtds xen-rtds-1ms kvm-default kvm-fifo kvm-deadline kvm-rt '. \
-    'ontime-bvt ontime-credit ontime-sedf ontime-rr ontime-wake ontime-snoop ontime-call ontime-page'
-array titles[5] = ['S1: sleeper; hog', 'S2: sleeper, hog; hog', 'S2rt: as S2, SCHED\_FIFO', 'S3: as S2, two hogs more', \
-    'player: MPlayer; hog']
+load out.'/figures/names.gp'
+peers = ways
 data = out.'/figures/peers.dat'
 
 index(list, name) = int(sum [i = 1:words(list)] (word(list, i) eq name) * i)

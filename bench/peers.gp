@@ -10,10 +10,10 @@ set tmargin at screen 0.92
 set bmargin at screen 0.08
 set ytics scale 0
 do for [i = 1:words(peers)] { set ytics add (word(peers, i) row(word(peers, i))) }
-do for [s = 1:5] {
+do for [s = 1:words(scenarios)] {
     set lmargin at screen left(s)
     set rmargin at screen right(s)
-    set title titles[s]
+    set title labels[s] noenhanced
     if (s > 1) { set ytics format ''; do for [i = 1:words(peers)] { set ytics add ('' row(word(peers, i))) } }
     plot data using 5:(of(word(scenarios, s))):($7 - $5):(0):(colour(strcol(2))) \
             with vectors nohead linewidth 1.5 linecolor rgb variable, \

@@ -3,7 +3,7 @@
 set output name('shares')
 set xrange [0.4:4.6]
 set yrange [0:100]
-set xtics scale 0 ('S1' 1, 'S2' 2, 'S2rt' 3, 'S3' 4)
+eval scenario_tics
 set ylabel 'share of the core, %'
 set arrow from 1.5, 50 to 3.5, 50 nohead front dashtype 2
 set arrow from 3.5, 25 to 4.5, 25 nohead front dashtype 2

@@ -16,11 +16,11 @@ set grid xtics ytics linecolor rgb faint_colour linetype 1
 set tmargin at screen 0.92
 set bmargin at screen 0.22
 set key at screen 0.5, 0.08 center maxrows 1 samplen 1.5
-do for [s = 1:5] {
+do for [s = 1:words(scenarios)] {
     scenario = word(scenarios, s)
     set lmargin at screen left(s) - 0.05
     set rmargin at screen right(s) - 0.05
-    set title titles[s]
+    set title labels[s] noenhanced
     if (s == 2) { set ytics ('' 1, '' 0.1, '' 0.01, '' 0.001); unset key }
     plot for [i = 1:words(shown)] made(scenario, word(shown, i)) ? \
         out.'/figures/cdf-'.scenario.'-'.word(shown, i).'.dat' : '/dev/null' \

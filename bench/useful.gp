@@ -13,10 +13,10 @@ set ytics scale 0
 do for [i = 1:words(peers)] { set ytics add (word(peers, i) row(word(peers, i))) }
 bar = 0.35
 fair(flag) = strcol(9) eq flag ? $8 : NaN
-do for [s = 1:5] {
+do for [s = 1:words(scenarios)] {
     set lmargin at screen left(s)
     set rmargin at screen right(s)
-    set title titles[s]
+    set title labels[s] noenhanced
     if (s > 1) { do for [i = 1:words(peers)] { set ytics add ('' row(word(peers, i))) } }
     plot data using (column(9) == 1 ? $8 : NaN):(of(word(scenarios, s))):(80):($8):(row(strcol(2)) - bar): \
             (row(strcol(2)) + bar):(colour(strcol(2))) with boxxyerror fill solid noborder linecolor rgb variable, \

@@ -35,7 +35,8 @@ unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS)) -Ihyperviso
 analyse_C := $(filter bench/analyse/%.c,$(CHECK_C))
 analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))
 analyse_GCC = $(HOST_CC)
-analyse_FLAGS = -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude
+analyse_FLAGS = $(BENCH_ANALYSE_FLAGS)
+analyse_NEEDS = $(BENCH)/include/run_names.h
 
 arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
@@ -129,17 +130,17 @@ CHECK_CPPCHECK := cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -
 	-D'fdt_for_each_subnode(node, fdt, parent)=while (next(&node, fdt, parent))'
 
 define check_side
-$(CHECK)/gcc-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/gcc-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,$$($(1)_GCC) $$($(1)_FLAGS) -c -o /dev/null $$<)
-$(CHECK)/clang-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/clang-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,clang $$($(1)_CLANG) $$($(1)_FLAGS) -c -o /dev/null $$<)
-$(CHECK)/tidy-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/tidy-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,clang-tidy --quiet $$< -- $$($(1)_CLANG) $$($(1)_FLAGS) 2>&1)
-$(CHECK)/cppcheck-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/cppcheck-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,$$(CHECK_CPPCHECK) $$(filter -I% -D%,$$($(1)_FLAGS)) $$<)
-$(CHECK)/gcc-header-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/gcc-header-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,echo '#include "$$<"' | $$($(1)_GCC) $$($(1)_FLAGS) -I. -x c -fsyntax-only -)
-$(CHECK)/clang-header-$(1)/%: % $(CHECK_DEPENDS) | $(LIBFDT_A)
+$(CHECK)/clang-header-$(1)/%: % $(CHECK_DEPENDS) $($(1)_NEEDS) | $(LIBFDT_A)
 	$$(call checked,echo '#include "$$<"' | clang $$($(1)_CLANG) $$($(1)_FLAGS) -I. -x c -fsyntax-only -)
 endef
 $(foreach side,$(CHECK_SIDES),$(eval $(call check_side,$(side))))

@@ -19,8 +19,9 @@
 #define LATEST_OF     1000 /* of so many sleeps, one is among the latest */
 #define NS_PER_SECOND 1000000000
 
-const char *const scenario_names[SCENARIOS] = {"S1", "S2", "S2rt", "S3"};
-const char *const mode_names[MODES] = {"bare", "wake", "snoop", "precise-call", "precise-page", "exact"};
+const struct scenario_facts bench_scenarios[SCENARIOS] = {BENCH_SCENARIO_LIST(SCENARIO_FACTS)};
+const struct way_facts bench_modes[MODES] = {BENCH_WAY_LIST(WAY_FACTS)};
+static const struct experiment experiment = {bench_scenarios, SCENARIOS, bench_modes, MODES};
 
 struct run bench_runs[SCENARIOS][MODES];
 
@@ -31,20 +32,12 @@ static const struct run *made(const struct run *run)
 
 const struct run *bench_bare(enum scenario scenario)
 {
-    return made(&bench_runs[scenario == S3 ? S2 : scenario][BARE]);
+    return made(&bench_runs[bench_scenarios[scenario].bare][BARE]);
 }
 
 const struct run *bench_bare_work(enum scenario scenario)
 {
-    return scenario == S1 ? made(&bench_runs[S2][BARE]) : bench_bare(scenario);
-}
-
-static unsigned find_name(const char *const *names, unsigned count, const char *name, size_t length)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (strlen(names[i]) == length && !strncmp(names[i], name, length))
-            return i;
-    die("%s: no scenario's run", name);
+    return made(&bench_runs[bench_scenarios[scenario].work][BARE]);
 }
 
 /* The line `bound vm=NAME us=N ...` of OUT/log/RUN.check, 0 when there is none. */
@@ -76,13 +69,12 @@ double el2_late_max_us(const struct run *run)
 
 static void add_run(const char *out, const char *name)
 {
-    size_t length = strcspn(name, "-");
-    const char *mode = name + length + (name[length] == '-');
-    unsigned s = find_name(scenario_names, SCENARIOS, name, length);
-    unsigned m = find_name(mode_names, MODES, mode, strlen(mode));
-    struct run *run = &bench_runs[s][m];
+    struct run *run;
+    unsigned s, m;
 
-    *run = (struct run){.name = name, .guest = "mixed", .bare = m == BARE};
+    experiment_find(&experiment, name, &s, &m);
+    run = &bench_runs[s][m];
+    *run = (struct run){.name = name, .guest = bench_scenarios[s].guest, .bare = m == BARE};
     run_compute(out, run);
     if (!run->bare)
         run->bound_us = read_bound(out, run);
@@ -243,8 +235,8 @@ static json_t *scenarios_json(const char *out)
 
         for (unsigned m = 0; m < MODES; m++)
             if (bench_runs[s][m].name)
-                json_object_set_new(object, mode_names[m], one_json(out, s, m));
-        json_object_set_new(all, scenario_names[s], object);
+                json_object_set_new(object, bench_modes[m].name, one_json(out, s, m));
+        json_object_set_new(all, bench_scenarios[s].name, object);
     }
     return all;
 }
@@ -286,6 +278,7 @@ void bench_analyse(const char *out, size_t count, char **names, json_t *results)
         for (unsigned m = 0; m < MODES; m++)
             if (bench_runs[s][m].name)
                 run_write_points(out, &bench_runs[s][m]);
+    experiment_write_names(&experiment, out);
     bench_write_data(out);
     bench_write_report(out);
     bench_print(stdout);

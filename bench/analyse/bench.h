@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scenarios beside bare metal (`make bench`): their runs, what is derived from them, and the targets.
- *
- * S1: a sleeper alone in its guest. S2: beside a hog in it. S2rt: the same under SCHED_FIFO. S3: as S2, with
- * four guests. All other guests are hogs. A mode is bare metal or a way to tell Ontime when.
+ * The scenarios beside bare metal (`make bench`): their runs, what is derived from them, and the targets. A
+ * mode is bare metal or a way to tell Ontime when.
  */
 #ifndef ANALYSE_BENCH_H
 #define ANALYSE_BENCH_H
 
-#include <jansson.h>
+#include "analyse/experiment.h"
 #include "analyse/results.h"
 
-enum scenario { S1, S2, S2RT, S3, SCENARIOS };
-enum mode { BARE, WAKE, SNOOP, CALL, PAGE, EXACT, MODES };
+enum scenario { BENCH_SCENARIO_LIST(IDENTIFIER) SCENARIOS };
+enum mode { BENCH_WAY_LIST(IDENTIFIER) MODES };
 
-extern const char *const scenario_names[SCENARIOS];
-extern const char *const mode_names[MODES];
+extern const struct scenario_facts bench_scenarios[SCENARIOS];
+extern const struct way_facts bench_modes[MODES];
 
 /* A run that was not made has no name. */
 extern struct run bench_runs[SCENARIOS][MODES];
@@ -57,10 +55,6 @@ extern size_t target_count;
 bool target_met(const struct target *target);
 /* Fills in `targets` from the runs that were made. */
 void targets_find(void);
-
-/* Reads the logs of those runs, makes checks and targets, writes everything, prints the tables; adds to
- * `results`. */
-void bench_analyse(const char *out, size_t count, char **names, json_t *results);
 
 /* OUT/figures, for gnuplot; OUT/report.html; the tables for the terminal. */
 void bench_write_data(const char *out);

@@ -15,11 +15,11 @@ static void write_line(FILE *errors, FILE *costs, enum scenario scenario, enum m
     const struct summary *s = &run->summary;
     struct cost cost = bench_cost(scenario, mode);
 
-    fprintf(errors, "%s %s %.3f %.3f %.3f %.3f %.3f\n", scenario_names[scenario], mode_names[mode],
-            s->mean_us, s->p50_us, s->p99_us, s->p999_us, s->max_us);
+    fprintf(errors, "%s %s %.3f %.3f %.3f %.3f %.3f\n", bench_scenarios[scenario].name,
+            bench_modes[mode].name, s->mean_us, s->p50_us, s->p99_us, s->p999_us, s->max_us);
     if (mode == BARE)
         return;
-    fprintf(costs, "%s %s", scenario_names[scenario], mode_names[mode]);
+    fprintf(costs, "%s %s", bench_scenarios[scenario].name, bench_modes[mode].name);
     for (unsigned vm = 0; vm < MAX_VMS; vm++)
         fprintf(costs, " %.4f %.4f", 100 * run->share[vm], cost.exits_per_sleep[vm]);
     fprintf(costs, " %.4f %.4f %.4f\n", 100 * cost.products_lost, 100 * cost.el2, 100 * cost.uncharged);
@@ -56,7 +56,7 @@ static void print_costs(FILE *file)
     fprintf(file, "%-17s %15s %10s %10s %9s %9s %14s  %s\n", "run", "own / others'", "lost", "in EL2",
             "to none", "a second", "lateness, us", "at guest's tick");
     for (unsigned s = 0; s < SCENARIOS; s++)
-        for (unsigned m = WAKE; m < MODES; m++) {
+        for (unsigned m = BARE + 1; m < MODES; m++) {
             const struct run *run = &bench_runs[s][m];
             struct cost cost;
             double others = 0;

@@ -76,14 +76,14 @@ void targets_find(void)
 {
     for (unsigned s = 0; s < SCENARIOS; s++) {
         find_bounds(bench_runs[s]);
-        const struct run *page = &bench_runs[s][PAGE];
+        const struct run *page = &bench_runs[s][PRECISE_PAGE];
 
         if (page->name && bench_bare(s))
             find_errors(page, bench_bare(s));
-        if (page->name && s != S1)
+        if (page->name && bench_scenarios[s].hogs) /* the sleeper alone does not want its share */
             find_shares(page);
         if (page->name && bench_bare_work(s))
-            add(1 - bench_cost(s, PAGE).products_lost, false, PRODUCTS_RATIO, "%s: all products / %s",
+            add(1 - bench_cost(s, PRECISE_PAGE).products_lost, false, PRODUCTS_RATIO, "%s: all products / %s",
                 page->name, bench_bare_work(s)->name);
         if (bench_runs[s][EXACT].name)
             find_exact(&bench_runs[s][EXACT]);

@@ -8,15 +8,9 @@
 #define MAX_RATIO        2.0  /* greatest error against bare metal's */
 #define THROUGHPUT_RATIO 0.98
 
-struct run runs[RUNS] = {
-    [PLAYER_BARE] = {.name = "player-bare", .guest = "player", .bare = true},
-    [PLAYER_TICK] = {.name = "player-tick", .guest = "player"},
-    [PLAYER_PRECISE] = {.name = "player-precise", .guest = "player"},
-    [MIXED_BARE] = {.name = "mixed-bare", .guest = "mixed", .bare = true},
-    [MIXED_WAKE] = {.name = "mixed-wake", .guest = "mixed"},
-    [MIXED_PRECISE] = {.name = "mixed-precise", .guest = "mixed"},
-    [STEPS_TICK] = {.name = "steps-tick", .guest = "steps"},
-};
+#define DEMO_RUN(id, run, measured, is_bare) {.name = (run), .guest = (measured), .bare = (is_bare)},
+
+struct run runs[RUNS] = {DEMO_RUN_LIST(DEMO_RUN)};
 
 static double share_below_20_ms(const struct summary *s)
 {

@@ -9,10 +9,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include "analyse/bench.h"
 #include "analyse/checks.h"
-#include "analyse/demo.h"
-#include "analyse/peers.h"
+#include "analyse/experiment.h"
 #include "analyse/util.h"
 
 /* OUT/log/versions: lines `name version`. */

@@ -10,64 +10,22 @@
 #include "analyse/page.h"
 #include "analyse/util.h"
 
-const struct peer peers[MAX_PEERS + 1] = {
-    {"bare", "bare metal", false},
-    {"xen-credit2", "Xen 4.17 credit2 (default)", false},
-    {"xen-credit", "Xen credit", false},
-    {"xen-credit-1ms", "Xen credit, 1 ms slice", false},
-    {"xen-rtds", "Xen RTDS, 4 of 10 ms (default)", false},
-    {"xen-rtds-1ms", "Xen RTDS, 0.4 of 1 ms", false},
-    {"kvm-default", "KVM, Linux 6.1 (default)", false},
-    {"kvm-fifo", "KVM, SCHED_FIFO", false},
-    {"kvm-deadline", "KVM, SCHED_DEADLINE", false},
-    {"kvm-rt", "KVM, PREEMPT_RT 6.12", false},
-    {"ontime-bvt", "Ontime, BVT without warp", false},
-    {"ontime-credit", "Ontime, credit with BOOST", true},
-    {"ontime-sedf", "Ontime, SEDF", true},
-    {"ontime-rr", "Ontime, round robin", true},
-    {"ontime-wake", "Ontime, timers = wake", true},
-    {"ontime-snoop", "Ontime, timers = snoop", true},
-    {"ontime-call", "Ontime, precise by call", true},
-    {"ontime-page", "Ontime, precise by page (default)", false},
-    {NULL, NULL, false},
-};
+const struct scenario_facts peer_scenarios[SCENARIOS] = {PEERS_SCENARIO_LIST(SCENARIO_FACTS)};
+const struct way_facts peers[PEERS] = {PEERS_WAY_LIST(WAY_FACTS)};
+static const struct experiment experiment = {peer_scenarios, SCENARIOS, peers, PEERS};
 
-const char *const peer_scenarios[PEER_SCENARIOS] = {"S1", "S2", "S2rt", "S3", "player"};
-enum { S1, S2, S2RT, S3, PLAYER };
+struct comparison comparisons[SCENARIOS][PEERS];
+static struct run runs[SCENARIOS][PEERS];
 
-struct comparison comparisons[PEER_SCENARIOS][MAX_PEERS];
-static struct run runs[PEER_SCENARIOS][MAX_PEERS];
-
-static bool is_bare(unsigned peer)
-{
-    return peer == 0;
-}
-
-/* The bare run with the same sleeps: S3's is S2's. */
+/* The bare run with the same sleeps. */
 static const struct run *bare_run(unsigned scenario)
 {
-    const struct run *run = &runs[scenario == S3 ? S2 : scenario][0];
+    const struct run *run = &runs[peer_scenarios[scenario].bare][BARE];
 
     if (!run->name)
         die("%s: its run on bare metal was not made, which all others are compared with",
-            peer_scenarios[scenario]);
+            peer_scenarios[scenario].name);
     return run;
-}
-
-static unsigned find_scenario(const char *name, size_t length)
-{
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        if (strlen(peer_scenarios[s]) == length && !strncmp(peer_scenarios[s], name, length))
-            return s;
-    die("%s: no such scenario", name);
-}
-
-static unsigned find_peer(const char *name)
-{
-    for (unsigned p = 0; peers[p].name; p++)
-        if (!strcmp(peers[p].name, name))
-            return p;
-    die("%s: no such peer", name);
 }
 
 static long long read_size(const char *out, const char *name)
@@ -96,15 +54,14 @@ static void count_window_products(struct run *run)
 
 static void add_run(const char *out, const char *name)
 {
-    size_t length = strcspn(name, "-");
-    unsigned s = find_scenario(name, length);
-    unsigned p = find_peer(name + length + (name[length] == '-'));
-    struct run *run = &runs[s][p];
+    struct run *run;
+    unsigned s, p;
 
-    *run = (struct run){
-        .name = name, .guest = s == PLAYER ? "player" : "mixed", .bare = is_bare(p), .peer = true};
-    run->other_cpu = !strncmp(peers[p].name, "kvm-", 4);
-    run->other_kpti = run->other_cpu || !strncmp(peers[p].name, "xen-", 4);
+    experiment_find(&experiment, name, &s, &p);
+    run = &runs[s][p];
+    *run = (struct run){.name = name, .guest = peer_scenarios[s].guest, .bare = p == BARE, .peer = true};
+    run->other_cpu = !strcmp(peers[p].under, "kvm");
+    run->other_kpti = run->other_cpu || !strcmp(peers[p].under, "xen");
     run_compute(out, run);
     count_window_products(run);
     comparisons[s][p] = (struct comparison){.run = run, .image_bytes = read_size(out, name)};
@@ -242,13 +199,13 @@ static json_t *scenarios_json(const char *out)
 {
     json_t *all = json_object();
 
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
+    for (unsigned s = 0; s < SCENARIOS; s++) {
         json_t *object = json_object();
 
-        for (unsigned p = 0; peers[p].name; p++)
+        for (unsigned p = 0; p < PEERS; p++)
             if (comparisons[s][p].run)
                 json_object_set_new(object, peers[p].name, comparison_json(out, &comparisons[s][p]));
-        json_object_set_new(all, peer_scenarios[s], object);
+        json_object_set_new(all, peer_scenarios[s].name, object);
     }
     return all;
 }
@@ -258,8 +215,8 @@ static double work_deviation(void)
 {
     double deviation = 0;
 
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        for (unsigned p = 0; peers[p].name; p++)
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned p = 0; p < PEERS; p++)
             for (unsigned vm = 0; vm < MAX_VMS && comparisons[s][p].accounted; vm++)
                 deviation =
                     fmax(deviation, fabs(comparisons[s][p].share[vm] - comparisons[s][p].work_share[vm]));
@@ -281,10 +238,11 @@ void peers_analyse(const char *out, size_t count, char **names, json_t *results)
 {
     for (size_t i = 0; i < count; i++)
         add_run(out, names[i]);
-    /* S3 is S2 with more guests: alone on bare metal they are the same. */
-    comparisons[S3][0] = comparisons[S2][0];
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        for (unsigned p = 0; peers[p].name; p++) {
+    /* S3 has only more guests than S2: alone on bare metal the two are the same run. */
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        comparisons[s][BARE] = comparisons[peer_scenarios[s].bare][BARE];
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned p = 0; p < PEERS; p++) {
             if (!comparisons[s][p].run)
                 continue;
             compare(s, &comparisons[s][p]);
@@ -293,10 +251,11 @@ void peers_analyse(const char *out, size_t count, char **names, json_t *results)
         }
     json_object_set_new(results, "scenarios", scenarios_json(out));
     json_object_set_new(results, "shares_by_work_deviate_at_most", json_real(work_deviation()));
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        for (unsigned p = 0; peers[p].name; p++)
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned p = 0; p < PEERS; p++)
             if (runs[s][p].name)
                 run_write_points(out, &runs[s][p]);
+    experiment_write_names(&experiment, out);
     peers_write_data(out);
     peers_write_report(out);
     peers_write_markdown(out);

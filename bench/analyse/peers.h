@@ -9,21 +9,16 @@
 #ifndef ANALYSE_PEERS_H
 #define ANALYSE_PEERS_H
 
-#include <jansson.h>
+#include "analyse/experiment.h"
 #include "analyse/results.h"
 
-#define PEER_SCENARIOS 5
-#define MAX_PEERS      18
-#define FAIR_WITHIN    0.02 /* of its share of the core */
+#define FAIR_WITHIN 0.02 /* of its share of the core */
 
-struct peer {
-    const char *name;  /* NULL ends the list */
-    const char *title; /* in tables */
-    bool detail;       /* not in the README */
-};
+enum scenario { PEERS_SCENARIO_LIST(IDENTIFIER) SCENARIOS };
+enum peer { PEERS_WAY_LIST(IDENTIFIER) PEERS };
 
-extern const struct peer peers[MAX_PEERS + 1];
-extern const char *const peer_scenarios[PEER_SCENARIOS];
+extern const struct scenario_facts peer_scenarios[SCENARIOS];
+extern const struct way_facts peers[PEERS];
 
 /* What is derived from a run. NAN or 0 where a value could not be had. */
 struct comparison {
@@ -39,10 +34,7 @@ struct comparison {
     bool accounted, fair;
 };
 
-extern struct comparison comparisons[PEER_SCENARIOS][MAX_PEERS];
-
-/* Reads those runs' logs, computes, writes everything and prints the tables; adds to `results`. */
-void peers_analyse(const char *out, size_t count, char **names, json_t *results);
+extern struct comparison comparisons[SCENARIOS][PEERS];
 
 /* OUT/figures for gnuplot, OUT/report.html, OUT/comparison.md, OUT/readme.md; the tables for the terminal. */
 void peers_write_data(const char *out);

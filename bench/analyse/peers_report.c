@@ -14,7 +14,7 @@
 #define TEMPLATE "bench/comparison.md.in"
 
 /* The scenario that the README shows. */
-#define HARD_CASE 2
+#define HARD_CASE S2RT
 
 /* ---- data for gnuplot: lines `SCENARIO PEER mean p50 p99 p99.9 max useful fair` */
 
@@ -22,15 +22,15 @@ void peers_write_data(const char *out)
 {
     FILE *file = create("%s/figures/peers.dat", out);
 
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        for (unsigned p = 0; peers[p].name; p++) {
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned p = 0; p < PEERS; p++) {
             const struct comparison *c = &comparisons[s][p];
             const struct summary *e;
 
             if (!c->run)
                 continue;
             e = &c->run->summary;
-            fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s], peers[p].name,
+            fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s].name, peers[p].name,
                     e->mean_us, e->p50_us, e->p99_us, e->p999_us, e->max_us, 100 * c->useful, c->fair);
             run_write_distribution(out, c->run);
         }
@@ -131,7 +131,7 @@ static void markdown_scenario(FILE *file, unsigned scenario)
           "work | "
           "exits a sleep | switches a second |\n|---|--:|--:|--:|--:|--:|---|---|---|--:|---|--:|\n",
           file);
-    for (unsigned p = 0; peers[p].name; p++)
+    for (unsigned p = 0; p < PEERS; p++)
         if (comparisons[scenario][p].run)
             print_row(file, &markdown, peers[p].title, &comparisons[scenario][p]);
 }
@@ -141,7 +141,7 @@ static void markdown_readme(FILE *file)
     fputs("| | mean us | p99 us | max us | each guest keeps its share | useful work |\n"
           "|---|--:|--:|--:|---|--:|\n",
           file);
-    for (unsigned p = 0; peers[p].name; p++) {
+    for (unsigned p = 0; p < PEERS; p++) {
         const struct comparison *c = &comparisons[HARD_CASE][p];
         const struct summary *e;
 
@@ -164,7 +164,7 @@ static void markdown_readme(FILE *file)
 static void markdown_sizes(FILE *file)
 {
     fputs("| | image, KiB | first line of the first guest after, s |\n|---|--:|--:|\n", file);
-    for (unsigned p = 0; peers[p].name; p++) {
+    for (unsigned p = 0; p < PEERS; p++) {
         const struct comparison *c = &comparisons[HARD_CASE][p];
 
         if (!c->run)
@@ -180,7 +180,7 @@ static void markdown_sizes(FILE *file)
 /* As bench/run wrote them down. */
 static void print_commands(FILE *file, const char *out, unsigned scenario)
 {
-    for (unsigned p = 0; peers[p].name; p++) {
+    for (unsigned p = 0; p < PEERS; p++) {
         const struct run *run = comparisons[scenario][p].run;
 
         if (run)
@@ -190,8 +190,8 @@ static void print_commands(FILE *file, const char *out, unsigned scenario)
 
 static bool write_table(FILE *file, const char *out, const char *name)
 {
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
-        if (!strcmp(name, peer_scenarios[s])) {
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        if (!strcmp(name, peer_scenarios[s].name)) {
             markdown_scenario(file, s);
             return true;
         }
@@ -240,18 +240,18 @@ void peers_write_report(const char *out)
     page_figure(file, "peers", "Sleep errors: p50, mean, p99 and the greatest.");
     page_figure(file, "tails", "Share of the sleeps that were at least so late.");
     page_figure(file, "useful", "Useful work, as a share of what bare metal does.");
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
+    for (unsigned s = 0; s < SCENARIOS; s++) {
         fprintf(file,
                 "<h2>%s</h2><table><tr><th><th>mean<th>p50<th>p99<th>p99.9<th>max<th>share of the core, %%"
                 "<th>fair<th>products a second<th>useful work<th>exits a sleep<th>switches a second</tr>\n",
-                peer_scenarios[s]);
-        for (unsigned p = 0; peers[p].name; p++)
+                peer_scenarios[s].name);
+        for (unsigned p = 0; p < PEERS; p++)
             if (comparisons[s][p].run)
                 print_row(file, &html, peers[p].title, &comparisons[s][p]);
         fputs("</table>\n", file);
     }
     fputs("<h2>Command lines</h2><pre>", file);
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++)
+    for (unsigned s = 0; s < SCENARIOS; s++)
         print_commands(file, out, s);
     fputs("</pre>\n", file);
     page_end(file);
@@ -260,10 +260,10 @@ void peers_write_report(const char *out)
 
 void peers_print(FILE *file)
 {
-    for (unsigned s = 0; s < PEER_SCENARIOS; s++) {
-        fprintf(file, "\n%-8s sleep error, us\n%-22s %9s %9s %9s %9s %9s %7s %5s  %s\n", peer_scenarios[s],
-                "", "mean", "p50", "p99", "p99.9", "max", "useful", "fair", "shares");
-        for (unsigned p = 0; peers[p].name; p++) {
+    for (unsigned s = 0; s < SCENARIOS; s++) {
+        fprintf(file, "\n%-8s sleep error, us\n%-22s %9s %9s %9s %9s %9s %7s %5s  %s\n",
+                peer_scenarios[s].name, "", "mean", "p50", "p99", "p99.9", "max", "useful", "fair", "shares");
+        for (unsigned p = 0; p < PEERS; p++) {
             const struct comparison *c = &comparisons[s][p];
             char useful[16];
             const struct summary *e;

@@ -2,22 +2,21 @@
 # The KVM part of `make peers`: the host that bench/kvm/peer starts.
 
 KVM := $(BUILD)/peers/kvm
-KVM_RT := $(BUILD)/debian/kernel-6.12-rt
 KVM_RUNS := $(foreach run,$(PEERS_RUNS),$(if $(findstring -kvm-,$(run)),$(run)))
 
-peers-inputs: $(if $(filter player-%,$(KVM_RUNS)),$(KVM)/player.cpio) \
-	$(if $(filter-out player-%,$(KVM_RUNS)),$(KVM)/mixed.cpio) $(if $(filter %-rt,$(KVM_RUNS)),$(KVM_RT)/release)
+peers-inputs: $(patsubst %,$(KVM)/%.cpio,$(sort $(shell bench/names fact guest $(KVM_RUNS)))) \
+	$(patsubst %,$(BUILD)/debian/kernel-%/release,$(sort $(shell bench/names fact host_kernel $(KVM_RUNS))))
 
 $(BUILD)/debian/kvm-qemu.versions:
 	@scripts/fetch-debian --deps kvm-qemu qemu-system-arm
-$(KVM_RT)/release: scripts/fetch-kernel
+$(BUILD)/debian/kernel-6.12-rt/release: scripts/fetch-kernel
 	@scripts/fetch-kernel 6.12-rt && touch $@
 
 $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $< -o $@
 
-$(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
+$(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm bench/facts bench/runs $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
 	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
 	bench/kvm/initramfs host $@
 $(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs

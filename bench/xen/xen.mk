@@ -4,18 +4,19 @@
 # it for as long as they have the release.
 
 XEN := $(BUILD)/peers/xen
-XEN_TREES := $(foreach policy,credit2 credit credit-1ms rtds rtds-1ms,\
-	$(foreach scenario,S1 S2 S2rt S3 player,$(XEN)/$(scenario)-xen-$(policy).dtb))
+XEN_WAYS := $(filter xen-%,$(PEER_NAMES))
+XEN_RUNS := $(foreach way,$(XEN_WAYS),$(PEER_SCENARIOS:%=%-$(way)))
+XEN_TREES := $(XEN_RUNS:%=$(XEN)/%.dtb)
+# Debian's binary has no RTDS.
+XEN_BUILT := $(filter xen-rtds%,$(XEN_WAYS))
 
 $(BUILD)/debian/xen.versions:
 	@scripts/fetch-debian xen xen-hypervisor-4.17-arm64:arm64/bookworm
 $(BUILD)/debian/xen-source.versions:
 	@scripts/fetch-debian --source xen-source xen/bookworm
 
-$(XEN)/xen-rtds: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
-	bench/xen/build-rtds $@
-$(XEN)/xen-rtds-1ms: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
-	bench/xen/build-rtds $@ 1000 400
+$(XEN_BUILT:%=$(XEN)/%): $(XEN)/%: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
+	bench/xen/build-rtds $@ $(shell bench/names fact rtds_us S1-$*)
 
 # Written anew only when it changes.
 $(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH)/matmul.cpio \
@@ -25,9 +26,7 @@ $(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH
 $(filter $(XEN)/player-%,$(XEN_TREES)): $(BENCH)/player.cpio
 $(filter $(XEN)/S%,$(XEN_TREES)): $(BENCH)/mixed.cpio
 
-XEN_RUNS := $(XEN_TREES:$(XEN)/%.dtb=%)
 .PHONY: $(XEN_RUNS:%=xen-%)
 $(XEN_RUNS:%=xen-%): xen-%: $(XEN)/%.dtb
-$(foreach policy,credit2 credit credit-1ms,$(filter %-xen-$(policy),$(XEN_RUNS:%=xen-%))): $(BUILD)/debian/xen.versions
-$(filter %-xen-rtds,$(XEN_RUNS:%=xen-%)): $(XEN)/xen-rtds
-$(filter %-xen-rtds-1ms,$(XEN_RUNS:%=xen-%)): $(XEN)/xen-rtds-1ms
+$(filter-out $(addprefix %-,$(XEN_BUILT)),$(XEN_RUNS:%=xen-%)): $(BUILD)/debian/xen.versions
+$(foreach way,$(XEN_BUILT),$(eval $(filter %-$(way),$(XEN_RUNS:%=xen-%)): $(XEN)/$(way)))

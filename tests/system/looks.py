@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from machine import BUILD, ROOT, Failure, Machine, NotRun, qemu_command
+from machine import BUILD, ROOT, Failure, Machine, NotRun
 
 ESCAPE = "\x1d"  # Ctrl-]
 KERNEL = os.path.join(BUILD, "debian", "kernel-6.1", "vmlinuz")
@@ -25,15 +25,19 @@ class Run:
         self.case = case
         self.out = out
 
-    def _machine(self, command, log=""):
-        return Machine(command, os.path.join(self.out, self.name + log + ".log"), int(self.case["seconds"]))
-
-    def _options(self):
-        names = ("cpu", "gic", "smp", "memory", "icount")
-        options = {name: self.case[name] for name in names if name in self.case}
+    def _machine(self, options, arguments, log=""):
+        """Starts QEMU with these options of scripts/qemu and those of the case, and these arguments of QEMU's."""
+        for name in ("cpu", "gic", "smp", "memory"):
+            if name in self.case:
+                options += ["--" + name, self.case[name]]
+        if "icount" in self.case:
+            options.append("--icount")
         if self.case.get("qemu") == "10":
-            options["qemu"] = qemu_10()
-        return options
+            place = qemu_10()
+            options += ["--qemu", os.path.join(place, "bin", "qemu-system-aarch64")]
+            arguments += ["-L", os.path.join(place, "share", "qemu")]
+        log_path = os.path.join(self.out, self.name + log + ".log")
+        return Machine(options + ["--"] + arguments, log_path, int(self.case["seconds"]))
 
     def boot(self):
         """Boots Ontime with the case's system file."""
@@ -41,25 +45,31 @@ class Run:
 
     def boot_file(self, system):
         """Boots Ontime with the system file at that path, or with none."""
-        kernel = os.path.join(BUILD, "ontime-debug.bin" if "debug" in self.case else "ontime.bin")
-        return self._machine(qemu_command(kernel, system, **self._options()))
+        image = "ontime-debug.bin" if "debug" in self.case else "ontime.bin"
+        arguments = ["-kernel", os.path.join(BUILD, image)]
+        if system:
+            arguments += ["-initrd", system]
+        return self._machine(["--virtualization"], arguments)
 
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
-        command = qemu_command(kernel, initrd, False, append, **self._options())
-        return self._machine(command, "-bare-" + os.path.basename(kernel).removesuffix(".bin"))
+        arguments = ["-kernel", kernel]
+        if initrd:
+            arguments += ["-initrd", initrd]
+        if append:
+            arguments += ["-append", append]
+        return self._machine([], arguments, "-bare-" + os.path.basename(kernel).removesuffix(".bin"))
 
 
 def qemu_10():
-    """The command of a QEMU 10 unpacked beside the system, fetched on first use; its libraries are QEMU 7.2's."""
+    """The /usr of a QEMU 10 unpacked beside the system, fetched on first use; its libraries are QEMU 7.2's."""
     architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
     package = "qemu-system-arm:" + architecture.stdout.strip()
     fetch = [os.path.join(ROOT, "scripts", "fetch-debian"), "--backports", "qemu-10", package]
     done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NotRun(f"QEMU 10 could not be fetched: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    place = os.path.join(BUILD, "debian", "qemu-10", "usr")
-    return [os.path.join(place, "bin", "qemu-system-aarch64"), "-L", os.path.join(place, "share", "qemu")]
+    return os.path.join(BUILD, "debian", "qemu-10", "usr")
 
 
 def check(condition, reason):

@@ -7,6 +7,7 @@ seconds of wall time; each ends as soon as its text is there, and fails as soon 
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -26,17 +27,17 @@ class NotRun(Exception):
 
 
 class Machine:
-    """One run of QEMU; use it with `with`."""
+    """One run of QEMU, by scripts/qemu with these words; use it with `with`."""
 
-    def __init__(self, command, log_path, seconds):
-        self.command = command
+    def __init__(self, words, log_path, seconds):
+        command = [os.path.join(ROOT, "scripts", "qemu"), "--timeout", str(seconds + 10)] + words
         self.deadline = time.monotonic() + seconds
         self.log = open(log_path, "wb")
-        self.log.write((" ".join(command) + "\n").encode())
+        self.log.write((shlex.join(command) + "\n").encode())
         self.output = b""
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            ["timeout", "-k", "5", str(seconds + 10)] + command,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -130,21 +131,3 @@ class Machine:
     def joined(self, name):
         """The same without line ends: nothing in it is cut."""
         return "".join(self.lines(name))
-
-
-def qemu_command(kernel, initrd=None, hypervisor=True, append=None, **options):
-    """The command line. Options: qemu, cpu, gic, smp, memory, icount."""
-    machine = f"virt,gic-version={options.get('gic', 3)}"
-    if hypervisor:
-        machine += ",virtualization=on"
-    command = options.get("qemu", ["qemu-system-aarch64"]) + ["-M", machine]
-    command += ["-cpu", options.get("cpu", "cortex-a53"), "-smp", str(options.get("smp", 1))]
-    command += ["-m", options.get("memory", "2G"), "-nic", "none", "-display", "none"]
-    command += ["-serial", "stdio", "-monitor", "none", "-kernel", kernel]
-    if initrd:
-        command += ["-initrd", initrd]
-    if append:
-        command += ["-append", append]
-    if options.get("icount"):
-        command += ["-icount", "shift=3,sleep=off", "-seed", "1", "-rtc", "clock=vm,base=2026-01-01"]
-    return command

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyse/experiment.h"
+#include <stdio.h>
+#include <string.h>
+#include "analyse/util.h"
+
+void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)
+{
+    size_t length = strcspn(run, "-");
+
+    for (*scenario = 0; *scenario < experiment->scenario_count; ++*scenario) {
+        const char *name = experiment->scenarios[*scenario].name;
+
+        if (strlen(name) != length || strncmp(name, run, length) != 0 || run[length] != '-')
+            continue;
+        for (*way = 0; *way < experiment->way_count; ++*way)
+            if (!strcmp(experiment->ways[*way].name, run + length + 1))
+                return;
+    }
+    die("%s: bench/runs has no such run for this experiment", run);
+}
+
+void experiment_write_names(const struct experiment *experiment, const char *out)
+{
+    FILE *file = create("%s/figures/names.gp", out);
+
+    fputs("scenarios = '", file);
+    for (size_t s = 0; s < experiment->scenario_count; s++)
+        fprintf(file, "%s%s", s ? " " : "", experiment->scenarios[s].name);
+    fputs("'\nways = '", file);
+    for (size_t w = 0; w < experiment->way_count; w++)
+        fprintf(file, "%s%s", w ? " " : "", experiment->ways[w].name);
+    fprintf(file, "'\narray labels[%zu]\n", experiment->scenario_count);
+    for (size_t s = 0; s < experiment->scenario_count; s++)
+        fprintf(file, "labels[%zu] = '%s: %s'\n", s + 1, experiment->scenarios[s].name,
+                experiment->scenarios[s].label);
+    fclose(file);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The three experiments, and what bench/runs says of their scenarios and ways: `bench/names header` writes
+ * the lists of run_names.h out of it.
+ */
+#ifndef ANALYSE_EXPERIMENT_H
+#define ANALYSE_EXPERIMENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "run_names.h"
+
+struct scenario_facts {
+    const char *name, *label, *guest;
+    unsigned hogs; /* in the measured guest, beside the sleeper */
+    unsigned bare; /* the scenario whose run on bare metal has the same sleeps */
+    unsigned work; /* the one whose run on bare metal has the same work for the core */
+};
+
+struct way_facts {
+    const char *name, *title;
+    const char *under; /* what is under the guests: "ontime", "xen", "kvm"; "" on bare metal */
+    bool detail;       /* not in the README */
+};
+
+struct experiment {
+    const struct scenario_facts *scenarios;
+    size_t scenario_count;
+    const struct way_facts *ways;
+    size_t way_count;
+};
+
+/* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
+#define IDENTIFIER(id, ...)                                      id,
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work) {name, label, guest, hogs, bare, work},
+#define WAY_FACTS(id, name, title, under, detail)                {name, title, under, detail},
+
+/* The scenario and the way of the run that is called SCENARIO-WAY. Ends the program when there is none. */
+void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way);
+
+/* OUT/figures/names.gp, for gnuplot: the lists `scenarios` and `ways`, and the scenarios' `labels`. */
+void experiment_write_names(const struct experiment *experiment, const char *out);
+
+/*
+ * Each reads the logs of its runs in OUT/log, makes the checks, writes points, data for figures and the
+ * report, prints the tables, and adds to `results`.
+ */
+void demo_analyse(const char *out, json_t *results);
+void bench_analyse(const char *out, size_t count, char **names, json_t *results);
+void peers_analyse(const char *out, size_t count, char **names, json_t *results);
+
+#endif
