@@ -43,7 +43,7 @@ precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/v
 	hypervisor/time/deadline_queue.c hypervisor/base/heap.c hypervisor/base/trace.c \
 	hypervisor/devices/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
-UNIT_TESTS += memory memory_random vuart
+UNIT_TESTS += memory memory_random vuart board
 memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
 memory_random_SRCS := $(memory_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
@@ -51,6 +51,8 @@ UNIT_TESTS += machine_tree uart_driver
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
+board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
+board_FLAGS := -lfdt
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools

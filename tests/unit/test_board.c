@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Ontime reads of the machine's device tree. Each tree is BASE with changes, compiled by dtc as the test
+ * runs; QEMU's own trees are read, too. The allocator is a stand-in that notes in order what RAM it is told
+ * of.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <libfdt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/memory.h"
+#include "boot/board.h"
+#include "random.h"
+
+#define TREE_SIZE   0x200000
+#define SOURCE_SIZE 16384
+#define PATH_SIZE   512
+#define FILE_NAME   "/tmp/test_board.XXXXXX"
+#define CALLS       64
+#define ROUNDS      30
+#define SERIAL      0x9000000
+#define NO_PATH     "/chosen/stdout-path"
+#define NO_SERIAL   "the node that /chosen/stdout-path names"
+#define NO_TIMER    "the interrupt of EL2's timer in the arm,armv8-timer node"
+
+static const char base[] =
+    "/ {"
+    "    #address-cells = <2>; #size-cells = <2>;"
+    "    aliases { serial0 = \"/serial@9000000\"; serial1 = \"/serial@9040000\"; };"
+    "    chosen: chosen {"
+    "        stdout-path = \"/serial@9000000\";"
+    "        linux,initrd-start = <0x48000000>; linux,initrd-end = <0x48123456>;"
+    "        rng-seed = [00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f"
+    "                    10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f];"
+    "    };"
+    "    memory: memory@40000000 { device_type = \"memory\"; reg = <0 0x40000000 0 0x10000000>; };"
+    "    cpus: cpus {"
+    "        #address-cells = <1>; #size-cells = <0>;"
+    "        cpu0: cpu@0 { device_type = \"cpu\"; compatible = \"arm,cortex-a72\", \"arm,armv8\"; reg = <0>; "
+    "};"
+    "        cpu1: cpu@1 { device_type = \"cpu\"; compatible = \"arm,cortex-a53\"; reg = <1>; };"
+    "    };"
+    "    psci: psci { compatible = \"arm,psci-1.0\", \"arm,psci-0.2\"; method = \"smc\"; };"
+    "    timer: timer {"
+    "        compatible = \"arm,armv8-timer\", \"arm,armv7-timer\";"
+    "        interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;"
+    "    };"
+    "    serial: serial@9000000 {"
+    "        compatible = \"arm,pl011\", \"arm,primecell\";"
+    "        reg = <0 0x9000000 0 0x1000>, <0 0x9010000 0 0x2000>;"
+    "        interrupts = <0 1 4>, <0 2 4>;"
+    "    };"
+    "    serial@9040000 { reg = <1 0x9040000 2 0x3000>; };"
+    "};";
+
+static uint8_t tree[TREE_SIZE] __attribute__((aligned(8)));
+static char file_name[sizeof(FILE_NAME)];
+static struct board board;
+
+struct call {
+    bool reserve;
+    uint64_t start, size;
+};
+
+static struct call calls[CALLS];
+static unsigned call_count;
+
+static void note(bool reserve, uint64_t start, uint64_t size)
+{
+    assert_true(call_count < CALLS);
+    calls[call_count++] = (struct call){reserve, start, size};
+}
+
+void memory_add(uint64_t start, uint64_t size)
+{
+    note(false, start, size);
+}
+
+void memory_reserve(uint64_t start, uint64_t size)
+{
+    note(true, start, size);
+}
+
+static void read_file(void)
+{
+    FILE *file = fopen(file_name, "rb");
+
+    assert_non_null(file);
+    assert_in_range(fread(tree, 1, sizeof(tree), file), 1, sizeof(tree));
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(fdt_check_header(tree), 0);
+}
+
+static const char *read_tree(void)
+{
+    memset(&board, 0xA5, sizeof(board));
+    call_count = 0;
+    return board_read(tree, &board);
+}
+
+/* BASE after some /memreserve/ and before changes. */
+static const char *read_source(const char *reserved, const char *changes)
+{
+    char command[PATH_SIZE];
+
+    snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o %s -", file_name);
+    FILE *stream = popen(command, "w"); // NOLINT(cert-env33-c): a fixed command
+
+    assert_non_null(stream);
+    fprintf(stream, "/dts-v1/; %s %s %s", reserved, base, changes);
+    if (pclose(stream) != 0)
+        fail_msg("dtc refuses %s %s", reserved, changes);
+    read_file();
+    return read_tree();
+}
+
+static void expect_complete(const char *changes)
+{
+    const char *missing = read_source("", changes);
+
+    if (missing != NULL)
+        fail_msg("%s: missing is %s", changes, missing);
+}
+
+static void expect_missing(const char *changes, const char *what)
+{
+    const char *missing = read_source("", changes);
+
+    assert_non_null(missing);
+    assert_string_equal(missing, what);
+}
+
+static void expect_calls(const struct call *expected, unsigned count)
+{
+    assert_int_equal(call_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(calls[i].reserve, expected[i].reserve);
+        assert_int_equal(calls[i].start, expected[i].start);
+        assert_int_equal(calls[i].size, expected[i].size);
+    }
+}
+
+static void a_board_is_read(void **state)
+{
+    static const struct call ram = {false, 0x40000000, 0x10000000};
+
+    (void)state;
+    expect_complete("");
+    assert_int_equal(board.uart.start, SERIAL);
+    assert_int_equal(board.uart.size, 0x1000);
+    assert_string_equal(board.uart_compatible, "arm,pl011");
+    assert_int_equal(board.uart_irq, 33);
+    assert_int_equal(board.comparator_irq, 26);
+    assert_false(board.psci_by_hvc);
+    assert_string_equal(board.cpu_compatible, "arm,cortex-a72");
+    assert_int_equal(board.initrd, 0x48000000);
+    assert_int_equal(board.initrd_size, 0x123456);
+    assert_non_null(board.seed);
+    for (unsigned i = 0; i < BOARD_SEED_SIZE; i++)
+        assert_int_equal(((const uint8_t *)board.seed)[i], i);
+    expect_calls(&ram, 1);
+}
+
+static void without_a_console_there_is_none_to_say_so(void **state)
+{
+    (void)state;
+    expect_missing("&chosen { /delete-property/ stdout-path; };", NO_PATH);
+    expect_missing("/delete-node/ &chosen;", NO_PATH);
+    expect_missing("/ { /delete-node/ aliases; chosen { stdout-path = \"serial0\"; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"/serial@9020000\"; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"serial2\"; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"\"; };", NO_SERIAL);
+    expect_missing("&serial { /delete-property/ reg; };", NO_SERIAL);
+    /* What is missing beside is said later, on a console. */
+    expect_missing("/delete-node/ &timer; &chosen { /delete-property/ stdout-path; };", NO_PATH);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(board.uart.start | board.uart.size | board.uart_irq | board.comparator_irq, 0);
+    assert_null(board.seed);
+}
+
+static void the_path_may_be_an_alias_and_have_options(void **state)
+{
+    static const char *const paths[] = {"/serial@9000000", "/serial@9000000:115200n8", "serial0",
+                                        "serial0:9600", "/serial@9000000:"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char changes[PATH_SIZE];
+
+        snprintf(changes, sizeof(changes), "&chosen { stdout-path = \"%s\"; };", paths[i]);
+        expect_complete(changes);
+        assert_int_equal(board.uart.start, SERIAL);
+        assert_int_equal(board.uart_irq, 33);
+    }
+}
+
+static void a_uart_may_lack_an_interrupt_and_a_name(void **state)
+{
+    (void)state;
+    expect_complete("&chosen { stdout-path = \"serial1:115200\"; };");
+    assert_int_equal(board.uart.start, 0x109040000);
+    assert_int_equal(board.uart.size, 0x200003000);
+    assert_int_equal(board.uart_irq, 0);
+    assert_null(board.uart_compatible);
+    assert_int_equal(board.initrd_size, 0x123456);
+}
+
+static void the_initrd_is_one_cell_or_two(void **state)
+{
+    (void)state;
+    expect_complete("&chosen { linux,initrd-start = <1 0x80000000>; linux,initrd-end = <2 0x10>; };");
+    assert_int_equal(board.initrd, 0x180000000);
+    assert_int_equal(board.initrd_size, 0x80000010);
+    expect_complete("&chosen { linux,initrd-start = <0 0xC0000000>; linux,initrd-end = <0xF0000000>; };");
+    assert_int_equal(board.initrd, 0xC0000000);
+    assert_int_equal(board.initrd_size, 0x30000000);
+    expect_complete("&chosen { /delete-property/ linux,initrd-start; /delete-property/ linux,initrd-end; };");
+    assert_int_equal(board.initrd, 0);
+    assert_int_equal(board.initrd_size, 0);
+}
+
+static void a_seed_has_32_bytes(void **state)
+{
+    (void)state;
+    expect_complete("&chosen { /delete-property/ rng-seed; };");
+    assert_null(board.seed);
+    expect_complete("&chosen { rng-seed = <1 2 3 4 5 6 7>, [00 00 00]; };");
+    assert_null(board.seed);
+    expect_complete("&chosen { rng-seed = <1 2 3 4 5 6 7 8 9>; };");
+    assert_non_null(board.seed);
+    assert_int_equal(((const uint8_t *)board.seed)[3], 1);
+}
+
+static void the_firmware_is_called_as_it_wants(void **state)
+{
+    (void)state;
+    expect_complete("&psci { method = \"hvc\"; };");
+    assert_true(board.psci_by_hvc);
+    expect_complete("&psci { method = \"hvc\"; compatible = \"arm,psci-0.2\"; };");
+    assert_true(board.psci_by_hvc);
+    expect_complete("&psci { method = \"hvc\"; compatible = \"arm,psci\"; };"); /* 0.1: other numbers */
+    assert_false(board.psci_by_hvc);
+    expect_complete("&psci { /delete-property/ method; };");
+    assert_false(board.psci_by_hvc);
+    expect_complete("/delete-node/ &psci;");
+    assert_false(board.psci_by_hvc);
+}
+
+static void the_comparator_has_the_fourth_interrupt(void **state)
+{
+    (void)state;
+    expect_complete("&timer { interrupts = <1 1 4>, <1 2 4>, <1 3 4>, <1 4 4>, <1 5 4>; };");
+    assert_int_equal(board.comparator_irq, 20);
+    expect_complete("&timer { interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <0 10 4>; };");
+    assert_int_equal(board.comparator_irq, 42);
+    expect_missing("&timer { interrupts = <1 13 4>, <1 14 4>, <1 11 4>; };", NO_TIMER);
+    expect_missing("&timer { /delete-property/ interrupts; };", NO_TIMER);
+    expect_missing("&timer { compatible = \"arm,armv7-timer\"; };", NO_TIMER);
+    expect_missing("/delete-node/ &timer;", NO_TIMER);
+    assert_int_equal(board.uart.start, SERIAL); /* there is a console to say so */
+    assert_string_equal(board.cpu_compatible, "arm,cortex-a72");
+}
+
+static void the_first_cpu_stands_for_all(void **state)
+{
+    (void)state;
+    expect_complete("&cpu0 { compatible = \"arm,cortex-a57\"; };");
+    assert_string_equal(board.cpu_compatible, "arm,cortex-a57");
+    expect_complete("&cpu0 { device_type = \"cache\"; };");
+    assert_string_equal(board.cpu_compatible, "arm,cortex-a53");
+    expect_complete("&cpu0 { /delete-property/ device_type; };"); /* as cpu-map */
+    assert_string_equal(board.cpu_compatible, "arm,cortex-a53");
+    expect_complete("&cpu0 { /delete-property/ compatible; };");
+    assert_null(board.cpu_compatible);
+    expect_complete("/delete-node/ &cpu0; /delete-node/ &cpu1;");
+    assert_null(board.cpu_compatible);
+    expect_complete("/delete-node/ &cpus;");
+    assert_null(board.cpu_compatible);
+}
+
+static void ram_is_what_is_usable_memory(void **state)
+{
+    static const struct call expected[] = {{false, 0x40000000, 0x10000000},
+                                           {false, 0x60000000, 0x1000},
+                                           {false, 0x100000000, 0x2000},
+                                           {false, 0x200000000, 0x3000},
+                                           {false, 0x300000000, 0x4000}};
+
+    (void)state;
+    expect_complete(
+        "&memory { status = \"okay\"; reg = <0 0x40000000 0 0x10000000>, <0 0x60000000 0 0x1000>; };"
+        "/ {"
+        "    memory@70000000 { device_type = \"memory\"; status = \"disabled\";"
+        "                      secure-status = \"okay\"; reg = <0 0x70000000 0 0x1000>; };"
+        "    memory@100000000 { device_type = \"memory\"; status = \"ok\"; reg = <1 0 0 0x2000>; };"
+        "    memory@180000000 { device_type = \"memory\"; status = \"reserved\"; reg = <1 0x80000000 0 1>; };"
+        "    memory@190000000 { reg = <1 0x90000000 0 0x1000>; };"
+        "    memory@1a0000000 { device_type = \"cpu\"; reg = <1 0xa0000000 0 0x1000>; };"
+        "    bank { device_type = \"memory\"; reg = <2 0 0 0x3000>; };"
+        "    memory@280000000 { device_type = \"memory\"; };"
+        "    memory@300000000 { device_type = \"memory\"; reg = <3 0 0 0x4000>; };"
+        "};");
+    expect_calls(expected, 5);
+}
+
+static void reservations_come_after_all_ram(void **state)
+{
+    static const struct call expected[] = {{false, 0x40000000, 0x10000000}, {false, 0x80000000, 0x1000},
+                                           {true, 0x41000000, 0x1000},      {true, 0x142000000, 0x7000},
+                                           {true, 0x43000000, 0x100},       {true, 0x44000000, 0x200},
+                                           {true, 0x245000000, 0x300}};
+
+    (void)state;
+    assert_null(
+        read_source("/memreserve/ 0x41000000 0x1000; /memreserve/ 0x142000000 0x7000;",
+                    "/ {"
+                    "    reserved-memory {"
+                    "        #address-cells = <2>; #size-cells = <2>; ranges;"
+                    "        firmware@43000000 { reg = <0 0x43000000 0 0x100>, <0 0x44000000 0 0x200>; };"
+                    "        anywhere { size = <0 0x400000>; };"
+                    "        secure@245000000 { no-map; reg = <2 0x45000000 0 0x300>; };"
+                    "    };"
+                    "    memory@80000000 { device_type = \"memory\"; reg = <0 0x80000000 0 0x1000>; };"
+                    "};"));
+    expect_calls(expected, 7);
+}
+
+static void a_machine_without_ram_reserves_what_it_reserves(void **state)
+{
+    static const struct call expected = {true, 0x41000000, 0x1000};
+
+    (void)state;
+    assert_null(read_source("/memreserve/ 0x41000000 0x1000;", "/delete-node/ &memory;"));
+    expect_calls(&expected, 1);
+}
+
+static void expect_random_call(struct random *random, struct call *expected, bool reserve)
+{
+    expected->reserve = reserve;
+    expected->start = random_below(random, UINT64_C(1) << 32) << 8;
+    expected->size = random_below(random, UINT64_C(1) << 32) << 4;
+}
+
+static int print_reg(char *text, size_t room, const struct call *call)
+{
+    return snprintf(text, room, "<0x%lx 0x%lx 0x%lx 0x%lx>", (unsigned long)(call->start >> 32),
+                    (unsigned long)(call->start & UINT32_MAX), (unsigned long)(call->size >> 32),
+                    (unsigned long)(call->size & UINT32_MAX));
+}
+
+/* Nodes of one or two entries, for the calls from `next` on; returns how many. */
+static unsigned print_nodes(struct random *random, char *text, struct call *next, bool reserve)
+{
+    unsigned count = 0;
+
+    for (unsigned nodes = (unsigned)random_below(random, 6), i = 0; i < nodes; i++) {
+        unsigned entries = (unsigned)random_between(random, 1, 2);
+
+        text += sprintf(text, "node%u { %s reg = ", i, reserve ? "" : "device_type = \"memory\";");
+        while (entries-- != 0) {
+            expect_random_call(random, &next[count], reserve);
+            text += print_reg(text, 100, &next[count++]);
+            text += sprintf(text, entries != 0 ? ", " : "; };");
+        }
+    }
+    return count;
+}
+
+static void any_memory_map_is_passed_on(void **state)
+{
+    static char reserved[SOURCE_SIZE / 4], memory[SOURCE_SIZE / 4], nodes[SOURCE_SIZE / 4],
+        changes[SOURCE_SIZE];
+    struct random random = {1};
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct call expected[CALLS];
+        char *text = reserved;
+
+        memset(reserved, 0, sizeof(reserved));
+        memset(memory, 0, sizeof(memory));
+        memset(nodes, 0, sizeof(nodes));
+        unsigned count = print_nodes(&random, memory, expected, false);
+
+        for (unsigned i = (unsigned)random_below(&random, 4); i != 0; i--) {
+            expect_random_call(&random, &expected[count], true);
+            text += sprintf(text, "/memreserve/ 0x%lx 0x%lx;", (unsigned long)expected[count].start,
+                            (unsigned long)expected[count].size);
+            count++;
+        }
+        count += print_nodes(&random, nodes, &expected[count], true);
+        snprintf(changes, sizeof(changes),
+                 "/delete-node/ &memory; / { %s reserved-memory { #address-cells = <2>; #size-cells = <2>; "
+                 "%s }; };",
+                 memory, nodes);
+        assert_null(read_source(reserved, changes));
+        expect_calls(expected, count);
+    }
+}
+
+static void read_qemu(const char *options)
+{
+    char command[PATH_SIZE];
+
+    snprintf(
+        command, sizeof(command),
+        "qemu-system-aarch64 -M virt,dumpdtb=%s,%s -cpu cortex-a53 -smp 2 -m 1024 -nic none -display none "
+        "-kernel LICENSE -initrd LICENSE 2>/dev/null",
+        file_name, options);
+    assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed command
+    read_file();
+    assert_null(read_tree());
+}
+
+static void qemus_machines_are_read(void **state)
+{
+    static const char *const options[] = {"gic-version=3,virtualization=on",
+                                          "gic-version=2,virtualization=on",
+                                          "gic-version=3,virtualization=on,secure=on", "gic-version=3"};
+    static const struct call ram = {false, 0x40000000, 0x40000000};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        read_qemu(options[i]);
+        assert_int_equal(board.uart.start, SERIAL);
+        assert_int_equal(board.uart.size, 0x1000);
+        assert_string_equal(board.uart_compatible, "arm,pl011");
+        assert_int_equal(board.uart_irq, 33);
+        assert_int_equal(board.comparator_irq, 26);
+        assert_string_equal(board.cpu_compatible, "arm,cortex-a53");
+        assert_int_equal(board.initrd, 0x48000000);
+        assert_true(board.initrd_size > 10000 && board.initrd_size < 20000);
+        assert_non_null(board.seed);
+        assert_int_equal(board.psci_by_hvc, strstr(options[i], "virtualization") == NULL);
+        expect_calls(&ram, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_board_is_read),
+        cmocka_unit_test(without_a_console_there_is_none_to_say_so),
+        cmocka_unit_test(the_path_may_be_an_alias_and_have_options),
+        cmocka_unit_test(a_uart_may_lack_an_interrupt_and_a_name),
+        cmocka_unit_test(the_initrd_is_one_cell_or_two),
+        cmocka_unit_test(a_seed_has_32_bytes),
+        cmocka_unit_test(the_firmware_is_called_as_it_wants),
+        cmocka_unit_test(the_comparator_has_the_fourth_interrupt),
+        cmocka_unit_test(the_first_cpu_stands_for_all),
+        cmocka_unit_test(ram_is_what_is_usable_memory),
+        cmocka_unit_test(reservations_come_after_all_ram),
+        cmocka_unit_test(a_machine_without_ram_reserves_what_it_reserves),
+        cmocka_unit_test(any_memory_map_is_passed_on),
+        cmocka_unit_test(qemus_machines_are_read),
+    };
+    memcpy(file_name, FILE_NAME, sizeof(FILE_NAME));
+    int descriptor = mkstemp(file_name);
+
+    if (descriptor < 0)
+        return 1;
+    close(descriptor);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    unlink(file_name);
+    return failed;
+}
