@@ -92,6 +92,7 @@ static const char *gicv2_init(const void *tree, int node)
     lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
         device_write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
+        device_write32(distributor + GICD_ICACTIVER + 4 * i, UINT32_MAX);
         for (unsigned k = 0; k < 8; k++)
             device_write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
     }
@@ -113,10 +114,10 @@ static const char *gicv2_init_cpu(void)
     device_write32(interface + GICC_CTLR,
                    (device_read32(interface + GICC_CTLR) & CTLR_BYPASS) | CTLR_ENABLE | CTLR_EOI_MODE);
     list_registers = (device_read32(control + GICH_VTR) & 63) + 1;
-    if (list_registers > GIC_MAX_LRS)
-        list_registers = GIC_MAX_LRS;
     for (unsigned n = 0; n < list_registers; n++)
         device_write32(control + GICH_LR + 4 * n, 0);
+    if (list_registers > GIC_MAX_LRS)
+        list_registers = GIC_MAX_LRS;
     device_write32(control + GICH_HCR, HCR_EN);
     return NULL;
 }

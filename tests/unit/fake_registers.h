@@ -44,6 +44,12 @@ void fake_device_hooks(struct fake_device_hooks hooks);
 void fake_sysreg(const char *name, uint64_t value);
 uint64_t fake_sysreg_get(const char *name);
 
+/* Bits high..low of a register. */
+static inline uint64_t field(uint64_t value, unsigned high, unsigned low)
+{
+    return value << (63 - high) >> (63 - high) >> low;
+}
+
 /* One access, or one barrier. */
 struct fake_access {
     enum fake_kind { FAKE_READ, FAKE_WRITE, FAKE_BARRIER } kind;

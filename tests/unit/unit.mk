@@ -4,55 +4,69 @@
 # A test is tests/unit/test_NAME.c with a main() of its own, which runs in the repository's root. It is named in
 # UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
 
-UNIT_PACKAGES := libcmocka-dev
-UNIT_TESTS := string printf heap deadline_queue bvt bvt_random policies credit sedf rr trace trace_decode
+UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm
+UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
+
+# base, lib
+UNIT_TESTS := string printf heap memory memory_random trace
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/base/heap.c
+memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
+memory_random_SRCS := $(memory_SRCS)
+trace_SRCS := hypervisor/base/trace.c
+
+UNIT_TESTS += machine_tree uart_driver gicv2
+machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
+machine_tree_FLAGS := -lfdt
+uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
+gicv2_SRCS := $(wildcard hypervisor/drivers/gic*.c) hypervisor/drivers/machine_tree.c tests/unit/fake_registers.c \
+	tests/unit/tree_of.c
+gicv2_FLAGS := -lfdt
+
+# time, console
+UNIT_TESTS += deadline_queue lead console
 deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
-bvt_SRCS := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c tests/unit/simulation.c
+lead_SRCS := hypervisor/time/lead.c
+console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+
+UNIT_TESTS += bvt bvt_random policies credit sedf rr
+bvt_SRCS := $(UNIT_SCHED) tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
 policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
-trace_SRCS := hypervisor/base/trace.c
-trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
-UNIT_TESTS += system_file guest_tree
-UNIT_PACKAGES += libfdt-dev device-tree-compiler qemu-system-arm
-system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
-	$(wildcard hypervisor/sched/*.c) \
-	hypervisor/base/heap.c
-system_file_FLAGS := -lfdt
+
+# vm
+UNIT_TESTS += precise precise_random
+precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/base/trace.c \
+	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
+	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
+precise_random_SRCS := $(precise_SRCS)
+
+UNIT_TESTS += guest_tree vgic vgic_random vuart psci
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
-UNIT_TESTS += vgic vgic_random psci console
-vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c tests/unit/fake_gic.c \
-	tests/unit/vgic_world.c
+vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
+	tests/unit/fake_gic.c tests/unit/vgic_world.c
 vgic_random_SRCS := $(vgic_SRCS)
+vuart_SRCS := hypervisor/devices/vuart.c
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
 	hypervisor/base/trace.c
-UNIT_TESTS += bound
-bound_SRCS := tools/bound.c
-bound_FLAGS := -lm
-console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
-UNIT_TESTS += lead precise precise_random
-lead_SRCS := hypervisor/time/lead.c
-precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/devices/deadline_calls.c \
-	hypervisor/time/lead.c \
-	hypervisor/time/deadline_queue.c hypervisor/base/heap.c hypervisor/base/trace.c \
-	hypervisor/devices/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
-precise_random_SRCS := $(precise_SRCS)
-UNIT_TESTS += memory memory_random vuart board
-memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
-memory_random_SRCS := $(memory_SRCS)
-vuart_SRCS := hypervisor/devices/vuart.c
-UNIT_TESTS += machine_tree uart_driver
-machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
-machine_tree_FLAGS := -lfdt
-uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
+
+UNIT_TESTS += board system_file
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
 board_FLAGS := -lfdt
+system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
+	$(UNIT_SCHED)
+system_file_FLAGS := -lfdt
+
+# tools
+UNIT_TESTS += trace_decode bound
+trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
+bound_SRCS := tools/bound.c
+bound_FLAGS := -lm
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
