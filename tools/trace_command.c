@@ -154,18 +154,15 @@ static void print_us(const struct trace_dump *dump, uint64_t ticks)
 /* The argument, by name where it is one. */
 static void print_argument(const struct trace_dump *dump, const struct ontime_trace_record *record)
 {
-    static const char *const warp_ends[] = {
-        [ONTIME_WARP_END_DONE] = "done",
-        [ONTIME_WARP_END_BLOCKED] = "blocked",
-        [ONTIME_WARP_END_LIMIT] = "limit",
-        [ONTIME_WARP_END_RESET] = "reset",
-    };
     char buffer[NAME_SIZE];
+    const char *name = NULL;
 
     if (record->type == ONTIME_TRACE_SWITCH)
-        printf("%s", vcpu_name(dump, (uint16_t)record->arg, buffer));
-    else if (record->type == ONTIME_TRACE_WARP_END && record->arg < sizeof(warp_ends) / sizeof(warp_ends[0]))
-        printf("%s", warp_ends[record->arg]);
+        name = vcpu_name(dump, (uint16_t)record->arg, buffer);
+    else if (record->type == ONTIME_TRACE_WARP_END)
+        name = trace_warp_end_name(record->arg);
+    if (name != NULL)
+        printf("%s", name);
     else
         printf("%" PRIu32, record->arg);
 }

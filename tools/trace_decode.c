@@ -214,25 +214,19 @@ const char *trace_dump_vcpu_name(const struct trace_dump *dump, uint16_t vcpu)
     return vcpu < dump->name_count ? dump->names[vcpu] : NULL;
 }
 
+/* Arrays of names, for the lists of include/ontime/trace.h. */
+#define NAME(name, number, text) [number] = (text),
+
 const char *trace_type_name(uint16_t type)
 {
-    static const char *const names[] = {
-        [ONTIME_TRACE_SWITCH] = "switch",
-        [ONTIME_TRACE_EXIT] = "exit",
-        [ONTIME_TRACE_TIMER_ARMED] = "timer-armed",
-        [ONTIME_TRACE_TIMER_CANCELLED] = "timer-cancelled",
-        [ONTIME_TRACE_TIMER_FIRED] = "timer-fired",
-        [ONTIME_TRACE_TIMER_ENTERED] = "timer-entered",
-        [ONTIME_TRACE_TIMER_IN_PLACE] = "timer-in-place",
-        [ONTIME_TRACE_WARP_BEGIN] = "warp-begin",
-        [ONTIME_TRACE_WARP_END] = "warp-end",
-        [ONTIME_TRACE_WARP_DENIED] = "warp-denied",
-        [ONTIME_TRACE_VCPU_BLOCKED] = "vcpu-blocked",
-        [ONTIME_TRACE_VCPU_WOKEN] = "vcpu-woken",
-        [ONTIME_TRACE_GUEST_TIMER] = "guest-timer",
-        [ONTIME_TRACE_TICK] = "tick",
-        [ONTIME_TRACE_MARK] = "mark",
-    };
+    static const char *const names[] = {ONTIME_TRACE_TYPES(NAME)};
 
     return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+}
+
+const char *trace_warp_end_name(uint32_t reason)
+{
+    static const char *const names[] = {ONTIME_WARP_ENDS(NAME)};
+
+    return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : NULL;
 }

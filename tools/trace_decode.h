@@ -34,7 +34,8 @@ void trace_dump_free(struct trace_dump *dump);
 /* "player.0", "idle", or NULL. */
 const char *trace_dump_vcpu_name(const struct trace_dump *dump, uint16_t vcpu);
 
-/* "switch" and so on; NULL when unknown. */
+/* A type's name ("switch"), and that of the reason for which a warp ended ("done"); NULL when unknown. */
 const char *trace_type_name(uint16_t type);
+const char *trace_warp_end_name(uint32_t reason);
 
 #endif

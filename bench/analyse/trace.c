@@ -9,16 +9,12 @@
 /* Two timers closer than this count as one: the guest programs the earlier for both. */
 #define SAME_TIMER_TICKS 625 /* 10 us at 62.5 MHz */
 
+#define TYPE(id, number, text) {(text), ONTIME_TRACE_##id},
+
 static const struct {
     const char *name;
     enum ontime_trace_type type;
-} types[] = {
-    {"switch", ONTIME_TRACE_SWITCH},
-    {"timer-fired", ONTIME_TRACE_TIMER_FIRED},
-    {"timer-entered", ONTIME_TRACE_TIMER_ENTERED},
-    {"guest-timer", ONTIME_TRACE_GUEST_TIMER},
-    {"tick", ONTIME_TRACE_TICK},
-};
+} types[] = {ONTIME_TRACE_TYPES(TYPE)};
 
 static bool find_type(const char *name, enum ontime_trace_type *type)
 {

@@ -25,29 +25,36 @@ struct ontime_trace_record {
     uint16_t type;    /* enum ontime_trace_type */
 };
 
-enum ontime_trace_type {
-    ONTIME_TRACE_SWITCH = 1, /* the core goes to vcpu; arg: the vCPU it leaves */
-    ONTIME_TRACE_EXIT = 2,   /* vcpu trapped; arg: ESR_EL2.EC, or 0x100 + INTID for a physical interrupt */
-    ONTIME_TRACE_TIMER_ARMED = 3,     /* a deadline armed by the guest; arg: ticks ahead (0: past) */
-    ONTIME_TRACE_TIMER_CANCELLED = 4, /* arg: id */
-    ONTIME_TRACE_TIMER_FIRED = 5,     /* the deadline's interrupt is handled; arg: ticks after the deadline */
-    ONTIME_TRACE_TIMER_ENTERED = 6,   /* the guest is entered for it; arg: ticks after the deadline */
-    ONTIME_TRACE_WARP_BEGIN = 7,
-    ONTIME_TRACE_WARP_END = 8, /* arg: enum ontime_warp_end */
-    ONTIME_TRACE_WARP_DENIED = 9,
-    ONTIME_TRACE_VCPU_BLOCKED = 10, /* WFI with nothing pending; arg: ticks to its timer, ARG_MAX when none */
-    ONTIME_TRACE_VCPU_WOKEN = 11,
-    ONTIME_TRACE_GUEST_TIMER = 12,    /* the guest's own timer interrupt is made pending; arg: ticks late */
-    ONTIME_TRACE_TICK = 13,           /* the hypervisor's periodic tick */
-    ONTIME_TRACE_TIMER_IN_PLACE = 15, /* a deadline passed while its vCPU had the CPU; arg: ticks since */
-    ONTIME_TRACE_MARK = 14,           /* arg: the mark's number */
-};
+/* X(name, number, name in text): the types, ONTIME_TRACE_SWITCH and so on. */
+#define ONTIME_TRACE_TYPES(X)                                                                                \
+    X(SWITCH, 1, "switch") /* the core goes to vcpu; arg: the vCPU it leaves */                              \
+    X(EXIT, 2, "exit")     /* vcpu came to EL2; arg: ESR_EL2.EC, or 0x100 + INTID of a physical interrupt */ \
+    X(TIMER_ARMED, 3, "timer-armed")         /* the guest armed a deadline; arg: ticks ahead, 0 when past */ \
+    X(TIMER_CANCELLED, 4, "timer-cancelled") /* the guest cancelled a deadline; arg: its id */               \
+    X(TIMER_FIRED, 5, "timer-fired") /* a deadline's interrupt is handled; arg: ticks since the deadline */  \
+    X(TIMER_ENTERED, 6, "timer-entered") /* the guest is entered for it; arg: ticks since the deadline */    \
+    X(WARP_BEGIN, 7, "warp-begin")                                                                           \
+    X(WARP_END, 8, "warp-end")          /* arg: enum ontime_warp_end */                                      \
+    X(WARP_DENIED, 9, "warp-denied")    /* a deadline's warp did not put vcpu first */                       \
+    X(VCPU_BLOCKED, 10, "vcpu-blocked") /* WFI, nothing pending; arg: ticks to its timer, ARG_MAX if none */ \
+    X(VCPU_WOKEN, 11, "vcpu-woken")                                                                          \
+    X(GUEST_TIMER, 12, "guest-timer") /* the guest's own timer becomes pending; arg: ticks since its CVAL */ \
+    X(TICK, 13, "tick")               /* the hypervisor's periodic tick */                                   \
+    X(MARK, 14, "mark")               /* arg: the mark's number */                                           \
+    X(TIMER_IN_PLACE, 15, "timer-in-place") /* a deadline passed while vcpu ran; arg: ticks since */
 
-enum ontime_warp_end {
-    ONTIME_WARP_END_DONE = 0,    /* the guest said done */
-    ONTIME_WARP_END_BLOCKED = 1, /* the vCPU idled */
-    ONTIME_WARP_END_LIMIT = 2,   /* L was used up */
-    ONTIME_WARP_END_RESET = 3,   /* the VM was reset or switched off */
-};
+/* The same of the reasons for which a warp ends, ONTIME_WARP_END_DONE and so on. */
+#define ONTIME_WARP_ENDS(X)                                                                                  \
+    X(DONE, 0, "done")       /* the guest said done */                                                       \
+    X(BLOCKED, 1, "blocked") /* the vCPU idled */                                                            \
+    X(LIMIT, 2, "limit")     /* L was used up */                                                             \
+    X(RESET, 3, "reset")     /* the VM was reset or switched off */
+
+#define ONTIME_TRACE_ENUMERATOR(name, number, text) ONTIME_TRACE_##name = (number),
+#define ONTIME_WARP_ENUMERATOR(name, number, text)  ONTIME_WARP_END_##name = (number),
+enum ontime_trace_type { ONTIME_TRACE_TYPES(ONTIME_TRACE_ENUMERATOR) };
+enum ontime_warp_end { ONTIME_WARP_ENDS(ONTIME_WARP_ENUMERATOR) };
+#undef ONTIME_TRACE_ENUMERATOR
+#undef ONTIME_WARP_ENUMERATOR
 
 #endif

@@ -339,6 +339,27 @@ static void switch_from_another_than_ran_is_refused(void **state)
     free(log);
 }
 
+#define ONE(name, number, text) +1
+
+/* The rows of docs/trace-format.md, | number | `name` | ..., and the list of types in ontime/trace.h. */
+static void document_has_every_type(void **state)
+{
+    FILE *document = fopen("docs/trace-format.md", "r");
+    char line[512], name[32];
+    unsigned type, rows = 0;
+
+    (void)state;
+    assert_non_null(document);
+    while (fgets(line, sizeof(line), document) != NULL)
+        if (sscanf(line, "| %u | `%31[^`]` |", &type, name) == 2) {
+            assert_non_null(trace_type_name((uint16_t)type));
+            assert_string_equal(name, trace_type_name((uint16_t)type));
+            rows++;
+        }
+    (void)fclose(document);
+    assert_int_equal(rows, 0 ONTIME_TRACE_TYPES(ONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup(last_dump_of_the_cpu_is_taken, setup),
         cmocka_unit_test_setup(bad_requests_fail, setup),
         cmocka_unit_test_setup(switch_from_another_than_ran_is_refused, setup),
+        cmocka_unit_test(document_has_every_type),
     };
 
     return cmocka_run_group_tests_name("tools/trace", tests, NULL, NULL);
