@@ -41,13 +41,15 @@ precise_SRCS := hypervisor/core/precise.c hypervisor/core/dispatch.c hypervisor/
 	hypervisor/core/deadline_queue.c hypervisor/core/heap.c hypervisor/core/trace.c \
 	hypervisor/virt/stolen_time.c $(wildcard hypervisor/sched/*.c) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
-UNIT_TESTS += machine_tree uart_driver gicv2
+UNIT_TESTS += machine_tree uart_driver gicv2 gicv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
 gicv2_SRCS := $(wildcard hypervisor/drivers/gic*.c) hypervisor/drivers/machine_tree.c tests/unit/fake_registers.c \
 	tests/unit/tree_of.c
 gicv2_FLAGS := -lfdt
+gicv3_SRCS := $(gicv2_SRCS)
+gicv3_FLAGS := -lfdt
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
