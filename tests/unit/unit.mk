@@ -74,10 +74,16 @@ trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_co
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
 
+# guest/linux: the module's queue, on what it uses of the kernel, whose own build has fewer warnings
+UNIT_TESTS += sleep_queue
+sleep_queue_SRCS := $(GUEST_LINUX_QUEUE) tests/unit/kernel/kernel.c
+sleep_queue_FLAGS := -Itests/unit/kernel -I$(GUEST_LINUX) -Wno-sign-compare
+
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
-	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h)
+	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h tests/unit/kernel/*.h \
+	tests/unit/kernel/linux/*.h guest/linux/*.h)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit
