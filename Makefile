@@ -26,6 +26,7 @@ help:
 	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), an hour; PEERS=\"xen-credit2 kvm\" chooses"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make fuzz          damaged system files, for FUZZ_SECONDS"
+	@echo "make mutate        mistakes made in the sources: which do the unit tests miss? FILES=\"bvt.c\" SAMPLE=400 MIN=90"
 	@echo "make check         formatting, warnings of two compilers, static analysis"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
@@ -36,6 +37,7 @@ include hypervisor/hypervisor.mk
 -include systems/systems.mk
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
+-include tests/mutate/mutate.mk
 -include tests/system/system.mk
 -include bench/bench.mk
 -include scripts/check.mk
