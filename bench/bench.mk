@@ -63,7 +63,7 @@ $(BUILD)/debian/mplayer.versions:
 $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
-$(BENCH)/sleeper: bench/guest/sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+$(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/matmul $(BENCH)/now: $(BENCH)/%: bench/guest/%.c | bench-need

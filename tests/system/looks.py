@@ -428,7 +428,7 @@ def module(run):
     with run.boot() as machine:
         machine.wait_for("linux: ready")
         command(machine, "insmod /ontime.ko")
-        command(machine, "ontime run -- sleeps 200 20000")
+        command(machine, "ontime run -- never_early 200 20000")
         machine.wait_for("sleeps: count 200 early 0")
         command(machine, "ontime status")
         for counter in ("armed", "fired"):
