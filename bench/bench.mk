@@ -109,6 +109,12 @@ $(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
 PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 
+# Ontime's longest stretches without a look at its interrupts, against hypervisor/base/longest_path.h.
+.PHONY: longest-path
+longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb
+	@scripts/need qemu-system-arm python3
+	@bench/longest-path -c $(TEST_BUILD)/longest.dtb
+
 .PHONY: bench-paths
 bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 	@scripts/need qemu-system-arm python3

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heap of base/heap.h, in an array: the children of index i are 2i + 1 and 2i + 2. Each node knows its
- * place, so that it can leave from anywhere.
+ * The heap of base/heap.h, in an array: the children of index i are 2i + 1 and 2i + 2. Each node holds its
+ * own index, so that it can be taken out from anywhere.
  */
 #include "base/heap.h"
 
@@ -51,7 +51,7 @@ static void sift_down(struct heap *heap, unsigned index, struct heap_node *node)
     put(slots, index, node);
 }
 
-/* Puts a node at the free place `index` or, by its key, above or below that. */
+/* Puts a node where its key belongs: at `index`, whose slot is free or its own, or above or below that. */
 static void settle(struct heap *heap, unsigned index, struct heap_node *node)
 {
     if (index > 0 && comes_before(node, heap->slots[(index - 1) / 2]))

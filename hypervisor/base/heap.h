@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An intrusive binary min-heap of 64-bit unsigned keys with room fixed at init. Insert, remove and move are
- * O(log n) and iterative. Equal keys leave in order of insertion; a move counts as one. No locking of its
- * own.
+ * An intrusive binary min-heap with 64-bit unsigned keys and a capacity that is fixed at init. Insert, remove
+ * and move are O(log n), without recursion. Nodes with equal keys leave in the order of insertion; a move
+ * counts as an insertion. The caller does the locking.
  *
- * The first in and the last out touch no other node and are inline: most heaps of a core hold one or none.
+ * Most heaps of a core hold no node or one. Inserting the first node and removing the one in the last slot
+ * move no other node, so heap_insert() and heap_remove() do this inline.
  */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
@@ -14,26 +15,29 @@
 #include <stdint.h>
 #include "base/assert.h"
 
-/* The structure of which *node is the member of that name. */
+/* The structure of this type whose member of this name is *node. */
 #define HEAP_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 struct heap_node {
     uint64_t key;
-    uint64_t order; /* ties: the order of insertion */
-    unsigned slot;  /* 1 + index in the heap, 0 when outside */
+    uint64_t order; /* among equal keys the least leaves first */
+    unsigned slot;  /* 1 + index in the heap, 0 while outside */
 };
 
 struct heap {
     struct heap_node **slots;
     unsigned count;
     unsigned capacity;
-    uint64_t inserted; /* the next node's order */
+    uint64_t inserted; /* insertions so far: the next node's `order` */
 };
 
-/* `slots` is room for `capacity` nodes; more must never be inside at once. */
+/* `slots` has room for `capacity` nodes, the most that may be inside at once. */
 void heap_init(struct heap *heap, struct heap_node **slots, unsigned capacity);
 
-/* The heap's own: puts a node at the free place `index` or above; fills the place of a node taken out. */
+/*
+ * For the inline functions below. heap_sift_up() puts a node into the free slot `index`, or above it.
+ * heap_fill() fills the slot `index` of a node that was taken out.
+ */
 void heap_sift_up(struct heap *heap, unsigned index, struct heap_node *node);
 void heap_fill(struct heap *heap, unsigned index);
 
@@ -53,7 +57,7 @@ static inline uint64_t heap_first_key(const struct heap *heap, uint64_t none)
     return heap->count != 0 ? heap->slots[0]->key : none;
 }
 
-/* The node is zeroed before its first use, and outside. */
+/* The node is outside, and was zero before its first use. */
 static inline void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key)
 {
     unsigned index = heap->count;
@@ -81,10 +85,10 @@ static inline void heap_remove(struct heap *heap, struct heap_node *node)
         heap_fill(heap, slot - 1);
 }
 
-/* Is every node in its place and behind its parent? For assertions: O(n). */
+/* For assertions, O(n): does each node hold its own index, and does none come before its parent? */
 bool heap_is_ordered(const struct heap *heap);
 
-/* Gives a node that is inside another key. */
+/* Changes the key of a node that is inside. */
 void heap_move(struct heap *heap, struct heap_node *node, uint64_t key);
 
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times that the bound of `ontime check` follows from, beside the lengths of Ontime's paths
- * (base/longest_path.h). Used by the hypervisor, which keeps to them, and by tools/bound.c.
+ * Times that the bound of `ontime check` is computed from, beside the lengths of Ontime's paths
+ * (base/longest_path.h). The hypervisor keeps to them, and tools/bound.c computes with them.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
 /*
- * The end of a slice is put off while the guest has its interrupts masked, so many times at most and by so
- * much each time (vm/dispatch.c).
+ * While a guest has its interrupts masked, the end of its slice is put off by GRACE_STEP_US at a time,
+ * GRACE_STEPS times at most (vm/dispatch.c).
  */
 #define GRACE_STEPS   10
 #define GRACE_STEP_US 10
 
-/* After so long without another character a guest's unfinished line is written (console/console.c). */
+/* A guest's unfinished line is written when no character has followed for so long (console/console.c). */
 #define SILENCE_MS 100
 
 #endif

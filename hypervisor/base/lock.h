@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A spinlock. Taken only with interrupts masked, as EL2 always runs. Order where two are held: VM,
- * UART, vGIC, scheduler, console.
+ * A spinlock. EL2 always runs with interrupts masked, so nothing interrupts a holder. Where several are held,
+ * they are taken in this order: the VM's, its UART's, its vGIC's, a CPU's scheduler queue's, the console's.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
@@ -14,12 +14,10 @@ struct spinlock {
     atomic_flag held;
 };
 
-/* clang-format off: it would spread this over four lines */
 #define SPINLOCK_INIT                                                                                        \
     {                                                                                                        \
         ATOMIC_FLAG_INIT                                                                                     \
     }
-/* clang-format on */
 
 static inline void spin_lock(struct spinlock *lock)
 {
@@ -27,7 +25,7 @@ static inline void spin_lock(struct spinlock *lock)
     }
 }
 
-/* For assertions, where the caller holds the lock or nobody does. */
+/* For assertions: does anybody hold the lock? When nobody does, it is taken for a moment to find that out. */
 static inline bool spin_is_held(struct spinlock *lock)
 {
     if (atomic_flag_test_and_set_explicit(&lock->held, memory_order_relaxed))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot-time allocator: a short list of free ranges. Nothing is ever freed, so it needs no more than
- * cutting.
+ * The boot-time allocator: a short list of free ranges, from whose ends pieces are cut off. Nothing is ever
+ * freed.
  *
- * Small allocations come from the end of the highest range and VMs' RAM from the start of the lowest, so that
- * blocks of 2 MiB stay whole.
+ * Small allocations come from the end of the highest range that has room, VMs' RAM from the start of the
+ * lowest, so that blocks of 2 MiB stay whole.
  */
 #include "base/memory.h"
 #include <string.h>
@@ -109,7 +109,10 @@ static uint64_t blocks_in(const struct range *range)
     return start < range->end ? (range->end - start) & ~(MEMORY_BLOCK - 1) : 0;
 }
 
-/* The lowest range that is large enough, or else the largest. */
+/*
+ * Is a range a better place for `size` bytes than the best so far, which may be NULL? The lowest range that
+ * is large enough is the best, or else the largest.
+ */
 static bool is_better(const struct range *range, const struct range *best, uint64_t size)
 {
     uint64_t room = blocks_in(range);
@@ -134,7 +137,7 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
         return 0;
     *start = blocks_start(best);
     got = blocks_in(best) < size ? blocks_in(best) : size;
-    /* What lies before the first block stays behind as a range of its own. */
+    /* The part of the range before its first block stays free, as a range of its own. */
     unused_append(best->start, *start);
     best->start = *start + got;
     return got;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's RAM, given out at boot and never taken back. Sizes and addresses in bytes; memory given out
- * is zero.
+ * The machine's RAM, given out at boot and never taken back. Sizes are in bytes, addresses are physical.
+ * There is no lock: only the CPU that boots calls these functions, before the first guest runs.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -13,32 +13,35 @@
 #define MEMORY_PAGE  UINT64_C(4096)
 #define MEMORY_BLOCK (UINT64_C(2) << 20)
 
-/* RAM that exists; RAM that is in use already (image, initrd, device tree, firmware). */
+/*
+ * memory_add() makes RAM known, without the pages that belong to it in part only. Afterwards memory_reserve()
+ * takes out what is in use already (image, initrd, device tree, firmware), with all pages that it touches.
+ */
 void memory_add(uint64_t start, uint64_t size);
 void memory_reserve(uint64_t start, uint64_t size);
 
 /*
  * Zeroed memory for Ontime's own structures, aligned to 64 bytes, or to a page when `size` is a page or more.
- * Stops the machine with a message when there is none: the system file asks for more than there is.
+ * Stops the machine with a message when there is none left: the system file asks for more than there is.
  */
 void *memory_allocate(size_t size);
 
-/* The same, `alignment` a power of two; NULL when there is none. */
+/* Zeroed memory with an alignment of choice, a power of two. NULL when there is none left. */
 void *memory_try_allocate(uint64_t size, uint64_t alignment);
 
 /*
- * RAM for a VM, not zeroed: the largest piece up to `size` that is a multiple of MEMORY_BLOCK. Returns its
- * size, 0 when there is none.
+ * RAM for a VM, not zeroed: one piece of whole, aligned blocks of MEMORY_BLOCK, as large as there is and at
+ * most `size`. *start is where it begins. Returns its size, 0 when there is none left.
  */
 uint64_t memory_take_blocks(uint64_t size, uint64_t *start);
 
-/* How much memory_take_blocks() could still give. */
+/* The sum of all that memory_take_blocks() can still give. */
 uint64_t memory_blocks_left(void);
 
-/* Bytes that are left unused, as they would be a range more than the list has room for. */
+/* How much RAM is left unused because a list of ranges was full. */
 uint64_t memory_lost(void);
 
-/* Calls `visit` for each range that was added, whole. */
+/* Calls `visit` for each range that was added, with what is reserved or given out in it. */
 void memory_each(void (*visit)(uint64_t start, uint64_t end));
 
 #endif

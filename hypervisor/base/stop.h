@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of everything, for what cannot go on. Implemented by boot/boot.c, which has the console. */
+/*
+ * The end, when Ontime cannot go on. Any layer may call it; boot/boot.c implements it, as it knows the
+ * console.
+ */
 #ifndef BASE_STOP_H
 #define BASE_STOP_H
 
-/* Prints `[ontime]` and the text, and switches the machine off. */
+/* Prints `[ontime]` and the text, at most 255 characters, and switches the machine off. */
 _Noreturn void stop(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

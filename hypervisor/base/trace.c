@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The trace ring's memory and its dump. Cursor 0 is the begin line; then follow one line for each vCPU, the
- * data and the end line. A line is found from its cursor alone, so that nothing is kept between two calls,
- * and any cursor is safe.
+ * Setting up a trace ring, and its dump. In a dump, cursor 0 is the begin line; then follow one line for each
+ * vCPU, the data lines and the end line. Each line is computed from its cursor alone: no position is kept
+ * between two calls, and any cursor is safe.
  */
 #include "base/trace.h"
 #include <stdio.h>
@@ -75,7 +75,7 @@ static size_t write_vcpu(const struct trace_header *header, unsigned id, char *l
     return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace vcpu %u %s", id, name);
 }
 
-/* Turns up to three bytes into four characters. */
+/* Turns one to three bytes into four characters of base64. */
 static void encode_group(const uint8_t *bytes, size_t count, char *text)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -103,7 +103,7 @@ static size_t encode(const uint8_t *bytes, size_t count, char *text)
     return length;
 }
 
-/* The records from number `first` on, of all that were ever written. */
+/* Up to LINE_RECORDS records from number `first` on, counted over all that were ever written. */
 static size_t write_data(const struct trace_ring *ring, uint64_t first, char *line)
 {
     struct ontime_trace_record records[LINE_RECORDS] = {{0}};

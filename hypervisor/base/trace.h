@@ -2,12 +2,14 @@
 /*
  * The trace ring of one core, and its dump as lines of text (include/ontime/trace.h, docs/trace-format.md).
  *
- * Recording takes no lock: a ring has one writer, its own core at EL2 with interrupts masked, and the oldest
- * record is overwritten. A frozen ring, as one of size 0, drops what is recorded.
+ * Recording takes no lock, as a ring has one writer: its own core, at EL2 with interrupts masked. When the
+ * ring is full, the oldest record is overwritten. A ring that is frozen, or has room for fewer than two
+ * records, drops what is recorded.
  *
- * A dump is read a line at a time, so that it can be spread over many calls; the ring is frozen meanwhile. It
- * may be read on another core: a record that the ring's core was writing when it was frozen goes to the slot
- * after the newest one, which is why that slot is never dumped. A ring of n slots yields n - 1 records.
+ * A dump is read one line at a time, so that it can be spread over many calls; the ring is frozen meanwhile.
+ * It may be read on another core. A record that the ring's core was just writing when the ring was frozen
+ * goes into the slot after the newest record, so that slot is never dumped: a ring of n slots yields n - 1
+ * records.
  */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
@@ -23,14 +25,14 @@
 #define TRACE_LINE_SIZE 1000
 
 struct trace_ring {
-    _Atomic uint64_t written;                 /* records ever written: the next one's slot, modulo the size */
-    struct ontime_trace_record *_Atomic open; /* the slots, or NULL while nothing is recorded */
+    _Atomic uint64_t written; /* how many records were ever written; modulo the slots, where the next goes */
+    struct ontime_trace_record *_Atomic open; /* `slots`, or NULL while nothing is recorded */
     uint64_t mask;                            /* the number of slots, a power of two, less 1 */
     struct ontime_trace_record *slots;
     uint64_t dump_end; /* `written` when the ring was frozen */
 };
 
-/* Names vCPU `id` in at most `size` bytes, zero included: "NAME.INDEX". */
+/* Writes the name of vCPU `id`, "NAME.INDEX", in at most `size` bytes, the final zero included. */
 typedef void trace_name_vcpu(unsigned id, char *name, size_t size);
 
 /* What a dump says about the machine. */
@@ -42,16 +44,20 @@ struct trace_header {
 };
 
 /*
- * Uses `size` bytes at `memory` (8-aligned), rounded down to a power of two of records, and begins to record.
- * A ring of less than two records never records.
+ * Makes a ring of `size` bytes at `memory`, which is aligned to 8, and begins to record. The number of slots
+ * is rounded down to a power of two; with fewer than two nothing is ever recorded.
  */
 void trace_init(struct trace_ring *ring, void *memory, size_t size);
 
-/* A record is written as its two words; trace.c sees to it that they are what struct ontime_trace_record
- * says. */
+/*
+ * A record is written as its two words. trace.c asserts that they hold what struct ontime_trace_record says.
+ */
 typedef uint64_t __attribute__((may_alias)) trace_word;
 
-/* Writes record number `index` of all that were ever written, and counts it. */
+/*
+ * Writes record number `index`, counted over all that were ever written. A larger `arg` becomes
+ * ONTIME_TRACE_ARG_MAX.
+ */
 static inline void trace_put(struct trace_ring *ring, struct ontime_trace_record *slots, uint64_t index,
                              uint64_t now, enum ontime_trace_type type, uint16_t vcpu, uint64_t arg)
 {
@@ -65,8 +71,8 @@ static inline void trace_put(struct trace_ring *ring, struct ontime_trace_record
 }
 
 /*
- * Records that something happened at `now`, the counter as just read; the caller keeps the ring's records in
- * order of time.
+ * Records that something happened at `now`, which the caller has just read from the counter. The caller sees
+ * to it that the ring's records are in order of time.
  */
 static inline void trace_record_at(struct trace_ring *ring, uint64_t now, enum ontime_trace_type type,
                                    uint16_t vcpu, uint64_t arg)
@@ -86,9 +92,10 @@ static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type 
 }
 
 /*
- * Writes line `cursor` of the dump into `line`, without an end of line, and returns its length. Cursor 0
- * stops the recording; *next is the following line's cursor, 0 when this was the last: then recording goes
- * on. A cursor without a line, as any but 0 while the ring records, gives 0 and *next = 0.
+ * Writes line `cursor` of the dump into `line`, without an end of line, and returns its length. *next becomes
+ * the cursor of the following line, 0 after the last. Cursor 0 freezes the ring; after the last line it
+ * records again. Returns 0, with *next = 0, for a cursor that has no line, and for any cursor but 0 while the
+ * ring is not frozen.
  */
 size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
                        char line[TRACE_LINE_SIZE], uint64_t *next);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Units of time: everything but configuration and reports is in ticks of the counter. */
+/* Time is in ticks of the counter everywhere but in configuration and reports. */
 #ifndef BASE_UNITS_H
 #define BASE_UNITS_H
 
@@ -9,8 +9,8 @@
 #define US_PER_SECOND UINT64_C(1000000)
 
 /*
- * Microseconds, at most an hour, as ticks of the counter, rounded up: at least that long. It divides, so what
- * is used often is computed once.
+ * Microseconds (an hour at most, or the product may overflow) as ticks of the counter, rounded up: at least
+ * that long. It divides, so what is used often is computed once.
  */
 static inline uint64_t us_to_ticks(uint64_t us)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the boot asks of the architecture, in this order (boot.c). All of it is called once, by the CPU that
- * boots. */
+/*
+ * What the boot asks of the architecture, in the order of boot.c. Only the CPU that boots calls these.
+ * Addresses are physical.
+ */
 #ifndef BOOT_ARCH_BOOT_H
 #define BOOT_ARCH_BOOT_H
 
@@ -8,7 +10,7 @@
 #include <stdint.h>
 #include "vm/cpu.h"
 
-/* This CPU's own structure, from now on: arch_cpu(). */
+/* The calling CPU's own structure, which arch_cpu() returns from now on. */
 void arch_cpu_set(struct cpu *cpu);
 
 /* How the firmware's PSCI is called: by HVC, or else by SMC. */
@@ -17,23 +19,31 @@ void arch_firmware_init(bool by_hvc);
 /* NULL, or why Ontime cannot run on this CPU. */
 const char *arch_cpu_problem(void);
 
-/* Ontime's image in memory: nobody else may use it. */
+/* Where Ontime's image lies, with its data and stack; nobody else may use that. */
 uint64_t arch_image_start(void);
 uint64_t arch_image_end(void);
 
-/* Maps RAM for EL2 at the same virtual address, the image left out. False when EL2's tables have no room. */
+/*
+ * Maps RAM from `start` up to `end` for EL2 at the same virtual addresses, without the image. False when
+ * EL2's tables have no room.
+ */
 bool arch_map_ram(uint64_t start, uint64_t end);
 
-/* INTIDs that Ontime takes; uart 0: the console has none. */
+/*
+ * The INTIDs of the interrupts that Ontime takes, beside the guests' virtual timer and its own kick. `uart`
+ * is 0 when the console's has none.
+ */
 struct interrupt_numbers {
     uint32_t comparator, maintenance, uart;
 };
 
-/* Enables them on this CPU. The GIC driver has found its registers. NULL, or why this CPU can't have
- * interrupts. */
+/*
+ * Enables them on the calling CPU; the GIC driver has found its registers before. Returns NULL, or why this
+ * CPU can't have interrupts.
+ */
 const char *arch_interrupts_init(const struct interrupt_numbers *machine);
 
-/* Sets what is the same for all guests of this CPU: traps, timers, stage 2. */
+/* Sets what is the same for all guests on the calling CPU: traps, timers, stage 2. */
 void arch_cpu_init(void);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define TIMER_HYP_INDEX 3 /* in the timer's `interrupts`: secure, non-secure, virtual, hypervisor */
 
-/* A node of the secure world's says status = "disabled" (and secure-status = "okay"). */
+/* Is a node for Ontime? One of the secure world has status = "disabled" (and secure-status = "okay"). */
 static bool is_usable(const void *tree, int node)
 {
     const char *status = fdt_getprop(tree, node, "status", NULL);
@@ -60,7 +60,7 @@ static const char *read_chosen(const void *tree, struct board *board)
     return NULL;
 }
 
-/* The first CPU's; all are taken to be alike. */
+/* Reads what the first CPU is. All are taken to be alike. */
 static void read_cpu(const void *tree, struct board *board)
 {
     int node = fdt_path_offset(tree, "/cpus");

@@ -13,7 +13,7 @@
 #define BOARD_SEED_SIZE 32
 
 struct board {
-    uint64_t initrd, initrd_size; /* the system file */
+    uint64_t initrd, initrd_size; /* the system file: physical address and bytes; 0: there is none */
     struct reg_range uart;
     const char *uart_compatible;
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
@@ -22,7 +22,10 @@ struct board {
     const void *seed; /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
 };
 
-/* Reads the tree. Returns NULL, or what is missing. Adds RAM to, and reserves in, base/memory.h. */
+/*
+ * Reads the tree. RAM, and what of it is reserved, goes to base/memory.h. Returns NULL, or what the tree
+ * lacks.
+ */
 const char *board_read(const void *tree, struct board *board);
 
 #endif

@@ -100,7 +100,10 @@ static void read_system_file(void)
         stop("system file: %s", error);
 }
 
-/* What only the machine knows: enough RAM, the CPUs that are named, one tick for all. */
+/*
+ * Compares the file with the machine: there is RAM enough, no CPU but 0 is named, and all VMs with a tick
+ * name the same.
+ */
 static void check_against_machine(void)
 {
     uint64_t have = memory_blocks_left() >> 20;
@@ -135,7 +138,7 @@ static int find_gic(const void *tree, const struct gic_driver *driver)
     return node;
 }
 
-/* Returns the INTID of its maintenance interrupt. */
+/* Finds and starts the machine's GIC. Returns the INTID of its maintenance interrupt. */
 static uint32_t start_gic(const void *tree)
 {
     for (const struct gic_driver *const *driver = gic_drivers; *driver != NULL; driver++) {
@@ -189,8 +192,8 @@ static void start_cpu(struct cpu *cpu)
 }
 
 /*
- * Seeds for the guests' trees, each different, out of the firmware's: xorshift64* over its bytes. They are as
- * good as what the firmware gave.
+ * A seed for a guest's tree, different for each guest: xorshift64* over the bytes of the firmware's seed. It
+ * is as good as what the firmware gave; when it gave nothing, it is the same at every boot.
  */
 static void next_seed(uint8_t seed[GUEST_TREE_SEED_SIZE])
 {

@@ -50,7 +50,7 @@ static int refuse_kernel(const struct tree_reader *reader, int node, const struc
     return tree_fail(reader, node, "kernel", "is not an arm64 Image, and a raw binary needs load-address");
 }
 
-/* Where an Image goes. *end is the end of the memory it takes, its zero-initialised part included. */
+/* Places an Image. *end is the end of the memory that it takes, with its zero-initialised part. */
 static int place_image(const struct tree_reader *reader, int node, struct vm_config *vm, uint64_t *end)
 {
     if (tree_has(reader, node, "load-address"))
@@ -103,8 +103,8 @@ static int place_raw_binary(const struct tree_reader *reader, int node, struct v
 }
 
 /*
- * An Image is followed by its initrd, from the middle of RAM or 128 MiB on, whichever is lower, and that by
- * the tree at the next 2 MiB. A kernel that reaches beyond that point moves both up.
+ * The initrd goes to `start`, which is the middle of RAM, or 128 MiB from its start if that is lower. The
+ * tree goes to the next 2 MiB behind the initrd. An Image that reaches beyond `start` moves both up.
  */
 static int place_for_image(const struct tree_reader *reader, int node, struct vm_config *vm, uint64_t start)
 {
@@ -130,7 +130,7 @@ static int place_for_image(const struct tree_reader *reader, int node, struct vm
     return 0;
 }
 
-/* A raw binary says where it goes; the tree, found through x0, does not give way to it. */
+/* A raw binary says where it goes. The tree, which the guest finds through x0, does not give way to it. */
 static int place_for_raw_binary(const struct tree_reader *reader, int node, struct vm_config *vm,
                                 uint64_t tree)
 {

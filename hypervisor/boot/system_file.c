@@ -168,7 +168,10 @@ static int read_timer_mode(const struct tree_reader *reader, int node, struct vm
                      tree_printable(word, sizeof(word), name));
 }
 
-/* A property that has a meaning in some timer modes only is refused in the others. */
+/*
+ * Refuses a property that has a meaning only in the timer modes `modes`, unless the VM has one of these
+ * (`has`).
+ */
 static int check_mode_has(const struct tree_reader *reader, int node, bool has, const char *modes,
                           const char *property)
 {
@@ -242,7 +245,7 @@ static int read_vm(const struct tree_reader *reader, int node, uint32_t allowanc
     return read_boot(reader, node, vm);
 }
 
-/* `"a", "b"` */
+/* All names, as `"a", "b"`. */
 static const char *list_schedulers(char *text, size_t size)
 {
     size_t length = 0;
@@ -315,7 +318,7 @@ static int check_structure(const struct tree_reader *reader, size_t size)
     if (fdt_totalsize(reader->fdt) > size)
         return tree_fail(reader, TREE_NO_NODE, NULL, "it is truncated: %zu bytes of %u", size,
                          fdt_totalsize(reader->fdt));
-    /* libfdt 1.6.1 follows a null pointer in damaged trees of the versions before. */
+    /* libfdt 1.6.1 follows a null pointer in damaged trees of earlier versions of the format. */
     if (fdt_version(reader->fdt) < FDT_VERSION)
         return tree_fail(reader, TREE_NO_NODE, NULL, "its format has version %u, not %u",
                          fdt_version(reader->fdt), FDT_VERSION);

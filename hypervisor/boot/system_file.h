@@ -2,8 +2,8 @@
 /*
  * The system file: a device tree that describes the VMs, see docs/system-file.md for the binding.
  *
- * The same code runs at boot and in the host-side check. Everything in the file is checked here, but for what
- * only the machine knows: how much RAM it has and how many CPUs.
+ * The same code runs at boot and in the host-side check. Everything in the file is checked here, except for
+ * what boot/boot.c compares with the machine: RAM, CPUs, and that all VMs of a CPU have one tick.
  */
 #ifndef BOOT_SYSTEM_FILE_H
 #define BOOT_SYSTEM_FILE_H

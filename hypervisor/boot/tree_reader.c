@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Reading an untrusted device tree: see boot/tree_reader.h.
- */
+/* Reading an untrusted device tree: see boot/tree_reader.h. */
 #include "boot/tree_reader.h"
 
 #include <stdarg.h>
@@ -12,7 +10,7 @@
 #define PATH_SIZE   64
 #define REASON_SIZE 160
 
-/* What a file says may hold anything: only printable characters reach the console, and not too many. */
+/* A word of the file may hold anything: only printable characters reach the console, and not too many. */
 const char *tree_printable(char *to, size_t size, const char *from)
 {
     size_t i = 0;

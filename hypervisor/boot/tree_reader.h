@@ -4,7 +4,8 @@
  *
  * The tree's structure has passed fdt_check_full(); what its nodes and properties say has not been looked at.
  * The readers return 0, or -1 with one line in the reader's `error`: "node PATH: property NAME: reason". A
- * property that is not there is no mistake to them, and leaves the value, the caller's default, as it is.
+ * property that is not there is no mistake to them: they leave the value, which the caller has set to the
+ * default, as it is.
  */
 #ifndef BOOT_TREE_READER_H
 #define BOOT_TREE_READER_H
@@ -15,7 +16,7 @@
 
 #define TREE_NO_NODE   (-1)
 #define TREE_CELL      4u /* bytes */
-#define TREE_WORD_SIZE 40 /* room for a word of the tree in a message */
+#define TREE_WORD_SIZE 40 /* bytes: room for a word of the tree in a message */
 
 struct tree_reader {
     const void *fdt;
@@ -35,17 +36,20 @@ struct tree_range {
 int tree_fail(const struct tree_reader *reader, int node, const char *property, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A tree may say anything: copies what is printable, cut to size, and returns `to`. */
+/*
+ * Copies what is printable of a word of the tree, cut to `size` bytes with the final zero, and returns `to`.
+ * Other characters become `?`.
+ */
 const char *tree_printable(char *to, size_t size, const char *from);
 
 /* The big-endian 32-bit number at `data`, of any alignment. */
 uint32_t tree_cell(const void *data);
 
-/* The property's bytes and length, or NULL when the node does not have it. */
+/* The property's bytes and length; NULL, and length 0, when the node does not have it. */
 const void *tree_get(const struct tree_reader *reader, int node, const char *property, size_t *length);
 bool tree_has(const struct tree_reader *reader, int node, const char *property);
 
-/* A single cell within a range. */
+/* A single cell, within a range, both ends included. */
 int tree_read_number(const struct tree_reader *reader, int node, const char *property,
                      struct tree_range range, uint32_t *value);
 
@@ -61,7 +65,7 @@ int tree_check_compatible(const struct tree_reader *reader, int node, const char
 int tree_check_properties(const struct tree_reader *reader, int node, const char *const *known);
 int tree_check_no_subnodes(const struct tree_reader *reader, int node);
 
-/* Refuses a second node of the same name and parent: dtc sees to it, other writers may not. */
+/* Refuses a second node of the same name and parent. dtc refuses that already, other writers may not. */
 int tree_check_unique(const struct tree_reader *reader, int node);
 
 #endif

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The console multiplexer.
+ * The console multiplexer: one UART for Ontime and all guests.
  *
- * Each source collects a line; a whole line goes out as `[name] text`. An unfinished one is written after 100
- * ms of silence, or at once when its source has the input and somebody has typed; if another source's line
- * comes then, it begins on a new line, and the rest of the unfinished one follows later under its prefix
- * again.
+ * Each source collects a line, and a whole line is written as `[name] text`. An unfinished line is written
+ * after 100 ms of silence, or when CONSOLE_LINE characters have come, or at once when its source has the
+ * input and somebody has typed. When another source's line comes then, it begins on a new line, and the rest
+ * of the unfinished one follows later with its prefix again.
  *
- * Output goes to a ring and from there to the UART as fast as the UART takes it, never waiting: a piece at a
- * time from the UART's interrupt. A guest that writes faster sees its own UART full. Ontime's own lines wait.
+ * What is written goes into a ring, and from there to the UART as fast as the UART takes it: a piece when a
+ * line is written, more from the UART's interrupt. When the ring is nearly full, a guest sees its own UART
+ * full; Ontime's own lines wait when it is full.
  *
- * Ctrl-] and a digit gives the input to that VM, 1 being the first in the system file; Ctrl-] and a name with
- * Enter likewise; Ctrl-] twice sends one to the guest.
+ * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
+ * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
  *
- * The lock covers the sources' lines, the ring and what is sent to the UART; it is the last in the lock
- * order. The state of the input is used by the UART's interrupt alone, and needs none.
+ * Locking: the console's lock, the last in the lock order, covers the sources' lines, the ring and what is
+ * sent to the UART. After boot the state of the input is changed by the UART's interrupt alone, without the
+ * lock; console_put() reads it.
  */
 #include "console/console.h"
 #include <stdarg.h>
@@ -26,21 +28,21 @@
 #include "base/lock.h"
 #include "base/units.h"
 
-#define RING          16384 /* power of two */
-#define GUEST_RESERVE 2048  /* kept free for Ontime's own lines */
+#define RING          16384 /* bytes, a power of two */
+#define GUEST_RESERVE 2048  /* bytes, kept free for Ontime's own lines */
 #define BURST         32    /* characters written to the UART at once */
 #define ESCAPE        0x1d  /* Ctrl-] */
 
 static struct spinlock console_lock = SPINLOCK_INIT;
 static const struct uart_driver *uart;
 static char ring[RING];
-static unsigned ring_head, ring_tail; /* head: next to write in; tail: next to send */
+static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */
 static struct console_source *sources;
-static struct console_source *open_source; /* whose unfinished line the cursor stands behind */
+static struct console_source *open_source; /* the one whose unfinished line the cursor stands behind */
 static struct console_source *input_source;
-static bool typed; /* input has come: somebody sits there and wants to see each character */
+static bool typed; /* there has been input: somebody is there who wants to see each character */
 static struct deadline silence;
-static struct deadline_queue *deadlines; /* of the CPU whose console this is */
+static struct deadline_queue *deadlines; /* of the CPU that serves the console */
 static uint64_t silence_ticks;
 static bool escaped;
 static char wanted_name[CONSOLE_NAME_LENGTH + 1];
@@ -51,7 +53,7 @@ static unsigned ring_room(void)
     return RING - 1 - ((ring_head - ring_tail) & (RING - 1));
 }
 
-/* Sends what the UART takes, at most `most` characters. */
+/* Sends what the UART takes, at most `most` characters. The rest waits for the UART's interrupt. */
 static void drain(unsigned most)
 {
     if (uart == NULL)
@@ -93,7 +95,10 @@ static void emit_prefix(const char *name)
     emit_text("] ");
 }
 
-/* Whatever comes next begins a line of its own. */
+/*
+ * Ends the line that the cursor stands behind, unless it is that of `except`: what comes next begins on a new
+ * line.
+ */
 static void close_open_line(const struct console_source *except)
 {
     if (open_source == NULL || open_source == except)

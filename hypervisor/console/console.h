@@ -16,40 +16,51 @@
 
 struct console_source;
 
-/* A character of input for a source. */
+/* Gives a character of input to the source. Called by console_interrupt(), without the console's lock. */
 typedef void console_deliver(struct console_source *source, char c);
 
 /* A guest, which writes lines and reads input. Zero before console_add(). */
 struct console_source {
     const char *name;
     char line[CONSOLE_LINE];
-    unsigned length;     /* collected, not yet written */
-    bool continued;      /* the line's beginning is on the screen already */
-    uint64_t written_at; /* when the last character came */
+    unsigned length;     /* characters collected and not yet written */
+    bool continued;      /* the beginning of the line is written already */
+    uint64_t written_at; /* when the last character came, ticks */
     struct console_source *next;
     console_deliver *deliver;
 };
 
-/* Before init, output is kept; init begins to write it. The silence after a line is a deadline in `queue`. */
+/*
+ * Gives the console its UART, and writes what was printed before, up to 16 KiB. `queue` is that of the CPU
+ * which serves the console; the deadline for silence after an unfinished line goes there. Boot only.
+ */
 void console_init(const struct uart_driver *driver, struct deadline_queue *queue);
 
-/* Writes `[ontime] text`. */
+/*
+ * Writes `[ontime] text`, where the text has 511 characters at most. Waits for the UART while the ring is
+ * full.
+ */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a line made elsewhere, without length limit. */
+/* The same for a text that is ready, of any length. */
 void console_write_line(const char *line);
 
-/* A source more; `name` has CONSOLE_NAME_LENGTH characters at most. The first one gets the input. */
+/*
+ * Adds a source. `name` has CONSOLE_NAME_LENGTH characters at most and stays where it is. The first source
+ * gets the input. Boot only.
+ */
 void console_add(struct console_source *source, const char *name, console_deliver *deliver);
 
-/* A guest's character; false when the console cannot take it now (its buffer is full). */
+/* Takes a character that a guest writes. False when the console has no room for guests now. */
 bool console_put(struct console_source *source, char c);
+
+/* Would console_put() take a character now? */
 bool console_has_room(void);
 
-/* The UART's interrupt: input to whom it belongs, output that waited. */
+/* Handles the UART's interrupt: delivers input, and sends output that waited. */
 void console_interrupt(void);
 
-/* Writes everything out, waiting for the UART: before the machine is switched off. */
+/* Writes everything out and waits until the UART has taken it: before the machine is switched off. */
 void console_finish(void);
 
 #endif

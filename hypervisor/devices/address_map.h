@@ -8,7 +8,10 @@
 #include "devices/mmio.h"
 #include "vm/vcpu.h"
 
-/* Carries out the access at guest physical `address`. False: nothing is there, or not with that size. */
+/*
+ * Carries out the access at guest physical `address`, and fills in its offset. False when no device is there,
+ * or the access is not aligned or not of a size that the device has.
+ */
 bool address_map_access(struct vcpu *vcpu, uint64_t address, struct mmio_access *access);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest says of its deadlines by calls; what it says in a deadline page needs none. */
+/* What a guest says of its deadlines by calls. What it says in a deadline page needs no call. */
 #include "devices/deadline_calls.h"
 #include <stddef.h>
 #include "base/arch.h"
@@ -11,7 +11,7 @@ static bool is_precise(const struct vcpu *vcpu)
     return vcpu->timers == TIMERS_PRECISE;
 }
 
-/* Deadlines that the calling vCPU armed and that are past take effect. Returns the time. */
+/* If a deadline that the calling vCPU has armed is past, makes it take effect. Returns the time. */
 static inline uint64_t catch_up(struct vcpu *vcpu)
 {
     uint64_t now = arch_counter();
@@ -32,7 +32,7 @@ int64_t deadline_call_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
         return ONTIME_INVALID;
     now = catch_up(vcpu);
     if (deadline < now)
-        deadline = now; /* nobody is late for what was asked for too late */
+        deadline = now; /* lateness does not count from before the guest asked */
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_TIMER_ARMED, vcpu, deadline - now);
     precise_arm(&vcpu->precise, (unsigned)id, deadline);
     vcpu_deadlines_changed(vcpu);
@@ -62,7 +62,10 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
     if (!is_precise(vcpu))
         return ONTIME_NOT_SUPPORTED;
     now = arch_counter();
-    /* Reached before the guest could say done for the one before: its work is still to come. */
+    /*
+     * `next` was reached before the guest could say that the deadline before it is done: its work is still to
+     * come.
+     */
     if (next <= now)
         return 0;
     precise_done(&vcpu->precise, now);

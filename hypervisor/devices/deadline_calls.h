@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calls of include/ontime/abi.h about deadlines, with the calling vCPU. Every argument is the guest's and
- * is checked here. They return what the guest gets in x0.
+ * The calls of include/ontime/abi.h about deadlines, by the calling vCPU and on its CPU. Every argument is
+ * the guest's and is checked here. They return what the guest gets in x0.
  */
 #ifndef DEVICES_DEADLINE_CALLS_H
 #define DEVICES_DEADLINE_CALLS_H

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Writes a guest's device tree, front to back, with libfdt's sequential functions: they neither move what is
- * written nor use the SIMD registers, which are the guests' at EL2.
+ * Writes a guest's device tree, front to back, with libfdt's sequential functions. They do not move what is
+ * written already, nor use SIMD registers, which EL2 must leave alone.
  *
  * Names, addresses, interrupts and compatibles are those of QEMU 7.2's virt machine, so that a guest finds
  * here what it finds there. One thing follows from the VM's timer mode: with `tick` the timer node names the
- * physical timer only, which makes Linux use CNTP instead of CNTV (drivers/clocksource/arm_arch_timer.c,
- * arch_timer_of_init()), and that one can be trapped.
+ * physical timer only. That makes Linux use CNTP, which can be trapped, instead of CNTV
+ * (drivers/clocksource/arm_arch_timer.c, arch_timer_of_init()).
  *
- * An error of libfdt is kept in the writer and the rest is not written; it is looked at once, at the end.
+ * The first error of libfdt is kept in the writer, and nothing is written after it. It is looked at once, at
+ * the end.
  */
 #include "devices/guest_tree.h"
 #include <libfdt.h>
@@ -99,7 +100,7 @@ static void put_cells(struct writer *writer, const char *name, const uint32_t *c
     put(writer, name, values, count * sizeof(values[0]));
 }
 
-/* A literal's characters, the inner zero bytes and the last one included: a list of strings. */
+/* A list of strings: a literal's characters, with its inner zero bytes and the last one. */
 #define PUT_STRINGS(writer, name, literal) put(writer, name, literal, sizeof(literal))
 
 #define PUT_CELLS(writer, name, ...)                                                                         \
@@ -178,7 +179,7 @@ static void write_psci(struct writer *writer)
     end(writer);
 }
 
-/* With a GICv2 a PPI's specifier says which CPUs have it, too. */
+/* With a GICv2 the specifier of a PPI also says which CPUs have it. */
 static void write_timer(struct writer *writer, const struct guest_tree_facts *facts)
 {
     uint32_t flags = LEVEL_HIGH | (facts->gic_version == 2 ? GICV2_PPI_CPUS(facts->vm->vcpus) : 0);
@@ -236,7 +237,7 @@ static void write_uart(struct writer *writer)
     end(writer);
 }
 
-/* For a guest's user space, which looks here for what it runs on; a kernel asks by ONTIME_CALL_UID. */
+/* For a guest's user space, which looks here for what it runs on. A kernel asks by ONTIME_CALL_UID. */
 static void write_hypervisor(struct writer *writer)
 {
     begin(writer, "hypervisor");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device tree a guest is given: that of QEMU's virt machine, less what a guest of Ontime does not have,
- * plus a /hypervisor node.
+ * The device tree that a guest is given: that of QEMU's virt machine, without what a guest of Ontime does not
+ * have, and with a /hypervisor node.
  */
 #ifndef DEVICES_GUEST_TREE_H
 #define DEVICES_GUEST_TREE_H
@@ -22,8 +22,8 @@ struct guest_tree_facts {
 };
 
 /*
- * Writes the tree into `size` bytes at `buffer`, aligned to 8; GUEST_TREE_SIZE is enough for every VM that
- * system_file_read() accepts. Returns the tree's own size, or 0 when it does not fit.
+ * Writes the tree into `size` bytes at `buffer`, which is aligned to 8. GUEST_TREE_SIZE is enough for every
+ * VM that system_file_read() accepts. Returns the tree's own size, or 0 when it does not fit.
  */
 size_t guest_tree_build(void *buffer, size_t size, const struct guest_tree_facts *facts);
 

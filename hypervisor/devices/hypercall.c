@@ -71,7 +71,10 @@ static void name_vcpu(unsigned id, char *name, size_t size)
             snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
 }
 
-/* Writes one line of the dump of this CPU's trace. Not inline: its frame is for it alone. */
+/*
+ * Writes one line of the dump of this CPU's trace. Out of line, so that no other call has its large stack
+ * frame.
+ */
 __attribute__((noinline)) static int64_t trace(struct vcpu *vcpu, uint64_t *x)
 {
     const struct vm *last = vms[vm_count - 1];
@@ -100,7 +103,10 @@ static int64_t uid(uint64_t *x)
     return ONTIME_UID_0;
 }
 
-/* What is called once, or by an observer: kept apart, so that the others need no frame. */
+/*
+ * What a guest calls seldom, or only an observer calls: out of line, so that the other calls need no stack
+ * frame.
+ */
 static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
 {
     switch (number) {
@@ -143,7 +149,7 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
     }
 }
 
-/* PSCI and SMCCC's own. */
+/* PSCI, SMCCC's own queries and stolen time. */
 static void standard_call(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->arch.regs.x;

@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include "vm/vcpu.h"
 
-/* Reads function and arguments from the vCPU's x0..x3 and leaves the results there. */
+/*
+ * Carries out the call whose function and arguments are in the vCPU's x0..x3, and leaves the results there.
+ */
 void hypercall(struct vcpu *vcpu);
 
 /* Bits 29:24 of a function number: who defines it (DEN0028, 2.5). */
@@ -20,8 +22,8 @@ static inline bool hypercall_is_vendors(const struct vcpu *vcpu)
 }
 
 /*
- * A call of the vendor's range, Ontime's own. Returns what is to be x0; of the registers only x0..x3 need be
- * in memory.
+ * Carries out a call of the vendor's range, which is Ontime's own. Of the vCPU's registers only x0..x3 need
+ * be in memory. Returns what is to be x0; other results are left in x1..x3.
  */
 int64_t hypercall_vendor(struct vcpu *vcpu);
 

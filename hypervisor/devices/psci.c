@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI 1.1 for guests: switching vCPUs on and off, and the VM itself. Power states other than standby do not
- * exist, so CPU_SUSPEND is a wait for an interrupt (DEN0022, 5.1.2 and 6.6: a power-down request may be taken
- * as standby).
+ * PSCI 1.1 for guests: switching vCPUs on and off, and the VM itself. There are no power states but standby,
+ * so CPU_SUSPEND is a wait for an interrupt (DEN0022, 5.1.2 and 6.6: a power-down request may be taken as
+ * standby).
  *
- * Lock: the VM's, for the power state of all its vCPUs.
+ * Locking: the VM's lock, for the power state of all its vCPUs.
  */
 #include "devices/psci.h"
 #include "vm/power.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stolen time: a 64-byte record per vCPU (DEN0057 table 3-2): revision and attributes, 0 and 0, then the
- * stolen time in nanoseconds at offset 8, written as one 64-bit store so that the guest never reads half of
- * it.
+ * Stolen time: a record of 64 bytes for each vCPU (DEN0057 table 3-2). It has the revision and the
+ * attributes, both 0, and at offset 8 the stolen time in nanoseconds. That is written by one 64-bit store, so
+ * that the guest never reads half of it.
  */
 #include "devices/stolen_time.h"
 #include "base/arch.h"
@@ -11,7 +11,7 @@
 #define RECORD_SIZE   64
 #define STOLEN_OFFSET 8
 
-/* In 1/2^32 ns, rounded down: at 1 GHz and below the time is short by less than 0.25 ns a second. */
+/* In 1/2^32 ns, rounded down: at 1 GHz and below, stolen time is short by less than 0.25 ns a second. */
 static uint64_t ns_per_tick;
 
 uint8_t *stolen_time_record(uint8_t *page, unsigned vcpu_index)

@@ -10,16 +10,16 @@ struct vcpu;
 #define PV_TIME_FEATURES 0xC5000020
 #define PV_TIME_ST       0xC5000021
 
-/* Once, before the first vCPU runs. */
+/* Called once at boot, before the first vCPU runs. */
 void stolen_time_init(void);
 
 /* The record of one vCPU in the VM's page. */
 uint8_t *stolen_time_record(uint8_t *page, unsigned vcpu_index);
 
-/* Its guest physical address, the answer to PV_TIME_ST. */
+/* The guest physical address of the vCPU's record, the answer to PV_TIME_ST. */
 uint64_t stolen_time_address(const struct vcpu *vcpu);
 
-/* Brings the record up to date with the vCPU's accounting; called when it is switched in. */
+/* Brings the vCPU's record up to date with its accounting. Called when the vCPU is switched in. */
 void stolen_time_publish(struct vcpu *vcpu);
 
 #endif

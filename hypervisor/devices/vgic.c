@@ -2,33 +2,38 @@
 /*
  * The virtual GIC's state machine.
  *
- * The truth about an interrupt is in its bank (enabled, latched, line, active), except while it is in a list
- * register of the vCPU that is loaded: then the hardware plays the CPU interface, and `in_lr` is set. Two
- * operations move state: pull empties all list registers into the banks, push fills them, first with what is
- * pending and enabled, then with what is active, the most urgent first. Every change is made in the banks
- * (after a pull) and marks the vCPU dirty, as does a pull that finds a list register in use; the next entry
- * refreshes (pull, push). In the usual case one list register is in use, so both are short.
+ * What holds for an interrupt is in its bank (enabled, latched, line, active), except while it is in a list
+ * register of the loaded vCPU. Then its pending and active state is there, where the hardware changes it, and
+ * `in_lr` is set. Two operations move state. Pull empties all list registers into the banks. Push fills them,
+ * first with what is pending and enabled, then with what is active, the most urgent first. Every change is
+ * made in the banks (after a pull) and marks the vCPU dirty, as does a pull that finds something pending or
+ * active; the next entry refreshes a dirty vCPU (pull, push). In the usual case one list register is in use,
+ * so both are short.
  *
- * When more is pending than there are list registers, they are all pending after a push; a maintenance
+ * When more is pending than there are list registers, all of these are pending after a push. A maintenance
  * interrupt comes when none of them is any more, and the next refresh puts in the rest. What is active needs
- * no list register but to be ended, so it gives way: the GIC counts what the guest ends without one, and
- * interrupts for it. Guests end in the reverse order of taking, so that was the most urgent such one; where
- * they name what they deactivate (EOI mode 1) that is trapped instead. What may have to be presented again
- * asks for a maintenance interrupt at its end: a level-sensitive interrupt, whose line may still be high; a
- * GICv2's SGI that another vCPU has sent as well; an SPI that was routed to another vCPU meanwhile.
- * The two groups share the list registers: a guest that has one off at its CPU interface, and more of it
- * pending than there are list registers, waits with the other group too.
+ * a list register only to be ended, so it gives way to what is pending. When the guest ends an interrupt that
+ * has no list register, the GIC counts that, and a maintenance interrupt comes. Guests end interrupts in the
+ * reverse order of taking them, so it was the most urgent of the active ones without a list register. Where a
+ * guest names what it deactivates (EOI mode 1), that is trapped instead.
  *
- * The virtual timer (PPI 27) is the physical timer interrupt of the same number, linked by the list
- * register's HW bit: the guest's deactivation deactivates it in the GIC. While it is pending or active for a
- * loaded vCPU, it is active in the GIC and so silent (`timer_held`); when the vCPU is switched out that state
- * is taken off the GIC, and put on it again when it is switched in. The guest's own timer registers are never
- * changed. One that the guest's software has set pending is not linked, as the hardware's need not have
- * fired.
+ * An interrupt that may have to be presented again asks for a maintenance interrupt at its end: one that is
+ * level-sensitive, as its line may still be high; a GICv2's SGI that another vCPU has sent as well; an SPI
+ * that was routed to another vCPU meanwhile.
  *
- * Lock: the VM's vgic lock; it is taken before the scheduler's. A vCPU's banks belong to the CPU it runs on;
- * today all vCPUs of a VM run on one CPU, and a change for one that is loaded elsewhere would need a kick
- * after it (vcpu_wake does that for a blocked one).
+ * The two groups share the list registers. When a guest has one group off at its CPU interface, and more of
+ * that group is pending than there are list registers, the other group waits too.
+ *
+ * The virtual timer's interrupt (PPI 27) is the physical interrupt of the same number. The list register's HW
+ * bit links the two: the guest's deactivation deactivates the physical one in the GIC. While the interrupt is
+ * pending or active for a loaded vCPU, the physical one is active in the GIC and so silent (`timer_held`).
+ * When the vCPU is switched out, that state is taken off the GIC, and it is put on again when the vCPU is
+ * switched in. The guest's own timer registers are never changed. An interrupt that the guest's software has
+ * set pending is not linked, as the physical one need not have fired.
+ *
+ * Locking: the VM's vGIC lock, which is taken before the scheduler's. A vCPU's banks belong to the CPU it
+ * runs on. Today all vCPUs of a VM run on one CPU; a change for a vCPU that is loaded elsewhere would need a
+ * kick after it, as vcpu_wake() gives a blocked one.
  */
 #include "devices/vgic.h"
 #include <limits.h>
@@ -39,7 +44,7 @@
 
 #define BIT(n) (UINT32_C(1) << ((n)&31))
 
-/* What is not the usual case, kept out of functions that otherwise need less of a stack frame. */
+/* For what is not the usual case: out of line, so that the usual case needs a smaller stack frame. */
 #define APART __attribute__((noinline))
 
 unsigned vgic_version(void)
@@ -56,13 +61,13 @@ void vgic_init(struct vgic *vgic, unsigned vcpu_count)
     vgic->vcpu_count = vcpu_count;
     if (gic->version == 2 && vcpu_count == 1)
         for (unsigned i = 0; i < 32; i++)
-            vgic->route[i] = 1; /* fixed: IHI 0048, 4.3.12 */
+            vgic->route[i] = 1; /* with one vCPU the targets are fixed: IHI 0048, 4.3.12 */
 }
 
 void vgic_vcpu_init(struct vgic_vcpu *state)
 {
     memset(state, 0, sizeof(*state));
-    state->own.edge = 0xFFFF; /* SGIs */
+    state->own.edge = 0xFFFF; /* SGIs are edge-triggered */
     state->asleep = true;
     if (gic->version == 2)
         state->own.enabled = 0xFFFF; /* SGIs are always enabled there, as on QEMU's GICv2 */
@@ -77,7 +82,7 @@ unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
     return route < vgic->vcpu_count ? route : VGIC_NOBODY;
 }
 
-/* Those of a set of interrupts, of the bank that begins with `first`, that go to this vCPU. */
+/* Those interrupts of a set that go to this vCPU. `first` is the INTID of the set's bit 0: 0 or 32. */
 static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
 {
     for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1) {
@@ -89,7 +94,7 @@ static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
     return set;
 }
 
-/* What is active for this vCPU. */
+/* The interrupts that are active for this vCPU, of the bank that begins with the INTID `first`. */
 static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
 {
     const struct vgic *vgic = &vcpu->vm->vgic;
@@ -101,7 +106,7 @@ static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
     return set;
 }
 
-/* Pending, enabled, its group enabled in the distributor. */
+/* The interrupts of a bank that are pending and enabled, and whose group is enabled in the distributor. */
 static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank *bank)
 {
     const struct vgic *vgic = &vcpu->vm->vgic;
@@ -111,8 +116,8 @@ static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank
 }
 
 /*
- * The physical timer interrupt is active in the GIC exactly while it is pending or active for the loaded
- * vCPU.
+ * The virtual timer's physical interrupt is to be active in the GIC exactly while the virtual one is pending
+ * or active for the loaded vCPU.
  */
 static inline void hold_timer(struct vcpu *vcpu)
 {
@@ -133,7 +138,7 @@ static inline void look_at_timer(struct vcpu *vcpu)
         vcpu->vgic.own.line &= ~BIT(VGIC_TIMER);
 }
 
-/* The most urgent of the candidates; their bit is taken off. */
+/* Returns the most urgent of the candidates, and takes it out of them. */
 static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
 {
     unsigned best = 0;
@@ -159,14 +164,14 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
     return best;
 }
 
-/* An SPI that was routed elsewhere while it was active here may now go there. */
+/* An interrupt has ended. An SPI that was routed elsewhere while it was active here may now go there. */
 static void spi_ended(struct vcpu *vcpu, unsigned intid)
 {
     if (intid >= 32 && vgic_spi_target(&vcpu->vm->vgic, intid) != vcpu->index)
         vgic_changed(vcpu);
 }
 
-/* Empties a list register into the bank. */
+/* Empties a list register into the bank of its interrupt. */
 static void pull_one(struct vcpu *vcpu, unsigned n)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
@@ -201,7 +206,7 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
     }
 }
 
-/* The guest ended interrupts that had no list register: the most urgent active ones. */
+/* The guest has ended so many interrupts that had no list register: the most urgent active ones. */
 static void end_without_lr(struct vcpu *vcpu, unsigned count)
 {
     uint32_t outside[2];
@@ -236,7 +241,7 @@ static inline void pull(struct vcpu *vcpu)
     if (vcpu->vgic.lr_used != 0 || vcpu->vgic.outside)
         pull_used(vcpu);
     if (vcpu->vgic.timer_held)
-        look_at_timer(vcpu); /* its interrupt is silent */
+        look_at_timer(vcpu); /* its physical interrupt is silent, so its line is looked at */
 }
 
 void vgic_pull(struct vcpu *vcpu)
@@ -246,7 +251,7 @@ void vgic_pull(struct vcpu *vcpu)
 }
 
 /*
- * GICv2: an SGI is of one sender; the guest gives its number back at the end. One sender's is in the list
+ * GICv2: an SGI has a sender, whose number the guest gives back at the end. One sender's SGI is in the list
  * register at a time, the others' wait in the bank. Returns whether any wait.
  */
 static bool push_sgi_source(struct vgic_vcpu *state, struct list_register *lr)
@@ -301,8 +306,9 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
 }
 
 /*
- * What goes into a list register when the virtual timer fires, so that no more than writing it is left to do
- * then. It follows from what the guest has set in the distributor, and changes with that only.
+ * What goes into a list register when the virtual timer fires, so that writing it is all that is left to do
+ * then; 0 when it is not deliverable. It follows from what the guest has set in the GIC's registers, and
+ * changes only with that.
  */
 static uint64_t timer_word(const struct vcpu *vcpu)
 {
@@ -339,7 +345,10 @@ static inline void ask(struct vgic_vcpu *state, bool refill, bool outside)
     state->outside = outside;
 }
 
-/* The usual case: nothing pending or active, or just the virtual timer. False when it is not so. */
+/*
+ * Push in the usual case, when nothing is pending or active, or just the virtual timer. False when it is not
+ * so, and nothing was done.
+ */
 static inline bool push_timer_or_nothing(struct vcpu *vcpu)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
@@ -405,7 +414,10 @@ static bool lrs_agree_with_banks(const struct vcpu *vcpu)
            ((state->lr_linked | state->lr_latched) & ~state->lr_used) == 0;
 }
 
-/* For assertions: while the physical timer interrupt is active on a vCPU's behalf, the vCPU is loaded. */
+/*
+ * For assertions: is the lock held, do list registers and banks agree, and has a vCPU that is not loaded
+ * neither list registers nor the virtual timer's physical interrupt?
+ */
 static bool is_consistent(struct vcpu *vcpu)
 {
     const struct vgic_vcpu *state = &vcpu->vgic;
@@ -453,7 +465,10 @@ void vgic_save(struct vcpu *vcpu)
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
-/* Is anything pending that the guest's CPU interface would let through? All state is in the banks. */
+/*
+ * Is anything pending that the guest's CPU interface would let through? Called after a pull: all state is in
+ * the banks.
+ */
 static APART bool any_wakes(struct vcpu *vcpu)
 {
     unsigned groups;
@@ -567,9 +582,10 @@ static APART unsigned free_lr(const struct vgic_vcpu *state)
 }
 
 /*
- * The short way for the interrupt that matters most: into the list register it had before, or a free one, and
- * nothing else is touched. It fired, so it was not active in the GIC, so the guest has ended the one before:
- * whatever its list register still says is over, if the two were linked.
+ * The short way for the interrupt that matters most: it goes into the list register it had before, or a free
+ * one, and nothing else is touched. The physical interrupt has fired, so it was not active in the GIC; so the
+ * guest has ended the interrupt before. What the list register still says of that one is over, if the two
+ * were linked.
  */
 static inline bool present_timer(struct vgic_vcpu *state)
 {
@@ -610,7 +626,7 @@ void vgic_timer_fired(struct vcpu *vcpu)
     spin_lock(&vcpu->vm->vgic.lock);
     if (!present_timer(state)) {
         vgic_pull(vcpu);
-        /* The pull may have found the end of the one before, and taken it for this one's. */
+        /* The pull may have found the end of the interrupt before, and have cleared these for it. */
         state->timer_held = true;
         state->own.line |= BIT(VGIC_TIMER);
         vgic_push(vcpu);

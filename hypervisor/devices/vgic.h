@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtual GIC: what is pending, active, enabled for each vCPU, and what of it is in list registers. The
- * state is in vm/vgic_state.h, the guest's view of it as registers in vgic_mmio.c. See vgic.c for how it
- * works.
+ * state is in vm/vgic_state.h, the guest's view of it as registers in vgic_mmio.c. vgic.c says how it works.
+ *
+ * All functions but vgic_version() and the two init ones take the VM's vGIC lock. Those about a loaded vCPU
+ * are called on its CPU.
  */
 #ifndef DEVICES_VGIC_H
 #define DEVICES_VGIC_H
@@ -21,44 +23,59 @@ struct vcpu;
 #define VGIC_PHYSICAL_TIMER GUEST_INTID_PHYSICAL_TIMER
 #define VGIC_UART           GUEST_INTID_UART
 
+/* Sets a VM's part, or a vCPU's, as after a reset. */
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
 void vgic_vcpu_init(struct vgic_vcpu *state);
 
 /* The version the guests see: the machine's. */
 unsigned vgic_version(void);
 
-/* The level of an interrupt's source changes. Wakes a vCPU that waits for it. */
+/*
+ * The level of an interrupt's source changes. Of an SPI, `vcpu` is any vCPU of the VM. Wakes a vCPU that
+ * waits for it.
+ */
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
 
 /* An SGI from `source` becomes pending at `target`. */
 void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source);
 
-/* The loaded vCPU deactivates an interrupt by name, in EOI mode 1; any number. */
+/* The loaded vCPU deactivates an interrupt by name, in EOI mode 1. `intid` may be any number. */
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 
-/* The physical timer interrupt was acknowledged while this vCPU is loaded: it is now active in the GIC. */
+/*
+ * The virtual timer's physical interrupt was acknowledged while this vCPU is loaded: it is now active in the
+ * GIC.
+ */
 void vgic_timer_fired(struct vcpu *vcpu);
 
 /*
- * The same for a vCPU that runs, in the usual case: the list register is all that is to be written. False
+ * The same for a vCPU that runs, in the usual case, when a list register is all that is to be written. False
  * when it is not so, and nothing was done.
  */
 bool vgic_present_timer(struct vcpu *vcpu);
 
-/* The virtual timer of this loaded vCPU has expired; its interrupt need not be waited for. */
+/*
+ * The virtual timer of this loaded vCPU has expired: its interrupt is pending, even if the physical one was
+ * not taken yet.
+ */
 void vgic_timer_expired(struct vcpu *vcpu);
 
-/* Into the CPU and out of it. The vCPU's timer registers must be in the CPU during both. */
+/*
+ * Puts a vCPU's interrupts and its CPU interface into the CPU, and takes them out. The vCPU's timer registers
+ * are in the CPU during both.
+ */
 void vgic_load(struct vcpu *vcpu);
 void vgic_save(struct vcpu *vcpu);
 
-/* Brings the list registers up to date; called before entry when `dirty`. */
+/* Brings the list registers of the loaded vCPU up to date. Called before its entry when it is `dirty`. */
 void vgic_refresh(struct vcpu *vcpu);
 
-/* Would an interrupt wake this (loaded) vCPU from WFI? */
+/* Would an interrupt that is pending wake this loaded vCPU from WFI? */
 bool vgic_wakes(struct vcpu *vcpu);
 
-/* The guest's registers (vgic_mmio.c): distributor, the VM's redistributors, a GICv2's second interface page.
+/*
+ * The guest's registers (vgic_mmio.c): the distributor, the redistributors of a GICv3, the second page of a
+ * GICv2's CPU interface. access->offset is from the first of them.
  */
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access);
 bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access);

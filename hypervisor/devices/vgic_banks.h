@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What vgic.c and vgic_mmio.c share. All of it is used in the VM's vgic lock. */
+/* What vgic.c and vgic_mmio.c share. All of it is used with the VM's vGIC lock held. */
 #ifndef DEVICES_VGIC_BANKS_H
 #define DEVICES_VGIC_BANKS_H
 
@@ -11,20 +11,26 @@ static inline struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid)
     return intid < 32 ? &vcpu->vgic.own : &vcpu->vm->vgic.spis;
 }
 
-/* All state into the banks. */
+/* Brings all state of the vCPU into the banks, where it is already when the vCPU is not loaded. */
 void vgic_pull(struct vcpu *vcpu);
 
-/* An SGI, without waking. */
+/* Makes an SGI from vCPU `source` pending at `target`, without waking that one. */
 void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
 
-/* The vCPU that an SPI goes to, VGIC_NOBODY when there is none. */
+/* The index of the vCPU that an SPI goes to, VGIC_NOBODY when there is none. */
 unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
 #define VGIC_NOBODY UINT32_MAX
 
-/* What the guest changed may concern any vCPU of the VM: each is refreshed, or woken when it waits. */
+/*
+ * After a change that may concern any vCPU of the VM: each is marked dirty, and woken if something is
+ * deliverable to it.
+ */
 void vgic_changed(struct vcpu *vcpu);
 
-/* The same after the guest has written the distributor's or a redistributor's registers. */
+/*
+ * The same after the guest has written registers of the distributor or of a redistributor: `timer_word`
+ * follows, too.
+ */
 void vgic_configured(struct vcpu *vcpu);
 
 #endif

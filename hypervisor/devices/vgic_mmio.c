@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual GIC's registers: distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069,
- * chapter 12; GICv2: IHI 0048, chapter 4). One security state (GICD_CTLR.DS = 1), affinity routing always on
- * (GICv3). A GICv2's CPU interface is the machine's own, but for its second page, GICC_DIR: that one is
- * always trapped.
+ * The virtual GIC's registers: the distributor, and on GICv3 one redistributor for each vCPU (Arm IHI 0069,
+ * chapter 12; GICv2: IHI 0048, chapter 4). There is one security state (GICD_CTLR.DS = 1); on GICv3 affinity
+ * routing is always on. A GICv2's CPU interface is the machine's own, except for its second page, GICC_DIR,
+ * which is always trapped.
  *
  * All registers are handled as 32-bit words with a mask of the bytes that are accessed, so that 8-, 16- and
  * 64-bit accesses need no code of their own. Registers that do not exist read as zero and ignore writes, as
@@ -15,7 +15,7 @@
 #define GICD_CTLR       0x0000
 #define GICD_TYPER      0x0004
 #define GICD_IIDR       0x0008
-#define GIC_IGROUPR     0x0080 /* these eight also in a redistributor's SGI frame, at the same offsets */
+#define GIC_IGROUPR     0x0080 /* those with GIC_ are also in a redistributor's SGI frame, at these offsets */
 #define GIC_ISENABLER   0x0100
 #define GIC_ICENABLER   0x0180
 #define GIC_ISPENDR     0x0200
@@ -38,7 +38,7 @@
 #define GICR_PIDR2      0xFFE8
 #define GICR_SGI_FRAME  0x10000
 
-#define IIDR        0x0000043Bu /* implementer Arm, as QEMU's */
+#define IIDR        0x0000043Bu /* implementer Arm, as on QEMU */
 #define PIDR2_V3    0x3Bu
 #define PIDR2_V2    0x2Bu
 #define CTLR_DS     (1u << 6)
@@ -50,11 +50,11 @@
 #define WAKER_SLEEP 2u
 #define WAKER_QUIET 4u
 
-/* A register access: the word at `offset`, of which the bits in `mask` are meant. */
+/* A register access: the word at `offset`, and in it the bits in `mask`. */
 struct word {
     uint32_t offset;
     uint32_t mask;
-    uint32_t value; /* written, or to be filled in */
+    uint32_t value; /* what is written, or what a read fills in */
     bool write;
 };
 
@@ -63,7 +63,7 @@ static bool within(uint32_t offset, uint32_t base, uint32_t size)
     return offset - base < size;
 }
 
-/* SPIs made active by software are so for the vCPU they go to. */
+/* Makes SPIs active by software: for the vCPU that each goes to, or the calling one when it goes to none. */
 static void spis_activate(struct vcpu *vcpu, uint32_t set)
 {
     struct vgic *vgic = &vcpu->vm->vgic;
@@ -77,7 +77,10 @@ static void spis_activate(struct vcpu *vcpu, uint32_t set)
     vgic->spis.active |= set;
 }
 
-/* The bitmap registers. A GICv2's SGIs are always enabled, and pending by their senders (GICD_SPENDSGIR). */
+/*
+ * Writes a register that has a bit for each interrupt. A GICv2's SGIs are always enabled, and become pending
+ * by their senders only (GICD_SPENDSGIR).
+ */
 __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg,
                                                    uint32_t value, uint32_t mask)
 {
@@ -144,7 +147,10 @@ __attribute__((noinline)) static void priority_access(struct vgic_bank *bank, un
     }
 }
 
-/* Two bits for each interrupt, the upper one tells an edge; only SPIs' can be changed. */
+/*
+ * Two bits for each interrupt, of which the upper one says that it is edge-triggered. Only SPIs' can be
+ * changed.
+ */
 __attribute__((noinline)) static void config_access(struct vgic_bank *bank, unsigned first, struct word *word)
 {
     for (unsigned i = 0; i < 16; i++) {
@@ -170,8 +176,8 @@ static void bitmap_access(struct vcpu *vcpu, struct word *word, unsigned first)
 }
 
 /*
- * The registers that exist for private interrupts and SPIs alike. `limit`: one past the last INTID they
- * cover.
+ * The registers that exist for private interrupts and SPIs alike, here for the INTIDs from `base` up to
+ * `limit` - 1.
  */
 static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, unsigned limit)
 {
@@ -202,17 +208,17 @@ static void route_access(struct vcpu *vcpu, struct word *word)
     uint32_t *route;
 
     if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
-        return; /* the upper half: no affinity 3 */
+        return; /* the upper half: there is no affinity 3 */
     route = &vcpu->vm->vgic.route[intid - 32];
     if (word->write)
-        *route = ((*route & ~word->mask) | word->value) & 0xFFFFFF; /* nor 1-of-N */
+        *route = ((*route & ~word->mask) | word->value) & 0xFFFFFF; /* nor is there 1-of-N */
     else
         word->value = *route;
 }
 
 /*
- * GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU there is
- * none.
+ * GICv2's GICD_ITARGETSR<n>: a byte for each interrupt, the set of vCPUs it goes to. With one vCPU it reads
+ * as zero and ignores writes.
  */
 static void targets_access(struct vcpu *vcpu, struct word *word)
 {
@@ -231,7 +237,7 @@ static void targets_access(struct vcpu *vcpu, struct word *word)
     }
 }
 
-/* GICv2's GICD_SGIR: an SGI to the vCPUs in a list, to all others, or to oneself. */
+/* GICv2's GICD_SGIR: sends an SGI to the vCPUs in a list, to all others, or to oneself. */
 static void send_sgi(struct vcpu *vcpu, uint32_t value)
 {
     struct vm *vm = vcpu->vm;
@@ -373,7 +379,7 @@ static void redistributor_v3(struct vcpu *vcpu, struct word *word)
 }
 
 /*
- * Does a register tell what is pending or active, which may be in list registers? By its offset in the
+ * Does a register tell what is pending or active, which may be in list registers? `offset` is that in the
  * distributor or in a redistributor's frame.
  */
 static bool tells_state(uint64_t offset)
@@ -406,7 +412,7 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_acc
         access->value = result;
 }
 
-/* The usual one: a word is read. */
+/* The usual access: a word is read. */
 static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
 {
     struct word word = {.offset = (uint32_t)access->offset, .mask = UINT32_MAX};
@@ -416,8 +422,8 @@ static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word
 }
 
 /*
- * An access in the lock. What is written, or depends on list registers, is so with all state in the banks,
- * and seen to after.
+ * An access under the lock. All state is in the banks before a write, and before a read of what list
+ * registers may hold. After a write all vCPUs are brought up to date.
  */
 static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
 {

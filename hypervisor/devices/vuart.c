@@ -2,11 +2,11 @@
 /*
  * The guest's UART.
  *
- * What the guest sends goes to the console at once, so its transmit FIFO is always empty, but for the moments
- * in which the console has no room: then it reads as full. What comes for the guest waits in a receive FIFO;
- * more than it holds is lost with an overrun, as on the real device. No DMA, no modem lines.
+ * What the guest sends goes to the console at once. So its transmit FIFO is always empty, except that it
+ * reads as full while the console has no room. What comes for the guest waits in a receive FIFO; what does
+ * not fit there is lost with an overrun, as on the real device. There is no DMA and there are no modem lines.
  *
- * The lock is the UART's own; it is taken before the vGIC's and the console's.
+ * Locking: the UART's own lock, which is taken before the vGIC's and the console's.
  */
 #include "devices/vuart.h"
 #include <stddef.h>
@@ -116,7 +116,7 @@ static void write_register(struct vuart *uart, uint64_t offset, uint32_t value)
 {
     switch (offset) {
     case DR:
-        /* Into a full FIFO: lost, as on the real device. */
+        /* While the console has no room the character is lost, as one into a full FIFO of the real device. */
         (void)console_put(&uart->console, (char)value);
         uart->raw |= INT_TX;
         break;

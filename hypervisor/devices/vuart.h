@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's UART: an Arm PL011 (Arm DDI 0183), revision 1.3 as on QEMU's virt machine. */
+/*
+ * The guest's UART: an Arm PL011 (Arm DDI 0183) with the identification registers of the one on QEMU's virt
+ * machine.
+ */
 #ifndef DEVICES_VUART_H
 #define DEVICES_VUART_H
 
@@ -10,26 +13,29 @@
 #include "devices/mmio.h"
 #include "vm/vm.h"
 
-/* The device has 32; more, so that pasted text is not lost while the guest is out. */
+/*
+ * Characters. A PL011 of this revision has 16; here are more, so that pasted text is not lost while the guest
+ * is out.
+ */
 #define VUART_FIFO 1024
 
 struct vuart {
     struct vm *vm;
     struct console_source console; /* the other end of the line */
-    struct spinlock lock;          /* what follows */
+    struct spinlock lock;          /* for all below */
     uint8_t fifo[VUART_FIFO];      /* received, not yet read */
     unsigned fifo_first, fifo_count;
     uint32_t ibrd, fbrd, lcr_h, control, ifls, mask, raw, dmacr;
-    bool line; /* what the vGIC was told last */
+    bool line; /* the level of its interrupt that the vGIC was last told */
 };
 
 /* A UART for a new VM, on the console under the VM's name. Boot only. */
 struct vuart *vuart_create(struct vm *vm);
 
-/* As after a reset. */
+/* Sets the UART as after a reset. The vGIC, which is not told of it, is reset with it. */
 void vuart_reset(struct vuart *uart);
 
-/* A guest's access. False: it is wider than the registers. */
+/* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
 bool vuart_access(struct vcpu *vcpu, struct mmio_access *access);
 
 #endif

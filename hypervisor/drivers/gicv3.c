@@ -17,6 +17,7 @@
 #define GICD_IGROUPR   0x0080
 #define GICD_ISENABLER 0x0100
 #define GICD_ICENABLER 0x0180
+#define GICD_ICACTIVER 0x0380
 #define GICD_IPRIORITY 0x0400
 #define GICD_IROUTER   0x6000
 #define GICR_TYPER     0x0008
@@ -82,7 +83,7 @@ static struct reg_range redistributors[MAX_REGIONS];
 static unsigned region_count;
 static uint64_t stride; /* from one redistributor to the next; 0: as GICR_TYPER tells */
 static uint64_t own_redistributor[MAX_CPUS];
-static unsigned list_registers, priority_bits;
+static unsigned list_registers, preemption_bits;
 static bool traps_deactivation; /* ICC_DIR_EL1 can be trapped by itself */
 
 static const char *find_registers(const void *tree, int node)
@@ -107,6 +108,14 @@ static const char *find_registers(const void *tree, int node)
     return NULL;
 }
 
+/* Returns when the distributor has done it. */
+static void write_control(uint32_t value)
+{
+    device_write32(distributor + GICD_CTLR, value);
+    while ((device_read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
+    }
+}
+
 static const char *gicv3_init(const void *tree, int node)
 {
     const char *problem = find_registers(tree, node);
@@ -114,18 +123,18 @@ static const char *gicv3_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
-    device_write32(distributor + GICD_CTLR, 0);
-    while ((device_read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
-    }
+    /* Affinity routing must not go off, nor come on with a group enabled: IHI 0069, 2.3.3. */
+    write_control(device_read32(distributor + GICD_CTLR) & CTLR_ARE);
     lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
         device_write32(distributor + GICD_ICENABLER + 4 * i, UINT32_MAX);
+        device_write32(distributor + GICD_ICACTIVER + 4 * i, UINT32_MAX);
         device_write32(distributor + GICD_IGROUPR + 4 * i, UINT32_MAX);
         for (unsigned k = 0; k < 8; k++)
             device_write32(distributor + GICD_IPRIORITY + 32 * i + 4 * k, PRIORITY * 0x01010101u);
     }
-    device_write32(distributor + GICD_CTLR, CTLR_ARE);
-    device_write32(distributor + GICD_CTLR, CTLR_ARE | CTLR_ENABLE_G1);
+    write_control(CTLR_ARE);
+    write_control(CTLR_ARE | CTLR_ENABLE_G1);
     return NULL;
 }
 
@@ -209,8 +218,9 @@ static void gicv3_send_kick(unsigned cpu_index)
     uint64_t affinity = device_read32(own_redistributor[cpu_index] + GICR_TYPER + 4);
 
     dsb(ishst);
-    write_sysreg_(ICC_SGI1R_EL1, (affinity & 0xFF000000) << 24 | (affinity & 0xFF0000) << 16 |
-                                     (affinity & 0xFF00) << 8 | UINT64_C(1) << (affinity & 15));
+    write_sysreg_(ICC_SGI1R_EL1, (affinity & 0xFF000000) << 24 | (affinity & 0xF0) << 40 |
+                                     (affinity & 0xFF0000) << 16 | (affinity & 0xFF00) << 8 |
+                                     UINT64_C(1) << (affinity & 15));
     isb();
 }
 
@@ -327,7 +337,7 @@ static const char *gicv3_init_cpu(void)
     isb();
     vtr = read_sysreg_(ICH_VTR_EL2);
     list_registers = (unsigned)(vtr & 31) + 1;
-    priority_bits = (unsigned)(vtr >> 26 & 7) + 1;
+    preemption_bits = (unsigned)(vtr >> 26 & 7) + 1;
     traps_deactivation = (vtr & VTR_TDS) != 0;
     for (unsigned n = 0; n < list_registers; n++)
         gicv3_lr_write(n, 0);
@@ -364,11 +374,11 @@ static void gicv3_interface_save(struct arch_vcpu *vcpu)
     vcpu->gic_vmcr = read_sysreg_(ICH_VMCR_EL2);
     vcpu->gic_ap0[0] = read_sysreg_(ICH_AP0R0_EL2);
     vcpu->gic_ap1[0] = read_sysreg_(ICH_AP1R0_EL2);
-    if (priority_bits >= 6) {
+    if (preemption_bits >= 6) {
         vcpu->gic_ap0[1] = read_sysreg_(ICH_AP0R1_EL2);
         vcpu->gic_ap1[1] = read_sysreg_(ICH_AP1R1_EL2);
     }
-    if (priority_bits >= 7) {
+    if (preemption_bits >= 7) {
         vcpu->gic_ap0[2] = read_sysreg_(ICH_AP0R2_EL2);
         vcpu->gic_ap0[3] = read_sysreg_(ICH_AP0R3_EL2);
         vcpu->gic_ap1[2] = read_sysreg_(ICH_AP1R2_EL2);
@@ -381,11 +391,11 @@ static void gicv3_interface_load(const struct arch_vcpu *vcpu)
     write_sysreg_(ICH_VMCR_EL2, vcpu->gic_vmcr);
     write_sysreg_(ICH_AP0R0_EL2, vcpu->gic_ap0[0]);
     write_sysreg_(ICH_AP1R0_EL2, vcpu->gic_ap1[0]);
-    if (priority_bits >= 6) {
+    if (preemption_bits >= 6) {
         write_sysreg_(ICH_AP0R1_EL2, vcpu->gic_ap0[1]);
         write_sysreg_(ICH_AP1R1_EL2, vcpu->gic_ap1[1]);
     }
-    if (priority_bits >= 7) {
+    if (preemption_bits >= 7) {
         write_sysreg_(ICH_AP0R2_EL2, vcpu->gic_ap0[2]);
         write_sysreg_(ICH_AP0R3_EL2, vcpu->gic_ap0[3]);
         write_sysreg_(ICH_AP1R2_EL2, vcpu->gic_ap1[2]);

@@ -2,10 +2,10 @@
 /*
  * snprintf() and vsnprintf() without a C library.
  *
- * Conversions: %c %s %d %i %u %x %X %p %%, lengths l, ll and z, a width and, for %s, a precision (a number or
- * `*`), flags `0` or `-`. As the standard says, the result is the length the whole text has; what does not
- * fit is cut, and the buffer always ends with a zero byte unless its size is 0. An unknown conversion is
- * printed as it stands.
+ * Conversions: %c %s %d %i %u %x %X %p %%, with lengths l, ll and z, flags `0` and `-`, a width and, for %s,
+ * a precision; each of these two is a number or `*`. As in the standard, the result is the length that the
+ * whole text has, what does not fit is cut off, and the buffer always ends with a zero byte unless its size
+ * is 0. An unknown conversion is printed as it stands in the format.
  */
 #define _POSIX_C_SOURCE 200809L /* strnlen */
 #include <stdarg.h>
@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIGITS_MAX 20 /* of UINT64_MAX */
+#define DIGITS_MAX 20 /* of UINT64_MAX in decimal */
 
 struct sink {
     char *buffer;
     size_t size;
-    size_t length; /* of the whole text, also what did not fit */
+    size_t length; /* of the whole text, with what did not fit */
 };
 
 struct arguments {
@@ -30,7 +30,7 @@ struct arguments {
 struct conversion {
     bool left;
     bool zeros;
-    bool wide; /* l, ll or z: 64 bits, as AAPCS64 and the LP64 host have it */
+    bool wide; /* l, ll or z: 64 bits, both in AAPCS64 and on an LP64 host */
     size_t width;
     size_t precision; /* SIZE_MAX: none */
     char kind;
@@ -49,7 +49,7 @@ static void put_repeated(struct sink *sink, char character, size_t count)
         put(sink, character);
 }
 
-/* `sign` ("-", "0x" or "") stands before zeros that fill the width. */
+/* Prints `text` in the width asked for. Zeros that fill the width stand behind `sign` ("-", "0x" or ""). */
 static void put_field(struct sink *sink, const struct conversion *conversion, const char *sign,
                       const char *text, size_t length)
 {
@@ -110,7 +110,7 @@ static const char *read_count(const char *format, struct arguments *arguments, s
     return format;
 }
 
-/* Reads what stands between '%' and the conversion's letter; returns the place behind the letter. */
+/* Reads what follows a '%' up to the conversion's letter. Returns the place behind the letter. */
 static const char *read_conversion(const char *format, struct arguments *arguments,
                                    struct conversion *conversion)
 {

@@ -3,11 +3,11 @@
  * The part of <string.h> that the hypervisor and libfdt call.
  *
  * Every access is naturally aligned, so that the code also runs where the MMU is off or alignment is checked.
- * Blocks are moved in the largest of 8, 4 and 1 bytes for which both ends have the same alignment: a blob
- * inside a device tree is aligned to 4 bytes only, a guest's RAM to 8.
+ * Blocks are copied in units of 8, 4 or 1 bytes, the largest in which both can be aligned at the same time: a
+ * blob inside a device tree is aligned to 4 bytes only, a guest's RAM to 8.
  *
- * To be compiled with -ffreestanding and, for gcc, -fno-tree-loop-distribute-patterns: otherwise the loops
- * below may be replaced by calls of the functions they implement.
+ * To be compiled with -ffreestanding and, for gcc, -fno-tree-loop-distribute-patterns: otherwise the compiler
+ * may replace a loop below by a call of the very function that the loop implements.
  */
 #define _POSIX_C_SOURCE 200809L /* strnlen */
 #include <stddef.h>
@@ -17,10 +17,7 @@
 typedef uint64_t __attribute__((may_alias)) word64;
 typedef uint32_t __attribute__((may_alias)) word32;
 
-/*
- * The size of the accesses with which blocks at these two addresses can be moved once their heads are
- * aligned.
- */
+/* The largest unit, in bytes, in which blocks at these two addresses can be copied once their heads are. */
 static size_t common_unit(uintptr_t a, uintptr_t b)
 {
     uintptr_t differ = a ^ b;
@@ -47,7 +44,7 @@ static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
         *to++ = *from++;
 }
 
-/* As copy_up(), from the end; `to` and `from` point behind the blocks. */
+/* As copy_up(), from the end, in units of 8 bytes or 1; `to` and `from` point behind the blocks. */
 static void copy_down(unsigned char *to, const unsigned char *from, size_t size)
 {
     size_t unit = common_unit((uintptr_t)to, (uintptr_t)from);

@@ -3,43 +3,43 @@
  * Borrowed virtual time (Duda and Cheriton, SOSP '99).
  *
  * Each unit has an actual virtual time A, its CPU time over its weight: units whose A keep pace have CPU time
- * in proportion to their weights. The effective virtual time is E = A, or A - W while the unit is warped, and
- * the least E runs. A unit that wakes gets A = max(A, SVT), SVT being the least A of the runnable units:
- * sleeping earns nothing.
+ * in proportion to their weights. The effective virtual time E is A, or A - W while the unit is warped. The
+ * unit with the least E runs. A unit that wakes gets A = max(A, SVT), where the scheduler virtual time SVT is
+ * the least A of the runnable units: sleeping earns nothing.
  *
  * Who runs (pick):
  *
- *  1. A warped unit is urgent: it runs at once if its E is less than the front, which is the least A of all
- *     runnable units (and the least E of those under rule 2), and goes on until its E is greater. Of several,
- *     the one whose warp's deadline is the earliest.
+ *  1. A warped unit is urgent. It runs at once if its E is less than the front, and goes on until its E is
+ *     greater. The front is the least A of all runnable units, or the least E of those under rule 2 if that
+ *     is less. Of several urgent units the one whose warp has the earliest deadline runs.
  *  2. A warped unit that is not ahead of the front has spent its warp: until the warp ends it competes by
  *     rule 3 with its E = A - W.
  *  3. Of the others the incumbent runs, which is the one last chosen by this rule, until another's E is
- * behind it by the context-switch allowance C; then the least E becomes the incumbent. A warp of another unit
- *     interrupts the incumbent, which goes on afterwards with the rest of its allowance. An incumbent that
- *     blocks leaves its place to the least E.
+ *     behind its E by the context-switch allowance C; then the least E becomes the incumbent. A warp of
+ *     another unit interrupts the incumbent, which goes on afterwards with the rest of its allowance. An
+ *     incumbent that blocks leaves its place to the least E.
  *
- * Warps are earned, so that a unit that claims them without end does not hold up the others' warps: a unit
- * that is blocked earns all the time that passes, one that runs without a warp `warp_percent` of what it
- * uses, and a warp costs what is used in it. At most L is kept, and a warp begins with L / 64 or more. This
- * is not of the paper: there, L and U bound each warp, and a unit that warps whenever it may is urgent as
- * long as it is less than W ahead.
+ * Warps are earned, so that a unit that claims them without end does not hold up the others' warps. A blocked
+ * unit earns all the time that passes. A unit that runs without a warp earns `warp_percent` of what it uses.
+ * A warp costs what is used in it. At most L is kept, and a warp needs L / 64 to begin. This is not of the
+ * paper: there, L and U bound each warp, and a unit that warps whenever it may is urgent as long as it is
+ * less than W ahead.
  *
- * So a unit gets ahead of the least E by C at most, and a warped one ahead of the least A by W, or by W + C
- * as the incumbent, each over its weight, plus one tick.
+ * So a unit gets ahead of the least E by C at most. A warped one gets ahead of the least A by W at most, or
+ * by W + C if it is the incumbent. Each is over the unit's weight, plus one tick.
  *
- * Units. W, C, L and U are ticks of CPU time. Virtual time is in 1/1024 tick over weight, so that it is exact
- * to about a tick at the greatest weight; what a division leaves is kept. A unit's own weight divides its W,
- * the incumbent's divides C.
+ * Units. W, C and L are ticks of CPU time, U is ticks of the counter. Virtual time is in 1/1024 tick over
+ * weight, so that it is exact to about a tick at the greatest weight; what a division leaves is kept. W is
+ * divided by the unit's own weight, C by the incumbent's.
  *
- * Heaps. A unit that waits is in `waiting` by its A or, while it is warped, in `urgent` by its deadline or in
- * `spent` by its E, and in `warped` by its A. The last one that woke or was warped since pick() is the
- * newcomer and in none: most often it runs at once.
+ * Heaps. A unit that waits unwarped is in `waiting` by its A. A unit that waits warped is in `warped` by its
+ * A, and also in `urgent` by its deadline or, when it has spent its warp, in `spent` by its E. The unit that
+ * woke or was warped last since pick() is the newcomer and in no heap: most often it runs at once.
  *
- * Overflow. A grows by 2^10 a tick at most. When one passes REBASE_AT, the SVT is subtracted from all, which
- * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at
- * 1 GHz to get there, so the O(n) does not count. Every other operation is O(log n). The counter itself, and
- * so `now`, lasts 584 years at 1 GHz.
+ * Overflow. A grows by 2^10 a tick at most. When one reaches REBASE_AT, the SVT is subtracted from all, which
+ * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at 1
+ * GHz to get there, so the O(n) of that does not count. Every other operation is O(log n). The counter
+ * itself, and so `now`, lasts 584 years at 1 GHz.
  *
  * Locking: the queue's lock is held by the caller.
  */
@@ -47,16 +47,16 @@
 #include "base/assert.h"
 #include "sched/bvt.h"
 
-/* Rare cases kept out of functions that otherwise need no stack frame. */
+/* For rare cases: out of line, so that the usual case needs no stack frame. */
 #define APART __attribute__((noinline))
 
 #define SCALE_SHIFT  10                  /* virtual time units in a tick, at weight 1 */
 #define CHARGE_MAX   (UINT64_C(1) << 50) /* ticks charged in one step */
-#define CREDITED_MAX (UINT64_C(1) << 56) /* ticks; a credit is less than 2^55 */
+#define CREDITED_MAX (UINT64_C(1) << 56) /* ticks; more than any credit, which is below 2^55 */
 #define REBASE_AT    (INT64_C(1) << 61)  /* virtual time */
-#define AHEAD_MAX    (INT64_C(1) << 52)  /* virtual time: look again after this at the latest */
+#define AHEAD_MAX    (INT64_C(1) << 52)  /* virtual time: pick() is asked again after this at the latest */
 
-/* What so many ticks are worth to the unit, in virtual time. */
+/* Ticks of CPU time, as the unit's virtual time. */
 static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
 {
     return (int64_t)((ticks << SCALE_SHIFT) / unit->params.weight);
@@ -67,7 +67,7 @@ static int64_t effective(const struct sched_unit *unit)
     return unit->warped ? bvt_unit(unit)->avt - bvt_unit(unit)->warp : bvt_unit(unit)->avt;
 }
 
-/* Signed to unsigned, order kept. */
+/* From signed to unsigned, keeping the order. */
 static uint64_t heap_key(int64_t time)
 {
     return (uint64_t)time ^ (UINT64_C(1) << 63);
@@ -97,7 +97,7 @@ static struct sched_unit *first_of(const struct heap *heap)
     return node != NULL ? HEAP_ENTRY(node, struct sched_unit, node) : NULL;
 }
 
-/* Its time; INT64_MAX when there is none. */
+/* The time that the first unit is sorted by; INT64_MAX when the heap is empty. */
 static int64_t first_time(const struct heap *heap)
 {
     return key_time(heap_first_key(heap, heap_key(INT64_MAX)));
@@ -130,7 +130,7 @@ static inline void dequeue(struct sched_queue *queue, struct sched_unit *unit)
     heap_remove(heap_of(queue, unit), &unit->node);
 }
 
-/* A unit that is in no heap joins those that wait; the newcomer before it is sorted in. */
+/* Makes a unit that is in no heap the newcomer. The newcomer before it goes into its heap. */
 static void join(struct sched_queue *queue, struct sched_unit *unit)
 {
     struct sched_unit *before = bvt_queue(queue)->newcomer;
@@ -140,7 +140,7 @@ static void join(struct sched_queue *queue, struct sched_unit *unit)
         enqueue(queue, before);
 }
 
-/* Changes what E and the unit's heap follow from. */
+/* Changes `warped` and `spent`, from which E and the heap that the unit waits in follow. */
 static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool warped, bool spent)
 {
     bool waits = heap_contains(&unit->node);
@@ -154,8 +154,8 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
 }
 
 /*
- * The least A of the runnable does not fall: a unit that joins them has at least the SVT. So it needs a look
- * only when one joins, or when the last may be leaving.
+ * Brings the SVT up to date. The least A of the runnable units never falls, as a unit that joins them has at
+ * least the SVT. So it is needed only when a unit joins them or leaves them.
  */
 static inline void update_svt(struct sched_queue *queue)
 {
@@ -187,7 +187,10 @@ static void shift_keys(struct heap *heap, uint64_t by)
         heap->slots[i]->key -= by;
 }
 
-/* Subtracts the SVT from every virtual time. A blocked unit that is behind it loses nothing: see wake(). */
+/*
+ * Subtracts the SVT from every virtual time. A blocked unit that is behind the SVT is raised to it first, as
+ * it would be when it wakes.
+ */
 static void rebase(struct sched_queue *queue)
 {
     update_svt(queue);
@@ -204,9 +207,11 @@ static void rebase(struct sched_queue *queue)
     bvt_queue(queue)->svt = 0;
 }
 
-#define CREDIT_SHARE 64 /* a warp needs this part of L */
+#define CREDIT_SHARE 64 /* a warp needs 1/64 of L to begin */
 
-/* So many percent of the ticks, in 1/100 tick; more than any credit, if that is too many ticks for a product.
+/*
+ * `percent` of the ticks, in 1/100 tick. Ticks beyond CREDITED_MAX are left out: the result is more than any
+ * credit then, and does not overflow.
  */
 static inline uint64_t credit_for(uint64_t ticks, uint32_t percent)
 {
@@ -243,7 +248,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
         .credit_max = params->warp_limit * 100,
         .next = bvt_queue(queue)->units,
     };
-    /* At least 1, as two equal units would change places at every pick(). */
+    /* At least 1: with 0, two equal units would change places at every pick(). */
     allowance = over_weight(unit, queue->allowance);
     bvt_unit(unit)->allowance = allowance > 0 ? allowance : 1;
     bvt_queue(queue)->units = unit;
@@ -268,7 +273,7 @@ static bool may_warp(const struct sched_unit *unit, uint64_t now)
     return !bvt_unit(unit)->was_warped || now - bvt_unit(unit)->warp_ended >= unit->params.unwarp;
 }
 
-/* A unit that waits unwarped becomes the newcomer. */
+/* Makes a unit that waits unwarped the newcomer. */
 static APART void leave_waiting(struct sched_queue *queue, struct sched_unit *unit)
 {
     heap_remove(&queue->waiting, &unit->node);
@@ -325,7 +330,7 @@ static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
     return was_warped;
 }
 
-/* Charges in steps of at most CHARGE_MAX, so that nothing overflows, and rebases. */
+/* Charges in steps of at most CHARGE_MAX, so that nothing overflows, and rebases when it is time. */
 static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
 {
     while (ran > 0) {
@@ -380,7 +385,7 @@ static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint6
     return charge_credit(queue, unit, ran, now);
 }
 
-/* Of two of which either may be NULL, the one with less E; the first when they are equal. */
+/* Of two units, each of which may be NULL, the one with less E; the first when they are equal. */
 static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit *b)
 {
     if (a == NULL || b == NULL)
@@ -388,7 +393,7 @@ static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit 
     return effective(b) < effective(a) ? b : a;
 }
 
-/* The time that an urgent unit has to be ahead of, INT64_MAX when no unit waits. */
+/* The front of rule 1, of the units that wait; INT64_MAX when none does. */
 static inline int64_t front(const struct sched_queue *queue)
 {
     int64_t time = first_time(&queue->waiting);
@@ -399,8 +404,9 @@ static inline int64_t front(const struct sched_queue *queue)
 }
 
 /*
- * Rules 1 and 2. `last` is the unit that ran and still can, in no heap; or NULL. Each urgent unit, by
- * deadline, is either ahead of the front and chosen, or spent.
+ * Rules 1 and 2; NULL when no unit is urgent. `last` is the unit that ran, if it still can, else NULL; it is
+ * in no heap. Of the urgent units, in the order of their deadlines, the first that is ahead of the front is
+ * chosen; those before it are spent.
  */
 static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_unit *last)
 {
@@ -426,7 +432,7 @@ static struct sched_unit *choose_urgent(struct sched_queue *queue, struct sched_
     }
 }
 
-/* Rule 1 for a unit that has just joined, where it is clear: no other is urgent, and all are behind it. */
+/* Rule 1 for the newcomer, in the clear case: no other unit is urgent, and all others are behind it. */
 static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_unit *unit,
                             const struct sched_unit *last)
 {
@@ -436,7 +442,7 @@ static bool is_ahead_of_all(const struct sched_queue *queue, const struct sched_
            (last == NULL || (!is_urgent(last) && time < effective(last))) && time < front(queue);
 }
 
-/* Rule 3. No unit is urgent. */
+/* Rule 3, when no unit is urgent. */
 static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, struct sched_unit *last)
 {
     struct sched_unit *incumbent = queue->incumbent;
@@ -450,7 +456,7 @@ static inline struct sched_unit *choose_incumbent(struct sched_queue *queue, str
     return incumbent;
 }
 
-/* How long the unit has to run, in ticks, for its A to grow by `time` or more. */
+/* For how many ticks the unit has to run for its A to grow by `time` or more. */
 static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
 {
     uint64_t bounded = (uint64_t)(time < AHEAD_MAX ? time : AHEAD_MAX);
@@ -459,7 +465,7 @@ static uint64_t ticks_to_advance(const struct sched_unit *unit, int64_t time)
     return (scaled + (UINT64_C(1) << SCALE_SHIFT) - 1) >> SCALE_SHIFT;
 }
 
-/* What the current unit's E has to reach for pick() to choose another; INT64_MAX: no such time. */
+/* The E at which the current unit gives way to another; INT64_MAX when there is no other. */
 static int64_t turning_point(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     bool urgent = is_urgent(unit);
@@ -471,7 +477,7 @@ static int64_t turning_point(const struct sched_queue *queue, const struct sched
     return time + (urgent ? 1 : bvt_unit(unit)->allowance);
 }
 
-/* How long the current unit can run until pick() chooses another, in ticks; SCHED_NEVER: for ever. */
+/* For how many ticks the current unit can run until pick() chooses another; SCHED_NEVER: for ever. */
 static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     int64_t turn = turning_point(queue, unit);
@@ -486,7 +492,7 @@ static uint64_t slice(const struct sched_queue *queue, const struct sched_unit *
     return ticks;
 }
 
-/* Chooses, and takes the chosen one from where it waits. */
+/* Chooses, and takes the chosen unit out of its heaps. */
 static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *last)
 {
     struct sched_unit *chosen = bvt_queue(queue)->newcomer;
@@ -512,7 +518,10 @@ static bool is_within(const struct heap *heap, const struct heap_node *node)
     return heap_contains(node) && node->slot <= heap->count && heap->slots[node->slot - 1] == node;
 }
 
-/* A unit that is runnable is in exactly one place; one that is not, in none but the current's. */
+/*
+ * A runnable unit is in exactly one place: in its heap, or the newcomer, or the current one. A blocked one is
+ * in none, but may still be the current one.
+ */
 static bool is_in_place(struct sched_queue *queue, const struct sched_unit *unit)
 {
     bool waits = heap_contains(&unit->node);

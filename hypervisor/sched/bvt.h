@@ -10,24 +10,24 @@ struct bvt_unit {
     int64_t warp;            /* W in virtual time */
     int64_t allowance;       /* C in virtual time, at least 1 */
     uint32_t remainder;      /* CPU time not yet in avt, in 1/1024 tick, less than weight */
-    bool spent;              /* warped, but W is used up: competes without a warp's privilege */
-    uint64_t deadline;       /* what this warp is for: of several that are urgent, the earliest runs */
-    uint64_t warp_budget;    /* this warp's L, ticks */
+    bool spent;              /* warped, but not ahead of the front: competes by rule 3 */
+    uint64_t deadline;       /* when this warp's work is due; the urgent unit with the earliest runs */
+    uint64_t warp_budget;    /* CPU time that this warp may use, ticks */
     uint64_t warp_used;      /* CPU time used in this warp, ticks */
-    uint64_t credit;         /* CPU time it may use warped, 1/100 tick */
-    uint64_t credit_max;     /* L */
+    uint64_t credit;         /* CPU time it may use in warps, 1/100 tick */
+    uint64_t credit_max;     /* L, in 1/100 tick */
     uint64_t blocked_at;     /* when it was blocked, if it is */
     uint64_t warp_ended;     /* when the last warp ended */
     bool was_warped;         /* there was a last warp */
-    struct heap_node by_avt; /* in the queue's warped while it waits, warped */
-    struct sched_unit *next; /* of the queue's units */
+    struct heap_node by_avt; /* in the queue's `warped`, while it waits warped */
+    struct sched_unit *next; /* the next of the queue's `units` */
 };
 
 struct bvt_queue {
-    struct sched_unit *newcomer; /* waits since the last pick(): in no heap yet, as it may run at once */
+    struct sched_unit *newcomer; /* joined last since pick(): in no heap yet, as it may run at once */
     struct heap urgent;          /* warped units that wait and are not spent, by deadline */
-    struct heap spent;           /* those that wait and are, by E */
-    struct heap warped;          /* both, by A */
+    struct heap spent;           /* warped units that wait and are spent, by E */
+    struct heap warped;          /* the units of both, by A */
     int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units;    /* all units, runnable or not */
 };

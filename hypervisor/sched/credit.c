@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The credit scheduler with BOOST, after the first of Xen's of that name (Xen 3 and later; its wiki, "Credit
- * Scheduler"), on one core and without caps.
+ * The credit scheduler with BOOST, after Xen's first scheduler of that name (Xen 3 and later; its wiki,
+ * "Credit Scheduler"), on one core and without caps.
  *
- * Each unit has a credit of CPU time. What it runs is taken from it. Every 30 ms (the accounting) the units
- * that are active get 30 ms among them, by weight, and the priority of each is set:
+ * Each unit has a credit of CPU time, and what it runs is taken from it. Every 30 ms (the accounting) the
+ * active units get 30 ms among them, by weight, and the priority of each is set:
  *
  *     BOOST   woke while UNDER, and has not been seen running at a tick since; or is warped
- *     UNDER   had credit at the last accounting
- *     OVER    had less than none
+ *     UNDER   was not in debt at the last accounting
+ *     OVER    was in debt: its credit was negative
  *
- * The highest priority runs, and within it one after the other, each for a slice of 30 ms. A unit that wakes
- * as BOOST so preempts one that is UNDER, and that one goes to the end of the line of its priority. A tick
- * every 10 ms ends the boost of the unit that it finds running; the accounting ends that of all active ones.
+ * The units of the highest priority run one after the other, each for a slice of 30 ms. So a unit that wakes
+ * as BOOST preempts one that is UNDER, which goes to the end of the line of its priority. A tick every 10 ms
+ * ends the boost of the unit that it finds running; the accounting ends that of all active ones.
  *
- * A unit becomes active when it runs. At an accounting that gives it more than 30 ms it stops being active,
- * and keeps half: a sleeper does not save up. A debt is at most 30 ms. Both are forgiven time, and a unit
- * UNDER runs whole slices whatever its credit: the shares of many units of different weights are rough.
+ * A unit becomes active when it runs. An accounting that leaves it more than 30 ms makes it inactive and
+ * halves its credit, so that a sleeper does not save up. A debt is cut to 30 ms. Both cuts forgive time, and
+ * a unit that is UNDER runs whole slices whatever its credit: the shares of many units of different weights
+ * are rough.
  *
- * What is different: CPU time is charged exactly, as in later ones of Xen; in the first a tick cost whoever
- * it found 10 ms; and a unit that becomes UNDER at an accounting preempts one that is OVER at once, not at
- * the end of its slice. There is no rate limit. Ticks are at multiples of 10 ms. While nobody waits they are
- * not asked for: what was missed is done at the next look, all accountings at once.
+ * What is different from Xen: CPU time is charged exactly, as in later versions of Xen; in the first, a tick
+ * cost the unit that it found 10 ms. A unit that becomes UNDER at an accounting preempts one that is OVER at
+ * once, not at the end of its slice. There is no rate limit. Ticks are at multiples of 10 ms. While no unit
+ * waits they are not asked for: what was missed is done at the next wake(), warp() or pick(): all accountings
+ * as one, BEHIND_MAX of them at most.
  *
  * Warps are not Xen's. With `timers` = "precise" or "snoop" the vCPU is woken at its deadline, less what a
- * switch costs; that is a BOOST like that of any wake-up. If it was runnable, the warp is: it makes a unit
- * that is UNDER a BOOST until its work is done, or L of CPU time is used. The end of a warp is the end of the
- * turn. It is refused to a unit that is OVER, and until U after the last. It does not preempt another BOOST.
- * W, warp-percent, and C, the allowance, mean nothing.
+ * switch costs, and that is a BOOST like that of any wake-up. A vCPU that was runnable gets it by the warp: a
+ * unit that is UNDER becomes BOOST until its work is done, or L of CPU time is used. The end of a warp is the
+ * end of the turn. A warp is refused to a unit that is OVER, and until U after the last. It does not preempt
+ * another BOOST. W, warp-percent, and C, the allowance, have no effect.
  *
- * Units: ticks of the counter. A credit is between -BEHIND_MAX accountings, which are then cut to one, and 2
- * accountings. Waking, blocking, choosing are O(log n), the accounting O(n log n). Locking: the queue's lock
- * is held by the caller.
+ * Units: ticks of the counter. A credit is at most BEHIND_MAX accountings, and so is a debt until the next
+ * accounting cuts it. Waking, blocking and choosing are O(log n), the accounting O(n log n). Locking: the
+ * queue's lock is held by the caller.
  */
 #include <stddef.h>
 #include "base/assert.h"
 #include "sched/credit.h"
 
 #define TICK_MS    10
-#define PERIOD     3  /* ticks from one accounting to the next, and in a slice */
-#define BEHIND_MAX 64 /* accountings made up for */
+#define PERIOD     3  /* ticks of the policy from one accounting to the next, and in a slice */
+#define BEHIND_MAX 64 /* the most accountings that are made up for at once */
 
-/* Keys in `waiting`; those of one priority leave in order of insertion. */
+/* The keys in `waiting`. Units of one priority leave in the order of insertion. */
 enum priority { BOOST, UNDER, OVER };
 
 static enum priority priority_of(const struct sched_unit *unit)
@@ -70,14 +72,17 @@ static void credit_add(struct sched_queue *queue, struct sched_unit *unit)
     credit_queue(queue)->units = unit;
 }
 
-/* The unit's priority may have changed: if it waits, it goes to the end of the new one's line. */
+/*
+ * To be called when the unit's priority may have changed: if it waits, it goes to the end of the line of the
+ * new one.
+ */
 static void sort_in(struct sched_queue *queue, struct sched_unit *unit)
 {
     if (heap_contains(&unit->node) && unit->node.key != priority_of(unit))
         heap_move(&queue->waiting, &unit->node, priority_of(unit));
 }
 
-/* Of what an active unit gets for so many accountings; rounded up, so that not all get into debt by it. */
+/* What an active unit gets at so many accountings. Rounded up, or all units together would get into debt. */
 static int64_t grant(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t weights,
                      uint64_t periods)
 {
@@ -91,7 +96,9 @@ static void stop_earning(struct sched_queue *queue, struct sched_unit *unit)
     credit_unit(unit)->credit /= 2;
 }
 
-/* The current unit may have run on since the accounting was due: that comes after it. */
+/*
+ * Was the unit in debt when the accounting was due? What the current unit has run since then does not count.
+ */
 static bool was_over(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
 {
     uint64_t since = unit == queue->current ? now % period_of(queue) : 0;
@@ -141,7 +148,7 @@ static void credit_wake(struct sched_queue *queue, struct sched_unit *unit, uint
         return;
     catch_up(queue, now);
     unit->runnable = true;
-    if (unit == queue->current) /* no other was chosen since it blocked */
+    if (unit == queue->current) /* it blocked, and no other was chosen since */
         return;
     credit_unit(unit)->boosted = !credit_unit(unit)->over;
     heap_insert(&queue->waiting, &unit->node, priority_of(unit));
@@ -217,7 +224,7 @@ static bool credit_charge(struct sched_queue *queue, struct sched_unit *unit, ui
     return credit_unwarp(queue, unit, now);
 }
 
-/* Of the one that ran and still can, and the first in line. */
+/* Does the unit that ran, and still can, give way to the first in line? */
 static bool gives_way(const struct sched_unit *last, const struct heap_node *first)
 {
     enum priority priority = priority_of(last);
@@ -247,7 +254,7 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. */
+/* For how many ticks the current unit goes on for certain; SCHED_NEVER: for ever. */
 static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
 {
     uint64_t warp = unit->warped ? credit_unit(unit)->warp_left : SCHED_NEVER;

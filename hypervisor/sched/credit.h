@@ -7,21 +7,21 @@
 
 struct credit_unit {
     int64_t credit;          /* CPU time it may still use in its share, ticks; negative: it has used more */
-    uint64_t left;           /* while current: of its time slice, ticks */
-    bool active;             /* earns credit */
-    bool over;               /* had less than no credit at the last accounting */
+    uint64_t left;           /* while it is current: the rest of its slice, ticks */
+    bool active;             /* gets credit at accountings */
+    bool over;               /* was in debt at the last accounting */
     bool boosted;            /* woke, and has not been seen running at a tick since */
-    uint64_t warp_left;      /* of this warp's L, ticks of CPU time */
+    uint64_t warp_left;      /* the rest of this warp, ticks of CPU time */
     uint64_t warp_ended;     /* when the last warp ended */
     bool was_warped;         /* there was a last warp */
-    struct sched_unit *next; /* of the queue's units */
+    struct sched_unit *next; /* the next of the queue's `units` */
 };
 
 struct credit_queue {
     struct sched_unit *units; /* all units, runnable or not */
     uint64_t weights;         /* of the active units */
     uint64_t tick;            /* ticks of the counter from one tick of the policy to the next */
-    uint64_t ticked;          /* the number of the last one */
+    uint64_t ticked;          /* the number of the last tick that was handled */
 };
 
 SCHED_STATE_FITS(struct credit_unit, struct credit_queue);

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the scheduling policies, each a file of this folder, share. policies.c lists them. */
+/* What the scheduling policies share. Each is a file of this folder; policies.c lists them. */
 #ifndef SCHED_POLICIES_H
 #define SCHED_POLICIES_H
 
 #include <stddef.h>
 #include "sched/sched.h"
 
-/* What a policy keeps of a unit or of a queue, from its `state`. */
+/* A policy's own structure of a unit or of a queue, from the `state` it lies in. */
 static inline void *sched_state(const uint64_t *state)
 {
     return (void *)(uintptr_t)state;
 }
 
-/* The unit, from what its policy keeps of it. */
+/* The unit in whose `state` a policy's own structure lies. */
 static inline struct sched_unit *sched_unit_of(void *state)
 {
     return (struct sched_unit *)(void *)((char *)state - offsetof(struct sched_unit, state));
 }
 
-/* For assertions: a runnable unit waits in a heap or is the current one, and one that is not runnable waits
- * nowhere. */
+/*
+ * For assertions: a runnable unit waits in a heap or is the current one; one that is not runnable waits
+ * nowhere.
+ */
 static inline bool sched_is_in_place(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     bool waits = heap_contains(&unit->node);
@@ -37,8 +39,8 @@ bool sched_no_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t 
 bool sched_no_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
 /*
- * What is left of a turn after a charge of `ran`. A unit that is alone begins one turn after another; else
- * its turn is over when nothing is left.
+ * What is left of a turn after a charge of `ran`, in ticks. When nothing is left, the turn is over and this
+ * is 0; a unit that is alone begins one turn after another instead.
  */
 static inline uint64_t sched_turn_left(uint64_t left, uint64_t ran, uint64_t turn, bool alone)
 {

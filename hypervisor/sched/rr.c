@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Round robin: the yardstick of a scheduler that knows no urgency.
+ * Round robin, a scheduler that knows no urgency: the yardstick for the others.
  *
  * Runnable units wait in one line. The first runs for a turn and goes to the end of the line when it wants
  * more. A turn is the allowance C, at least one tick, times the unit's weight: busy units share the CPU by
@@ -8,11 +8,11 @@
  * all before it. A unit that blocks gives up the rest of its turn. One that is alone begins one turn after
  * another.
  *
- * There are no warps: W, L and U mean nothing. So with `timers` = "precise" or "snoop" a deadline is a
- * wake-up like any other, at that instant and less what a switch costs: an idle core is brought in on time,
- * and beside others the vCPU waits for its turn. Every such wait counts as a warp that was denied.
+ * There are no warps: W, L and U have no effect. So with `timers` = "precise" or "snoop" a deadline is a
+ * wake-up like any other, at that instant less what a switch costs. The vCPU is in place on time when the
+ * core is idle, and waits for its turn when it is not. Every such wait counts as a warp that was denied.
  *
- * A turn that is charged late, because the guest had its grace, is not made up for.
+ * What a unit runs beyond its turn, as with a grace at its end (vm/dispatch.c), is not taken from the next.
  *
  * Units: ticks of CPU time. A turn is below 2^58. Every operation is O(log n): the line is a heap whose keys
  * are all equal, which leave in order of insertion. Locking: the queue's lock is held by the caller.
@@ -22,7 +22,7 @@
 #include "sched/policies.h"
 
 struct rr_unit {
-    uint64_t left; /* of its turn, ticks of CPU time */
+    uint64_t left; /* the rest of its turn, ticks of CPU time */
 };
 
 SCHED_STATE_FITS(struct rr_unit, struct rr_unit);
@@ -56,7 +56,7 @@ static void rr_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t
     if (unit->runnable)
         return;
     unit->runnable = true;
-    if (unit != queue->current) /* else no other was chosen since it blocked: it goes on with its turn */
+    if (unit != queue->current) /* else it blocked, and no other was chosen since: it goes on with its turn */
         join_line(queue, unit);
 }
 

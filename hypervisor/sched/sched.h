@@ -5,10 +5,11 @@
  * A policy orders the runnable units of one core. A unit is one vCPU as the policy sees it. All times are
  * counter ticks; `now` is the physical counter and never goes back. The rules between the two:
  *
- *  - The dispatcher holds the queue's lock around every hook.
- *  - It first charges the current unit for what it has run (charge()), and only then calls another hook.
- *  - Only pick() chooses; the other hooks change what it will choose. It is called before the core returns to
- *    a guest, and at the latest at the instant that the last pick() asked for.
+ *  - The dispatcher holds the queue's lock around every hook but init() and add(), which are called at boot.
+ *  - Before it calls any other hook, it charges the current unit for what that has run (charge()).
+ *  - Only pick() chooses; the other hooks change what it will choose. The dispatcher calls pick() after such
+ *    a change, before it enters a guest, and at the instant that the last pick() asked for. A guest's grace
+ *    or a tick puts that instant off (vm/dispatch.c).
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -19,7 +20,7 @@
 #include "base/lock.h"
 
 #define SCHED_WEIGHT_MAX 1000
-#define SCHED_TICKS_MAX  (UINT64_C(1) << 48) /* of W, L, U and C */
+#define SCHED_TICKS_MAX  (UINT64_C(1) << 48) /* the most that W, L, U and C may be */
 #define SCHED_NEVER      UINT64_MAX
 
 struct sched_params {
@@ -27,14 +28,17 @@ struct sched_params {
     uint64_t warp;       /* W: how far a warped unit may run ahead of its share, ticks of CPU time */
     uint64_t warp_limit; /* L: CPU time of one warp, ticks; 0: the unit is never warped */
     uint64_t unwarp;     /* U: least time between two warps, ticks */
-    /* Of its CPU time without a warp, what it earns to use with one, percent; 0: warps need not be earned. */
+    /*
+     * Percent: how much of the CPU time that it uses without a warp a unit earns for warps; 0: they need not
+     * be earned.
+     */
     uint32_t warp_percent;
 };
 
 /*
  * Room for what a policy keeps of a unit and of a queue, in 64-bit words. Only the policy knows what lies
- * there; it is zero when the policy's add() or init() is called. A policy whose structure is larger does not
- * compile (see SCHED_STATE_FITS()).
+ * there. It is zero when the policy's add() or init() is called. A policy that needs more does not compile
+ * (SCHED_STATE_FITS()).
  */
 #define SCHED_UNIT_WORDS  18
 #define SCHED_QUEUE_WORDS 16
@@ -55,7 +59,7 @@ struct sched_queue {
     uint64_t allowance;           /* C: context-switch allowance, ticks of CPU time */
     struct heap waiting;          /* runnable units other than the current one, in the policy's order */
     struct sched_unit *current;   /* what pick() last returned */
-    struct sched_unit *incumbent; /* last chosen without a warp: goes on when a warp ends */
+    struct sched_unit *incumbent; /* BVT's: the unit whose turn it is; it goes on when a warp ends */
     uint64_t ms;                  /* ticks in a millisecond, rounded up */
     uint64_t state[SCHED_QUEUE_WORDS];
 };
@@ -63,44 +67,52 @@ struct sched_queue {
 struct sched_policy {
     const char *name; /* as in the system file's `scheduler` */
 
-    /* The policy's part of a queue, which is zero; NULL: it has none. `slots` is room for three heaps. */
+    /*
+     * Sets up the policy's part of a queue, which is zero; NULL when it has none. `slots` has room for three
+     * heaps of `capacity` nodes.
+     */
     void (*init)(struct sched_queue *queue, struct heap_node **slots, unsigned capacity);
 
-    /* A new unit, blocked; all zero but for its params. At most as many as the queue's capacity. */
+    /*
+     * Adds a unit, which is blocked, and zero but for its params. At most as many are added as the queue's
+     * capacity.
+     */
     void (*add)(struct sched_queue *queue, struct sched_unit *unit);
 
     /* The unit becomes runnable. No-op when it is already. */
     void (*wake)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
-     * The unit stops being runnable, current or not. No-op when it already is. Returns whether that ended a
-     * warp.
+     * The unit stops being runnable, whether it is the current one or not. No-op when it is blocked already.
+     * Returns whether that ended a warp.
      */
     bool (*block)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 
     /*
-     * The current unit has used `ran` ticks more, up to now. Returns true when that ended its warp by the
-     * limit L.
+     * The current unit has used `ran` ticks more, up to now. Returns whether that used up its warp, and so
+     * ended it.
      */
     bool (*charge)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now);
 
     /*
-     * Chooses who runs from `now` on: NULL when nobody can. *until, later than now: up to then pick() would
-     * choose the same if nothing else happens but that the unit runs; SCHED_NEVER: for ever.
+     * Chooses the unit that runs from `now` on, NULL when none is runnable. *until is later than `now`: up to
+     * then pick() would choose the same unit, if nothing happens but that it runs; SCHED_NEVER: for ever.
      */
     struct sched_unit *(*pick)(struct sched_queue *queue, uint64_t now, uint64_t *until);
 
     /*
-     * Begins a warp of a runnable unit (wake() comes first), for the work that is due at `deadline`; it ends
-     * after `needs` ticks of CPU time, or after L, or what is left of it, if that is less or `needs` is 0.
-     * False when L is 0 or used up, U forbids it, the unit is warped already or is not runnable. Whether W
-     * suffices is seen by the next pick(): it returns the unit, or does not. A policy without warps refuses
-     * all of them.
+     * Begins a warp of a runnable unit (wake() comes first) for the work that is due at `deadline`. The warp
+     * ends after `needs` ticks of CPU time (0: not known), after L, or after what the unit has earned,
+     * whichever is least.
+     *
+     * False when the warp does not begin: L is 0, too little is earned, U forbids it, the unit is warped
+     * already or is not runnable, or the policy refuses it, as one without warps always does. Whether W
+     * suffices is seen by the next pick(), which returns the unit or does not.
      */
     bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
                  uint64_t now);
 
-    /* Ends a warp; false when there was none. */
+    /* Ends the unit's warp; false when there was none. */
     bool (*unwarp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
 };
 
@@ -110,10 +122,13 @@ extern const struct sched_policy *const sched_policies[];
 /* The policy of that name, or NULL. */
 const struct sched_policy *sched_policy_find(const char *name);
 
-/* How many slots a queue needs for so many units, whatever its policy: four heaps. */
+/* How many slots a queue for `capacity` units needs, whatever its policy: four heaps. */
 #define SCHED_SLOTS(capacity) (4 * (capacity))
 
-/* An empty queue; `ms` is the ticks in a millisecond, `slots` room for SCHED_SLOTS(capacity). */
+/*
+ * Makes an empty queue for at most `capacity` units. `allowance` is C, in ticks; `ms` is the ticks in a
+ * millisecond, not 0; `slots` has room for SCHED_SLOTS(capacity).
+ */
 void sched_queue_init(struct sched_queue *queue, const struct sched_policy *policy, uint64_t allowance,
                       uint64_t ms, struct heap_node **slots, unsigned capacity);
 

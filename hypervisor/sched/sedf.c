@@ -7,12 +7,13 @@
  *
  *  1. Of the units that have some of their slice left, the one whose period ends first; when equal, the one
  *     that runs.
- *  2. When there is none: extra time, so that no CPU time is wasted. The units take turns, each as long as
- * its slice, so by weight. A turn is interrupted by 1 and goes on afterwards.
+ *  2. When there is none: extra time, so that no CPU time is wasted. It is shared by weight: the unit that
+ *     had the least of it over its weight runs, until it is 500 us over its weight ahead of the next, or rule
+ *     1 interrupts it.
  *
  * A unit's next period begins when its period ends. What it missed of its slice is lost. What it ran beyond
- * it while another was due the CPU, as with a slice that was charged late, is taken from the next slice, at
- * most all of that.
+ * its slice while another was due the CPU, as when it was charged late, is taken from the next slice, at most
+ * all of that.
  *
  * Wake-up, as in Xen's, by the names that its source gives the cases:
  *
@@ -20,16 +21,17 @@
  *     long unblocking (2, part 2b)   later: a period begins at once, with a whole slice
  *
  * So a wake-up takes nothing from what others are due. But a unit that wakes often has used its slice by
- * sleeping, and waits for extra time or its next period. Xen's preferred it for extra time then; this does
- * not. Xen's let each domain choose its period; here one period serves all, so the sum of what is due is a
- * period.
+ * sleeping, and waits for extra time or its next period. Xen's preferred such a unit for extra time; this
+ * does not. Xen's let each domain choose its period; here one period serves all, so the sum of what is due is
+ * a period.
  *
- * There are no warps: W, L, U mean nothing, nor does C. So with `timers` = "precise" or "snoop" a deadline is
- * a wake-up like any other, at that instant less what a switch costs: whether the vCPU runs then follows from
- * its period and slice, and every time it does not counts as a warp that was denied.
+ * There are no warps: W, L, U and C have no effect. So with `timers` = "precise" or "snoop" a deadline is a
+ * wake-up like any other, at that instant less what a switch costs. Whether the vCPU runs then follows from
+ * its period and slice, and every time that it does not counts as a warp that was denied.
  *
- * Units: ticks of the counter. Every operation is O(log n), but for pick(), which begins all periods that are
- * due; while others wait it is asked for each of them. Locking: the queue's lock is held by the caller.
+ * Units: ticks of the counter. Every operation is O(log n), except that pick() begins all periods that are
+ * due; while other units wait, it is asked at each of these instants. Locking: the queue's lock is held by
+ * the caller.
  */
 #include <stddef.h>
 #include "base/assert.h"
@@ -74,7 +76,7 @@ static void begin_period(const struct sched_queue *queue, struct sched_unit *uni
     sedf_unit(unit)->used = least(used, sedf_unit(unit)->slice);
 }
 
-/* The unit's period is over. What it ran beyond its slice is from the next. */
+/* The unit's period is over. What it ran beyond its slice is taken from the next. */
 static void next_period(const struct sched_queue *queue, struct sched_unit *unit)
 {
     uint64_t beyond = is_due(unit) ? 0 : sedf_unit(unit)->used - sedf_unit(unit)->slice;
@@ -82,7 +84,10 @@ static void next_period(const struct sched_queue *queue, struct sched_unit *unit
     begin_period(queue, unit, sedf_unit(unit)->deadline + sedf_queue(queue)->period, beyond);
 }
 
-/* The same for the one that ran, on its slice or not: alone, it was not asked for when periods began. */
+/*
+ * The same for the unit that ran. While it was alone, pick() was not asked at the ends of its periods:
+ * several may have passed, and of the present one it has run all the time.
+ */
 static void next_period_of_current(const struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     uint64_t period = sedf_queue(queue)->period;
@@ -143,7 +148,7 @@ static bool sedf_block(struct sched_queue *queue, struct sched_unit *unit, uint6
     return false;
 }
 
-/* What nobody else wants does not count. */
+/* Extra time that no other unit waits for does not count. */
 static void use_extra(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran)
 {
     uint64_t time = least(ran, USED_MAX) + sedf_unit(unit)->remainder;
@@ -164,14 +169,17 @@ static bool sedf_charge(struct sched_queue *queue, struct sched_unit *unit, uint
         use_extra(queue, unit, ran);
         return false;
     }
-    /* Beyond its slice while nobody else is due the CPU, it was in extra time. */
+    /* What it ran beyond its slice while no other was due the CPU was extra time. */
     if (queue->waiting.count == 0 && used > sedf_unit(unit)->slice)
         used = sedf_unit(unit)->slice;
     sedf_unit(unit)->used = least(used, USED_MAX);
     return false;
 }
 
-/* Begins the periods of all units in the heap whose deadlines are past: they go where they belong then. */
+/*
+ * Begins the next period of each unit in the heap whose period is over, and puts the unit where it then
+ * belongs.
+ */
 static void begin_periods(struct sched_queue *queue, const struct heap *heap, uint64_t now)
 {
     while (heap_first_key(heap, SCHED_NEVER) <= now) {
@@ -183,13 +191,13 @@ static void begin_periods(struct sched_queue *queue, const struct heap *heap, ui
     }
 }
 
-/* Extra time over weight. */
+/* How far a unit may get ahead in extra time before the next has it: 500 us over its weight, in ticks. */
 static uint64_t quantum_of(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     return queue->ms / QUANTA_IN_A_MS / unit->params.weight + 1;
 }
 
-/* Rule 2. `last` is the unit that ran and still can, in no heap; or NULL. */
+/* Rule 2. `last` is the unit that ran, if it still can, else NULL; it is in no heap. */
 static struct sched_unit *choose_extra(struct sched_queue *queue, struct sched_unit *last)
 {
     uint64_t first = heap_first_key(&sedf_queue(queue)->extra, SCHED_NEVER);
@@ -218,7 +226,7 @@ static struct sched_unit *choose(struct sched_queue *queue, struct sched_unit *l
     return HEAP_ENTRY(first, struct sched_unit, node);
 }
 
-/* How long the current unit has to run for another to be given extra time. */
+/* For how many ticks the current unit has to run until another is given extra time. */
 static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     uint64_t turn = heap_first_key(&sedf_queue(queue)->extra, 0) + quantum_of(queue, unit);
@@ -227,8 +235,8 @@ static uint64_t extra_turn(const struct sched_queue *queue, const struct sched_u
 }
 
 /*
- * How long it is sure that the current unit goes on, in ticks; SCHED_NEVER: for ever. A period that begins
- * ends no earlier than that of a unit that runs on its slice, so does not interrupt it.
+ * For how many ticks the current unit goes on for certain; SCHED_NEVER: for ever. The start of another's
+ * period does not interrupt a unit that runs on its slice, as that period ends no earlier than the unit's.
  */
 static uint64_t hold(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t now)
 {

@@ -6,13 +6,13 @@
 #include "sched/policies.h"
 
 struct sedf_unit {
-    uint64_t deadline;         /* end of its period */
-    uint64_t slice;            /* CPU time due to it in each period, ticks */
-    uint64_t used;             /* of this period's; more than the slice: from the next one's */
-    uint64_t extra;            /* extra time it had, in ticks of CPU time over weight */
-    uint32_t remainder;        /* extra time not yet in that, ticks, less than weight */
-    uint64_t blocked_at;       /* when it was blocked, if it is */
-    struct heap_node by_extra; /* in the queue's extra while it waits with its slice used up */
+    uint64_t deadline;   /* the end of its period */
+    uint64_t slice;      /* CPU time due to it in each period, ticks */
+    uint64_t used;       /* CPU time used of this slice; what is beyond `slice` is taken from the next */
+    uint64_t extra;      /* extra time that it had, in ticks of CPU time over weight */
+    uint32_t remainder;  /* extra time not yet in `extra`, ticks, less than weight */
+    uint64_t blocked_at; /* when it was blocked, if it is */
+    struct heap_node by_extra; /* in the queue's `extra`, while it waits with its slice used up */
 };
 
 struct sedf_queue {
@@ -20,7 +20,7 @@ struct sedf_queue {
     struct heap extra; /* the same by the extra time they had */
     uint64_t period;   /* ticks */
     uint64_t weights;  /* of all units */
-    uint64_t floor;    /* the least extra of the runnable when extra time was last given */
+    uint64_t floor;    /* the least `extra` of the runnable units when extra time was last given */
     bool on_extra;     /* the current unit runs in extra time */
 };
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A core's comparator, EL2's physical timer: implemented by the architecture, used by the deadline queue
- * alone. */
+/*
+ * A core's comparator, which is EL2's physical timer. The architecture implements it; only the deadline queue
+ * uses it.
+ */
 #ifndef TIME_COMPARATOR_H
 #define TIME_COMPARATOR_H
 
 #include <stdint.h>
 
 /*
- * This CPU's comparator (CNTHP_CVAL_EL2): from `deadline` on (absolute ticks) its interrupt is pending, also
- * when the deadline is past. off() keeps it silent.
+ * The calling CPU's comparator (CNTHP_CVAL_EL2). Once set, its interrupt is pending from `deadline` on, which
+ * is in absolute ticks and may be past. When it is off, its interrupt is not pending.
  */
 void arch_comparator_set(uint64_t deadline);
 void arch_comparator_off(void);

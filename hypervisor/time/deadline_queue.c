@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The deadline queue of time/deadline_queue.h: a heap, and the comparator kept equal to its head.
+ * The deadline queue of time/deadline_queue.h: a heap, and the comparator that is kept at the first instant.
  *
- * Writing the comparator costs a system register write and a barrier, so it is written only when the head
- * changes, and during a run only at its end. Invariant outside a run: programmed == the head's key or the
- * slice's end, whichever is earlier; DEADLINE_NONE when there is neither.
+ * Setting the comparator costs writes of system registers and a barrier. So it is set only when the first
+ * instant has changed, and during a run only at its end. Invariant outside a run: `programmed` is the first
+ * key of the heap or the end of the slice, whichever is earlier; DEADLINE_NONE when there is neither.
  */
 #include "time/deadline_queue.h"
 #include "time/comparator.h"
@@ -15,7 +15,7 @@ static uint64_t head_key(const struct deadline_queue *queue)
     return heap_first_key(&queue->heap, DEADLINE_NONE);
 }
 
-/* What the comparator is to hold; DEADLINE_NONE: it is to be off. */
+/* What the comparator is to be set to; DEADLINE_NONE: it is to be off. */
 static uint64_t first_instant(const struct deadline_queue *queue)
 {
     uint64_t first = head_key(queue);
@@ -94,7 +94,6 @@ void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline)
         program_comparator(queue);
 }
 
-/* Takes the first deadline out of the queue. */
 static struct deadline *take_first(struct deadline_queue *queue)
 {
     struct heap_node *first = queue->heap.slots[0];

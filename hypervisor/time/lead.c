@@ -2,7 +2,7 @@
 #include "time/lead.h"
 #include "base/units.h"
 
-/* Covers what one switch costs more than another on the same way. */
+/* Ticks: what one switch may cost more than another that takes the same path. */
 #define SWITCH_MARGIN 16
 
 void lead_init(struct lead *lead)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What VMs, vCPUs and the dispatcher ask of the architecture: stage 2, the world switch, a vCPU's own timer.
+/*
+ * What VMs, vCPUs and the dispatcher ask of the architecture: stage 2, the world switch, a vCPU's own timers.
+ * Addresses are physical, the guest's or the host's. Sizes are in bytes, instants are ticks of the counter.
  */
 #ifndef VM_ARCH_VM_H
 #define VM_ARCH_VM_H
@@ -10,66 +12,76 @@
 struct vcpu;
 struct vm;
 
-/* Handles every physical interrupt that is pending. EL2 runs with interrupts masked; this is where they are
- * seen. */
+/*
+ * Handles every physical interrupt that is pending. EL2 runs with interrupts masked; in the dispatcher's loop
+ * this is where it sees them.
+ */
 void arch_interrupts_handle(void);
 
-/* Spins until `when`, or until an interrupt is pending: then false. */
+/* Spins until `when`, and returns true; or false, as soon as an interrupt is pending. */
 bool arch_wait_until(uint64_t when);
 
-/* Takes the interrupt that is pending; quickly when it is the virtual timer's of the vCPU, which is loaded.
+/*
+ * Takes the interrupt that is pending. The vCPU is loaded; its virtual timer's interrupt goes the short way.
  */
 void arch_interrupt_take(struct vcpu *vcpu);
 
-/* Makes another CPU look at its `reschedule`. */
+/* Interrupts another CPU, to make it look at its `reschedule`. */
 void arch_cpu_kick(unsigned index);
 
-/* Stage 2 of a new VM. False when the pages for its tables can't be had. Boot only. */
+/* Makes stage 2 of a new VM, empty. False when there is no memory for its tables. Boot only. */
 bool arch_vm_init(struct vm *vm);
 
-/* Maps `size` bytes (a multiple of 2 MiB, as are both addresses) of RAM into a VM. Boot only. */
+/*
+ * Maps RAM into a VM. `size` and both addresses are multiples of 2 MiB. False when there is no memory for the
+ * tables, as in the two below. Boot only.
+ */
 bool arch_vm_map_ram(struct vm *vm, uint64_t guest_address, uint64_t host_address, uint64_t size);
 
-/* Maps one 4 KiB page for the guest to read. Boot only. */
+/* Maps one 4 KiB page that the guest may only read. Boot only. */
 bool arch_vm_map_readonly_page(struct vm *vm, uint64_t guest_address, uint64_t host_address);
 
 /* Maps one 4 KiB page of a device that the guest uses directly. Boot only. */
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest_address, uint64_t host_address);
 
-/* Forgets what the CPU may have cached of a VM's instructions: after new images were copied in. */
+/* Drops what CPUs may have cached of a VM's instructions: after new images were copied in. */
 void arch_vm_images_changed(struct vm *vm);
 
-/* Zeroes memory and makes it visible to a guest whose caches are off. `size` is a multiple of 4 KiB. */
+/* Zeroes memory and makes that visible to a guest whose caches are off. `size` is a multiple of 4 KiB. */
 void arch_memory_zero(void *memory, uint64_t size);
 
-/* Makes what was written visible to a guest whose caches are off. */
+/* Makes what was written to memory visible to a guest whose caches are off. */
 void arch_memory_clean(const void *memory, uint64_t size);
 
-/* What a new vCPU needs once. Boot only. */
+/* Sets up the architecture's part of a new vCPU. Boot only. */
 void arch_vcpu_init(struct vcpu *vcpu);
 
-/* The registers a vCPU begins with: EL1h, MMU and caches off, DAIF set, pc = entry, x0 = argument, the rest
- * 0. */
+/*
+ * Gives a vCPU that is not loaded the registers it begins with: EL1h, MMU and caches off, DAIF set, pc =
+ * entry, x0 = argument, the rest 0.
+ */
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 
-/* The world switch: a vCPU's registers into the CPU, and out of it. */
+/* The world switch: a vCPU's registers go into the calling CPU, and out of it. */
 void arch_vcpu_load(struct vcpu *vcpu);
 void arch_vcpu_save(struct vcpu *vcpu);
 
-/* Enters the loaded vCPU until its next exit and handles that exit. */
+/* Enters the loaded vCPU, and handles its exits until one leaves something for the dispatcher to do. */
 void arch_vcpu_run(struct vcpu *vcpu);
 
-/* The earliest instant at which a timer of the vCPU, which is loaded, will interrupt it; DEADLINE_NONE if
- * none. */
+/*
+ * When the virtual timer of the loaded vCPU will interrupt it, DEADLINE_NONE when it will not. The physical
+ * timer is not looked at: it is a deadline of its own.
+ */
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 
-/* Will the vCPU, loaded or not, find its virtual timer expired before `when`? */
+/* Does the virtual timer of the vCPU, which may be loaded or not, expire before `when`? */
 bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
 
-/* Had the loaded vCPU its interrupts masked (PSTATE.I) at its last exit? */
+/* Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
 
-/* The hypervisor's tick, for a vCPU in timer mode `tick`: looks at its timer. */
+/* The hypervisor's tick has come: looks at the emulated timer of a vCPU in timer mode `tick`. */
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the system file says of a VM and of the system, checked and in numbers: boot/system_file.c fills it
- * in, and it does not change afterwards.
+ * What the system file says of a VM and of the system, checked and in numbers. boot/system_file.c fills it
+ * in; afterwards it does not change.
  */
 #ifndef VM_CONFIG_H
 #define VM_CONFIG_H
@@ -19,14 +19,14 @@
 
 enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
 
-/* Is a vCPU warped at its deadlines? */
+/* In this mode, is a vCPU warped at its deadlines? */
 static inline bool timers_warp(enum timer_mode mode)
 {
     return mode == TIMERS_SNOOP || mode == TIMERS_PRECISE;
 }
 
 struct blob {
-    const uint8_t *data; /* inside the system file; any alignment from 4 up */
+    const uint8_t *data; /* aligned to 4 bytes, and no more, when it is inside the system file */
     size_t size;
 };
 
@@ -34,7 +34,7 @@ struct vm_config {
     char name[SYSTEM_NAME_LENGTH + 1];
     uint32_t memory_mib;
     uint32_t vcpus;
-    uint64_t cpus; /* bit n: physical CPU n may be used */
+    uint64_t cpus; /* bit n: physical CPU n may run its vCPUs */
     uint32_t weight;
     enum timer_mode timers;
     uint32_t tick_us;
@@ -51,7 +51,7 @@ struct vm_config {
     uint64_t load_address;   /* guest physical; for an Image computed from its text_offset */
     uint64_t entry;          /* guest physical: where the boot vCPU begins */
     uint64_t initrd_address; /* guest physical, 0 when there is none */
-    uint64_t tree_address;   /* guest physical, GUEST_TREE_SIZE bytes are kept for it */
+    uint64_t tree_address;   /* guest physical; GUEST_TREE_SIZE bytes are kept for the tree */
 };
 
 #define GUEST_TREE_SIZE UINT64_C(0x10000)
@@ -70,7 +70,7 @@ static inline uint64_t vm_config_ram_end(const struct vm_config *vm)
     return GUEST_RAM_BASE + ((uint64_t)vm->memory_mib << 20);
 }
 
-/* Does [start, start + size) lie in the VM's RAM? Both may be anything. */
+/* Does [start, start + size), guest physical, lie in the VM's RAM? Both may have any value. */
 static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
 {
     uint64_t ram_end = vm_config_ram_end(vm);

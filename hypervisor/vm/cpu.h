@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c), used on that CPU only. */
+/*
+ * A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c). It is used on that CPU only; to
+ * wake one of its vCPUs, others change it under the lock of `sched`.
+ */
 #ifndef VM_CPU_H
 #define VM_CPU_H
 
@@ -19,21 +22,21 @@ struct cpu {
     struct deadline_queue deadlines;
     struct lead lead;
 
-    struct vcpu *current;   /* whose turn it is; NULL: idle */
-    struct vcpu *loaded;    /* whose registers are in the CPU: the last one that ran */
-    bool reschedule;        /* pick again before the next guest entry */
-    uint64_t charged_until; /* the current vCPU's CPU time is accounted up to here */
-    uint64_t idle_ticks;    /* debug builds: the time since cpu_init() that was no vCPU's */
-    uint64_t started;       /* debug builds: when that was */
+    struct vcpu *current;   /* the vCPU whose turn it is; NULL: idle */
+    struct vcpu *loaded;    /* the vCPU whose registers are in the CPU: the last one that ran */
+    bool reschedule;        /* the policy is to be asked before the next guest entry */
+    uint64_t charged_until; /* up to here all time is charged, ticks */
+    uint64_t idle_ticks;    /* debug builds: ticks since `started` that were no vCPU's */
+    uint64_t started;       /* when cpu_init() was called */
 
-    uint64_t slice_end;   /* when the policy wants to be asked again; a deadline, but on CPUs with a tick */
+    uint64_t slice_end;   /* when the policy is to be asked again; a deadline, except on a CPU with a tick */
     unsigned grace_steps; /* how often the end of this slice was put off */
     uint64_t grace_step;  /* GRACE_STEP_US in ticks */
 
     struct deadline tick;
-    uint64_t tick_period; /* ticks of the counter; 0: no VM asks for a tick here */
+    uint64_t tick_period; /* ticks of the counter; 0: there is no tick on this CPU */
 
-    struct vcpu *vcpus; /* all that belong here, in the order of their creation */
+    struct vcpu *vcpus; /* all that run here, in the order of their creation */
 };
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
@@ -42,7 +45,7 @@ static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const
     trace_record(&cpu->trace, type, vcpu != (void *)0 ? vcpu->id : ONTIME_TRACE_IDLE, arg);
 }
 
-/* The same, at the instant just read. */
+/* The same at `now`, which was just read. */
 static inline void cpu_trace_at(struct cpu *cpu, uint64_t now, enum ontime_trace_type type,
                                 const struct vcpu *vcpu, uint64_t arg)
 {

@@ -2,17 +2,17 @@
 /*
  * The dispatcher: who runs on a CPU, and the switch from one vCPU to the next.
  *
- * EL2 runs with interrupts masked and has one stack per CPU. dispatch_run() is the only loop: it handles what
- * interrupts are pending, asks the policy when something has changed (`reschedule`), switches, and enters the
- * guest until its next exit. Whatever takes long (loading a VM's images) is done in short pieces from this
- * loop, so the longest time without preemption is one exit or one piece.
+ * EL2 runs with interrupts masked and has one stack per CPU. dispatch_run() is the only loop: it handles the
+ * interrupts that are pending, asks the policy when something has changed (`reschedule`), switches, and
+ * enters the guest until its next exit. Whatever takes long (loading a VM's images) is done in short pieces
+ * from this loop, so the longest time without preemption is one exit or one piece.
  *
  * Accounting: the current vCPU is charged for all time until the next pick, EL2's included. A CPU whose
  * current vCPU is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is
  * switched.
  *
- * With a tick (timer mode `tick`) the policy's instants are looked at only at the tick, as in a hypervisor
- * without a programmable timer of its own.
+ * With a tick (timer mode `tick`) the instants that the policy asks for are looked at only at the tick, as in
+ * a hypervisor without a programmable timer of its own.
  */
 #include "vm/dispatch.h"
 #include <stddef.h>
@@ -27,7 +27,7 @@ static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
     return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
 }
 
-/* A warp is over: said to the guest, counted, traced. */
+/* A warp is over: the guest is told in its page, and it is counted and traced. */
 static void warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
     if (reason == ONTIME_WARP_END_LIMIT)
@@ -61,7 +61,10 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
     return charge(cpu, now);
 }
 
-/* What EL2 did since `since` in the current vCPU's turn was for this one, which pays when it runs next. */
+/*
+ * What EL2 did since `since`, in the turn of the current vCPU, was for another: that one pays when it runs
+ * next.
+ */
 static void bill(struct vcpu *vcpu, uint64_t since)
 {
     struct cpu *cpu = vcpu->cpu;
@@ -118,7 +121,7 @@ static inline void set_slice(struct cpu *cpu, uint64_t until)
         deadline_set_slice(&cpu->deadlines, until);
 }
 
-/* For the work that is due at `when`. */
+/* Warps the vCPU for the work that is due at `when`, if the policy allows it. */
 static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
@@ -132,8 +135,8 @@ static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 }
 
 /*
- * Deadlines of the current vCPU that passed, or are about to, are noticed now, and it is warped for them. Not
- * those of a vCPU that has just blocked: it leaves the CPU, and they are to wake it at once.
+ * Looks whether deadlines of the current vCPU have passed, or are about to, and warps it for them. A vCPU
+ * that has just blocked is left out: it leaves the CPU, and its deadlines are to wake it at once.
  */
 static inline void notice_deadlines(struct vcpu *vcpu, uint64_t now)
 {
@@ -148,7 +151,10 @@ static inline void notice_deadlines(struct vcpu *vcpu, uint64_t now)
     warp(vcpu, when, now);
 }
 
-/* For assertions, O(n): is all time some vCPU's, which was charged for it or owes it, or idle? */
+/*
+ * For assertions, O(n): is all time since cpu_init() either idle, or some vCPU's that was charged for it or
+ * owes it?
+ */
 static bool all_time_is_charged(const struct cpu *cpu)
 {
     uint64_t sum = cpu->idle_ticks;
@@ -158,7 +164,7 @@ static bool all_time_is_charged(const struct cpu *cpu)
     return sum == cpu->charged_until - cpu->started;
 }
 
-/* Asks the policy who runs from `now` on, up to which the CPU is charged. The scheduler lock is held. */
+/* Asks the policy who runs from `now` on. The CPU is charged up to `now`, and the scheduler lock is held. */
 static inline void pick(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *next;
@@ -179,10 +185,10 @@ static inline void pick(struct cpu *cpu, uint64_t now)
 }
 
 /*
- * The instant the policy asked for. A guest that has its interrupts masked may be between reading the clock
- * and setting its timer for a time from now: switched out there, it would set it too late by as long as it
- * was out, and miss what its own timer is for. So it may finish, for GRACE_STEPS short steps at most; like
- * all time, they are charged.
+ * The instant that the policy asked for has come. A guest with its interrupts masked may be between reading
+ * the clock and setting its timer for a time from then on. Switched out there, it would set its timer too
+ * late by as long as it was out, and miss what the timer is for. So the end of the slice is put off,
+ * GRACE_STEPS times at most; the vCPU is charged for that as for all time.
  */
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
@@ -220,7 +226,10 @@ void cpu_start_tick(struct cpu *cpu, uint64_t period)
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count)
 {
-    /* For each vCPU its own timers and the first of its deadlines, and the CPU's own: tick, console. */
+    /*
+     * Three for each vCPU (wake, physical and precise timer), and the CPU's two: tick, and the console's
+     * silence.
+     */
     unsigned deadlines = vcpu_count * 3 + 2;
 
     cpu->index = index;
@@ -272,7 +281,10 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
     spin_unlock(&cpu->sched.lock);
-    /* The timers of another CPU are its own: the one left armed will find the vCPU runnable. */
+    /*
+     * Another CPU's deadlines are only for that CPU to cancel. If this one stays armed, it finds the vCPU
+     * runnable.
+     */
     if (cpu == arch_cpu())
         deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     else
@@ -280,8 +292,9 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
 }
 
 /*
- * The comparator fired for the vCPU's deadline `when`: makes it runnable, warps it, and asks the policy at
- * once who runs. True when that is this vCPU; else no other deadline of it fires before it has run.
+ * The comparator fired for the vCPU's deadline `when`. Makes the vCPU runnable, warps it, and asks the policy
+ * at once who runs. Returns whether it is this vCPU. If not, no other deadline of the vCPU fires before it
+ * has run.
  */
 static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
@@ -314,7 +327,7 @@ static void deadline_reached(struct deadline *timer, uint64_t now)
 
     if (when == DEADLINE_NONE) { /* another vCPU of the VM has changed the page */
         watch_deadlines(vcpu);
-        vcpu_wake(vcpu); /* if it idles, maybe no timer of its own is watched: let it look again */
+        vcpu_wake(vcpu); /* it may have blocked with no timer of its own watched: it looks again */
     } else if (run_for_deadline(vcpu, when, now)) {
         precise_fetched(&vcpu->precise, timer->when);
     }
@@ -381,7 +394,7 @@ void vcpu_block(struct vcpu *vcpu)
 
     DEBUG_ASSERT(vcpu == cpu->current && vcpu == cpu->loaded && !deadline_is_armed(&vcpu->wake_timer));
 
-    /* Not worth a switch away and back. */
+    /* Too short for a switch away and back: waits here. */
     if (timer != DEADLINE_NONE && timer > now && timer - now <= 2 * cpu->lead.switch_cost) {
         if (!arch_wait_until(timer))
             return; /* WFI may end at any time; what has come is handled first */
@@ -433,9 +446,9 @@ static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
 }
 
 /*
- * The vCPU, loaded, is about to be entered for the first time since a deadline of it was reached: holds it
- * until then, where that is not far, and counts how late it is. False when the dispatcher has to look again
- * first.
+ * The loaded vCPU is about to be entered for the first time since a deadline of it was reached. Holds it for
+ * its timer's interrupt if the deadline is near, and counts how late it is entered. False when the dispatcher
+ * has to look again first.
  */
 static bool await_deadline(struct vcpu *vcpu)
 {
@@ -451,7 +464,7 @@ static bool await_deadline(struct vcpu *vcpu)
         if (cpu->current != vcpu || cpu->reschedule)
             return false;
         if (until != 0 && precise_is_early(precise, now) && !vcpu->hooks->wakes(vcpu))
-            return false; /* another's interrupt came first */
+            return false; /* the interrupt that came first was not for this vCPU */
     }
     cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_ENTERED, vcpu, precise_entered(precise, now));
     return true;

@@ -2,8 +2,9 @@
 /*
  * The dispatcher: who runs on a CPU, see dispatch.c.
  *
- * All functions here run at EL2 with interrupts masked. Those that take a vCPU may be called on any CPU,
- * where nothing else is said; they take the scheduler lock of the vCPU's CPU.
+ * All functions here run at EL2 with interrupts masked, on the CPU they are about, or that of the vCPU they
+ * are about; only vcpu_wake() and vcpu_wake_blocked() may be called on any. Instants and times are ticks of
+ * the counter. The scheduler lock of the CPU is not held by the caller: what needs it takes it.
  */
 #ifndef VM_DISPATCH_H
 #define VM_DISPATCH_H
@@ -13,25 +14,29 @@
 #include "vm/cpu.h"
 #include "vm/vcpu.h"
 
-/* A CPU under that policy, for at most `vcpu_count` vCPUs; `allowance` is the policy's C, ticks. Boot only.
+/*
+ * Sets up a CPU, zero so far, for at most `vcpu_count` vCPUs under a policy whose C is `allowance`. Boot
+ * only.
  */
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count);
 
-/* Starts the periodic tick; `period` in counter ticks. */
+/* Starts the tick, at multiples of `period`. Boot only. */
 void cpu_start_tick(struct cpu *cpu, uint64_t period);
 
 /* Runs vCPUs for ever, step after step. */
 _Noreturn void dispatch_run(struct cpu *cpu);
 
-/* One step: handles what interrupts are pending, asks the policy if something has changed, and enters the
- * guest. */
+/*
+ * One step: handles the interrupts that are pending, asks the policy if something has changed, and enters the
+ * guest whose turn it is.
+ */
 void dispatch_step(struct cpu *cpu);
 
-/* Puts a new vCPU, blocked, on its CPU. Boot only. */
+/* Puts a new vCPU, which is blocked, on its CPU. Boot only. */
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
 
-/* Makes a blocked vCPU runnable. */
+/* Makes a blocked vCPU, which is switched on, runnable. */
 void vcpu_wake_blocked(struct vcpu *vcpu);
 
 /* Makes a vCPU that is switched on runnable; nothing happens when it is already. */
@@ -41,16 +46,17 @@ static inline void vcpu_wake(struct vcpu *vcpu)
         vcpu_wake_blocked(vcpu);
 }
 
-/* Deadlines that passed while the running vCPU had the CPU take effect now. */
+/*
+ * Asks the policy at once. So deadlines of the running vCPU that passed while it had the CPU take effect now.
+ */
 void vcpu_catch_up(struct vcpu *vcpu);
 
-/* The vCPU is out of the CPU: the comparator fires early enough for the first of its deadlines. On its own
- * CPU. */
+/* For a vCPU that is out of the CPU: has the comparator fire early enough for the first of its deadlines. */
 void vcpu_watch_deadlines(struct vcpu *vcpu);
 
 /*
- * The calling vCPU's deadlines were changed. While it has the CPU nothing is to be done; catching up may have
- * taken the CPU from it.
+ * To be called when the calling vCPU has changed its deadlines. While it has the CPU nothing is to be done;
+ * but vcpu_catch_up() may have taken the CPU from it.
  */
 static inline void vcpu_deadlines_changed(struct vcpu *vcpu)
 {
@@ -58,24 +64,28 @@ static inline void vcpu_deadlines_changed(struct vcpu *vcpu)
         vcpu_watch_deadlines(vcpu);
 }
 
-/* The running vCPU has done what it was warped for: if it was, the policy is asked who goes on. */
+/*
+ * The running vCPU has done what it was warped for. Ends its warp and asks the policy; false when it was not
+ * warped.
+ */
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now);
 
 /*
- * The running vCPU waits for an interrupt: it is blocked until vcpu_wake() or until one of its own timers
- * expires. Returns at once when one has.
+ * The running vCPU waits for an interrupt: it is blocked until vcpu_wake(), or until one of its own timers
+ * expires or one of its deadlines comes. It is not blocked when its virtual timer has expired, or is about
+ * to.
  */
 void vcpu_block(struct vcpu *vcpu);
 
 /*
- * Takes a vCPU that was switched off from the scheduler, and its registers out of the CPU. Its deadlines and
- * timers are forgotten.
+ * Takes a vCPU that was switched off out of the scheduler, and its registers out of the CPU. Its deadlines
+ * and timers are forgotten.
  */
 void vcpu_retire(struct vcpu *vcpu);
 
 /*
- * Charges the current vCPU up to `now`, an instant just read. An interrupt handler's may be older than the
- * last charge: returns the later of the two.
+ * Charges the current vCPU up to `now`, an instant that was just read. Returns `now`, or up to when it was
+ * charged already if that is later, as an interrupt handler's `now` may be old.
  */
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What VMs and the dispatcher ask of a guest's devices: the one table stands in devices/devices.c. The layers
- * below know nothing else of a virtual GIC, a UART or a stolen-time record.
+ * What VMs and the dispatcher ask of a guest's devices. devices/devices.c has the one table of these hooks.
+ * vm/ calls nothing else of a virtual GIC, a UART or a stolen-time record.
  */
 #ifndef VM_HOOKS_H
 #define VM_HOOKS_H
@@ -12,16 +12,19 @@ struct vcpu;
 struct vm;
 
 struct guest_hooks {
-    /* Would an interrupt wake this (loaded) vCPU from WFI? */
+    /* Would an interrupt that is pending wake this vCPU, which is loaded, from WFI? */
     bool (*wakes)(struct vcpu *vcpu);
 
-    /* The virtual timer of this loaded vCPU has expired; its interrupt need not be waited for. */
+    /*
+     * The virtual timer of this vCPU, which is loaded, has expired: its interrupt is pending from now on,
+     * even if the physical one has not been taken yet.
+     */
     void (*timer_expired)(struct vcpu *vcpu);
 
-    /* The vCPU, switched in, had to wait for the CPU: its stolen time has grown. */
+    /* The vCPU gets the CPU after it had to wait: its stolen time has grown. */
     void (*stolen)(struct vcpu *vcpu);
 
-    /* The devices of a vCPU that is switched on, and of a VM that starts again, are as after a reset. */
+    /* Sets the devices of a vCPU that is switched on, and of a VM that starts, as after a reset. */
     void (*reset_vcpu)(struct vcpu *vcpu);
     void (*reset_vm)(struct vm *vm);
 };

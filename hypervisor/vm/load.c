@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loading: a VM starts from pristine copies, every time, so that a reboot is a fresh boot. Its RAM is zeroed,
- * then kernel, initrd and device tree are copied in from the system file.
+ * Loading. A VM starts from pristine copies every time, so that a reboot is a fresh boot: its RAM is zeroed,
+ * then kernel, initrd and device tree are copied in. Kernel and initrd come from the system file, the tree
+ * from where it was made.
  *
  * That takes long, so it is done in pieces. `load_phase` is the number of the piece of RAM that is being
  * zeroed or, counted from VM_RAM_PIECES on, of the image that is being copied; `load_offset` is how many

@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include "vm/vm.h"
 
-/* What one piece zeroes or copies at most, bytes. */
+/* The most bytes that one piece zeroes or copies. */
 #define VM_LOAD_STEP 16384
 
-/* Begins to load the VM's images from the pristine copies. Its vCPUs are off, or do not run. */
+/* Begins to load the VM's images from the pristine copies. None of its vCPUs runs. */
 void vm_load_begin(struct vm *vm);
 
-/* Does one short piece. True when that was the last: the VM's RAM is as a fresh boot needs it. */
+/* Does one piece. True when there is none left: the VM's RAM is as a fresh boot needs it. */
 bool vm_load_step(struct vm *vm);
 
 #endif

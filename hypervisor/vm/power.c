@@ -2,11 +2,11 @@
 /*
  * Starting, stopping and restarting VMs.
  *
- * A VM that starts is loaded by its boot vCPU: that is made runnable at once, and whenever it has its turn a
- * piece is done as its `work`, on its CPU time. Neighbours are scheduled in between as always. When the last
- * piece is done, the vCPU is switched on for the guest.
+ * A VM is loaded on the CPU time of its boot vCPU. When the VM starts, that vCPU becomes runnable, and at
+ * each of its turns one piece is loaded as its `work`. Other vCPUs are scheduled in between as always. When
+ * the last piece is done, the vCPU is switched on for the guest.
  *
- * Lock: the VM's, for the power state of the VM and of its vCPUs; it is the outermost.
+ * Locking: the VM's lock, the outermost, for the power state of the VM and of its vCPUs.
  */
 #include "vm/power.h"
 #include "base/arch.h"

@@ -7,14 +7,19 @@
 #include <stdint.h>
 #include "vm/vm.h"
 
-/* Starts, or starts again, a VM whose vCPUs are all off: its images are loaded first. */
+/*
+ * Starts, or starts again, a VM whose vCPUs are all off; its images are loaded first. The VM's lock is held,
+ * but at boot.
+ */
 void vm_start(struct vm *vm);
 
-/* Switches all vCPUs off; the VM is then off, or starts again when `restart`. Called by one of its own vCPUs.
+/*
+ * Switches all vCPUs of a VM off. Then the VM starts again when `restart`, or is off; with the last VM, or
+ * one that `ends-system`, the machine is switched off. Called by one of its own vCPUs, without the VM's lock.
  */
 void vm_stop(struct vm *vm, bool restart);
 
-/* Switches one vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
+/* Switches a vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 void vcpu_power_off(struct vcpu *vcpu);
 

@@ -4,25 +4,24 @@
  *
  * A guest says when a vCPU must run in the vCPU's deadline page, by a store, or by a call, which puts the
  * deadline into a heap (precise_arm). While the vCPU has the CPU, nothing more is needed: its own timer
- * interrupts it in time. When it leaves the CPU (precise_leaving), the first of its deadlines, less the time
- * it takes to bring the vCPU in (time/lead.h), is the instant at which the comparator is to fire
- * (precise_comparator). At that instant the dispatcher interrupts whoever runs, asks which deadline was
- * reached (precise_reached), makes the vCPU runnable, warps it, and asks the policy at once. The vCPU that
- * was switched in is held at EL2 for what is left until its deadline (precise_hold), or, when it comes back
- * to a timer tick that is past, entered early to work that off.
+ * interrupts it in time. When it leaves the CPU (precise_leaving), the comparator is set to fire at the first
+ * of its deadlines, less the time it takes to bring the vCPU in (precise_comparator, time/lead.h). At that
+ * instant the dispatcher interrupts whoever runs, asks which deadline was reached (precise_reached), makes
+ * the vCPU runnable, warps it, and asks the policy at once. When the vCPU has been switched in, it is held at
+ * EL2 for what is left until its deadline (precise_hold). If it comes back to a timer tick that is past, it
+ * is entered early instead, to work that off.
  *
- * In timer mode `snoop` the guest says nothing: when its vCPU idles, the next expiry of the vCPU's own timers
- * is the deadline.
+ * In timer mode `snoop` the guest says nothing: when its vCPU blocks, the next expiry of the vCPU's own
+ * timers is the deadline.
  *
- * A deadline may pass, or be about to pass, while its vCPU has the CPU. precise_notice() finds it at the next
- * look at the scheduler, and the vCPU is warped then too, so that the end of its slice does not come between
- * the interrupt and the work that the interrupt is for.
+ * A deadline may pass, or be about to pass, while its vCPU has the CPU. precise_notice() finds it the next
+ * time that the policy is asked, and the vCPU is warped then too, so that the end of its slice does not come
+ * between the timer's interrupt and the work that the interrupt is for.
  *
  * The guest's own timer is not touched: it expires when the guest set it to, never before.
  *
  * A guest gains nothing by claiming to be late. A deadline in the past counts as of the time at which EL2
- * first looked
- * (`looked_at`), and precise_order() puts it where a deadline could have been kept from then on.
+ * first looked (`looked_at`), and precise_order() puts it where a deadline could have been kept from then on.
  *
  * The guest may write its page at any time. Each word of it is read once, and any value will do.
  */
@@ -40,7 +39,7 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* What the page asks for and has not got yet. */
+/* The page's deadline, DEADLINE_NONE when it was taken already. */
 static uint64_t page_deadline(const struct precise *precise)
 {
     uint64_t when;
@@ -61,7 +60,7 @@ uint64_t precise_first(const struct precise *precise)
     return first_of(precise, page_deadline(precise));
 }
 
-/* take_reached(), when there is one: not inline, as mostly there is none. */
+/* What take_reached() does when there is something to take: not inline, as mostly there is nothing. */
 static __attribute__((noinline)) void take(struct precise *precise, uint64_t now, uint64_t soon,
                                            uint64_t paged)
 {
@@ -80,8 +79,9 @@ static __attribute__((noinline)) void take(struct precise *precise, uint64_t now
 }
 
 /*
- * Takes out what is reached at `now`, and counts what comes up to `soon` as served. Returns the first such
- * instant, DEADLINE_NONE when there is none.
+ * Takes the deadlines that are past at `now` as reached; the page's, and the one snooped, when they come up
+ * to `soon`. Returns the first deadline up to `soon`, or `looked_at` if that is later; DEADLINE_NONE when
+ * there is none.
  */
 static inline uint64_t take_reached(struct precise *precise, uint64_t now, uint64_t soon)
 {
@@ -117,7 +117,7 @@ uint64_t precise_notice(struct precise *precise, uint64_t now, uint64_t switch_c
 {
     uint64_t first;
 
-    precise->snooped = DEADLINE_NONE; /* it has the CPU, so does not idle any longer */
+    precise->snooped = DEADLINE_NONE; /* it has the CPU, so it is not blocked any longer */
     first = take_reached(precise, now, now + switch_cost);
     precise->looked_at = now;
     return first;
@@ -126,7 +126,7 @@ uint64_t precise_notice(struct precise *precise, uint64_t now, uint64_t switch_c
 void precise_worked_off(struct precise *precise, struct lead *lead, uint64_t now)
 {
     lead_learn_backlog(lead, true);
-    /* The deadline for which it was brought in early is still to come: the page's counts as not served. */
+    /* The deadline that it was brought in early for is still to come: the page's counts as not taken. */
     if (precise->backlog_until > now && precise->page_served != DEADLINE_NONE) {
         precise->page_served = DEADLINE_NONE;
         precise->fired_count--;
@@ -212,7 +212,7 @@ void precise_set_page(struct precise *precise, uint64_t *page, bool warped)
 
 void precise_done(struct precise *precise, uint64_t now)
 {
-    (void)take_reached(precise, now, now); /* one that passed in place is done, too */
+    (void)take_reached(precise, now, now); /* what passed while the vCPU had the CPU is done, too */
 }
 
 uint64_t precise_hold(struct precise *precise, struct lead *lead, uint64_t now)
@@ -234,7 +234,7 @@ void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t ex
 {
     DEBUG_ASSERT(precise_has_backlog(precise));
     if (expiry < precise->backlog_until)
-        return; /* the tick that was pending, or another before the deadline */
+        return; /* this was the tick that was pending, or another before the deadline */
     lead_learn_backlog(lead, in_user && expiry - precise->backlog_until <= lead->hold_slack);
     precise->backlog_until = DEADLINE_NONE;
 }

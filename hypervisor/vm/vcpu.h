@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A virtual CPU: its registers, and what the layers keep of it. */
+/* A virtual CPU: its registers, and what each layer keeps of it. */
 #ifndef VM_VCPU_H
 #define VM_VCPU_H
 
@@ -20,29 +20,32 @@ struct vm;
 struct vcpu {
     struct arch_vcpu arch; /* first: vectors.S finds the registers here */
     struct vm *vm;
-    struct cpu *cpu; /* where it runs */
+    struct cpu *cpu; /* the physical CPU that runs it */
     const struct guest_hooks *hooks;
     uint16_t id;    /* unique in the system: names it in the trace */
     uint16_t index; /* in its VM; its affinity is 0.0.0.index */
-    bool on;        /* PSCI: switched on; under the VM's lock */
+    bool on;        /* PSCI: switched on; changed under the VM's lock */
     enum timer_mode timers;
 
-    /* While not NULL, called at this vCPU's turn in place of entering the guest: does one short piece of
-     * work. */
+    /*
+     * While not NULL, the dispatcher calls this at the vCPU's turn instead of entering the guest. It does one
+     * short piece of work.
+     */
     void (*work)(struct vcpu *vcpu);
 
     /* The dispatcher's. */
     struct sched_unit unit;
-    uint64_t ready_since;       /* runnable but not running since then, or DEADLINE_NONE */
-    struct deadline wake_timer; /* while blocked: its virtual timer's expiry, or as early as is due */
-    uint64_t wake_at;           /* that expiry */
-    struct deadline
-        precise_timer; /* while out of the CPU: when the comparator fires for its first deadline */
-    uint64_t debt;     /* EL2's time on its behalf in others' turns, to be charged, ticks */
-    struct vcpu *next; /* of its CPU's vCPUs */
+    uint64_t ready_since;       /* since when it is runnable and not running, or DEADLINE_NONE */
+    struct deadline wake_timer; /* while blocked: `wake_at`, or earlier in the modes that warp */
+    uint64_t wake_at;           /* when its virtual timer expires */
+    /* While it is out of the CPU: when the comparator is to fire for its first deadline. */
+    struct deadline precise_timer;
+    /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
+    uint64_t debt;
+    struct vcpu *next; /* the next of its CPU's `vcpus` */
 
     struct vgic_vcpu vgic;          /* devices/vgic.c's */
-    struct deadline physical_timer; /* the architecture's: the emulated CNTP's expiry, but in mode `tick` */
+    struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */
     uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
     uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
     struct precise precise;            /* precise.c's: its deadlines; last, as it is large */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making VMs, their RAM, and what they count. */
+/* Making VMs, their RAM, complaints about them, and what they count. */
 #include "vm/vm.h"
 #include <stdarg.h>
 #include <stdio.h>

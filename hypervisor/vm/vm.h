@@ -2,8 +2,8 @@
 /*
  * VMs: their RAM and vCPUs, what they count, and complaints about them.
  *
- * All VMs are made at boot from the system file and exist until the machine is switched off; a VM is running,
- * loading (its images are being copied, vm/load.c) or off. vm/power.h starts and stops them.
+ * All VMs are made at boot from the system file and exist until the machine is switched off. A VM is running,
+ * loading (its images are being copied, vm/load.c) or off; vm/power.h starts and stops it.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
@@ -29,13 +29,13 @@ struct vm {
     struct arch_vm arch;
     const struct vm_config *config;
     unsigned index;       /* in the system file; VMID - 1 */
-    struct spinlock lock; /* power state of the VM and of its vCPUs */
+    struct spinlock lock; /* for the power state of the VM and of its vCPUs */
     bool off;
 
     struct ram_piece ram[VM_RAM_PIECES];
     unsigned ram_count;
 
-    unsigned load_phase; /* how far the loading has come: vm/load.c's */
+    unsigned load_phase; /* how far loading has come: vm/load.c's */
     uint64_t load_offset;
 
     unsigned vcpu_count;
@@ -47,35 +47,38 @@ struct vm {
     struct blob tree; /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
 
-    uint64_t complained_at; /* the last line about a fault of the guest */
-    unsigned complaints;    /* lines left out since */
+    uint64_t complained_at; /* when the last line about a fault of the guest was written, ticks; 0: never */
+    unsigned complaints;    /* how many lines were left out since */
 };
 
 extern struct vm *vms[SYSTEM_MAX_VMS];
 extern unsigned vm_count;
 
 /*
- * Makes the VM of one node, switched off, with RAM and vCPUs and no devices yet. Boot only. NULL when memory
- * ran out.
+ * Makes the VM of one node of the system file, switched off, with RAM and vCPUs but no devices. NULL when
+ * there is not enough memory, or only in more than VM_RAM_PIECES pieces. Boot only.
  */
 struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *hooks);
 
 /*
- * Where the host has the VM's RAM at guest physical `guest`, and how many bytes from there on are contiguous;
- * NULL when that is not in RAM.
+ * Where the host has guest physical `guest`; NULL when that is not in the VM's RAM. *size is how many bytes
+ * from there on are contiguous.
  */
 uint8_t *vm_ram_at(const struct vm *vm, uint64_t guest, uint64_t *size);
 
 /*
- * One line about what a guest did wrong: `[ontime] NAME: text`. At most ten a second for each VM; how many
- * were left out is said with the next.
+ * Writes a line about what a guest did wrong: `[ontime] NAME: text`, where the text has 159 characters at
+ * most. At most ten lines a second are written for each VM; the next one says how many were left out.
  */
 void vm_complain(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints one accounting line for each VM, `[ontime] mark NUMBER ...`. */
 void vm_print_accounting(uint32_t mark);
 
-/* The value of one ONTIME_STAT_*: of the VM, the sum over its vCPUs or, of a maximum, the largest. */
+/*
+ * The VM's value of an ONTIME_STAT_*: the sum over its vCPUs; for LATE_MAX the largest; for LEAD_* its
+ * core's.
+ */
 uint64_t vm_stat(const struct vm *vm, unsigned stat);
 
 #endif

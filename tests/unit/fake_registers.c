@@ -13,11 +13,11 @@
 #include "fake_registers.h"
 #include "sysreg.h"
 
-#define DEVICES   8
+#define DEVICES   16
 #define WORDS     8192
 #define SYSREGS   64
 #define ACCESSES  16384
-#define PAIRS     8
+#define PAIRS     32
 #define DUMP_SIZE 100
 
 struct device {
@@ -84,6 +84,8 @@ bool arch_map_device(uint64_t start, uint64_t size)
     for (unsigned i = 0; i < fake.device_count; i++)
         if (fake.devices[i].start == start && !fake.devices[i].mappable)
             return false;
+    if (is_in(fake.mapped, fake.mapped_count, start, size))
+        return true;
     assert_true(fake.mapped_count < DEVICES);
     fake.mapped[fake.mapped_count++] = (struct device){start, size, true};
     return true;

@@ -16,13 +16,16 @@ memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
 memory_random_SRCS := $(memory_SRCS)
 trace_SRCS := hypervisor/base/trace.c
 
-UNIT_TESTS += machine_tree uart_driver gicv2
+# drivers
+UNIT_TESTS += machine_tree uart_driver gicv2 gicv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
 gicv2_SRCS := $(wildcard hypervisor/drivers/gic*.c) hypervisor/drivers/machine_tree.c tests/unit/fake_registers.c \
 	tests/unit/tree_of.c
 gicv2_FLAGS := -lfdt
+gicv3_SRCS := $(gicv2_SRCS)
+gicv3_FLAGS := -lfdt
 
 # time, console
 UNIT_TESTS += deadline_queue lead console
@@ -30,6 +33,7 @@ deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 lead_SRCS := hypervisor/time/lead.c
 console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
+# sched
 UNIT_TESTS += bvt bvt_random policies credit sedf rr
 bvt_SRCS := $(UNIT_SCHED) tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
@@ -45,6 +49,7 @@ precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/v
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 
+# devices
 UNIT_TESTS += guest_tree vgic vgic_random vuart psci
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
@@ -55,6 +60,7 @@ vuart_SRCS := hypervisor/devices/vuart.c
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
 	hypervisor/base/trace.c
 
+# boot
 UNIT_TESTS += board system_file
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
 board_FLAGS := -lfdt

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * See fake.h. For a single host thread.
- */
+/* See fake.h. For a single host thread. */
 #include "arch/fake/fake.h"
 #include <setjmp.h>
 #include <stdio.h>

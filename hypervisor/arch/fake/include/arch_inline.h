@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What arch/arm64 has inline, see base/arch.h; on the host these are functions like the others. */
+/* The functions that arch/arm64 has inline (base/arch.h). On the host they are functions like the others. */
 #ifndef FAKE_ARCH_INLINE_H
 #define FAKE_ARCH_INLINE_H
 

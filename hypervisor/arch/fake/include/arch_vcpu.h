@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the core and the virtual devices see of a vCPU's registers; the host's stand-in has no others. */
+/* The registers of a vCPU that vm/ and devices/ use. The host's stand-in has no others. */
 #ifndef FAKE_ARCH_VCPU_H
 #define FAKE_ARCH_VCPU_H
 
