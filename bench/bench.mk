@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The paper's experiment, `make demo`, and the scenarios, `make bench`: see docs/measuring.md. FILM_SECONDS=20 plays less
-# of the film; SCENARIOS="S2rt" MODES="bare precise-page" BENCH_SEEDS=1 make fewer and shorter runs.
+# of the film. SCENARIOS="S2rt" MODES="bare precise-page" BENCH_SEEDS=1 makes fewer and shorter runs.
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
@@ -10,8 +10,8 @@ BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
 
 FILM_SECONDS ?= 79
-# -speed: 20 frames a second and ticks of 10 ms would keep, all film long, the phase that chance gave them; so it
-# drifts over eight ticks.
+# -speed 1.001: at exactly 20 frames a second, frames and ticks of 10 ms would have the same phase all film long, and
+# which one would be left to chance. So the phase drifts over eight ticks.
 PLAYER_OPTIONS := -vo null -ao null -nosound -framedrop -speed 1.001 -nolirc -noconsolecontrols -nojoystick
 
 BENCH_GUEST_CC = $(CROSS)gcc -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iguest/linux -Ibench/guest
@@ -52,7 +52,7 @@ $(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts syste
 bench-need:
 	@scripts/need $(BENCH_PACKAGES)
 
-# Everything the runs need; afterwards bench/run NAME makes one of them.
+# Everything that the demo's runs need; afterwards bench/run NAME makes one of them.
 bench-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 $(BENCH_KERNEL)/release: scripts/fetch-kernel
@@ -63,7 +63,7 @@ $(BUILD)/debian/mplayer.versions:
 $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
-$(BENCH)/sleeper: bench/guest/sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+$(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/matmul $(BENCH)/now: $(BENCH)/%: bench/guest/%.c | bench-need

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# For each scenario and mode, which share of the sleeps was at least so late. Both axes are logarithmic, which shows the
+# For each scenario and mode, the share of the sleeps that were at least so late. Both axes are logarithmic, to show the
 # tail.
 set output name('cdf')
 made(scenario, mode) = system(sprintf("test -e '%s/figures/cdf-%s-%s.dat' && echo 1 || echo 0", \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Ontime's own CPU time: work that was not done, and, as a line across the bar, what Ontime counts as its own.
+# Ontime's own CPU time: the work that was not done, and, as a line across the bar, the time that Ontime counts as its own.
 set output name('cost')
 set xrange [0.4:4.6]
 set yrange [*<0:*]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# How often Ontime is entered for each sleep: from the sleeper's guest, and above it from the others.
+# Exits to Ontime for each sleep: those of the sleeper's guest, and above them the others'.
 set output name('exits')
 set xrange [0.4:4.6]
 set yrange [0:*]

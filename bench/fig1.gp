@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fig. 1: a sleep of median error before and after, on one scale; the last panel enlarges what follows the expiry.
+# Fig. 1: a sleep of median error before and one after, on one scale. The last panel enlarges what follows the expiry.
 # Lanes: the task's sleep (asked for, then late), and who has the core, from 4 ms before the sleep to 4 ms after it.
 set output name('fig1')
 array begin[2]

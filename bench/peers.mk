@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one and all
-# of KVM's, SCENARIOS="S2rt player" the scenarios. What Xen and KVM need is built by bench/xen/xen.mk and bench/kvm/kvm.mk.
+# Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one of Xen's
+# peers and all of KVM's, SCENARIOS="S2rt player" two scenarios. What Xen and KVM need is built by bench/xen/xen.mk and
+# bench/kvm/kvm.mk.
 
 PEER_SCENARIOS := $(shell bench/names scenarios peers)
 PEER_NAMES := $(filter-out bare,$(shell bench/names ways peers))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each guest's share of the core, on top of each other: the sleeper's guest at the bottom.
+# The guests' shares of the core on top of each other, the sleeper's guest at the bottom.
 set output name('shares')
 set xrange [0.4:4.6]
 set yrange [0:100]

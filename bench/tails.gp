@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# For each scenario, which share of the sleeps was at least so late, for bare metal, the best of each hypervisor and its
-# default. Both axes are logarithmic, which shows the tail.
+# For each scenario, the share of the sleeps that were at least so late: on bare metal, and under the default and the best
+# peer of each hypervisor. Both axes are logarithmic, to show the tail.
 set output name('tails')
 made(scenario, peer) = system(sprintf("test -e '%s/figures/cdf-%s-%s.dat' && echo 1 || echo 0", out, \
     scenario, peer)) + 0

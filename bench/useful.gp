@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# How much of the work of a core without a hypervisor was done: hogs, sleeper and player. Hollow: some guest did not keep
-# its share.
+# The work that hogs, sleeper and player did, as a part of what they do without a hypervisor. Hollow: some guest did not
+# have its share.
 set output name('useful')
 set multiplot
 set xrange [80:101]

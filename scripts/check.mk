@@ -6,12 +6,12 @@ CHECK := $(BUILD)/check
 CHECK_PACKAGES := git gcc clang clang-format clang-tidy cppcheck shellcheck python3 gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev
 
-# What git tracks, and what it would.
+# What git tracks, and new files that it would.
 CHECK_FILES := $(wildcard $(shell git ls-files --cached --others --exclude-standard))
 CHECK_C := $(filter %.c,$(CHECK_FILES))
 CHECK_H := $(filter %.h,$(CHECK_FILES))
 
-# Each side is code that is compiled in one way: its sources, the headers meant for it, and how.
+# A side is code that is compiled in one way: its sources (_C), the headers meant for it (_H), the compiler and flags.
 CHECK_SIDES := hypervisor host unit analyse arm64 bare
 CHECK_CROSS := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
 CHECK_VERSION := -DONTIME_VERSION='"check"'
@@ -52,7 +52,8 @@ bare_GCC = $(CROSS)gcc
 bare_FLAGS = $(filter-out -MMD -MP,$(BARE_CFLAGS))
 bare_CLANG = $(CHECK_CROSS)
 
-# The kernel's own build compiles the module, with warnings as errors; clang cannot read headers configured for gcc.
+# The module is compiled by the kernel's own build, with warnings as errors. clang cannot read kernel headers that are
+# configured for gcc.
 MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c
 MODULE_H := $(filter-out guest/linux/ontime_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
 
@@ -63,7 +64,7 @@ CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' $(CHECK_FILES) 2>/dev/nul
 CHECK_PYTHON := $(shell grep -lE '^\#!.*\bpython3$$' $(CHECK_FILES) 2>/dev/null)
 CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 
-# A header is compiled as what a file that includes nothing else would see.
+# A header is compiled by itself, as a file that includes nothing else would see it.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
 CHECKS := $(CHECK)/includes $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
@@ -88,7 +89,7 @@ check:
 	echo "check tests: $$passed passed, $$failed failed"; [ $$failed = 0 ]
 check-all: $(CHECKS)
 
-# $(call checked,COMMAND): says what is looked at, and leaves the stamp when it is good.
+# $(call checked,COMMAND): says what is checked, and leaves the stamp when the command succeeds.
 define checked
 	@mkdir -p $(@D) && rm -f $@
 	@echo "  CHECK   $(@:$(CHECK)/%=%)"
@@ -102,7 +103,7 @@ $(CHECK)/sides: $(CHECK_C) $(CHECK_H) $(CHECK_DEPENDS)
 $(CHECK)/format: $(CHECK_C) $(CHECK_H) .clang-format
 	$(call checked,clang-format --dry-run -Werror $(CHECK_C) $(CHECK_H))
 
-# Prose, licences, and what no comment can stand in; .clang-format and .gitignore hold nothing of ours to license.
+# Prose, licences, files that have no comments, and two that hold nothing to license.
 CHECK_NO_SPDX := %.md %.md.in %.png %.json %LICENSE .clang-format .gitignore
 $(CHECK)/spdx: $(CHECK_FILES)
 	$(call checked,! grep -L SPDX-License-Identifier: $(filter-out $(CHECK_NO_SPDX),$(CHECK_FILES)) | grep .)
@@ -122,8 +123,8 @@ $(CHECK)/shell/%: % scripts/check-shell
 $(CHECK)/python/%: %
 	$(call checked,python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' $<)
 
-# One file at a time. It reads no system headers, so it is told their macros that look like statements. Left out:
-# declarations stand at the top of their blocks (variableScope), and formats have fields that nobody reads here.
+# cppcheck reads no system headers, so it is told of their macros that look like statements. Not reported: declarations at
+# the top of a block (variableScope), and fields of a format that nothing here reads (unusedStructMember).
 CHECK_CPPCHECK := cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --platform=unix64 \
 	--enable=warning,style,performance,portability --suppress=variableScope --suppress=unusedStructMember \
 	-D'for_each_possible_cpu(cpu)=while (next(&cpu))' \

@@ -4,12 +4,13 @@
  * pending, as ONTIME_STAT_LATE_MAX measures. docs/system-file.md ("The bound") says why these are the terms;
  * the counts of instructions are hypervisor/base/longest_path.h's.
  *
- * At the deadline Ontime may be in a stretch without preemption, which ends first. Then it works off all that
- * is pending: guests' unfinished lines, deadlines of other vCPUs. Warps of others that have earlier deadlines
- * go first, each for L at most, and a little longer: the end of a warp is an interrupt, too, and a guest that
- * has its own masked is given a grace.
+ * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it does all
+ * that is pending: it writes guests' unfinished lines and serves the deadlines of other vCPUs. Warps of
+ * others that have earlier deadlines go first. Each lasts for its L at most, and a little longer: its end,
+ * too, is an interrupt that may come late, and a guest that has interrupts masked just then is given a grace.
  *
- * No term is left out for being improbable. Times are ns inside, us in the result.
+ * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
+ * in the result.
  */
 #include "bound.h"
 #include <inttypes.h>
@@ -23,7 +24,7 @@
 #define GRACE_NS   (GRACE_STEPS * GRACE_STEP_US * 1000.0)
 #define SILENCE_NS (SILENCE_MS * 1000000.0)
 
-/* In ns. */
+/* ns of the longest stretch, and of a switch. */
 struct costs {
     double path, change;
 };
@@ -53,7 +54,7 @@ static double longest_path(const struct system_config *system)
     return path;
 }
 
-/* All vCPUs' deadlines and timers, the VM's own among them. */
+/* Instructions for the deadlines and timers of all vCPUs, this VM's included, reached at once. */
 static double deadlines(const struct system_config *system)
 {
     double sum = 0;
@@ -71,7 +72,7 @@ static double deadlines(const struct system_config *system)
     return sum;
 }
 
-/* With a tick, a warp that is over ends at the next tick. */
+/* In a system with a tick, the end of a warp is seen only at the next one. */
 static double tick_ns(const struct system_config *system)
 {
     double tick = 0;
@@ -83,9 +84,9 @@ static double tick_ns(const struct system_config *system)
 }
 
 /*
- * Of a vCPU that asks for deadlines, two warps can come first: one may be cut by L, and what was reached
- * meanwhile, before the deadline that waits, begins another. One whose timers are looked at when it waits has
- * but one.
+ * How many warps of such a vCPU can come first. Of one that asks for its deadlines, two can: L cuts the
+ * first, and another of its deadlines, reached meanwhile and still earlier than the one that waits, begins
+ * the second. Of one whose timer is only looked at when it waits, one can.
  */
 static unsigned warps_of(const struct vm_config *one)
 {
@@ -112,8 +113,9 @@ static double other_warps(const struct system_config *system, const struct vm_co
 }
 
 /*
- * The W that no warp of a VM within its share is denied with: C that it may be ahead as the one that ran
- * last, what it may use at the beginning of another's turn, and L. A VM of less weight has longer turns.
+ * The least W with which no warp of a VM within its share is denied: C, by which it may be ahead when it ran
+ * last; what it may use at the beginning of another's turn; and L. The turns of a VM of less weight are
+ * longer in virtual time. docs/system-file.md ("C, L, W and U") explains these.
  */
 static uint64_t warp_needed(const struct system_config *system, const struct vm_config *vm)
 {
@@ -129,13 +131,13 @@ static bool is_alone(const struct system_config *system)
     return system->vm_count == 1 && system->vms[0].vcpus == 1;
 }
 
-/* What comes before a vCPU, and for how long, is BVT's. */
+/* The terms follow from the order in which BVT runs vCPUs. */
 static bool is_bvt(const struct system_config *system)
 {
     return strcmp(system->scheduler, "bvt") == 0;
 }
 
-/* Writes why there is none. */
+/* Writes to `why`, when there is none, the reason. */
 static bool has_bound(const struct system_config *system, const struct vm_config *vm, char *why)
 {
     uint64_t needed = warp_needed(system, vm);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How late a precise timer can be at most, out of a system file alone: see bound.c. */
+/* How late a precise timer can be at most, by the system file alone: see bound.c. */
 #ifndef TOOLS_BOUND_H
 #define TOOLS_BOUND_H
 
@@ -12,11 +12,11 @@
 struct bound {
     bool exists;
     char why_not[BOUND_WHY]; /* when there is none, in one line, with what to change */
-    uint64_t path;           /* the longest stretch of EL2 without preemption, under way at the deadline */
-    uint64_t lines;          /* unfinished lines of guests that the console writes out just then */
-    uint64_t deadlines;      /* those of all vCPUs that are reached at the same instant */
+    uint64_t path;           /* the longest stretch of EL2 without a look at interrupts */
+    uint64_t lines;          /* unfinished lines of guests, which the console writes just then */
+    uint64_t deadlines;      /* of all vCPUs, reached at the same instant */
     uint64_t switching;      /* from the comparator's interrupt to the entry of the guest */
-    unsigned warps;          /* of others, with earlier deadlines */
+    unsigned warps;          /* of other vCPUs, whose deadlines are earlier */
     uint64_t warped;         /* how long all of them last */
     uint64_t total;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ontime check [--ns-per-instruction N] SYSTEM.dtb...: the files are read by the hypervisor's own code, and
- * what they promise is worked out (bound.c). What only a machine knows is not checked: how much RAM it has
- * and how many CPUs.
+ * ontime check [--ns-per-instruction N] SYSTEM.dtb...: reads the files with the hypervisor's own code, and
+ * prints what they ask for and how late timers can be (bound.c). It cannot check what only the machine knows:
+ * how much RAM it has, and how many CPUs.
  */
 #include "bound.h"
 #include "commands.h"
@@ -48,7 +48,7 @@ static void *read_file(const char *name, size_t *size)
     return good ? data : NULL;
 }
 
-/* The part of its CPUs that a VM gets when all those that may use one of them are busy. */
+/* The part of its CPUs that a VM gets when all VMs that may use one of them are busy. */
 static double share(const struct vm_config *vm)
 {
     double sum = 0;

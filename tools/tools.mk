@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The host tool, build/host/ontime. It links the hypervisor's own code for what both must agree on.
+# The host tool, build/host/ontime. Where the two must agree, it is linked with the hypervisor's own code.
 
 HOST_TOOL := $(BUILD)/host/ontime
 HOST_TOOL_SRCS := tools/ontime.c tools/check_command.c tools/bound.c tools/trace_command.c tools/trace_decode.c \

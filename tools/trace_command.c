@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ontime trace: a trace in a console log as CSV, or summed up. The summary gives each vCPU the time from the
- * switch to it until the switch away from it; who ran at the beginning is known from the first switch, which
- * names the vCPU it leaves.
+ * ontime trace: prints a trace in a console log as CSV, or its sums. A vCPU's sum is the time from each
+ * switch to it until the switch away from it. Who ran at the beginning is known from the first switch, which
+ * names the vCPU that it leaves.
  */
 #include "commands.h"
 #include <inttypes.h>
@@ -151,7 +151,7 @@ static void print_us(const struct trace_dump *dump, uint64_t ticks)
     printf("%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
 }
 
-/* The argument, by name where it is one. */
+/* The argument; of a switch and of the end of a warp as a name. */
 static void print_argument(const struct trace_dump *dump, const struct ontime_trace_record *record)
 {
     char buffer[NAME_SIZE];

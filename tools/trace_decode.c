@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See trace_decode.h. A dump is one begin line, its vCPU and data lines, one end line; the number of records
- * that the begin line promises must be there at the end, so a log that was cut or lost lines is noticed.
+ * See trace_decode.h. A dump is a begin line, lines of vCPUs and of data, and an end line. At the end there
+ * must be as many records as the begin line promises: so a log that was cut or has lost lines is refused.
  */
 #define _GNU_SOURCE /* getline, asprintf */
 #include "trace_decode.h"

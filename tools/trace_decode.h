@@ -2,8 +2,8 @@
 /*
  * Reads the trace dumps in a console log (docs/trace-format.md).
  *
- * A dump's line may stand behind anything, and between other lines; what is left of "[ontime] trace " is not
- * looked at.
+ * Other lines may stand between those of a dump. In a dump's line all that stands to the left of the marker
+ * "[ontime] trace " is passed over.
  */
 #ifndef TOOLS_TRACE_DECODE_H
 #define TOOLS_TRACE_DECODE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the runs of the scenarios cost. Ontime's own CPU time is seen from outside: matrix products that bare
- * metal makes in the same time and that were not made here, where all guests always have work. It includes
- * what Ontime makes the guests do beside: ticks of each guest's own. What Ontime itself knows is shown beside
- * it.
+ * What the runs of the scenarios cost. Ontime's own CPU time is measured from outside, in matrix products:
+ * those that the hogs make on bare metal in the same time, less those that they made here. A hog can always
+ * run, so what is missing went to Ontime, or to the ticks of the further guests. The time in EL2 that Ontime
+ * itself counts is shown beside it.
  */
 #include "analyse/bench.h"
 #include <limits.h>
@@ -14,9 +14,8 @@
 #include "analyse/checks.h"
 #include "analyse/util.h"
 
-#define TICK_HZ       250 /* the guests' CONFIG_HZ */
-#define TICK_WORK_NS  100000
-#define LATEST_OF     1000 /* of so many sleeps, one is among the latest */
+#define TICK_HZ       250    /* the guests' CONFIG_HZ */
+#define TICK_WORK_NS  100000 /* a tick that comes so shortly before is still being served */
 #define NS_PER_SECOND 1000000000
 
 const struct scenario_facts bench_scenarios[SCENARIOS] = {BENCH_SCENARIO_LIST(SCENARIO_FACTS)};
@@ -40,7 +39,8 @@ const struct run *bench_bare_work(enum scenario scenario)
     return made(&bench_runs[bench_scenarios[scenario].work][BARE]);
 }
 
-/* The line `bound vm=NAME us=N ...` of OUT/log/RUN.check, 0 when there is none. */
+/* What `ontime check` promises of the measured VM, us: `bound vm=NAME us=N ...` in OUT/log/RUN.check, or 0.
+ */
 static double read_bound(const char *out, const struct run *run)
 {
     char path[PATH_MAX], line[512];
@@ -97,8 +97,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * The tick's place in its period: where most of the guest's timers expire, as those of the sleeps do
- * anywhere. The sleeper's guest always has a tick while something runs in it.
+ * The phase of the guest's tick in its period: the phase at which most of its timers expire, as the timers of
+ * sleeps expire at any. The sleeper's guest has a tick whenever something runs in it.
  */
 static uint64_t tick_phase(const struct trace *trace, uint64_t period)
 {
@@ -129,8 +129,7 @@ static uint64_t tick_phase(const struct trace *trace, uint64_t period)
     return best_phase;
 }
 
-/* Whether a tick came while the sleeper was being woken, or shortly before, so that it was still being
- * served. */
+/* Whether a tick came between TICK_WORK_NS before the sleep's expiry and the sleep's end. */
 static bool met_tick(const struct series *series, const struct sleep *sleep, uint64_t phase, uint64_t period)
 {
     int64_t until_work = (int64_t)(sleep->requested_ns + series->slack_ns) - TICK_WORK_NS;

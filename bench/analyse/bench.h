@@ -18,27 +18,27 @@ extern const struct way_facts bench_modes[MODES];
 /* A run that was not made has no name. */
 extern struct run bench_runs[SCENARIOS][MODES];
 
-/* What one run cost, and what its latest sleeps met; `has_*` says what could be had. */
+/* What one run cost, and how many of its latest sleeps met a tick. NAN: not known. */
 struct cost {
     double exits_per_sleep[MAX_VMS];
-    double products_lost;  /* share of the products of the bare run that has the same work, or NAN */
+    double products_lost;  /* share of the products of the bare run that has the same work */
     double uncharged;      /* share of the time between the marks that no VM was charged for */
-    double el2;            /* share of that time in EL2, or NAN when Ontime does not print it */
+    double el2;            /* share of that time in EL2, where Ontime prints it */
     size_t latest;         /* how many sleeps are the latest 0.1% */
     size_t latest_at_tick; /* at how many of them the guest's own tick came */
 };
 
 struct cost bench_cost(enum scenario scenario, enum mode mode);
 
-/* The bare run with the same sleeps, and the one with the same work for the core; either may not have been
- * made. */
+/* The bare run with the same sleeps, and the one with the same work for the core; NULL when it was not made.
+ */
 const struct run *bench_bare(enum scenario scenario);
 const struct run *bench_bare_work(enum scenario scenario);
 
-/* From a deadline to the entry of its guest, as Ontime measured. */
+/* The largest lateness that Ontime measured, from a deadline to the entry of its guest. */
 double el2_late_max_us(const struct run *run);
 
-/* CPU time for which `ontime run --exact` held the sleeper until its time. */
+/* CPU time for which `ontime run --exact` kept the sleeper in the kernel until its time. */
 double held_us_per_sleep(const struct run *run);
 
 /* One target: a value that is to be at most, or at least, a limit. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The scenarios' figures: data for bench/{cdf,errors,shares,exits,cost}.gp, the page and the text. Data files
- * have one line for each run made: `scenario mode values...`, NaN where a value could not be had.
+ * have one line for each run made: `scenario mode values...`, NaN for a value that is not known.
  */
 #include <inttypes.h>
 #include <math.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How the targets are defined is said in docs/measuring.md. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static void find_exact(const struct run *exact)
     add(exact->summary.p99_us, true, EXACT_P99_US, "%s: p99, us", exact->name);
 }
 
-/* What the system file promised, in each mode that promises anything. */
+/* Of each run whose system file promises a bound. */
 static void find_bounds(const struct run runs[MODES])
 {
     for (unsigned m = 0; m < MODES; m++)

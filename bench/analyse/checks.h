@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What has to hold. A validity check that fails makes the figures worthless: the program fails. An
- * expectation that is missed is reported.
+ * The checks. When a validity check fails, the figures are worthless and the program fails. An expectation
+ * that is missed is only reported.
  */
 #ifndef ANALYSE_CHECKS_H
 #define ANALYSE_CHECKS_H
@@ -21,14 +21,14 @@ struct check {
 extern struct check checks[MAX_CHECKS];
 extern size_t check_count;
 
-/* Notes whether a validity check, or an expectation, holds, and what it is. */
+/* Records a validity check, or an expectation: whether it holds, and in words what it is. */
 void checks_require(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void checks_expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Like with like: requires of the run that its conditions be those of the bare one. */
+/* Requires that the run's conditions are those of the bare one. */
 void checks_compare(const struct run *run, const struct run *bare);
 
-/* Requires what holds for every run by itself. */
+/* Requires what has to hold for every run by itself. */
 void checks_of_run(const struct run *run);
 
 /* False when a validity check has failed. */

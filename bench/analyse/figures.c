@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fig. 1 shows one sleep of the player before and one after, each the one whose error is the median of its
- * run: who had the core around it (from the trace), when the guest's timer expired (T_expire), when the
- * hypervisor handled that (T_handle), and when the task was told; T_err lies between the first and the last.
- * Times are in ms from T_expire.
+ * Fig. 1 shows one sleep of the player before and one after, each with the median error of its run: who had
+ * the core around it (from the trace), when the guest's timer expired (T_expire), when the hypervisor handled
+ * that (T_handle), and when the task ran again. T_err is the time from T_expire until then. Times are in ms
+ * from T_expire.
  *
- * Fig. 2 shows the sleeps of 2, 4 and 6 ms with the ticks of the hypervisor; times in ms from the first tick.
+ * Fig. 2 shows the sleeps of 2, 4 and 6 ms with the ticks of the hypervisor. Times are in ms from the first
+ * tick.
  *
  * Fig. 4 and 5 are drawn from the raw points; only their common ranges are computed here.
  */
@@ -16,7 +17,7 @@
 #include "analyse/demo.h"
 #include "analyse/util.h"
 
-#define MARGIN_MS 4 /* of time, before the sleep's start and after its end */
+#define MARGIN_MS 4 /* what Fig. 1 shows before the sleep's start and after its end */
 
 static uint64_t ms_to_ticks(const struct series *series, uint64_t ms)
 {
@@ -42,7 +43,7 @@ static const struct sleep *typical_sleep(const struct run *run)
     return best;
 }
 
-/* Lines `lane from to`: lane 0 is the measured VM. */
+/* Who had the core: lines `lane from to`, in ms; lane 0 is the measured VM. */
 static void write_timeline(const struct run *run, FILE *file, uint64_t from, uint64_t to, uint64_t origin)
 {
     const struct series *series = &run->log.series[0];
@@ -92,7 +93,7 @@ static void write_fig2(const char *out)
     const struct trace_event *tick;
     FILE *file = create("%s/figures/fig2.dat", out);
 
-    /* The first sleep only brought the guest to a tick: the last one before its end is the origin. */
+    /* The first sleep only brings the guest to a tick: the first one after its start is the origin. */
     tick = trace_find(&run->trace, series->sleeps[0].start, ONTIME_TRACE_TICK, TRACE_NO_VM);
     if (!tick)
         die("%s: no tick in the trace", run->name);
@@ -107,7 +108,7 @@ static void write_fig2(const char *out)
     fclose(file);
 }
 
-/* Both axes of Fig. 4 and 5 end here, ms. */
+/* Where both axes of Fig. 4 and 5 end, ms. */
 static double common_range(void)
 {
     double longest = 0;

@@ -83,7 +83,7 @@ static void add_shown(struct reader *reader, uint64_t time)
     series->shown[series->shown_count++] = time;
 }
 
-/* `KEY VALUE` behind the line's first word. */
+/* Adds `KEY VALUE`, which follows the line's first word. */
 static void add_pair(struct reader *reader, struct condition *list, size_t *count, size_t most,
                      const char *text)
 {
@@ -148,7 +148,7 @@ static void read_whole_line(struct reader *reader, size_t vm, const char *text)
     if (sscanf(text, "matmul %" SCNu64 " %" SCNu64, &progress.count, &progress.time) == 2)
         add_progress(reader, vm, &progress);
     else if (sscanf(text, "up %" SCNu64, &time) == 1 && !reader->log->vms[vm].up)
-        reader->log->vms[vm].up = time; /* the same clock, unless a host said so before */
+        reader->log->vms[vm].up = time; /* where no host has said it by the machine's clock */
     else if (!strcmp(reader->log->vms[vm].name, reader->guest))
         read_guest_line(reader, text);
 }
@@ -165,8 +165,9 @@ static bool begins_a_line(const char *text)
 }
 
 /*
- * A line that matters ends in a semicolon. One that does not is the beginning of one, if a line of another VM
- * came between (the console shows at once what the VM that has the input writes), or is nothing to us.
+ * A line that matters ends in a semicolon. One that does not may be the first part of such a line, cut where
+ * another VM's line came between: the console shows at once what the VM that has the input writes. All other
+ * lines are passed over.
  */
 static void read_vm_line(struct reader *reader, const char *name, const char *text)
 {
@@ -201,7 +202,7 @@ static uint64_t optional_field(struct reader *reader, const char *text, const ch
     return strstr(text, key) ? field(reader, text, key) : 0;
 }
 
-/* Ontime's own lines, and those of a KVM host (bench/kvm), which knows less. */
+/* Ontime's own lines, and those of a KVM host (bench/kvm), which have fewer fields. */
 static void read_host_line(struct reader *reader, const char *text)
 {
     struct log *log = reader->log;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run's console log, taken apart.
+ * Reads a run's console log.
  *
  * Under Ontime a guest's line is `[name] text` and Ontime's own `[ontime] text`; on bare metal there is no
  * prefix, and all lines are the one guest's. Times are ticks of the counter at `hz`; a guest's CNTVCT and
@@ -38,7 +38,7 @@ struct series {
     bool complete;
 };
 
-/* Where a line stands in the log, as to the measured guest's lines `window begins;` and `window ends;`. */
+/* Where a line of the log stands to the measured guest's lines `window begins;` and `window ends;`. */
 enum place { BEFORE_WINDOW, IN_WINDOW, AFTER_WINDOW };
 
 /* Matrix products made by then. */
@@ -51,7 +51,7 @@ struct vm_log {
     char name[NAME_LENGTH];
     size_t progress_count;
     struct progress *progress;
-    uint64_t up; /* when the guest was up, ticks since the machine was switched on; 0: never */
+    uint64_t up; /* when the guest printed its first line, ticks since power-on; 0: never */
 };
 
 /* Ontime's accounting for one VM at one mark; see the hypervisor's `mark` line. `el2`, time in EL2, may be
@@ -100,7 +100,7 @@ const struct mark *log_mark(const struct log *log, unsigned number);
 
 /*
  * Products a second, between the first and the last of the hog's reports in that part of the log; NAN when it
- * made fewer than two. The guests' clocks need not be one.
+ * made fewer than two. Only the hog's own clock is used: it need not be the sleeper's.
  */
 double log_products_per_s(const struct vm_log *vm, enum place place, uint64_t hz);
 

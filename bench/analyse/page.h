@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reports of all experiments are made of: text for the terminal, and parts of a page. */
+/* The parts that the reports of all experiments share: text for the terminal, and parts of a page. */
 #ifndef ANALYSE_PAGE_H
 #define ANALYSE_PAGE_H
 
 #include <stdio.h>
 #include "analyse/results.h"
 
-/* Sleep errors, shares and products of runs; one without a name is left out. */
+/* Sleep errors, shares and products of runs. A run without a name was not made, and is left out. */
 void text_table(FILE *file, const struct run *runs, size_t count);
 /* The checks: expectations, and what failed. */
 void text_checks(FILE *file);
@@ -14,7 +14,7 @@ void text_checks(FILE *file);
 void page_begin(FILE *file, const char *title);
 void page_table(FILE *file, const struct run *runs, size_t count);
 void page_figure(FILE *file, const char *name, const char *caption);
-/* The checks, and how to read the figures. */
+/* The checks, and what the figures can tell. */
 void page_end(FILE *file);
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See peers.h. */
 #include "analyse/peers.h"
 #include <limits.h>
 #include <math.h>
@@ -67,7 +66,7 @@ static void add_run(const char *out, const char *name)
     comparisons[s][p] = (struct comparison){.run = run, .image_bytes = read_size(out, name)};
 }
 
-/* Products a second of the hog alone, on bare metal: before the sleeper begins. */
+/* Products a second of the hog alone on bare metal: in S2's run, before the sleeper begins. */
 static double products_alone(void)
 {
     const struct run *run = bare_run(S2);
@@ -78,7 +77,8 @@ static double products_alone(void)
     return rate;
 }
 
-/* CPU time of one sleep and what is between two, seconds: what the hog beside it lacks on bare metal. */
+/* CPU seconds that a sleep and the work between two sleeps take: what the hog beside it loses on bare metal.
+ */
 static double sleep_cost_s(void)
 {
     const struct run *run = bare_run(S2);
@@ -86,7 +86,7 @@ static double sleep_cost_s(void)
     return (1 - run->products_per_s[0] / products_alone()) * run->summary.seconds / (double)run->summary.n;
 }
 
-/* The part of the core that the sleeper or the player used: as much as on bare metal, in this run's time. */
+/* The part of the core that the sleeper or the player needed: its CPU time on bare metal over this time. */
 static double sleeper_work(unsigned scenario, const struct run *run)
 {
     const struct summary *bare = &bare_run(scenario)->summary;
@@ -106,7 +106,7 @@ static void divide_by_sum(double share[MAX_VMS], const double values[MAX_VMS])
         share[vm] = values[vm] / sum;
 }
 
-/* Each guest has as much as it wants or its part of the core, whichever is less: equal weights. */
+/* Whether each guest had what it wants or, if that is less, an equal part of the core. */
 static bool is_fair(unsigned scenario, const struct comparison *comparison)
 {
     const struct run *run = comparison->run;
@@ -210,7 +210,7 @@ static json_t *scenarios_json(const char *out)
     return all;
 }
 
-/* How far shares by work are from the hypervisor's own accounting, at most. */
+/* The greatest difference of a share by work from the hypervisor's own accounting. */
 static double work_deviation(void)
 {
     double deviation = 0;

@@ -3,8 +3,9 @@
  * Side by side with other hypervisors (`make peers`): the scenarios of `make bench` and the paper's player,
  * on bare metal, Xen, KVM and Ontime.
  *
- * What no hypervisor's accounting is needed for is computed in the same way for all: a guest's work is its
- * matrix products over what the hog alone makes on bare metal, and what the sleeper or the player uses there.
+ * Work is computed in the same way for all, without any hypervisor's accounting: a guest's work is its matrix
+ * products over those that the hog makes alone on bare metal, and the CPU time that the sleeper or the player
+ * uses there.
  */
 #ifndef ANALYSE_PEERS_H
 #define ANALYSE_PEERS_H
@@ -20,12 +21,12 @@ enum peer { PEERS_WAY_LIST(IDENTIFIER) PEERS };
 extern const struct scenario_facts peer_scenarios[SCENARIOS];
 extern const struct way_facts peers[PEERS];
 
-/* What is derived from a run. NAN or 0 where a value could not be had. */
+/* What is derived from a run. NAN or 0: not known. */
 struct comparison {
     const struct run *run;      /* NULL: not made */
-    double work[MAX_VMS];       /* of the core, as bare metal would need it */
-    double work_share[MAX_VMS]; /* of the work */
-    double share[MAX_VMS];      /* of the CPU time that all VMs had; by work where there is no accounting */
+    double work[MAX_VMS];       /* the part of the core that bare metal would need for the guest's work */
+    double work_share[MAX_VMS]; /* of all guests' work */
+    double share[MAX_VMS];      /* of the CPU time of all VMs; of their work where there is no accounting */
     double useful;              /* all work: 1 is a core without a hypervisor */
     double exits_per_sleep[MAX_VMS];
     double switches_per_s;

@@ -160,7 +160,7 @@ static void markdown_readme(FILE *file)
     }
 }
 
-/* Of the run of the hard case. */
+/* Of the hard case's runs. */
 static void markdown_sizes(FILE *file)
 {
     fputs("| | image, KiB | first line of the first guest after, s |\n|---|--:|--:|\n", file);
@@ -177,7 +177,7 @@ static void markdown_sizes(FILE *file)
     }
 }
 
-/* As bench/run wrote them down. */
+/* The command lines, as bench/run wrote them down. */
 static void print_commands(FILE *file, const char *out, unsigned scenario)
 {
     for (unsigned p = 0; p < PEERS; p++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From logs to figures. What a VM used is taken between the two marks that frame each series of sleeps, from
- * Ontime's own accounting; the trace, which is written at other places in the hypervisor, has to agree with
- * it. The trace is a ring: of many series it may hold the last ones only, and those are compared.
+ * From logs to figures. What a VM used is the difference of Ontime's accounts at the two marks that frame
+ * each series of sleeps. The trace, which other places of the hypervisor write, has to agree with that. It is
+ * a ring: of many series it may hold only the last ones, and those are compared.
  */
 #include "analyse/results.h"
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include "analyse/util.h"
 
-#define CDF_POINTS 400 /* of the tail's logarithm, at most */
+#define CDF_POINTS 400 /* of a distribution at most: by the logarithm of the share, and by rank */
 
 static void add_account(struct account *sum, const struct account *from, const struct account *to)
 {
@@ -26,11 +26,11 @@ static void add_account(struct account *sum, const struct account *from, const s
     sum->warps += to->warps - from->warps;
     sum->denied += to->denied - from->denied;
     sum->cut += to->cut - from->cut;
-    sum->late_max = to->late_max; /* since the VM's start */
+    sum->late_max = to->late_max; /* it counts from the VM's start */
 }
 
-/* They differ by what Ontime did for one VM in another's turn, which the accounting knows and the trace does
- * not. */
+/* The two differ by the work that Ontime does for one VM in another's turn, which only the accounting knows.
+ */
 static void compare_with_trace(struct run *run, const struct mark *from, const struct mark *to)
 {
     if (!trace_covers(&run->trace, from->time))

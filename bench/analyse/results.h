@@ -12,10 +12,10 @@ struct run {
     const char *name;  /* OUT/log/NAME.txt */
     const char *guest; /* the measured VM */
     bool bare;
-    /* Differs from the bare run's: the CPU, as KVM needs VHE; page-table isolation, as Xen gives no seed for
-     * KASLR. */
+    /* What may differ from the bare run: the CPU, as KVM needs VHE; page-table isolation, as Xen gives its
+     * guests no seed for KASLR. */
     bool other_cpu, other_kpti;
-    bool peer; /* of `make peers`: there is no trace, and the guests' clocks need not be one */
+    bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
 
     struct log log;
     struct trace trace;
@@ -23,23 +23,23 @@ struct run {
     struct account accounts[MAX_VMS]; /* between the marks, all series together */
     double share[MAX_VMS];            /* of the core, between the marks */
     double products_per_s[MAX_VMS];
-    double trace_deviation; /* of the marks' run time from the trace's, greatest; a ratio */
+    double trace_deviation; /* greatest, of the run time by marks from that by the trace; a ratio */
     unsigned late_frames, met_pending_tick;
     unsigned traced; /* series for which the trace reaches back to the first mark */
     bool has_marks;
-    double bound_us; /* on EL2's lateness, by `ontime check`; 0: none */
+    double bound_us; /* that `ontime check` promises on EL2's lateness; 0: none */
 };
 
 /* Reads the run's logs in OUT and fills in the rest; name, guest and bare are given. */
 void run_compute(const char *out, struct run *run);
 
-/* What bench/run was told to start, as it wrote it down: valid until the next call. */
+/* The command that started the run, as bench/run wrote it down: valid until the next call. */
 const char *run_command(const char *out, const struct run *run);
 
 /* A number, or null for NAN. */
 json_t *real_or_null(double value);
 
-/* Its object in OUT/results.json, and OUT/csv/NAME.csv with the raw points. */
+/* The run's object in OUT/results.json, and OUT/csv/NAME.csv with the raw points. */
 json_t *run_json(const char *out, const struct run *run);
 void run_write_points(const char *out, const struct run *run);
 

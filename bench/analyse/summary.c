@@ -115,7 +115,7 @@ struct summary summarise_empties(const struct log *log)
 }
 
 /*
- * Time between two frames, ns. The ends of two sleeps in a row, as requested, are one frame apart, or more
+ * Time between two frames, ns. The requested ends of two consecutive sleeps are one frame apart, or more
  * where the player was late: the lower quartile is one frame.
  */
 static int64_t frame_period_ns(const struct series *series)
@@ -155,7 +155,7 @@ unsigned count_late_frames(const struct series *series)
         for (; frame < series->shown_count && series->shown[frame] < next; frame++, due += period) {
             late += ticks_to_ns(series, series->shown[frame] - sleep->start) - due > LATE_NS;
             if (next == UINT64_MAX)
-                return late; /* what it says after the last frame is no frame */
+                return late; /* after the last frame there is one more flush, which shows none */
         }
     }
     return late;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said of a run's sleeps in numbers. An error is actual minus requested time. */
+/* The numbers that describe a run's sleeps. An error is actual minus requested time. */
 #ifndef ANALYSE_SUMMARY_H
 #define ANALYSE_SUMMARY_H
 
@@ -19,7 +19,7 @@ struct summary {
     double seconds;      /* that time */
 };
 
-/* The errors of all sleeps in rising order, ns; their number goes to `n`. The caller frees them. */
+/* The errors of all sleeps in rising order, ns, to be freed by the caller; `n` is set to their number. */
 int64_t *sorted_errors(const struct log *log, size_t *n);
 
 struct summary summarise(const struct log *log);
@@ -30,8 +30,8 @@ int64_t sleep_error_ns(const struct series *series, const struct sleep *sleep);
 int64_t ticks_to_ns(const struct series *series, uint64_t ticks);
 
 /*
- * Frames shown more than LATE_NS after their time. The player sleeps until a frame's time; a frame that it
- * did not sleep for was due one frame after the one before.
+ * Frames shown more than LATE_NS after their time. The player sleeps until a frame's time. A frame without a
+ * sleep before it was due one frame's time after the last.
  */
 unsigned count_late_frames(const struct series *series);
 

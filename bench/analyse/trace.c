@@ -6,7 +6,7 @@
 #include <string.h>
 #include "analyse/util.h"
 
-/* Two timers closer than this count as one: the guest programs the earlier for both. */
+/* Two timers closer than this count as one: the guest sets its timer to the earlier for both. */
 #define SAME_TIMER_TICKS 625 /* 10 us at 62.5 MHz */
 
 #define TYPE(id, number, text) {(text), ONTIME_TRACE_##id},

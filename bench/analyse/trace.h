@@ -24,10 +24,10 @@ struct trace {
 /* Reads OUT/NAME.trace.csv. The VMs are those of `log`, each with one vCPU. */
 void trace_read(const char *path, const struct log *log, struct trace *trace);
 
-/* Ticks for which the VM was on the core between two times, by the world switches. */
+/* Ticks for which the VM had the core between two times, by the switches. */
 uint64_t trace_run_ticks(const struct trace *trace, int vm, uint64_t from, uint64_t to);
 
-/* True when nothing of the time from then on was overwritten. */
+/* Whether the trace still has all records from that time on. */
 bool trace_covers(const struct trace *trace, uint64_t from);
 
 /* The first event of a type (and VM, unless TRACE_NO_VM) at or after a time, or NULL. */

@@ -8,10 +8,11 @@
 /* Prints `analyse: ...` and ends the program with status 1. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* Makes room for one element more in an array of `count` elements. */
+/* Makes room for one more element in an array of `count` elements; returns the array, which may have moved.
+ */
 void *grow(void *array, size_t count, size_t size);
 
-/* Opens OUT/NAME for writing, by a path put together as by printf(). */
+/* Opens a file for writing; its path is put together as by printf(). */
 FILE *create(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hog: multiplies 64x64 matrices of doubles for ever. Once a second of the virtual counter it prints how
- * many products it has made and when: `matmul COUNT CNTVCT;`.
+ * The hog: multiplies 64x64 matrices of doubles for ever. Once a second by the virtual counter it prints how
+ * many products it has made, and when: `matmul COUNT CNTVCT;`.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -37,7 +37,7 @@ static void multiply(void)
                 sum += a[i][k] * b[k][j];
             c[i][j] = sum;
         }
-    __asm__ volatile("" ::"r"(c) : "memory"); /* every product counts: keep the compiler from dropping one */
+    __asm__ volatile("" ::"r"(c) : "memory"); /* the compiler must not drop a product that nobody reads */
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into an unmodified program (LD_PRELOAD), logs its sleeps: every libc call that sleeps for a given
- * time. A process that never sleeps writes nothing. MPlayer writes and flushes its status line once for each
- * frame, right after showing it: that is how the log knows when frames were shown. See sleeplog.h.
+ * Preloaded into an unmodified program (LD_PRELOAD), it logs the program's sleeps: every libc call that
+ * sleeps for a given time. A process that never sleeps writes nothing. MPlayer writes and flushes its status
+ * line once for each frame, right after showing it: so the log knows when frames were shown. See sleeplog.h.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See sleeplog.h. The log is a text of lines, each ended by a semicolon, so that a reader can tell a whole
- * one from one that a console has broken in two:
+ * See sleeplog.h. The log is lines of text. Each ends in a semicolon, by which a reader knows a whole line
+ * from one that a console has broken in two:
  *
  *   sleeplog begin hz=H slack_ns=S policy=P priority=Q;
  *   sleep REQUESTED_NS START END;     START and END in ticks of CNTVCT_EL0
- *   empty START END;                  the same around a system call that does nothing
+ *   empty START END;                  the same around a call that the kernel refuses
  *   shown TIME;                       a frame was shown, ticks of CNTVCT_EL0
  *   sleeplog end sleeps=N shown=N dropped=N;    empty ones are not counted
  *
@@ -70,7 +70,7 @@ static void place_mark(unsigned which)
     close(device);
 }
 
-/* What was asked for, also when the request names an absolute time. */
+/* The length of the sleep that is asked for, also when the request names an absolute time. */
 static uint64_t requested_ns(clockid_t clock, int flags, const struct timespec *request)
 {
     struct timespec now;

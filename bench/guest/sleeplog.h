@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log of a process's sleeps: requested and actual, each kept in memory and written when the process exits.
+ * A log of a process's sleeps, requested and actual. It is kept in memory and written when the process exits.
  *
- * Used by the preloaded shim (preload.c) and by the sleeper. The time of a sleep is that between two readings
- * of the virtual counter around the system call, in the process itself. Where /dev/ontime can be opened, mark
- * M is placed before the first sleep and mark M + 1 at exit (M: environment variable SLEEPLOG_MARK, 1 when
- * unset); elsewhere the same code runs and places none.
+ * The preloaded shim (preload.c) and the sleeper use it. A sleep's time is that between two readings of the
+ * virtual counter around the system call, in the process itself. Where /dev/ontime can be opened, mark M is
+ * placed before the first sleep and mark M + 1 at exit (M: environment variable SLEEPLOG_MARK, 1 when unset).
+ * Elsewhere the same code runs and places none.
  */
 #ifndef SLEEPLOG_H
 #define SLEEPLOG_H
@@ -16,13 +16,13 @@
 /* clock_nanosleep(), logged. Returns 0 or a positive error number. */
 int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remain);
 
-/* Times a clock_nanosleep() that the kernel refuses, in the same way. */
+/* Times, in the same way, a clock_nanosleep() that the kernel refuses: an empty call. */
 void sleeplog_empty(void);
 
 /* Notes that a frame has been shown now. */
 void sleeplog_frame_shown(void);
 
-/* Places the second mark and writes the log to the file named by SLEEPLOG, standard output when unset. */
+/* Places the second mark and writes the log to the file that SLEEPLOG names, or to standard output. */
 void sleeplog_finish(void);
 
 #endif

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hostlog TUNING NAME...: process 1 of the KVM host. Starts the VMs by /vm NAME, the last one, which is
- * measured, when all the others' hogs are at work, and writes what they print to the console: `[NAME] LINE`,
- * whole lines in the order in which they came. When a VM ends, the host is switched off.
+ * hostlog TUNING NAME...: process 1 of the KVM host. It starts the VMs by /vm NAME, all at once; the last one
+ * is measured. What they print it writes to the console as `[NAME] LINE`, whole lines in the order in which
+ * they came. When a VM ends, the host is switched off.
  *
- * TUNING, of threads that run a vCPU, from the measured guest's first line on:
- *   default        none
+ * TUNING is what is done to the threads that run a vCPU, once the measured guest has printed its first line
+ * and all the others' hogs work:
+ *   default        nothing
  *   fifo           the measured guest's is SCHED_FIFO
  *   deadline=US    each is SCHED_DEADLINE, with US microseconds in every 2 ms
  *
- * Lines of its own; times are ticks of the host's counter, which has run since the machine was switched on:
+ * It prints lines of its own. Times in them are ticks of the host's counter, which runs from power-on:
  *   [host] first vm=NAME counter=C;    the VM's first line came at C
  *   [host] mark N vm=NAME counter=C run=R exits=E switches=S;
- *                                      at the begin (N = 1) and the end (2) of the measured window: CPU time
- * of the VM's vCPU thread in ticks, exits from the guest, host switches from the thread
+ *                                      the measured window begins (N = 1) or ends (2); R: CPU time of the
+ *                                      VM's vCPU thread, E: exits from the guest, S: switches from the thread
  *
- * It runs on the measured core, and so does little: it sleeps but for what is printed, once a second for each
- * hog.
+ * It runs on the measured core, and so does little: it wakes up only for what is printed, once a second for
+ * each hog.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -101,7 +102,7 @@ static FILE *open_file(const char *path)
     fail(path);
 }
 
-/* The number that follows KEY in a file; its first one when KEY is empty. */
+/* The number in the first line that begins with KEY; of the file's first line when KEY is empty. */
 static uint64_t number_in(const char *path, const char *key)
 {
     char line[ENTRY_SIZE];
@@ -117,7 +118,7 @@ static uint64_t number_in(const char *path, const char *key)
     return number;
 }
 
-/* The thread of that process that runs its vCPU has a name that QEMU gave it. */
+/* The thread that runs the VM's vCPU, known by the name that QEMU gives it. */
 static pid_t vcpu_thread(const struct vm *vm)
 {
     char path[PATH_SIZE], name[ENTRY_SIZE];
@@ -144,7 +145,7 @@ static pid_t vcpu_thread(const struct vm *vm)
     return found;
 }
 
-/* KVM keeps its counters of a VM in a directory PROCESS-FILE. */
+/* From KVM's counters of the VM, in a directory called PROCESS-FILE. */
 static uint64_t exits(const struct vm *vm)
 {
     static const char kvm[] = "/sys/kernel/debug/kvm";
@@ -203,7 +204,7 @@ static void reserve(pid_t thread, uint64_t budget_ns)
                                            .sched_period = PERIOD_NS});
 }
 
-/* This process first: it would not run beside them, not even to tune the next. */
+/* This process first: it would not run beside the first tuned thread, not even to tune the next. */
 static void tune(void)
 {
     uint64_t budget_us = 0;
@@ -238,7 +239,7 @@ static void start(struct vm *vm)
         fail("fork");
 }
 
-/* Once the guests have booted: one without a share of the CPU would be late to work. */
+/* Only once all have booted: the others would take long to boot beside a real-time vCPU. */
 static void tune_when_all_are_up(void)
 {
     static bool tuned;
@@ -253,8 +254,8 @@ static void tune_when_all_are_up(void)
 }
 
 /*
- * What is left to do is the printing of the log, which takes half the time without them. A signal to the
- * process would wait for its first thread, which does not run beside reserved ones.
+ * When only the log is left to print, which takes half the time without the hogs. The signal goes to the
+ * vCPU's thread: one to the process would wait for its first thread, which does not run beside reserved ones.
  */
 static void stop_hogs(void)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The KVM part of `make peers`: the host that bench/kvm/peer starts.
+# The KVM part of `make peers`: builds the host that bench/kvm/peer starts.
 
 KVM := $(BUILD)/peers/kvm
 KVM_RUNS := $(foreach run,$(PEERS_RUNS),$(if $(findstring -kvm-,$(run)),$(run)))
@@ -23,7 +23,7 @@ $(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/relea
 	@mkdir -p $(@D)
 	bench/kvm/initramfs $* $@
 
-# What QEMU is given as the host's initrd.
+# The host's initrd.
 $(KVM)/%.cpio: $(KVM)/host.cpio $(KVM)/%.guests.cpio
 	cat $^ >$@
 .PRECIOUS: $(KVM)/%.guests.cpio

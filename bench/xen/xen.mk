@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Xen, the runs SCENARIO-xen-POLICY of `make peers`: `make xen-S1-xen-credit2` builds what bench/run S1-xen-credit2 needs.
-# The packaged hypervisor and the source of the one with RTDS are the same version, that of the release: the mirrors keep
-# it for as long as they have the release.
+# The Xen part of `make peers`: `make xen-S1-xen-credit2` builds what bench/run S1-xen-credit2 needs. The packaged
+# hypervisor and the source from which the one with RTDS is built are of the same version, that of Debian's release, which
+# the mirrors keep as long as the release.
 
 XEN := $(BUILD)/peers/xen
 XEN_WAYS := $(filter xen-%,$(PEER_NAMES))

@@ -2,15 +2,15 @@
 /*
  * Ontime's module for Linux guests: tells the hypervisor when chosen tasks must run.
  *
- *   main.c       loading and unloading
- *   watch.c      follows the sleeps of chosen tasks by the kernel's tracepoints
- *   sleeps.c     the watched sleeps, found by timer and ordered by deadline
- *   tell.c       tells Ontime the first deadline of each CPU
- *   exact.c      exact sleeps, which end to the microsecond
- *   tick.c       keeps the guest's tick away from the end of an exact sleep
- *   chosen.c     the tasks chosen by `ontime run`
- *   device.c     /dev/ontime and /proc/ontime
- *   hypercall.c  the calls to Ontime
+ *   main.c         loading and unloading
+ *   watch.c        follows the sleeps of chosen tasks by the kernel's tracepoints
+ *   sleep_queue.c  the watched sleeps, found by timer and ordered by deadline
+ *   tell.c         tells Ontime the first deadline of each CPU
+ *   exact.c        exact sleeps, which end to the microsecond
+ *   tick.c         keeps the guest's tick away from the end of an exact sleep
+ *   chosen.c       the tasks chosen by `ontime run`
+ *   device.c       /dev/ontime and /proc/ontime
+ *   hypercall.c    the calls to Ontime
  *
  * In a VM whose timers are not "precise" there is nothing to tell. The module then offers counters, marks and
  * the trace only.

@@ -36,7 +36,8 @@
  * as the sleeping one.
  *
  * The probes run with the kernel's timer or scheduler locks held and interrupts off, so they must not print,
- * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue (sleeps.c).
+ * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue
+ * (sleep_queue.c).
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -57,7 +58,7 @@
 #include "chosen.h"
 #include "clock.h"
 #include "exact.h"
-#include "sleeps.h"
+#include "sleep_queue.h"
 #include "symbol.h"
 #include "tell.h"
 #include "tick.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the system tests look for: a function each, named in tests/system/cases with its arguments.
+"""What the system tests look for. Each test in tests/system/cases names one of these functions and its arguments.
 
-A function gets a Run, boots machines with it, and raises Failure, with the reason, for what it misses.
+A function gets a Run, boots machines with it, and raises Failure, with the reason, when something is not as it should be.
 """
 
 import glob
@@ -91,7 +91,7 @@ def check_guest(machine, name):
 
 
 def guests(run, *names):
-    """Bare guests that check by themselves; the machine is off behind the last."""
+    """Bare guests that check what they see; when the last has ended, the machine is off."""
     with run.boot() as machine:
         for name in names:
             check_guest(machine, name)
@@ -99,7 +99,7 @@ def guests(run, *names):
 
 
 def bare(run, *names):
-    """The same guests without Ontime: what they expect is what the machine does."""
+    """The same guests without Ontime: what they expect of it is what the machine does."""
     for name in names:
         with run.boot_bare(os.path.join(BUILD, "guest", "bare", name + ".bin"), "") as machine:
             machine.wait_for("^END passed=")
@@ -127,7 +127,7 @@ def between(samples, column, begin, end):
 
 
 def shares(run, *wanted):
-    """`NAME=SHARE ...`: hogs whose shares of the core are those, within 0.01, by count and by CPU time."""
+    """`NAME=SHARE ...`: each hog has its share of the core, within 0.01, by its count and by its CPU time."""
     wanted = {name: float(share) for name, share in (word.split("=") for word in wanted)}
     with run.boot() as machine:
         for name in wanted:
@@ -147,7 +147,7 @@ def shares(run, *wanted):
 
 
 def sleepers(run, *wanted):
-    """`NAME=LIMIT ...`: sleepers, none of them woken early, and none later than LIMIT us."""
+    """`NAME=LIMIT ...`: no sleeper is woken early, and none more than LIMIT us late."""
     with run.boot() as machine:
         for word in wanted:
             name, limit = word.split("=")
@@ -298,7 +298,7 @@ def crash(run, crashing, counting):
 
 
 def console(run):
-    """Prefixes, whole lines, prompts, and who has the input."""
+    """Lines have their VM's prefix and are whole; prompts are shown; the input can be given to another VM."""
     with run.boot() as machine:
         for name in ("alpha", "beta"):
             machine.wait_said(name, "uart: ready")
@@ -347,7 +347,7 @@ def check_whole_lines(machine):
 
 
 def refused(run):
-    """Each file in systems/bad says, in its first lines, what the console must say."""
+    """Each file in systems/bad names, in a comment `// says: ...`, what Ontime must say when it refuses it."""
     for source in sorted(glob.glob(os.path.join(ROOT, "tests", "system", "systems", "bad", "*.dts"))):
         with open(source, encoding="utf-8") as file:
             wanted = re.search("// says: (.*)", file.read()).group(1)
@@ -356,7 +356,7 @@ def refused(run):
 
 
 def truncated(run):
-    """A system file cut short, one that is none, and no file at all."""
+    """A system file that is cut short, a file that is none, and no file at all are refused."""
     with open(os.path.join(BUILD, "tests", "system", "hello.dtb"), "rb") as file:
         data = file.read()
     for name, content in (("short", data[: len(data) // 2]), ("other", b"not a device tree " * 100)):
@@ -383,7 +383,7 @@ def linux_warnings(text):
 
 
 def linux(run, *names):
-    """Linux guests that boot, without a warning that they do not give on bare QEMU, and power off."""
+    """Linux guests boot, give no warning that they do not give on bare QEMU, and power off."""
     with run.boot_bare(KERNEL, "console=ttyAMA0 test=off", INITRAMFS) as machine:
         machine.wait_for("^linux: ready")
         machine.wait_off()
@@ -398,7 +398,7 @@ def linux(run, *names):
 
 
 def command(machine, text, status=0):
-    """Has a Linux guest's shell do a command."""
+    """Has a Linux guest's shell run a command, which must end with the status."""
     done = len(re.findall(r"linux: done", machine.text()))
     machine.send(text + "\n")
     found = machine.wait_for(r"linux: done \((\d+)\)", done + 1)
@@ -406,7 +406,7 @@ def command(machine, text, status=0):
 
 
 def reboot(run):
-    """A Linux guest reboots and comes again, the other one does not notice."""
+    """A Linux guest reboots and comes up again; the other one does not notice."""
     with run.boot() as machine:
         machine.wait_said("second", "linux: ready")
         machine.wait_said("first", "linux: ready")
@@ -439,7 +439,7 @@ def module(run):
     with run.boot() as machine:
         machine.wait_for("linux: ready")
         command(machine, "insmod /ontime.ko")
-        command(machine, "ontime run -- sleeps 200 20000")
+        command(machine, "ontime run -- never_early 200 20000")
         machine.wait_for("sleeps: count 200 early 0")
         command(machine, "ontime status")
         for counter in ("armed", "fired"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine in QEMU whose console a test reads and types on.
+"""A machine in QEMU. A test reads its console and types on it.
 
-The console is the serial line on QEMU's standard input and output. All of it goes to a log file. Waits are in
-seconds of wall time; each ends as soon as its text is there, and fails as soon as QEMU is gone.
+The console is the serial line, which is QEMU's standard input and output. All of it goes to a log file. A wait ends as
+soon as its text is there, and fails as soon as QEMU has ended or the test's time, in seconds of wall time, is over.
 """
 
 import os
@@ -19,11 +19,11 @@ OUTPUT_LIMIT = 50_000_000  # a guest that writes for ever ends its test, not the
 
 
 class Failure(Exception):
-    """What a test looked for was not there."""
+    """A test found a fault; the text says which."""
 
 
 class NotRun(Exception):
-    """The test needs something that this machine cannot have now."""
+    """The test needs something that cannot be had on this machine now."""
 
 
 class Machine:
@@ -100,7 +100,7 @@ class Machine:
         return self._wait_match(self.text, pattern, count)
 
     def wait_said(self, name, pattern, count=1):
-        """The same in what one VM says, without its line ends."""
+        """The same in the output of one VM, without its line ends."""
         return self._wait_match(lambda: self.joined(name), pattern, count)
 
     def _wait_match(self, source, pattern, count):
@@ -124,10 +124,10 @@ class Machine:
             raise Failure(f"QEMU ended with status {self.process.returncode}")
 
     def lines(self, name):
-        """The console's lines of one VM, or of "ontime". A line of the VM that has the input may come in pieces."""
+        """The console's lines of one VM, or of "ontime". A line of the VM that has the input may be in pieces."""
         prefix = f"[{name}] "
         return [line[len(prefix) :] for line in self.text().split("\n") if line.startswith(prefix)]
 
     def joined(self, name):
-        """The same without line ends: nothing in it is cut."""
+        """The same as one text without line ends, in which no line is in pieces."""
         return "".join(self.lines(name))

@@ -24,7 +24,7 @@
 #include <linux/timerqueue.h>
 #include <linux/vmalloc.h>
 
-#include "sleeps.h"
+#include "sleep_queue.h"
 
 #define SLEEPS_PER_CPU 1024
 #define BUCKET_BITS    10

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sleeps COUNT MAX_US: sleeps COUNT times for 0 to MAX_US. Fails when a sleep ends early by CLOCK_MONOTONIC.
+ * never_early COUNT MAX_US: sleeps COUNT times for 0 to MAX_US. Fails when a sleep ends early by
+ * CLOCK_MONOTONIC.
  */
 #include <stdint.h>
 #include <stdio.h>

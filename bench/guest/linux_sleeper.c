@@ -3,8 +3,9 @@
  * sleeper [-f] [-e] SEED: 2,000 sleeps, uniform in 0 to 20 ms, with a little arithmetic between them.
  * sleeper [-f] [-e] -l MS...: sleeps of the given lengths.
  *
- * With -f under SCHED_FIFO 50, else as it was started. With -e an empty sleep after each, for what the system
- * call and the readings of the clock take by themselves. Logged as sleeplog.h says.
+ * With -f it runs under SCHED_FIFO 50, else as it was started. With -e it makes an empty call after each
+ * sleep, which shows what the system call and the readings of the clock take by themselves. The log is
+ * sleeplog.h's.
  */
 #include <sched.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The watched sleeps, found by their timer and ordered by deadline for each CPU; see sleeps.c. */
-#ifndef ONTIME_SLEEPS_H
-#define ONTIME_SLEEPS_H
+/* The watched sleeps, found by their timer and ordered by deadline for each CPU; see sleep_queue.c. */
+#ifndef ONTIME_SLEEP_QUEUE_H
+#define ONTIME_SLEEP_QUEUE_H
 
 #include <linux/percpu.h>
 #include <linux/types.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sleeps page|calls: sleeps once in each way that Linux knows, and checks what the module told Ontime, by
- * page or by calls. recorder.c has recorded that. The checks are:
+ * ways_to_sleep page|calls: sleeps once in each way that Linux knows, and checks what the module told Ontime,
+ * by page or by calls. recorder.c has recorded that. The checks are:
  *
  * - The deadline told is the instant for which Linux set its clock.
  * - Nothing is told of a task that is not chosen.
@@ -1029,7 +1029,7 @@ int main(int count, char **words)
     bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 
     if (count != 2 || (strcmp(words[1], "page") != 0 && strcmp(words[1], "calls") != 0)) {
-        fputs("usage: sleeps page|calls\n", stderr);
+        fputs("usage: ways_to_sleep page|calls\n", stderr);
         return 2;
     }
     told = strcmp(words[1], "page") != 0 ? "arm" : "store";
