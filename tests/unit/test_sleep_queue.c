@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "kernel/kernel.h"
-#include "sleeps.h"
+#include "sleep_queue.h"
 
 #define ROOM      1024      /* of each CPU's queue */
 #define BUCKETS   1024      /* the stub's hash_ptr() takes timers that are so far apart to one bucket */
