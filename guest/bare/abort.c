@@ -81,8 +81,8 @@ static void check_odd_accesses(uintptr_t device)
 
 static void check_devices_still_work(void)
 {
-    expect_equal("uart-id", mmio_read(UART_BASE + UART_ID), 0x11);
-    struct fault fault = CATCH((void)mmio_read(GICD_BASE + 4));
+    expect_equal("uart-id", mmio_read(GUEST_UART_BASE + UART_ID), 0x11);
+    struct fault fault = CATCH((void)mmio_read(GUEST_GICD_BASE + 4));
     expect_equal("gic-answers", fault.count, 0);
 }
 
@@ -135,14 +135,14 @@ void guest_main(void)
     if (option("crash"))
         crash();
     check_outside();
-    check_odd_accesses(GICD_BASE + 0x100);
+    check_odd_accesses(GUEST_GICD_BASE + 0x100);
     if (gic_version == 3)
-        check_odd_accesses(GICR_BASE);
-    check_odd_accesses(UART_BASE + UART_IMSC);
+        check_odd_accesses(GUEST_GICR_BASE);
+    check_odd_accesses(GUEST_UART_BASE + UART_IMSC);
     check_devices_still_work();
     check_fetch("fetch-outside", NOTHING + 0x100);
     if (ontime_present())
-        check_fetch("fetch-device", EXECUTABLE + UART_BASE);
+        check_fetch("fetch-device", EXECUTABLE + GUEST_UART_BASE);
     check_walk();
     check_devices_still_work();
 }

@@ -132,13 +132,24 @@ static void torn_page(void)
 static void bad_pages(void)
 {
     static const uint64_t bad[] = {
-        RAM_BASE + 1,      RAM_BASE + 8, RAM_BASE + 2048,   RAM_BASE - 4096,     0,
-        GICD_BASE,         GICR_BASE,    UART_BASE,         UART_BASE + 0x10000, UINT64_C(1) << 40,
-        UINT64_C(1) << 52, ENDLESS,      UINT64_MAX - 4095, UINT64_MAX - 1,
+        GUEST_RAM_BASE + 1,
+        GUEST_RAM_BASE + 8,
+        GUEST_RAM_BASE + 2048,
+        GUEST_RAM_BASE - 4096,
+        0,
+        GUEST_GICD_BASE,
+        GUEST_GICR_BASE,
+        GUEST_UART_BASE,
+        GUEST_UART_BASE + 0x10000,
+        UINT64_C(1) << 40,
+        UINT64_C(1) << 52,
+        ENDLESS,
+        UINT64_MAX - 4095,
+        UINT64_MAX - 1,
     };
 
     (void)quick_call(ONTIME_CALL_PAGE,
-                     steps % 16 == 15 ? RAM_BASE + ram_size() : bad[steps % ARRAY_SIZE(bad)], 0);
+                     steps % 16 == 15 ? GUEST_RAM_BASE + ram_size() : bad[steps % ARRAY_SIZE(bad)], 0);
 }
 
 /* Registers another page each time. All are in the last quarter of RAM, where Ontime's writes do no harm. */
@@ -147,7 +158,7 @@ static void moving_page(void)
     uint64_t quarter = ram_size() / 4;
     uint64_t page = garbage() % (quarter / ONTIME_PAGE_SIZE) * ONTIME_PAGE_SIZE;
 
-    (void)quick_call(ONTIME_CALL_PAGE, RAM_BASE + 3 * quarter + page, 0);
+    (void)quick_call(ONTIME_CALL_PAGE, GUEST_RAM_BASE + 3 * quarter + page, 0);
 }
 
 /* ---- timers and interrupts */
@@ -158,7 +169,7 @@ static void interrupt(void)
 
     if (intid == GIC_SPURIOUS)
         return;
-    if (intid == TIMER_VIRTUAL)
+    if (intid == GUEST_INTID_VIRTUAL_TIMER)
         write_sysreg(CNTV_CTL_EL0, 0);
     gic_end(intid);
 }
@@ -258,7 +269,7 @@ void guest_main(void)
 
     ticks_per_us = (unsigned)microseconds(1);
     on_irq = interrupt;
-    gic_enable(TIMER_VIRTUAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (uint32_t sgi = 0; sgi < 16; sgi++)
         gic_enable(sgi);
     has_page = page_offer();

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "ontime/guest_map.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -47,8 +48,6 @@ void expect_equal(const char *name, uint64_t got, uint64_t wanted);
 _Noreturn void finish(void);
 
 /* The UART, polled; uart_read() returns -1 when there is nothing. */
-#define UART_BASE   0x09000000UL
-#define UART_INTID  33u
 #define UART_DR     0x000
 #define UART_FR     0x018
 #define UART_IMSC   0x038
@@ -87,7 +86,6 @@ bool option_is(const char *name, const char *value);
 uint64_t random_below(uint64_t limit);
 
 /* Memory of this guest. */
-#define RAM_BASE 0x40000000UL
 uint64_t ram_size(void);
 extern char _start[], _end[];
 
@@ -120,9 +118,6 @@ static inline void work(unsigned steps)
         __asm__ volatile("");
 }
 
-#define TIMER_VIRTUAL  27u
-#define TIMER_PHYSICAL 30u
-
 /*
  * Interrupts. on_irq is called with interrupts masked, and has to acknowledge the interrupt. It may unmask
  * them to be interrupted itself.
@@ -146,9 +141,6 @@ static inline void wfi(void)
 
 /* The GIC, of the version that the device tree says. Registers of SGIs and PPIs are the calling CPU's. */
 #define GIC_SPURIOUS 1023u
-#define GICD_BASE    0x08000000UL
-#define GICC_BASE    0x08010000UL
-#define GICR_BASE    0x080A0000UL
 
 enum gic_bits { /* offset of the register with one bit per interrupt */
                 GIC_GROUP = 0x080,

@@ -261,9 +261,9 @@ static void interrupt_of_timers(void)
 {
     uint32_t intid = take();
 
-    if (intid == TIMER_VIRTUAL)
+    if (intid == GUEST_INTID_VIRTUAL_TIMER)
         write_sysreg(CNTV_CTL_EL0, 0);
-    if (intid == TIMER_PHYSICAL)
+    if (intid == GUEST_INTID_PHYSICAL_TIMER)
         write_sysreg(CNTP_CTL_EL0, 0);
     if (intid < ARRAY_SIZE(counts))
         gic_end(intid);
@@ -273,8 +273,8 @@ static void check_timers_among_many(void)
 {
     forget();
     on_irq = interrupt_of_timers;
-    gic_enable(TIMER_VIRTUAL);
-    gic_enable(TIMER_PHYSICAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
+    gic_enable(GUEST_INTID_PHYSICAL_TIMER);
     write_sysreg(CNTV_CVAL_EL0, now_virtual());
     write_sysreg(CNTP_CVAL_EL0, now_physical());
     write_sysreg(CNTV_CTL_EL0, 1);
@@ -285,17 +285,18 @@ static void check_timers_among_many(void)
     spin(microseconds(20000)); /* in a VM with timers = "tick" the physical timer comes at the tick */
     irq_disable();
     expect_equal("timers-and-sgis", acknowledged, SGIS + 2);
-    expect_equal("timers", counts[TIMER_VIRTUAL] << 8 | counts[TIMER_PHYSICAL], 0x101);
+    expect_equal("timers", counts[GUEST_INTID_VIRTUAL_TIMER] << 8 | counts[GUEST_INTID_PHYSICAL_TIMER],
+                 0x101);
     write_sysreg(CNTV_CTL_EL0, 1);
     spin(microseconds(100));
-    result(gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-reads-pending", ": -\n");
+    result(gic_test(GUEST_INTID_VIRTUAL_TIMER, GIC_SET_PENDING), "timer-reads-pending", ": -\n");
     write_sysreg(CNTV_CTL_EL0, 0);
     spin(microseconds(100));
     /* The hypervisor learns that the line has fallen only when it is asked, or the guest exits. */
-    result(!gic_test(TIMER_VIRTUAL, GIC_SET_PENDING), "timer-fell-reads-so", ": -\n");
+    result(!gic_test(GUEST_INTID_VIRTUAL_TIMER, GIC_SET_PENDING), "timer-fell-reads-so", ": -\n");
     forget();
     open_window();
-    expect_equal("timer-line-fell", counts[TIMER_VIRTUAL], 0);
+    expect_equal("timer-line-fell", counts[GUEST_INTID_VIRTUAL_TIMER], 0);
     on_irq = count_and_end;
 }
 
@@ -303,9 +304,9 @@ static void interrupt_of_uart(void)
 {
     uint32_t intid = take();
 
-    if (intid == UART_INTID && counts[UART_INTID] >= 3) {
-        mmio_write(UART_BASE + UART_IMSC, 0);
-        mmio_write(UART_BASE + UART_ICR, UART_INT_TX);
+    if (intid == GUEST_INTID_UART && counts[GUEST_INTID_UART] >= 3) {
+        mmio_write(GUEST_UART_BASE + UART_IMSC, 0);
+        mmio_write(GUEST_UART_BASE + UART_ICR, UART_INT_TX);
     }
     if (intid < ARRAY_SIZE(counts))
         gic_end(intid);
@@ -316,20 +317,20 @@ static void check_spi(void)
 {
     forget();
     on_irq = interrupt_of_uart;
-    gic_enable(UART_INTID);
-    mmio_write(UART_BASE + UART_IMSC, UART_INT_TX);
+    gic_enable(GUEST_INTID_UART);
+    mmio_write(GUEST_UART_BASE + UART_IMSC, UART_INT_TX);
     print("a line that raises the transmit interrupt\n");
     open_window();
-    expect_equal("spi-while-line-is-high", counts[UART_INTID], 3);
-    result(!gic_test(UART_INTID, GIC_SET_PENDING), "spi-line-low-reads-so", ": -\n");
-    mmio_write(UART_BASE + UART_IMSC, UART_INT_TX);
-    gic_set(UART_INTID, GIC_DISABLE);
+    expect_equal("spi-while-line-is-high", counts[GUEST_INTID_UART], 3);
+    result(!gic_test(GUEST_INTID_UART, GIC_SET_PENDING), "spi-line-low-reads-so", ": -\n");
+    mmio_write(GUEST_UART_BASE + UART_IMSC, UART_INT_TX);
+    gic_set(GUEST_INTID_UART, GIC_DISABLE);
     print("and another\n");
     open_window();
-    expect_equal("spi-disabled", counts[UART_INTID], 3);
-    result(gic_test(UART_INTID, GIC_SET_PENDING), "spi-line-high-reads-pending", ": -\n");
-    mmio_write(UART_BASE + UART_IMSC, 0);
-    result(!gic_test(UART_INTID, GIC_SET_PENDING), "spi-line-fell-unseen", ": -\n");
+    expect_equal("spi-disabled", counts[GUEST_INTID_UART], 3);
+    result(gic_test(GUEST_INTID_UART, GIC_SET_PENDING), "spi-line-high-reads-pending", ": -\n");
+    mmio_write(GUEST_UART_BASE + UART_IMSC, 0);
+    result(!gic_test(GUEST_INTID_UART, GIC_SET_PENDING), "spi-line-fell-unseen", ": -\n");
     on_irq = count_and_end;
 }
 

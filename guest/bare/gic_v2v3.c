@@ -12,7 +12,6 @@
 #define GICD_SGIR     0x0F00u
 #define GICD_ROUTER   0x6000u
 #define GICR_WAKER    0x0014u
-#define GICR_STRIDE   0x20000u
 #define GICR_SGI      0x10000u
 #define GICC_CTLR     0x0000u
 #define GICC_PMR      0x0004u
@@ -41,8 +40,8 @@ static uint32_t last_acknowledged[MAX_CPUS]; /* a v2's end of an SGI has to name
 uintptr_t gic_frame(uint32_t intid)
 {
     if (gic_version == 2 || intid >= 32)
-        return GICD_BASE;
-    return GICR_BASE + GICR_STRIDE * cpu_number() + GICR_SGI;
+        return GUEST_GICD_BASE;
+    return GUEST_GICR_BASE + GUEST_GICR_SIZE * cpu_number() + GICR_SGI;
 }
 
 bool gic_test(uint32_t intid, enum gic_bits which)
@@ -69,16 +68,16 @@ void gic_enable(uint32_t intid)
 {
     gic_priority(intid, 0xA0);
     if (intid >= 32 && gic_version == 2)
-        *(volatile uint8_t *)(GICD_BASE + GICD_TARGETS + intid) = 1;
+        *(volatile uint8_t *)(GUEST_GICD_BASE + GICD_TARGETS + intid) = 1;
     if (intid >= 32 && gic_version == 3)
-        *(volatile uint64_t *)(GICD_BASE + GICD_ROUTER + 8ul * intid) = 0;
+        *(volatile uint64_t *)(GUEST_GICD_BASE + GICD_ROUTER + 8ul * intid) = 0;
     gic_set(intid, GIC_ENABLE);
 }
 
 void gic_mask(uint8_t priority)
 {
     if (gic_version == 2)
-        mmio_write(GICC_BASE + GICC_PMR, priority);
+        mmio_write(GUEST_GICC_BASE + GICC_PMR, priority);
     else
         WRITE(ICC_PMR_EL1, priority);
 }
@@ -86,7 +85,7 @@ void gic_mask(uint8_t priority)
 void gic_eoi_mode(bool drop_only)
 {
     if (gic_version == 2)
-        mmio_write(GICC_BASE + GICC_CTLR, drop_only ? GICC_EOI_DROP | 1 : 1);
+        mmio_write(GUEST_GICC_BASE + GICC_CTLR, drop_only ? GICC_EOI_DROP | 1 : 1);
     else
         WRITE(ICC_CTLR_EL1, drop_only ? 2 : 0);
 }
@@ -95,7 +94,7 @@ void gic_send(unsigned cpu, uint32_t sgi)
 {
     __asm__ volatile("dsb ish" ::: "memory");
     if (gic_version == 2)
-        mmio_write(GICD_BASE + GICD_SGIR, 1u << (16 + cpu) | sgi);
+        mmio_write(GUEST_GICD_BASE + GICD_SGIR, 1u << (16 + cpu) | sgi);
     else
         WRITE(ICC_SGI1R_EL1, (uint64_t)sgi << 24 | 1ull << cpu);
 }
@@ -105,7 +104,7 @@ uint32_t gic_acknowledge(void)
     uint32_t intid;
 
     if (gic_version == 2)
-        intid = mmio_read(GICC_BASE + GICC_IAR);
+        intid = mmio_read(GUEST_GICC_BASE + GICC_IAR);
     else
         intid = (uint32_t)READ(ICC_IAR1_EL1);
     __asm__ volatile("dsb sy" ::: "memory");
@@ -124,7 +123,7 @@ static uint32_t with_sender(uint32_t intid)
 void gic_end(uint32_t intid)
 {
     if (gic_version == 2)
-        mmio_write(GICC_BASE + GICC_EOIR, with_sender(intid));
+        mmio_write(GUEST_GICC_BASE + GICC_EOIR, with_sender(intid));
     else
         WRITE(ICC_EOIR1_EL1, intid);
 }
@@ -132,14 +131,14 @@ void gic_end(uint32_t intid)
 void gic_deactivate(uint32_t intid)
 {
     if (gic_version == 2)
-        mmio_write(GICC_BASE + GICC_DIR, with_sender(intid));
+        mmio_write(GUEST_GICC_BASE + GICC_DIR, with_sender(intid));
     else
         WRITE(ICC_DIR_EL1, intid);
 }
 
 static void init_redistributor(void)
 {
-    uintptr_t frame = GICR_BASE + GICR_STRIDE * cpu_number();
+    uintptr_t frame = GUEST_GICR_BASE + GUEST_GICR_SIZE * cpu_number();
 
     mmio_write(frame + GICR_WAKER, mmio_read(frame + GICR_WAKER) & ~2u);
     while ((mmio_read(frame + GICR_WAKER) & 4) != 0) {
@@ -166,14 +165,15 @@ void gic_init(void)
     uint32_t size;
 
     gic_version = tree_property(NULL, "arm,gic-v3", "reg", &size) != NULL ? 3 : 2;
-    mmio_write(GICD_BASE + GICD_CTLR, 0);
+    mmio_write(GUEST_GICD_BASE + GICD_CTLR, 0);
     if (gic_version == 3)
-        mmio_write(GICD_BASE + GICD_CTLR, 0x10); /* affinity routing is set before the group is enabled */
-    uint32_t lines = 32 * ((mmio_read(GICD_BASE + GICD_TYPER) & 0x1F) + 1);
+        mmio_write(GUEST_GICD_BASE + GICD_CTLR,
+                   0x10); /* affinity routing is set before the group is enabled */
+    uint32_t lines = 32 * ((mmio_read(GUEST_GICD_BASE + GICD_TYPER) & 0x1F) + 1);
     for (uint32_t intid = 32; intid < lines && intid < 1020; intid += 32) {
-        mmio_write(GICD_BASE + GIC_DISABLE + intid / 8, UINT32_MAX);
+        mmio_write(GUEST_GICD_BASE + GIC_DISABLE + intid / 8, UINT32_MAX);
         if (gic_version == 3)
-            mmio_write(GICD_BASE + GIC_GROUP + intid / 8, UINT32_MAX);
+            mmio_write(GUEST_GICD_BASE + GIC_GROUP + intid / 8, UINT32_MAX);
     }
-    mmio_write(GICD_BASE + GICD_CTLR, gic_version == 3 ? 0x12 : 1);
+    mmio_write(GUEST_GICD_BASE + GICD_CTLR, gic_version == 3 ? 0x12 : 1);
 }

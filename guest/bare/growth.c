@@ -108,7 +108,7 @@ void guest_main(void)
     waiting = option_number("of", 1);
     from = option_number("from-ms", 0) * millisecond;
     until = option_number("until-ms", 0) * millisecond;
-    gic_enable(TIMER_VIRTUAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (uint64_t id = 0; id < deadlines; id++)
         arm_some_time(id);
     if (option("arming"))

@@ -17,18 +17,18 @@ static void check_entry(void)
     expect_equal("entry-daif", entry_state.daif, 0x3C0);
     expect_equal("entry-mmu-and-caches-off", entry_state.sctlr & 0x1005, 0);
     expect_equal("entry-x1-x3", entry_state.x[1] | entry_state.x[2] | entry_state.x[3], 0);
-    expect_equal("load-address", (uintptr_t)_start, RAM_BASE + 0x80000);
+    expect_equal("load-address", (uintptr_t)_start, GUEST_RAM_BASE + 0x80000);
     expect_equal("mpidr", read_sysreg(MPIDR_EL1) & 0xFF00FFFFFF, 0);
 
     const char *memory = tree_property("memory", NULL, "reg", &size);
-    expect_equal("tree-ram-base", tree_u64(memory), RAM_BASE);
+    expect_equal("tree-ram-base", tree_u64(memory), GUEST_RAM_BASE);
     const char *uart = tree_property(NULL, "arm,pl011", "reg", &size);
-    expect_equal("tree-uart", uart != NULL ? tree_u64(uart) : 0, UART_BASE);
+    expect_equal("tree-uart", uart != NULL ? tree_u64(uart) : 0, GUEST_UART_BASE);
     const char *gic =
         tree_property(NULL, gic_version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic", "reg", &size);
-    expect_equal("tree-gicd", gic != NULL ? tree_u64(gic) : 0, GICD_BASE);
+    expect_equal("tree-gicd", gic != NULL ? tree_u64(gic) : 0, GUEST_GICD_BASE);
     expect_equal("tree-gicr-or-gicc", gic != NULL ? tree_u64(gic + 16) : 0,
-                 gic_version == 3 ? GICR_BASE : GICC_BASE);
+                 gic_version == 3 ? GUEST_GICR_BASE : GUEST_GICC_BASE);
     result(tree_property(NULL, "arm,psci-1.0", "method", &size) != NULL, "tree-psci", ": no node\n");
 }
 

@@ -50,7 +50,7 @@ static void arm_all(uint64_t deadline)
 static void unfinished_line(void)
 {
     for (unsigned i = 0; i < LINE; i++)
-        mmio_write(UART_BASE + UART_DR, 'x');
+        mmio_write(GUEST_UART_BASE + UART_DR, 'x');
 }
 
 static void sleep_until(uint64_t deadline)
@@ -92,7 +92,7 @@ void guest_main(void)
     uint64_t rounds = option_number("rounds", 4);
 
     on_irq = timer_interrupt;
-    gic_enable(TIMER_VIRTUAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (uint64_t round = 0; round < rounds; round++) {
         uint64_t deadline = next_instant();
 

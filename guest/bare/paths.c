@@ -114,9 +114,9 @@ static void measure_calls(void)
 
 static void measure_devices(void)
 {
-    MEASURE((void)mmio_read(UART_BASE + UART_FR));
+    MEASURE((void)mmio_read(GUEST_UART_BASE + UART_FR));
     report("mmio-read-uart", 1);
-    MEASURE((void)mmio_read(GICD_BASE + 4));
+    MEASURE((void)mmio_read(GUEST_GICD_BASE + 4));
     report("mmio-read-gicd", 1);
 }
 
@@ -344,7 +344,7 @@ void guest_main(void)
     ontime = ontime_present();
     has_page = ontime && page_offer();
     sample_count = option_number("samples", 2000);
-    gic_enable(TIMER_VIRTUAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     gic_enable(SGI_PING);
     if (option("gaps"))
         note_gaps(microseconds(1000 * option_number("until-ms", 0)));

@@ -14,16 +14,16 @@ static atomic_flag busy;
 
 static void put(char c)
 {
-    while ((mmio_read(UART_BASE + UART_FR) & FR_TX_FULL) != 0) {
+    while ((mmio_read(GUEST_UART_BASE + UART_FR) & FR_TX_FULL) != 0) {
     }
-    mmio_write(UART_BASE + UART_DR, (uint8_t)c);
+    mmio_write(GUEST_UART_BASE + UART_DR, (uint8_t)c);
 }
 
 int uart_read(void)
 {
-    if ((mmio_read(UART_BASE + UART_FR) & FR_RX_EMPTY) != 0)
+    if ((mmio_read(GUEST_UART_BASE + UART_FR) & FR_RX_EMPTY) != 0)
         return -1;
-    return (int)(mmio_read(UART_BASE + UART_DR) & 0xFF);
+    return (int)(mmio_read(GUEST_UART_BASE + UART_DR) & 0xFF);
 }
 
 static void put_number(uint64_t value, unsigned base, unsigned width, char fill)

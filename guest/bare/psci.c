@@ -31,10 +31,10 @@ static void check_ram_is_zero(void)
 {
     uint64_t tree = entry_state.x[0];
     uint64_t tree_end = tree + 0x10000;
-    uint64_t end = RAM_BASE + ram_size();
+    uint64_t end = GUEST_RAM_BASE + ram_size();
     unsigned long not_zero = 0, where = 0;
 
-    for (uint64_t at = RAM_BASE; at < end; at += 8) {
+    for (uint64_t at = GUEST_RAM_BASE; at < end; at += 8) {
         if ((at >= (uintptr_t)_start && at < (uintptr_t)_end) || (at >= tree && at < tree_end))
             continue;
         if (*(const volatile uint64_t *)at != 0) {
@@ -49,7 +49,7 @@ static void spoil_ram(void)
     uint64_t tree = entry_state.x[0];
 
     in_data = in_bss = MAGIC;
-    for (uint64_t at = RAM_BASE; at < RAM_BASE + ram_size(); at += 0x8000) {
+    for (uint64_t at = GUEST_RAM_BASE; at < GUEST_RAM_BASE + ram_size(); at += 0x8000) {
         if (at + 8 <= (uintptr_t)_start || at >= (uintptr_t)_end)
             *(volatile uint64_t *)at = MAGIC;
     }

@@ -250,7 +250,7 @@ void guest_main(void)
     if (say == SAY_BY_PAGE)
         result(page_offer(), "page", ": Ontime does not take it\n");
     on_irq = timer_interrupt;
-    gic_enable(physical ? TIMER_PHYSICAL : TIMER_VIRTUAL);
+    gic_enable(physical ? GUEST_INTID_PHYSICAL_TIMER : GUEST_INTID_VIRTUAL_TIMER);
     check_past();
     check_moved();
     if (option("phases"))

@@ -70,8 +70,9 @@ static void check_errors(void)
     expect_equal("other-is-off", (uint64_t)psci(PSCI_AFFINITY_INFO, 1, 0, 0), AFFINITY_OFF);
     expect_equal("affinity-no-such-cpu", (uint64_t)psci(PSCI_AFFINITY_INFO, 63, 0, 0),
                  (uint64_t)PSCI_INVALID);
-    expect_equal("on-no-such-cpu", (uint64_t)psci(PSCI_CPU_ON, 63, RAM_BASE, 0), (uint64_t)PSCI_INVALID);
-    expect_equal("on-no-such-affinity", (uint64_t)psci(PSCI_CPU_ON, 0x10001, RAM_BASE, 0),
+    expect_equal("on-no-such-cpu", (uint64_t)psci(PSCI_CPU_ON, 63, GUEST_RAM_BASE, 0),
+                 (uint64_t)PSCI_INVALID);
+    expect_equal("on-no-such-affinity", (uint64_t)psci(PSCI_CPU_ON, 0x10001, GUEST_RAM_BASE, 0),
                  (uint64_t)PSCI_INVALID);
     expect_equal("on-self", (uint64_t)cpu_start(0, stay_until_told), (uint64_t)PSCI_ALREADY_ON);
 }
@@ -128,7 +129,7 @@ static void on_timer(void)
 {
     uint32_t intid = gic_acknowledge();
 
-    if (intid != TIMER_VIRTUAL)
+    if (intid != GUEST_INTID_VIRTUAL_TIMER)
         return;
     timer_fired_at = now_virtual();
     write_sysreg(CNTV_CTL_EL0, 0);
@@ -141,7 +142,7 @@ static void check_suspend(void)
     uint64_t deadline = now_virtual() + microseconds(5000);
 
     on_irq = on_timer;
-    gic_enable(TIMER_VIRTUAL);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     write_sysreg(CNTV_CVAL_EL0, deadline);
     write_sysreg(CNTV_CTL_EL0, 1);
     expect_equal("suspend", (uint64_t)psci(PSCI_CPU_SUSPEND, 0, 0, 0), 0);

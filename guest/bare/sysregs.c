@@ -168,7 +168,7 @@ static void check_instructions(void)
 /* Loads and stores at a device whose operand is register 31, or is sign-extended. */
 static void check_device_operands(void)
 {
-    uintptr_t mask = UART_BASE + UART_IMSC;
+    uintptr_t mask = GUEST_UART_BASE + UART_IMSC;
     uintptr_t priority = gic_frame(0) + 0x400;
     uint64_t sp_before, sp_after, x;
 
@@ -270,7 +270,7 @@ static void fill_registers(uint64_t pattern)
     write_sysreg(TTBR1_EL1, (pattern & 0xFF) << 12);
     write_sysreg(CNTV_CVAL_EL0, pattern << 40);
     write_sysreg(CNTP_CVAL_EL0, pattern << 41);
-    __asm__ volatile("at s1e1r, %0\n\tisb" ::"r"(RAM_BASE + (pattern << 16)));
+    __asm__ volatile("at s1e1r, %0\n\tisb" ::"r"(GUEST_RAM_BASE + (pattern << 16)));
 }
 
 static void check_survival(void)

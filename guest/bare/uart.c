@@ -25,7 +25,7 @@ static void receive(void)
 
     if (intid == GIC_SPURIOUS)
         return;
-    mmio_write(UART_BASE + UART_ICR, UART_INT_RX);
+    mmio_write(GUEST_UART_BASE + UART_ICR, UART_INT_RX);
     while ((c = uart_read()) >= 0)
         ring[ring_in++ % RING_SIZE] = (uint8_t)c;
     gic_end(intid);
@@ -101,8 +101,8 @@ static void obey(void)
 void guest_main(void)
 {
     on_irq = receive;
-    gic_enable(UART_INTID);
-    mmio_write(UART_BASE + UART_IMSC, UART_INT_RX);
+    gic_enable(GUEST_INTID_UART);
+    mmio_write(GUEST_UART_BASE + UART_IMSC, UART_INT_RX);
     print("uart: ready\n");
     for (;;) {
         print("> ");

@@ -149,8 +149,7 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
     }
 }
 
-/* PSCI, SMCCC's own queries and stolen time. */
-static void standard_call(struct vcpu *vcpu)
+void hypercall_standard(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->arch.regs.x;
     uint32_t number = (uint32_t)x[0];
@@ -174,12 +173,4 @@ static void standard_call(struct vcpu *vcpu)
         break;
     }
     x[0] = (uint64_t)result;
-}
-
-void hypercall(struct vcpu *vcpu)
-{
-    if (hypercall_is_vendors(vcpu))
-        vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
-    else
-        standard_call(vcpu);
 }

@@ -7,11 +7,6 @@
 #include <stdint.h>
 #include "vm/vcpu.h"
 
-/*
- * Carries out the call whose function and arguments are in the vCPU's x0..x3, and leaves the results there.
- */
-void hypercall(struct vcpu *vcpu);
-
 /* Bits 29:24 of a function number: who defines it (DEN0028, 2.5). */
 #define HYPERCALL_OWNER  0x3F000000u
 #define HYPERCALL_VENDOR 0x06000000u
@@ -26,5 +21,11 @@ static inline bool hypercall_is_vendors(const struct vcpu *vcpu)
  * be in memory. Returns what is to be x0; other results are left in x1..x3.
  */
 int64_t hypercall_vendor(struct vcpu *vcpu);
+
+/*
+ * Carries out any other call: PSCI, SMCCC's own queries, stolen time. Function and arguments are in the
+ * vCPU's x0..x3, and the results are left there.
+ */
+void hypercall_standard(struct vcpu *vcpu);
 
 #endif

@@ -226,7 +226,10 @@ static uint64_t call_by(unsigned caller, uint64_t number, uint64_t x1, uint64_t 
     x[1] = x1;
     x[2] = x2;
     x[3] = x3;
-    hypercall(&vcpus[caller]);
+    if (hypercall_is_vendors(&vcpus[caller]))
+        x[0] = (uint64_t)hypercall_vendor(&vcpus[caller]);
+    else
+        hypercall_standard(&vcpus[caller]);
     for (unsigned i = 4; i < 31; i++)
         assert_int_equal(x[i], 0x5A5A + i);
     assert_false(lock_is_held());

@@ -113,7 +113,7 @@ static void handle_synchronous(struct vcpu *vcpu, unsigned class, uint64_t syndr
         wait_instruction(vcpu, syndrome);
         break;
     case EC_HVC64:
-        hypercall(vcpu);
+        hypercall_standard(vcpu); /* the vendor's were for exit_synchronous_quick() */
         break;
     case EC_SMC64:
         secure_call(vcpu);
