@@ -43,11 +43,15 @@ sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
 
 # vm
-UNIT_TESTS += precise precise_random
+UNIT_TESTS += precise precise_random vm power
 precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
+vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervisor/vm/precise.c \
+	hypervisor/vm/dispatch.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
+	$(UNIT_SCHED) tests/unit/vm_world.c
+power_SRCS := $(vm_SRCS)
 
 # devices
 UNIT_TESTS += guest_tree vgic vgic_random vuart psci

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VMs on one fake CPU with the real dispatcher, for the tests of what makes, loads, starts and stops them.
+ * RAM is given out as the test says; what is asked of architecture, devices and console is noted. A guest
+ * that is entered does nothing but let time pass.
+ */
+#ifndef TESTS_VM_WORLD_H
+#define TESTS_VM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "vm/cpu.h"
+#include "vm/vm.h"
+
+#define WORLD_MIB    UINT64_C(0x100000)
+#define WORLD_RAM    (24 * WORLD_MIB)
+#define WORLD_PIECES 40
+#define WORLD_LINES  256
+#define WORLD_SLICE  20000 /* ticks that a guest runs until its next exit */
+
+struct world_noted {
+    /* Creation. */
+    unsigned pieces;                    /* pieces of RAM asked for */
+    uint64_t asked[WORLD_PIECES];       /* their sizes */
+    struct ram_piece map[WORLD_PIECES]; /* what was mapped into a VM */
+    unsigned maps;
+    unsigned vcpus; /* made */
+
+    /* Loading. */
+    uint64_t zeroed, cleaned; /* bytes */
+    unsigned images_changed;
+
+    /* Power. */
+    unsigned vm_resets, vcpu_resets;
+    struct vcpu *reset; /* the last vCPU whose registers were reset */
+    uint64_t entry, argument;
+    unsigned entries; /* of guests */
+    bool finished;    /* the console has written everything out */
+};
+
+extern struct cpu world_cpu;
+extern struct world_noted noted;
+extern const struct guest_hooks world_hooks;
+
+/* What was printed. */
+extern char world_lines[WORLD_LINES][512];
+extern unsigned world_line_count;
+
+/* What fails: making stage 2, and mapping piece number `n`; UINT_MAX: nothing. */
+extern bool world_no_stage_2;
+extern unsigned world_unmapped;
+
+/* What one piece of loading takes, ticks. */
+extern uint64_t world_load_ticks;
+
+/* An idle CPU and no VMs. */
+void world_reset(void);
+
+/*
+ * The sizes of what memory_take_blocks() gives out next, in MiB, ended by 0: then there is no more. Each
+ * piece lies below the one before it.
+ */
+void world_pieces(const unsigned *mib);
+
+/* WORLD_RAM bytes: the RAM that is given out, from the end down. */
+uint8_t *world_ram(void);
+
+/* The lock of the VM's power state. */
+bool world_lock_is_held(struct vm *vm);
+
+/* One step of the dispatcher. */
+void world_step(void);
+
+/* Does call(argument) switch the machine off? */
+bool world_ends(void (*call)(void *argument), void *argument);
+
+/* The last line printed is this one. */
+void world_expect_line(const char *line);
+
+#endif
