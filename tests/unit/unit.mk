@@ -54,7 +54,7 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 power_SRCS := $(vm_SRCS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_random vuart psci
+UNIT_TESTS += guest_tree vgic vgic_random vuart psci address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
@@ -63,10 +63,14 @@ vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
 	hypervisor/base/trace.c
+address_map_SRCS := hypervisor/devices/address_map.c
+devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
+	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c
+devices_FLAGS := -lfdt
 
 # boot
 UNIT_TESTS += board system_file
-board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
+board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 board_FLAGS := -lfdt
 system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
 	$(UNIT_SCHED)

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's devices as they are made and reset, with the real virtual GIC, UART, stolen time and device tree:
+ * what is mapped for the guest, what its tree says, what happens when memory runs out, and that a reset
+ * leaves nothing behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <libfdt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "arch/fake/fake.h"
+#include "base/memory.h"
+#include "console/console.h"
+#include "devices/devices.h"
+#include "devices/guest_tree.h"
+#include "devices/stolen_time.h"
+#include "devices/vgic.h"
+#include "devices/vuart.h"
+#include "fake_gic.h"
+#include "random.h"
+#include "vm/arch_vm.h"
+#include "vm/dispatch.h"
+
+#define VCPUS       3
+#define GICV_PAGE   0x8040000
+#define RECORD      64
+#define ROUNDS      100
+#define CPU         "arm,cortex-a72"
+#define ALLOCATIONS 3
+
+static struct gic_driver driver;
+static struct vm_config config;
+static struct vm vm;
+static struct vcpu vcpus[VCPUS + 1]; /* the last one is nobody's */
+static uint8_t seed[GUEST_TREE_SEED_SIZE];
+static uint64_t interface_page; /* of the machine's GIC; 0: it has none */
+static void *allocated[ALLOCATIONS];
+static unsigned allocations;
+
+static struct {
+    uint64_t guest, host;
+    unsigned calls;
+    bool fails;
+} device_page, readonly_page;
+
+static const struct console_source *console_source;
+
+void *memory_allocate(size_t size)
+{
+    assert_true(allocations < ALLOCATIONS);
+    allocated[allocations] = aligned_alloc(MEMORY_PAGE, (size + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1));
+    assert_non_null(allocated[allocations]);
+    memset(allocated[allocations], 0, size);
+    return allocated[allocations++];
+}
+
+bool arch_vm_map_device_page(struct vm *of, uint64_t guest_address, uint64_t host_address)
+{
+    assert_ptr_equal(of, &vm);
+    device_page.calls++;
+    device_page.guest = guest_address;
+    device_page.host = host_address;
+    return !device_page.fails;
+}
+
+bool arch_vm_map_readonly_page(struct vm *of, uint64_t guest_address, uint64_t host_address)
+{
+    assert_ptr_equal(of, &vm);
+    readonly_page.calls++;
+    readonly_page.guest = guest_address;
+    readonly_page.host = host_address;
+    return !readonly_page.fails;
+}
+
+bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
+void vcpu_wake_blocked(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u woken", vcpu->index);
+}
+
+void console_add(struct console_source *source, const char *name, console_deliver *deliver)
+{
+    assert_non_null(deliver);
+    assert_string_equal(name, "alpha");
+    console_source = source;
+}
+
+bool console_put(struct console_source *source, char c)
+{
+    (void)source, (void)c;
+    return true;
+}
+
+bool console_has_room(void)
+{
+    return true;
+}
+
+static uint64_t guest_interface(void)
+{
+    return interface_page;
+}
+
+static void reset_machine(unsigned version)
+{
+    fake_reset();
+    fake_gic_reset(version, 4);
+    driver = *gic;
+    driver.guest_interface = guest_interface;
+    gic = &driver;
+    interface_page = version == 2 ? GICV_PAGE : 0;
+    while (allocations != 0)
+        free(allocated[--allocations]);
+    memset(&device_page, 0, sizeof(device_page));
+    memset(&readonly_page, 0, sizeof(readonly_page));
+    memset(&vm, 0, sizeof(vm));
+    memset(vcpus, 0, sizeof(vcpus));
+    console_source = NULL;
+    config = (struct vm_config){
+        .name = "alpha", .memory_mib = 64, .vcpus = VCPUS, .timers = TIMERS_WAKE, .bootargs = "quiet"};
+    vm.config = &config;
+    vm.vcpus = vcpus;
+    vm.vcpu_count = VCPUS;
+    for (unsigned i = 0; i < VCPUS; i++) {
+        vcpus[i].vm = &vm;
+        vcpus[i].index = (uint16_t)i;
+    }
+    for (unsigned i = 0; i < sizeof(seed); i++)
+        seed[i] = (uint8_t)(i + 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    reset_machine(3);
+    return 0;
+}
+
+static bool create(void)
+{
+    return devices_create(&vm, CPU, seed);
+}
+
+static const char *tree_string(const char *path, const char *property)
+{
+    const char *text = fdt_getprop(vm.tree.data, fdt_path_offset(vm.tree.data, path), property, NULL);
+
+    return text != NULL ? text : "(none)";
+}
+
+static void nothing_is_left_to_ask(void **state)
+{
+    (void)state;
+    assert_ptr_equal(devices_hooks.wakes, vgic_wakes);
+    assert_ptr_equal(devices_hooks.timer_expired, vgic_timer_expired);
+    assert_ptr_equal(devices_hooks.stolen, stolen_time_publish);
+    assert_non_null(devices_hooks.reset_vcpu);
+    assert_non_null(devices_hooks.reset_vm);
+}
+
+static void a_guest_has_a_page_of_stolen_time(void **state)
+{
+    uint64_t value;
+
+    (void)state;
+    assert_true(create());
+    assert_int_equal(readonly_page.calls, 1);
+    assert_int_equal(readonly_page.guest, 0x09010000);
+    assert_int_equal(readonly_page.host, (uintptr_t)vm.stolen_page);
+    assert_int_equal(readonly_page.host % MEMORY_PAGE, 0);
+    fake_set_hz(1000000000);
+    stolen_time_init();
+    for (unsigned i = 0; i < VCPUS; i++) {
+        vcpus[i].stats[ONTIME_STAT_STOLEN_TICKS] = 77 + i;
+        devices_hooks.stolen(&vcpus[i]);
+    }
+    for (unsigned i = 0; i < VCPUS; i++) {
+        assert_ptr_equal(vcpus[i].stolen_time, vm.stolen_page + i * RECORD);
+        memcpy(&value, vm.stolen_page + i * RECORD + 8, sizeof(value));
+        assert_int_equal(value, 77 + i);
+    }
+    assert_null(vcpus[VCPUS].stolen_time);
+}
+
+static void a_gicv3_is_made_of_system_registers(void **state)
+{
+    (void)state;
+    assert_true(create());
+    assert_int_equal(device_page.calls, 0);
+    assert_string_equal(tree_string("/intc@8000000", "compatible"), "arm,gic-v3");
+}
+
+static void a_gicv2_has_a_page_of_the_machines(void **state)
+{
+    (void)state;
+    reset_machine(2);
+    assert_true(create());
+    assert_int_equal(device_page.calls, 1);
+    assert_int_equal(device_page.guest, 0x08010000);
+    assert_int_equal(device_page.host, GICV_PAGE);
+    assert_string_equal(tree_string("/intc@8000000", "compatible"), "arm,cortex-a15-gic");
+}
+
+static void a_guest_has_a_tree_of_its_own(void **state)
+{
+    int length;
+
+    (void)state;
+    assert_true(create());
+    assert_int_equal(fdt_check_full(vm.tree.data, vm.tree.size), 0);
+    assert_int_equal(fdt_totalsize(vm.tree.data), vm.tree.size);
+    assert_string_equal(tree_string("/cpus/cpu@2", "compatible"), CPU);
+    assert_string_equal(tree_string("/chosen", "bootargs"), "quiet");
+    assert_memory_equal(
+        fdt_getprop(vm.tree.data, fdt_path_offset(vm.tree.data, "/chosen"), "kaslr-seed", &length), seed,
+        GUEST_TREE_KASLR_SEED_SIZE);
+    assert_int_equal(length, GUEST_TREE_KASLR_SEED_SIZE);
+}
+
+static void a_guest_has_a_uart_on_the_console(void **state)
+{
+    (void)state;
+    assert_true(create());
+    assert_ptr_equal(console_source, &vm.uart->console);
+    assert_ptr_equal(vm.uart->vm, &vm);
+}
+
+static void expect_new(unsigned version)
+{
+    struct vgic vgic;
+    struct vgic_vcpu vgic_vcpu;
+
+    assert_int_equal(gic->version, version);
+    vgic_init(&vgic, VCPUS);
+    vgic_vcpu_init(&vgic_vcpu);
+    assert_memory_equal(&vm.vgic, &vgic, sizeof(vgic));
+    for (unsigned i = 0; i < VCPUS; i++)
+        assert_memory_equal(&vcpus[i].vgic, &vgic_vcpu, sizeof(vgic_vcpu));
+    assert_int_equal(vm.uart->fifo_count | vm.uart->raw | vm.uart->mask, 0);
+    assert_int_equal(vm.uart->control, 0x300);
+}
+
+static void scribble(struct random *random, void *memory, size_t size)
+{
+    uint8_t *byte = memory;
+
+    while (size-- != 0)
+        *byte++ = (uint8_t)random_below(random, 256);
+}
+
+static void a_reset_leaves_nothing_behind(void **state)
+{
+    struct random random = {1};
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned version = 2 + round % 2;
+
+        reset_machine(version);
+        assert_true(create());
+        expect_new(version);
+        scribble(&random, &vm.vgic, sizeof(vm.vgic));
+        for (unsigned i = 0; i < VCPUS; i++)
+            scribble(&random, &vcpus[i].vgic, sizeof(vcpus[i].vgic));
+        vm.uart->fifo_count = vm.uart->raw = vm.uart->mask = vm.uart->control = 3;
+        devices_hooks.reset_vm(&vm);
+        for (unsigned i = 0; i < VCPUS; i++)
+            devices_hooks.reset_vcpu(&vcpus[i]);
+        expect_new(version);
+    }
+}
+
+static void a_vcpu_is_reset_alone(void **state)
+{
+    (void)state;
+    assert_true(create());
+    vcpus[0].vgic.own.enabled = 5;
+    vcpus[1].vgic.own.enabled = 6;
+    vm.vgic.spis.enabled = 7;
+    vm.uart->mask = 8;
+    devices_hooks.reset_vcpu(&vcpus[1]);
+    assert_int_equal(vcpus[1].vgic.own.enabled, 0);
+    assert_int_equal(vcpus[0].vgic.own.enabled, 5);
+    assert_int_equal(vm.vgic.spis.enabled, 7);
+    assert_int_equal(vm.uart->mask, 8);
+}
+
+static void without_memory_there_are_no_devices(void **state)
+{
+    static char bootargs[GUEST_TREE_SIZE + 1];
+
+    (void)state;
+    reset_machine(2);
+    device_page.fails = true;
+    assert_false(create());
+    assert_int_equal(allocations, 0);
+
+    reset_machine(2);
+    readonly_page.fails = true;
+    assert_false(create());
+    assert_null(vm.tree.data);
+
+    reset_machine(3);
+    memset(bootargs, 'x', GUEST_TREE_SIZE);
+    config.bootargs = bootargs;
+    assert_false(create());
+    assert_null(vm.uart);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_left_to_ask, setup),
+        cmocka_unit_test_setup(a_guest_has_a_page_of_stolen_time, setup),
+        cmocka_unit_test_setup(a_gicv3_is_made_of_system_registers, setup),
+        cmocka_unit_test_setup(a_gicv2_has_a_page_of_the_machines, setup),
+        cmocka_unit_test_setup(a_guest_has_a_tree_of_its_own, setup),
+        cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
+        cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
+        cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),
+        cmocka_unit_test_setup(without_memory_there_are_no_devices, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
