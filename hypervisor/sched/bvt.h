@@ -32,16 +32,7 @@ struct bvt_queue {
     struct sched_unit *units;    /* all units, runnable or not */
 };
 
-SCHED_STATE_FITS(struct bvt_unit, struct bvt_queue);
-
-static inline struct bvt_unit *bvt_unit(const struct sched_unit *unit)
-{
-    return sched_state(unit->state);
-}
-
-static inline struct bvt_queue *bvt_queue(const struct sched_queue *queue)
-{
-    return sched_state(queue->state);
-}
+/* bvt_unit(unit) and bvt_queue(queue). */
+SCHED_STATE_OF(bvt)
 
 #endif

@@ -24,16 +24,7 @@ struct credit_queue {
     uint64_t ticked;          /* the number of the last tick that was handled */
 };
 
-SCHED_STATE_FITS(struct credit_unit, struct credit_queue);
-
-static inline struct credit_unit *credit_unit(const struct sched_unit *unit)
-{
-    return sched_state(unit->state);
-}
-
-static inline struct credit_queue *credit_queue(const struct sched_queue *queue)
-{
-    return sched_state(queue->state);
-}
+/* credit_unit(unit) and credit_queue(queue). */
+SCHED_STATE_OF(credit)
 
 #endif

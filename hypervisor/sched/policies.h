@@ -33,6 +33,21 @@ static inline bool sched_is_in_place(const struct sched_queue *queue, const stru
     _Static_assert(sizeof(unit) <= SCHED_UNIT_WORDS * sizeof(uint64_t), "SCHED_UNIT_WORDS is too small");    \
     _Static_assert(sizeof(queue) <= SCHED_QUEUE_WORDS * sizeof(uint64_t), "SCHED_QUEUE_WORDS is too small")
 
+/* The accessors NAME_unit() and NAME_queue() of a policy that keeps struct NAME_unit and struct NAME_queue.
+ */
+#define SCHED_STATE_OF(name)                                                                                 \
+    SCHED_STATE_FITS(struct name##_unit, struct name##_queue);                                               \
+                                                                                                             \
+    static inline struct name##_unit *name##_unit(const struct sched_unit *unit)                             \
+    {                                                                                                        \
+        return sched_state(unit->state);                                                                     \
+    }                                                                                                        \
+                                                                                                             \
+    static inline struct name##_queue *name##_queue(const struct sched_queue *queue)                         \
+    {                                                                                                        \
+        return sched_state(queue->state);                                                                    \
+    }
+
 /* The hooks of a policy without warps. */
 bool sched_no_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
                    uint64_t now);

@@ -24,16 +24,7 @@ struct sedf_queue {
     bool on_extra;     /* the current unit runs in extra time */
 };
 
-SCHED_STATE_FITS(struct sedf_unit, struct sedf_queue);
-
-static inline struct sedf_unit *sedf_unit(const struct sched_unit *unit)
-{
-    return sched_state(unit->state);
-}
-
-static inline struct sedf_queue *sedf_queue(const struct sched_queue *queue)
-{
-    return sched_state(queue->state);
-}
+/* sedf_unit(unit) and sedf_queue(queue). */
+SCHED_STATE_OF(sedf)
 
 #endif
