@@ -17,7 +17,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -Wmi
 
 .PHONY: all help clean distclean system demo test test-all check
 help:
-	@echo "make               build/ontime.bin, the host tool and the bare-metal guests"
+	@echo "make               build/ontime.bin, the host tool and the bare-metal guests; make DEBUG=1: ontime-debug.bin"
 	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
@@ -25,9 +25,13 @@ help:
 	@echo "make bench         the scenarios beside bare metal (out/bench), 30 minutes; BENCH_SEEDS=1 takes less"
 	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), an hour; PEERS=\"xen-credit2 kvm\" chooses"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
+	@echo "make test-unit     the unit tests; make test-system: those in QEMU, TESTS=\"hello shares\" JOBS=1"
+	@echo "make test-guest-linux   the Linux module on 6.1 and 6.12"
 	@echo "make fuzz          damaged system files, for FUZZ_SECONDS"
 	@echo "make mutate        mistakes made in the sources: which do the unit tests miss? FILES=\"bvt.c\" SAMPLE=400 MIN=90"
-	@echo "make check         formatting, warnings of two compilers, static analysis"
+	@echo "make mutate-quick  the same with a small sample; make test-mutate: the mutation tester itself"
+	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
+	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, against their limits"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
 include hypervisor/hypervisor.mk

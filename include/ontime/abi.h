@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Ontime guest interface: SMCCC calls a guest makes by HVC.
+ * The Ontime guest interface: the SMCCC calls that a guest makes by HVC. docs/abi.md describes it.
  *
- * Shared by the hypervisor, its guests (Linux module, bare-metal runtime) and the host tools, and also
- * included from assembly. Calling convention: Arm DEN0028 (SMCCC) 1.1 or later: function number in w0,
- * arguments in x1..x7, results in x0..x3; all other registers are preserved. A guest first reads the UID,
- * then the revision, then the feature bits, before it makes any other call.
+ * The hypervisor, its guests (Linux module, bare-metal runtime) and the host tools share this file. Assembly
+ * includes it too, so it holds nothing but macros.
+ *
+ * The calling convention is that of Arm DEN0028 (SMCCC) 1.1 or later. The function number is in w0, arguments
+ * are in x1..x7, results in x0..x3. All other registers are preserved. A guest first reads the UID, then the
+ * revision, then the feature bits, before it makes any other call.
  *
  * Units: a deadline is an absolute value of the guest's virtual counter (CNTVCT_EL0), in ticks of CNTFRQ_EL0.
  */
@@ -23,103 +25,130 @@
 #define ONTIME_UID_3 0xd4493c00
 
 #define ONTIME_REVISION_MAJOR 1
-#define ONTIME_REVISION_MINOR 1 /* 1: deadline pages */
+#define ONTIME_REVISION_MINOR 1 /* 1 added deadline pages */
 
-/*
- * ONTIME_CALL_FEATURES: x0 = the bits that hold for this VM.
- */
+/* ONTIME_CALL_FEATURES: x0 = the bits that hold for the calling VM. */
 #define ONTIME_CALL_FEATURES 0x86000020
 
-#define ONTIME_FEATURE_PRECISE  1 /* timers = "precise": ARM, CANCEL, DONE and QUERY are served */
+#define ONTIME_FEATURE_PRECISE  1 /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
 #define ONTIME_FEATURE_OBSERVER 2 /* the VM is an observer: MARK and TRACE are served */
 #define ONTIME_FEATURE_PAGE     4 /* PAGE is served */
 
 /*
- * ONTIME_CALL_ARM: x1 = deadline, x2 = id. The calling vCPU must run at the deadline; one that is past counts
- * as now. Arming an armed id moves it. A vCPU has ONTIME_DEADLINES deadlines, named by id; a guest that keeps
- * a queue of its own needs only id 0. At the deadline the vCPU is warped and scheduled at once; the deadline
- * is then no longer armed. x0 = ONTIME_OK, ONTIME_INVALID (id out of range, deadline is ONTIME_NO_DEADLINE)
- * or ONTIME_NOT_SUPPORTED.
+ * ONTIME_CALL_ARM: x1 = deadline, x2 = id. Says that the calling vCPU must run at the deadline. A deadline in
+ * the past counts as now. To arm an id that is armed moves its deadline. At the deadline Ontime warps the
+ * vCPU and schedules it at once; the id is then no longer armed.
+ *
+ * A vCPU has ONTIME_DEADLINES deadlines, named by ids from 0 on. A guest that keeps a queue of its own needs
+ * only id 0.
+ *
+ * x0 = ONTIME_OK, ONTIME_INVALID (the id is out of range, or the deadline is ONTIME_NO_DEADLINE) or
+ * ONTIME_NOT_SUPPORTED.
  */
 #define ONTIME_CALL_ARM    0xC6000021
 #define ONTIME_DEADLINES   64
 #define ONTIME_NO_DEADLINE 0xFFFFFFFFFFFFFFFF
 
 /*
- * ONTIME_CALL_CANCEL: x1 = id. x0 = 1 when the deadline was armed, 0 when it was not, ONTIME_INVALID, or
- * ONTIME_NOT_SUPPORTED.
+ * ONTIME_CALL_CANCEL: x1 = id. The id is no longer armed. x0 = 1 when it was armed, 0 when it was not,
+ * ONTIME_INVALID (the id is out of range) or ONTIME_NOT_SUPPORTED.
  */
 #define ONTIME_CALL_CANCEL 0xC6000022
 
 /*
- * ONTIME_CALL_DONE: the work that the deadline was for is done (the woken task left the CPU); the calling
- * vCPU's warp ends. x1 = the vCPU's next deadline, or ONTIME_NO_DEADLINE: when that one has been reached
- * already, the warp goes on for it, as its work is still to come. x0 = 1 when a warp ended, 0 when none did,
- * ONTIME_NOT_SUPPORTED.
+ * ONTIME_CALL_DONE: x1 = the calling vCPU's next deadline, or ONTIME_NO_DEADLINE. Says that the work of the
+ * deadline before is done, because the woken task has left the CPU. The calling vCPU's warp ends. But when
+ * the next deadline has been reached already, its work is still to come, and the warp goes on for it.
+ *
+ * x0 = 1 when a warp ended, 0 when none did, or ONTIME_NOT_SUPPORTED.
  */
 #define ONTIME_CALL_DONE 0xC6000023
 
 /*
- * ONTIME_CALL_QUERY: x1 = id. x0 = ONTIME_OK, ONTIME_INVALID or ONTIME_NOT_SUPPORTED; x1 = the deadline, or
- * ONTIME_NO_DEADLINE when it is not armed; x2 = 1 when the vCPU is warped now.
+ * ONTIME_CALL_QUERY: x1 = id. x0 = ONTIME_OK, ONTIME_INVALID (the id is out of range) or
+ * ONTIME_NOT_SUPPORTED; x1 = the id's deadline, or ONTIME_NO_DEADLINE when the id is not armed; x2 = 1 when
+ * the calling vCPU is warped now, else 0.
  */
 #define ONTIME_CALL_QUERY 0xC6000024
 
 /*
- * ONTIME_CALL_STAT: x1 = one of ONTIME_STAT_*. x0 = ONTIME_OK or ONTIME_INVALID; x1 = the calling VM's value,
- * summed over its vCPUs, counted since the VM was first started. Lateness runs from a deadline that was
- * reached while its vCPU was out of the CPU to the entry of the guest.
+ * ONTIME_CALL_STAT: x1 = one of ONTIME_STAT_*. x0 = ONTIME_OK, or ONTIME_INVALID for an unknown number; x1 =
+ * the calling VM's value.
+ *
+ * A value is the sum over the VM's vCPUs, counted since the VM was first started. There are three exceptions:
+ * LATE_MAX is the largest of the vCPUs, and the two LEAD_* are no counts: they say what holds now.
+ *
+ * Lateness is the time from a deadline to the entry of the guest, for a deadline that was reached while its
+ * vCPU was out of the CPU. Several deadlines that are reached before the same entry count once, from the
+ * earliest.
+ *
+ * WARPS_DENIED counts the deadlines that were reached while the vCPU was out of the CPU and did not put it
+ * first. One that puts it first without a warp is not counted. With the scheduler "bvt" the reasons are:
+ *
+ *   - U has not passed since the vCPU's last warp ended.
+ *   - The vCPU has not earned a warp (warp-percent).
+ *   - The vCPU is so far ahead of its share that W is used up.
+ *   - Another vCPU is warped for an earlier deadline.
+ *
+ * In the last two cases the vCPU is warped all the same, and the warp counts as begun too. The other
+ * schedulers have reasons of their own: "sedf" and "rr" refuse every warp, and "credit" refuses that of a
+ * vCPU in debt and does not preempt another boosted one.
  */
 #define ONTIME_CALL_STAT 0xC6000025
 
-#define ONTIME_STAT_RUN_TICKS    0  /* CPU time, counter ticks */
+#define ONTIME_STAT_RUN_TICKS    0  /* CPU time, ticks */
 #define ONTIME_STAT_EXITS        1  /* times EL2 was entered from the VM */
 #define ONTIME_STAT_SWITCHES     2  /* times a vCPU of the VM was switched in */
-#define ONTIME_STAT_ARMED        3  /* deadlines armed */
-#define ONTIME_STAT_CANCELLED    4  /* deadlines cancelled while armed */
+#define ONTIME_STAT_ARMED        3  /* deadlines armed by ONTIME_CALL_ARM */
+#define ONTIME_STAT_CANCELLED    4  /* deadlines cancelled by ONTIME_CALL_CANCEL while armed */
 #define ONTIME_STAT_FIRED        5  /* deadlines reached */
 #define ONTIME_STAT_LATE_MAX     6  /* largest lateness, ticks */
 #define ONTIME_STAT_LATE_TICKS   7  /* sum of the lateness, ticks */
 #define ONTIME_STAT_WARPS        8  /* warps begun */
-#define ONTIME_STAT_WARPS_DENIED 9  /* those that did not put the vCPU first: U not over, or W used up */
-#define ONTIME_STAT_WARPS_CUT    10 /* warps ended by the limit L */
+#define ONTIME_STAT_WARPS_DENIED 9  /* deadlines that did not put the vCPU first, see above */
+#define ONTIME_STAT_WARPS_CUT    10 /* warps ended because their CPU time was used up: L, or less, see PAGE */
 #define ONTIME_STAT_STOLEN_TICKS 11 /* time runnable but not running, ticks */
-#define ONTIME_STAT_LEAD_SWITCH                                                                              \
-    12 /* not a count: how early the core's comparator now fires for a switch, ticks */
-#define ONTIME_STAT_LEAD_BACKLOG                                                                             \
-    13 /* and how much earlier when the guest comes back to a pending tick, ticks */
-#define ONTIME_STAT_COUNT 14
+#define ONTIME_STAT_LEAD_SWITCH  12 /* how early the core's comparator fires for a switch, ticks */
+#define ONTIME_STAT_LEAD_BACKLOG 13 /* how much earlier when a tick of the guest is pending, ticks */
+#define ONTIME_STAT_COUNT        14
 
 /*
- * ONTIME_CALL_MARK (observers only): x1 = a number of the caller's choice, 32 bits. Puts a mark into the
- * trace and prints one accounting line for each VM. x0 = ONTIME_OK or ONTIME_DENIED.
+ * ONTIME_CALL_MARK, for observers only: x1 = a number of the caller's choice, 32 bits. Puts a mark with this
+ * number into the trace, and prints one line of counters for each VM. x0 = ONTIME_OK, or ONTIME_DENIED when
+ * the VM is no observer.
  */
 #define ONTIME_CALL_MARK 0xC6000026
 
 /*
- * ONTIME_CALL_TRACE (observers only): x1 = cursor. Writes a piece of the trace to the host console (see
- * include/ontime/trace.h); cursor 0 stops the recording and begins the dump. x0 = ONTIME_OK or ONTIME_DENIED;
- * x1 = the cursor for the next call, 0 at the end, when recording goes on.
+ * ONTIME_CALL_TRACE, for observers only: x1 = cursor. Writes one line of the trace of the calling vCPU's core
+ * to the host console (include/ontime/trace.h). Cursor 0 stops the recording and begins the dump. Each
+ * further call has the cursor that the call before returned.
+ *
+ * x0 = ONTIME_OK, or ONTIME_DENIED when the VM is no observer; x1 = the cursor for the next call. Cursor 0
+ * says that the dump is complete, and that recording goes on.
  */
 #define ONTIME_CALL_TRACE 0xC6000027
 
 /*
- * ONTIME_CALL_PAGE: x1 = guest physical address of the calling vCPU's deadline page, in the VM's RAM and a
- * multiple of ONTIME_PAGE_SIZE; ONTIME_NO_PAGE withdraws it. x0 = ONTIME_OK, ONTIME_INVALID or
- * ONTIME_NOT_SUPPORTED. The page is forgotten when the vCPU is switched off.
+ * ONTIME_CALL_PAGE: x1 = guest physical address of the calling vCPU's deadline page, which lies in the VM's
+ * RAM at a multiple of ONTIME_PAGE_SIZE. Another call replaces the page, and ONTIME_NO_PAGE withdraws it.
+ * Ontime forgets the page when the vCPU is switched off. x0 = ONTIME_OK, ONTIME_INVALID (the address is not
+ * in RAM, or no such multiple) or ONTIME_NOT_SUPPORTED.
  *
  * The page takes the place of ARM and CANCEL: the guest says by plain stores when this vCPU must run, and
- * makes no call. Ontime reads it when it takes the CPU from the vCPU, and asks nothing of what it finds: any
- * bits are a deadline. Deadlines armed by call count too; the earliest is the vCPU's.
+ * makes no call. Ontime reads the page when it takes the CPU from the vCPU, and when it asks the scheduler
+ * while the vCPU has the CPU. Any bits there are a valid deadline. If the vCPU has also armed deadlines by
+ * call, the earliest of all counts.
  *
  *   offset 0   written by the guest, 64 bits: the earliest deadline whose work is not done yet, or
- *              ONTIME_NO_DEADLINE. It stays there, though past, until the work is done.
- *   offset 8   written by the guest, 64 bits: the CPU time that work needs, ticks; 0: not known. A warp for
- *              it ends after so much, or after the VM's warp-limit-us if that is less.
+ *              ONTIME_NO_DEADLINE. A deadline that has passed stays there until its work is done.
+ *   offset 8   written by the guest, 64 bits: the CPU time that this work needs, in ticks; 0: not known. A
+ *              warp for it ends after that time. It ends earlier when the VM's warp-limit-us (L), or what
+ *              the vCPU has earned (warp-percent), is less.
  *   offset 64  written by Ontime, 64 bits: 1 while the vCPU is warped, else 0.
  *
- * When work is done, the guest first stores the next deadline, then reads whether it is warped, and calls
- * DONE only if it is. All words are little-endian and read and written whole.
+ * When work is done, the guest first stores the next deadline, then reads whether the vCPU is warped, and
+ * calls DONE only if it is. All words are little-endian, and are read and written whole.
  */
 #define ONTIME_CALL_PAGE     0xC6000028
 #define ONTIME_NO_PAGE       0xFFFFFFFFFFFFFFFF
@@ -128,7 +157,7 @@
 #define ONTIME_PAGE_NEEDS    8
 #define ONTIME_PAGE_WARPED   64
 
-/* Error codes, as x0; DEN0028 names -1 and -3, the others follow PSCI (DEN0022). */
+/* Results in x0. DEN0028 names -1 and -3, the others follow PSCI (DEN0022). */
 #define ONTIME_OK            0
 #define ONTIME_NOT_SUPPORTED (-1)
 #define ONTIME_INVALID       (-2)
