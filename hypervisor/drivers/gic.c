@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The GIC drivers there are, and the machine's. */
+/* The list of GIC drivers, and the one in use. */
 #include "drivers/gic.h"
 #include <stddef.h>
 

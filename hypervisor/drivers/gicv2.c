@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GICv2 with virtualization extensions (Arm IHI 0048): GIC-400 and the like. All registers are in memory: the
- * distributor (GICD), this CPU's interface (GICC), its virtual interface's control (GICH), and the virtual
- * interface itself (GICV), which guests use directly.
+ * A driver for the GICv2 with virtualization extensions (Arm IHI 0048), as the GIC-400. All its registers are
+ * in memory: the distributor (GICD), and for each CPU at the same addresses its interface (GICC), the control
+ * of its virtual interface (GICH), and the virtual interface (GICV). A guest uses GICV directly as its GICC.
  *
- * Where the GIC has security extensions this is the non-secure side, which sees what the firmware put in
- * group 1; without them interrupts stay in group 0. Both are enabled by bit 0 and come as IRQ. EOI mode 1, as
- * with GICv3: ending an interrupt and deactivating it are two steps.
+ * On a GIC with security extensions the driver sees the non-secure registers, and the interrupts that the
+ * firmware has put into group 1. On one without them all interrupts stay in group 0. In both cases bit 0 of
+ * the control registers enables them, and they come as IRQs. In EOI mode 1, which the driver sets, ending and
+ * deactivating an interrupt are two steps; the guest's timer interrupt stays active between them.
  *
- * A CPU's own number in the distributor need not be its index: it is read from GICD_ITARGETSR0.
+ * A CPU's number in the distributor need not be its index in Ontime, so it is read from GICD_ITARGETSR0.
  */
 #include <stddef.h>
 #include "arch_vcpu.h"
@@ -40,7 +41,7 @@
 #define GICH_LR        0x100
 
 #define CTLR_ENABLE     1u
-#define CTLR_BYPASS     0x1E0u /* the firmware's choice for legacy interrupts */
+#define CTLR_BYPASS     0x1E0u /* what becomes of interrupts that bypass the GIC: the firmware's choice */
 #define CTLR_EOI_MODE   0x200u
 #define CTLR_DISTRIBUTE 1u
 #define PRIORITY        0xA0u
@@ -49,16 +50,16 @@
 #define HCR_NPIE        8u
 #define HCR_EOI_SHIFT   27
 #define VMCR_EOI_MODE   0x200u
-#define VMCR_RESET      0x004C0000u /* binary points at their least; priority mask 0, groups off */
+#define VMCR_RESET      0x004C0000u /* priority mask 0, groups off, the least binary points: 2 and 3 */
 #define LR_HW           (1u << 31)
 #define LR_GROUP1       (1u << 30)
 #define LR_EOI          (1u << 19)
 #define MAX_CPUS        8
-#define ALIASED         0x10000 /* GICs whose 4 KiB pages each fill 64 KiB, so that a big page holds no other */
+#define ALIASED         0x10000 /* where each 4 KiB page of a GIC is repeated through 64 KiB */
 
 static uint64_t distributor, interface, deactivate_register, control, guest_page;
 static unsigned list_registers;
-static uint8_t own_bit[MAX_CPUS]; /* of each CPU, in the distributor's sets of CPUs */
+static uint8_t own_bit[MAX_CPUS]; /* a CPU's bit in the distributor's sets of CPUs, by the CPU's index */
 
 static const char *find_registers(const void *tree, int node)
 {
@@ -108,7 +109,7 @@ static const char *gicv2_init_cpu(void)
         device_write32(distributor + GICD_IPRIORITY + 4 * k, PRIORITY * 0x01010101u);
     own_bit[arch_cpu_index()] = (uint8_t)device_read32(distributor + GICD_ITARGETS);
     if (own_bit[arch_cpu_index()] == 0)
-        own_bit[arch_cpu_index()] = 1; /* a GIC of one CPU has no targets */
+        own_bit[arch_cpu_index()] = 1; /* with one CPU the register reads as zero */
 
     device_write32(interface + GICC_PMR, 0xFF);
     device_write32(interface + GICC_CTLR,
@@ -124,10 +125,9 @@ static const char *gicv2_init_cpu(void)
 
 static uint32_t gicv2_acknowledge(void)
 {
-    uint32_t acknowledged =
-        device_read32(interface + GICC_IAR); /* an SGI's sender with it: wanted back at the end */
+    uint32_t acknowledged = device_read32(interface + GICC_IAR);
 
-    dsb(sy);
+    dsb(sy); /* acknowledged before the device is touched */
     return acknowledged;
 }
 
@@ -139,7 +139,7 @@ static void gicv2_end(uint32_t acknowledged)
 static void gicv2_deactivate(uint32_t acknowledged)
 {
     device_write32(deactivate_register, acknowledged);
-    dsb(sy); /* before the interrupt is looked for again */
+    dsb(sy); /* inactive before the next look for interrupts */
 }
 
 static void gicv2_enable(uint32_t intid)
@@ -152,8 +152,7 @@ static void gicv2_enable(uint32_t intid)
 static void gicv2_set_private_active(uint32_t intid, bool active)
 {
     device_write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER), 1u << intid);
-    /* The change is in the distributor before the guest can be interrupted by it. */
-    dsb(sy);
+    dsb(sy); /* the distributor has it before the next guest is entered */
 }
 
 static void gicv2_send_kick(unsigned cpu_index)
@@ -190,7 +189,7 @@ static struct lr_content gicv2_lr_take(unsigned n)
     };
 }
 
-/* Deactivations by name need not be trapped specially: guests never get the page of GICV_DIR. */
+/* A guest's deactivations by name are emulated always: the page with GICV_DIR is not mapped for it. */
 static void gicv2_virtual_ask(bool refill, bool outside)
 {
     device_write32(control + GICH_HCR, HCR_EN | (refill ? HCR_NPIE : 0) | (outside ? HCR_LRENPIE : 0));
@@ -204,6 +203,7 @@ static unsigned gicv2_take_eoi_count(void)
     if (count == 0)
         return 0;
     device_write32(control + GICH_HCR, hcr & ~(UINT32_MAX << HCR_EOI_SHIFT));
+    /* In EOI mode 1 an end deactivates nothing, though the GIC may have counted it. */
     return (device_read32(control + GICH_VMCR) & VMCR_EOI_MODE) != 0 ? 0 : count;
 }
 

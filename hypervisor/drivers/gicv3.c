@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GICv3 with the system-register interface (Arm IHI 0069). One security state, or the non-secure side of two;
- * all interrupts are in group 1. EOI mode 1: ending an interrupt and deactivating it are two steps, so that
- * the guest's timer interrupt can stay active while the guest handles it.
+ * A driver for the GICv3 (Arm IHI 0069). The distributor (GICD) is in memory, as are the redistributors
+ * (GICR), one for each CPU. The CPU's interface (ICC) and the control of its virtual interface (ICH) are
+ * system registers.
+ *
+ * The GIC may have one security state, or two, of which the driver sees the non-secure one. All interrupts
+ * are in group 1. In EOI mode 1, which the driver sets, ending and deactivating an interrupt are two steps;
+ * the guest's timer interrupt stays active between them.
  */
 #include <stddef.h>
 #include "arch_vcpu.h"
@@ -30,7 +34,7 @@
 #define GICR_ICACTIVE0 (GICR_SGI + 0x0380)
 #define GICR_PRIORITY0 (GICR_SGI + 0x0400)
 
-/* The CPU interface, by encoding: assemblers know the names only with the right -march. */
+/* System registers by encoding: the assembler knows their names only with another -march. */
 #define ICC_PMR_EL1     S3_0_C4_C6_0
 #define ICC_DIR_EL1     S3_0_C12_C11_1
 #define ICC_SGI1R_EL1   S3_0_C12_C11_5
@@ -60,7 +64,7 @@
 #define WAKER_QUIET    4u
 #define TYPER_VLPIS    2u
 #define TYPER_LAST     16u
-#define FRAME_PAIR     0x20000 /* RD and SGI frames; twice that with virtual LPIs */
+#define FRAME_PAIR     0x20000 /* a redistributor's RD and SGI frames; with virtual LPIs two more follow */
 #define PRIORITY       0xA0
 
 #define HCR_EN         UINT64_C(1)
@@ -74,17 +78,17 @@
 #define LR_STATE_SHIFT 62
 #define VTR_TDS        (UINT64_C(1) << 19)
 #define VMCR_EOIM      (UINT64_C(1) << 9)
-#define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off: as after a reset */
+#define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off */
 #define MAX_CPUS       64
 #define MAX_REGIONS    8
 
 static uint64_t distributor;
 static struct reg_range redistributors[MAX_REGIONS];
 static unsigned region_count;
-static uint64_t stride; /* from one redistributor to the next; 0: as GICR_TYPER tells */
+static uint64_t stride; /* from one redistributor to the next, bytes; 0: as GICR_TYPER says */
 static uint64_t own_redistributor[MAX_CPUS];
 static unsigned list_registers, preemption_bits;
-static bool traps_deactivation; /* ICC_DIR_EL1 can be trapped by itself */
+static bool traps_deactivation; /* a guest's ICC_DIR_EL1 can be trapped alone */
 
 static const char *find_registers(const void *tree, int node)
 {
@@ -108,7 +112,7 @@ static const char *find_registers(const void *tree, int node)
     return NULL;
 }
 
-/* Returns when the distributor has done it. */
+/* Writes GICD_CTLR, and waits until the write has taken effect. */
 static void write_control(uint32_t value)
 {
     device_write32(distributor + GICD_CTLR, value);
@@ -123,7 +127,7 @@ static const char *gicv3_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
-    /* Affinity routing must not go off, nor come on with a group enabled: IHI 0069, 2.3.3. */
+    /* It is unpredictable to clear ARE, and to set it while a group is enabled: IHI 0069, 2.3.3. */
     write_control(device_read32(distributor + GICD_CTLR) & CTLR_ARE);
     lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
@@ -138,7 +142,7 @@ static const char *gicv3_init(const void *tree, int node)
     return NULL;
 }
 
-/* The redistributor of an affinity in one region; 0 when it is not there. */
+/* The address of the redistributor in `region` whose CPU has this affinity; 0 when there is none. */
 static uint64_t find_in_region(const struct reg_range *region, uint32_t affinity)
 {
     uint64_t offset = 0;
@@ -159,7 +163,7 @@ static uint64_t find_in_region(const struct reg_range *region, uint32_t affinity
     return 0;
 }
 
-/* The redistributor whose affinity is this CPU's; 0 when there is none. */
+/* The address of the calling CPU's redistributor; 0 when there is none. */
 static uint64_t find_redistributor(void)
 {
     uint64_t mpidr = read_sysreg(mpidr_el1);
@@ -209,8 +213,7 @@ static void gicv3_enable(uint32_t intid)
 static void gicv3_set_private_active(uint32_t intid, bool active)
 {
     device_write32(this_redistributor() + (active ? GICR_ISACTIVE0 : GICR_ICACTIVE0), 1u << intid);
-    /* The change is in the redistributor before the guest can be interrupted by it. */
-    dsb(sy);
+    dsb(sy); /* the redistributor has it before the next guest is entered */
 }
 
 static void gicv3_send_kick(unsigned cpu_index)
@@ -284,7 +287,7 @@ __attribute__((noinline)) static uint64_t take_other_lr(unsigned n)
     return word;
 }
 
-/* The first is the one that is nearly always meant. */
+/* List register 0 is the one in use nearly always, so it needs no look-up. */
 static void gicv3_lr_write(unsigned n, uint64_t word)
 {
     if (n == 0)
@@ -328,7 +331,7 @@ static const char *gicv3_init_cpu(void)
     for (unsigned k = 0; k < 8; k++)
         device_write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
 
-    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* SRE, and EL1 may use it too */
+    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* system registers on, for EL1 as well */
     isb();
     write_sysreg_(ICC_SRE_EL1, 1);
     write_sysreg_(ICC_PMR_EL1, 0xFF);
@@ -353,7 +356,10 @@ static unsigned gicv3_take_eoi_count(void)
     if (count == 0)
         return 0;
     write_sysreg_(ICH_HCR_EL2, hcr & ~(UINT64_MAX << HCR_EOI_SHIFT));
-    /* In EOI mode 1 an end deactivates nothing, but QEMU 7.2 counts it. */
+    /*
+     * In EOI mode 1 the GIC counts deactivations by name. Where they are trapped none is left to count, but
+     * QEMU 7.2 counts ends, which deactivate nothing.
+     */
     return traps_deactivation && (read_sysreg_(ICH_VMCR_EL2) & VMCR_EOIM) != 0 ? 0 : count;
 }
 
@@ -365,10 +371,7 @@ static uint8_t gicv3_virtual_priority_mask(unsigned *groups)
     return (uint8_t)(vmcr >> 24);
 }
 
-/*
- * The active-priority registers that exist for this many priority bits: 5: one, 6: two, 7: four of each
- * group.
- */
+/* Each group has 1, 2 or 4 registers of active priorities, with 5, 6 or 7 bits of preemption. */
 static void gicv3_interface_save(struct arch_vcpu *vcpu)
 {
     vcpu->gic_vmcr = read_sysreg_(ICH_VMCR_EL2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `reg` and `interrupts` of a node of the machine's device tree (Devicetree Specification 0.4; interrupt
- * cells: the Arm GIC binding).
+ * Reads nodes of the machine's device tree by the Devicetree Specification 0.4. What the cells of an
+ * interrupt mean is in the bindings of the Arm GICs.
  */
 #include "drivers/machine_tree.h"
 #include <libfdt.h>
@@ -22,8 +22,8 @@ static uint64_t read_cells(const fdt32_t *cells, int count)
 }
 
 /*
- * What buses between the node and the root do to an address: `ranges` that are empty or absent change
- * nothing.
+ * The physical address for an address in a node's `reg`: each bus between the node and the root translates it
+ * by its `ranges`. The address stays as it is where these are empty, absent or have no entry for it.
  */
 static uint64_t translate(const void *tree, int node, uint64_t address)
 {
@@ -68,7 +68,10 @@ bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_ran
     return true;
 }
 
-/* How many cells an interrupt of a node has: what its interrupt parent says, its own or inherited. */
+/*
+ * How many cells an entry of a node's `interrupts` has. The interrupt controller says it, and the node or one
+ * above it names the controller in `interrupt-parent`.
+ */
 static int interrupt_cells(const void *tree, int node)
 {
     const fdt32_t *property = NULL;
@@ -81,7 +84,7 @@ static int interrupt_cells(const void *tree, int node)
     return property != NULL ? (int)fdt32_to_cpu(*property) : GIC_CELLS;
 }
 
-/* A GIC's cells are type, number, flags; a fourth, for PPIs of some CPUs only, may follow. */
+/* A GIC's cells are type, number and flags. A fourth may follow, which says to which CPUs a PPI belongs. */
 uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
 {
     int count = interrupt_cells(tree, node);
@@ -97,7 +100,7 @@ uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
     case TYPE_PPI:
         return PPI_BASE + fdt32_to_cpu(cells[1]);
     default:
-        return 0; /* the extended ranges of GICv3.1 */
+        return 0; /* GICv3.1's extended SPIs and PPIs */
     }
 }
 

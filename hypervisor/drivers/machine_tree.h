@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers and interrupts of a node of the machine's device tree. The tree is the firmware's and is trusted.
+/*
+ * What nodes of the machine's device tree say of registers and interrupts. The tree is the firmware's and is
+ * trusted. Boot only.
  */
 #ifndef DRIVERS_MACHINE_TREE_H
 #define DRIVERS_MACHINE_TREE_H
@@ -7,17 +9,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Device registers or RAM, in bytes. */
 struct reg_range {
     uint64_t start, size;
 };
 
-/* Entry `index` of a node's `reg`, in physical addresses; false when it has none. */
+/* Reads entry `index` of a node's `reg` as physical addresses. False when there is no such entry. */
 bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_range *range);
 
-/* INTID `index` of a node's `interrupts`, of a GIC; 0 when it has none. */
+/*
+ * The INTID of entry `index` of a node's `interrupts`. 0 when there is no such entry, or when it is not an
+ * SPI or PPI of a GIC.
+ */
 uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index);
 
-/* A property's cells as one number; 0 when the node does not have it. */
+/* A property's value, a number of one or two cells; 0 when the node has no such property. */
 uint64_t machine_tree_number(const void *tree, int node, const char *property);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine's console UART: Arm PL011 (Arm DDI 0183), left at the speed the firmware set. */
+/* A driver for the Arm PL011 (Arm DDI 0183). Speed and format stay as the firmware has set them. */
 #include "drivers/uart.h"
 #include "device_access.h"
 
@@ -12,9 +12,9 @@
 #define FR_RXFE 0x10u
 #define FR_TXFF 0x20u
 #define CR_ON   0x301u /* UART, transmitter and receiver enabled */
-#define INT_RX  0x10u
-#define INT_TX  0x20u
-#define INT_RT  0x40u
+#define INT_RX  0x10u  /* the receive FIFO is filled up to its level */
+#define INT_TX  0x20u  /* the transmit FIFO is drained down to its level */
+#define INT_RT  0x40u  /* characters wait in the receive FIFO, and no other has come for a while */
 
 static uint64_t base;
 static bool space_wanted;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The UART drivers there are. */
+/* The list of UART drivers. */
 #include "drivers/uart.h"
 #include <stddef.h>
 

@@ -218,6 +218,8 @@ static void private_interrupts_begin_disabled_and_inactive(void **state)
     assert_int_equal(fake_device_get(GICD_ISACTIVER(0)), 0);
     for (unsigned n = 0; n < 8; n++)
         assert_int_equal(fake_device_get(GICD_IPRIORITYR(n)), PRIORITIES);
+    assert_null(driver->init_cpu());
+    assert_int_equal(fake_log_count(DEVICE_WRITE32(GICD_IPRIORITYR(8), PRIORITIES)), 0);
 }
 
 /* The bypass bits of GICC_CTLR are the firmware's; what else it set is not. */
@@ -238,6 +240,7 @@ static void the_interface_takes_all_and_ends_in_two_steps(void **state)
 static void the_virtual_interface_begins_empty_and_on(void **state)
 {
     (void)state;
+    assert_null(driver->init_cpu());
     assert_int_equal(driver->lr_count(), LIST_REGISTERS);
     for (unsigned n = 0; n < LIST_REGISTERS; n++)
         assert_int_equal(fake_device_get(GICH_LR(n)), 0);

@@ -315,6 +315,14 @@ static void the_interrupt_parent_says_how_many_cells(void **state)
     assert_int_equal(machine_tree_interrupt(tree, node("/bus/own"), 0), 39);
 }
 
+static void the_root_may_be_the_interrupt_parent(void **state)
+{
+    (void)state;
+    tree = tree_of("/ { interrupt-parent = <1>; phandle = <1>; #interrupt-cells = <4>;"
+                   "  timer { interrupts = <1 13 8 0>, <1 14 8 0>; }; };");
+    assert_int_equal(machine_tree_interrupt(tree, node("/timer"), 1), 30);
+}
+
 static void without_an_interrupt_parent_there_are_three_cells(void **state)
 {
     (void)state;
@@ -349,6 +357,7 @@ int main(void)
         cmocka_unit_test(random_buses),
         cmocka_unit_test(interrupts_are_spis_and_ppis),
         cmocka_unit_test(the_interrupt_parent_says_how_many_cells),
+        cmocka_unit_test(the_root_may_be_the_interrupt_parent),
         cmocka_unit_test(without_an_interrupt_parent_there_are_three_cells),
         cmocka_unit_test(numbers_have_any_count_of_cells),
     };
