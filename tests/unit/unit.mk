@@ -43,7 +43,8 @@ sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
 
 # vm
-UNIT_TESTS += precise precise_random vm power
+UNIT_TESTS += precise precise_random vm power deadlines
+deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c hypervisor/base/heap.c
 precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vCPU's deadlines, struct precise, by themselves: what the dispatcher tells them and what they answer, at
+ * the borders of each rule. test_precise.c has them with a dispatcher.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "arch/fake/fake.h"
+#include "vm/precise.h"
+
+#define US   63 /* ticks: the counter has 63 MHz */
+#define NOW  UINT64_C(1000000)
+#define COST 500
+#define NONE DEADLINE_NONE
+
+static struct precise precise;
+static struct lead lead;
+static uint64_t page[ONTIME_PAGE_SIZE / sizeof(uint64_t)];
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_set_hz(US * UINT64_C(1000000));
+    lead_init(&lead);
+    precise = (struct precise){0};
+    precise_init(&precise, TIMERS_PRECISE);
+    for (unsigned i = 0; i < sizeof(page) / sizeof(page[0]); i++)
+        page[i] = 0;
+    page[0] = NONE;
+    return 0;
+}
+
+static uint64_t fired(void)
+{
+    return precise_stat(&precise, ONTIME_STAT_FIRED);
+}
+
+static void armed_deadline_is_noticed_early_and_taken_when_past(void **state)
+{
+    (void)state;
+    precise_arm(&precise, 1, NOW);
+    assert_int_equal(precise_notice(&precise, NOW - COST - 1, COST), NONE);
+    assert_int_equal(precise_notice(&precise, NOW - COST, COST), NOW);
+    assert_int_equal(fired(), 0);
+    assert_int_equal(precise_deadline(&precise, 1), NOW);
+    assert_false(precise_has_passed(&precise, NOW - 1));
+    assert_true(precise_has_passed(&precise, NOW));
+    assert_int_equal(precise_notice(&precise, NOW, COST), NOW);
+    assert_int_equal(fired(), 1);
+    assert_int_equal(precise_deadline(&precise, 1), NONE);
+    assert_int_equal(precise_stat(&precise, ONTIME_STAT_ARMED), 1);
+}
+
+static void paged_deadline_is_taken_once(void **state)
+{
+    (void)state;
+    precise_set_page(&precise, page, true);
+    assert_int_equal(page[ONTIME_PAGE_WARPED / sizeof(uint64_t)], 1);
+    page[0] = NOW;
+    assert_int_equal(precise_notice(&precise, NOW - COST - 1, COST), NONE);
+    assert_int_equal(precise_notice(&precise, NOW - COST, COST), NOW);
+    assert_int_equal(fired(), 1);
+    assert_int_equal(precise_notice(&precise, NOW, COST), NONE);
+    assert_int_equal(fired(), 1);
+    page[0] = NOW + 1;
+    assert_int_equal(precise_first(&precise), NOW + 1);
+}
+
+static void snooped_deadline_is_the_earlier_timer(void **state)
+{
+    (void)state;
+    precise_init(&precise, TIMERS_SNOOP);
+    precise_blocking(&precise, &lead, NOW + 1, NOW, NOW - 9);
+    assert_int_equal(precise_leaving(&precise, NOW - 9), NOW);
+    assert_int_equal(precise_reached(&precise, NOW), NOW);
+    assert_int_equal(fired(), 1);
+    precise_blocking(&precise, &lead, NOW + 1, NOW + 2, NOW);
+    assert_int_equal(precise_first(&precise), NOW + 1);
+    precise_coming(&precise);
+    assert_int_equal(precise_first(&precise), NONE);
+}
+
+static void comparator_is_early_by_the_lead(void **state)
+{
+    (void)state;
+    precise_arm(&precise, 0, NOW);
+    assert_int_equal(precise_leaving(&precise, 7), NOW);
+    lead_learn_switch(&lead, COST);
+    assert_int_equal(precise_comparator(&precise, &lead, false), NOW - lead_for(&lead, false));
+    assert_int_equal(precise_comparator(&precise, &lead, true), NOW - lead_for(&lead, true));
+    precise_arm(&precise, 0, lead_for(&lead, false));
+    (void)precise_leaving(&precise, 7);
+    assert_int_equal(precise_comparator(&precise, &lead, false), 0);
+    assert_int_equal(precise_comparator(&precise, &lead, true), 0);
+}
+
+/* The vCPU is brought in for a deadline at NOW, and may have a backlog. */
+static void bring_in(bool backlog)
+{
+    page[0] = NOW;
+    precise_set_page(&precise, page, false);
+    (void)precise_leaving(&precise, 7);
+    (void)precise_comparator(&precise, &lead, backlog);
+    assert_false(precise_is_awaited(&precise));
+    assert_int_equal(precise_reached(&precise, NOW - COST), NOW);
+    assert_true(precise_is_awaited(&precise));
+    assert_int_equal(fired(), 1);
+}
+
+static void vcpu_is_held_until_its_deadline(void **state)
+{
+    (void)state;
+    bring_in(false);
+    precise_fetched(&precise, NOW - COST);
+    assert_int_equal(precise_hold(&precise, &lead, NOW - 100), NOW + lead.hold_slack);
+    assert_int_equal(lead_for(&lead, false), COST - 100 + 16);
+    assert_int_equal(precise_hold(&precise, &lead, NOW - lead.switch_max), NOW + lead.hold_slack);
+    assert_int_equal(precise_hold(&precise, &lead, NOW - lead.switch_max - 1), 0);
+    assert_int_equal(precise_hold(&precise, &lead, NOW), 0);
+    assert_true(precise_is_early(&precise, NOW - 1));
+    assert_false(precise_is_early(&precise, NOW));
+    assert_int_equal(precise_entered(&precise, NOW + 3), 3);
+    assert_false(precise_is_awaited(&precise));
+    assert_int_equal(precise_stat(&precise, ONTIME_STAT_LATE_MAX), 3);
+    assert_int_equal(precise_stat(&precise, ONTIME_STAT_LATE_TICKS), 3);
+}
+
+static void backlog_ends_with_the_deadlines_timer(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    bring_in(true);
+    assert_int_equal(precise_hold(&precise, &lead, NOW - COST), 0);
+    assert_true(precise_has_backlog(&precise));
+    before = lead.backlog;
+    precise_timer_fired(&precise, &lead, NOW - 1, true); /* the tick that was pending */
+    assert_true(precise_has_backlog(&precise) && lead.backlog == before);
+    precise_timer_fired(&precise, &lead, NOW + lead.hold_slack, true);
+    assert_true(!precise_has_backlog(&precise) && lead.backlog < before);
+}
+
+static void backlog_grows_when_the_guest_was_still_at_it(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    bring_in(true);
+    (void)precise_hold(&precise, &lead, NOW - COST);
+    before = lead.backlog;
+    precise_timer_fired(&precise, &lead, NOW + lead.hold_slack + 1, true);
+    assert_true(lead.backlog > before);
+}
+
+static void work_before_the_deadline_leaves_it_to_come(void **state)
+{
+    (void)state;
+    bring_in(true);
+    (void)precise_hold(&precise, &lead, NOW - COST);
+    precise_blocking(&precise, &lead, NONE, NONE, NOW - 1);
+    assert_false(precise_has_backlog(&precise));
+    assert_int_equal(fired(), 0);
+    assert_int_equal(precise_first(&precise), NOW);
+}
+
+static void work_at_the_deadline_has_served_it(void **state)
+{
+    (void)state;
+    bring_in(true);
+    (void)precise_hold(&precise, &lead, NOW - COST);
+    precise_blocking(&precise, &lead, NONE, NONE, NOW);
+    assert_int_equal(fired(), 1);
+    assert_int_equal(precise_first(&precise), NONE);
+}
+
+static void claims_in_the_past_are_put_behind(void **state)
+{
+    (void)state;
+    (void)precise_notice(&precise, NOW, COST);
+    assert_int_equal(precise_order(&precise, &lead, 5), NOW + lead_for(&lead, true));
+    assert_int_equal(precise_order(&precise, &lead, 2 * NOW), 2 * NOW);
+    precise_arm(&precise, 0, 5);
+    assert_int_equal(precise_notice(&precise, NOW + 1, COST), NOW);
+}
+
+static void reset_forgets(void **state)
+{
+    (void)state;
+    precise_arm(&precise, 3, NOW);
+    assert_true(precise_cancel(&precise, 3));
+    assert_false(precise_cancel(&precise, 3));
+    assert_int_equal(precise_stat(&precise, ONTIME_STAT_CANCELLED), 1);
+    precise_arm(&precise, 3, NOW);
+    precise_set_page(&precise, page, false);
+    page[0] = NOW - 1;
+    precise_reset(&precise);
+    assert_int_equal(precise_first(&precise), NONE);
+    assert_int_equal(precise_deadline(&precise, 3), NONE);
+    assert_int_equal(precise_needs(&precise), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(armed_deadline_is_noticed_early_and_taken_when_past, setup),
+        cmocka_unit_test_setup(paged_deadline_is_taken_once, setup),
+        cmocka_unit_test_setup(snooped_deadline_is_the_earlier_timer, setup),
+        cmocka_unit_test_setup(comparator_is_early_by_the_lead, setup),
+        cmocka_unit_test_setup(vcpu_is_held_until_its_deadline, setup),
+        cmocka_unit_test_setup(backlog_ends_with_the_deadlines_timer, setup),
+        cmocka_unit_test_setup(backlog_grows_when_the_guest_was_still_at_it, setup),
+        cmocka_unit_test_setup(work_before_the_deadline_leaves_it_to_come, setup),
+        cmocka_unit_test_setup(work_at_the_deadline_has_served_it, setup),
+        cmocka_unit_test_setup(claims_in_the_past_are_put_behind, setup),
+        cmocka_unit_test_setup(reset_forgets, setup),
+    };
+
+    return cmocka_run_group_tests_name("vm/precise", tests, NULL, NULL);
+}
