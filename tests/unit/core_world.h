@@ -32,6 +32,7 @@ struct world_guest {
     bool masks;       /* the test says that the guest masks interrupts */
     uint64_t entered; /* when the vCPU was last entered for a deadline */
     unsigned entries; /* how often it was entered for a deadline */
+    unsigned ticks;   /* how often the hypervisor's tick looked at its timers */
     uint64_t fetched; /* how often the comparator interrupted for a deadline of this vCPU */
 };
 

@@ -682,6 +682,21 @@ static void timer_wakes_when_its_page_was_changed(void **state)
     assert_true(vcpu->unit.runnable);
 }
 
+static void ticks_come_at_multiples_of_the_period(void **state)
+{
+    (void)state;
+    struct vcpu *ticked = world_add(TIMERS_TICK, 1);
+    uint64_t before = now() / (10 * MS);
+
+    cpu_start_tick(&world_cpu, 10 * MS);
+    world_run(35 * MS);
+    assert_int_equal(world_guest(ticked)->ticks, now() / (10 * MS) - before);
+    assert_int_equal(world_guest(hog)->ticks, 0);
+    ticked->on = false;
+    world_run(20 * MS);
+    assert_in_range(world_guest(ticked)->ticks, 3, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -711,6 +726,7 @@ int main(void)
         cmocka_unit_test_setup(own_timer_ends_the_hold, setup),
         cmocka_unit_test_setup(backlog_is_entered_early, setup),
         cmocka_unit_test_setup(switch_cost_is_learned, setup),
+        cmocka_unit_test_setup(ticks_come_at_multiples_of_the_period, setup),
         cmocka_unit_test_setup(deadline_in_place_warps, setup),
         cmocka_unit_test_setup(timer_wakes_when_its_page_was_changed, setup),
     };
