@@ -246,6 +246,7 @@ static void expect_new(unsigned version)
     assert_memory_equal(&vm.vgic, &vgic, sizeof(vgic));
     for (unsigned i = 0; i < VCPUS; i++)
         assert_memory_equal(&vcpus[i].vgic, &vgic_vcpu, sizeof(vgic_vcpu));
+    assert_false(vcpus[VCPUS].vgic.asleep);
     assert_int_equal(vm.uart->fifo_count | vm.uart->raw | vm.uart->mask, 0);
     assert_int_equal(vm.uart->control, 0x300);
 }

@@ -343,6 +343,24 @@ static void a_vcpu_is_switched_on_and_off(void **state)
     assert_int_equal(world_line_count, 0);
 }
 
+static void call_start(void *vm)
+{
+    vm_start(vm);
+}
+
+static void only_a_vm_that_is_off_is_started(void **state)
+{
+    (void)state;
+    struct vm *vm = create(0);
+
+    for (unsigned i = 0; i < VCPUS; i++) {
+        vm->vcpus[i].on = true;
+        assert_true(fake_assert_fails(call_start, vm));
+        vm->vcpus[i].on = false;
+    }
+    assert_false(fake_assert_fails(call_start, vm));
+}
+
 struct stop {
     struct vm *vm;
     bool restart;
@@ -426,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup(any_vm_is_loaded, setup),
         cmocka_unit_test_setup(loading_shares_the_core, setup),
         cmocka_unit_test_setup(a_vcpu_is_switched_on_and_off, setup),
+        cmocka_unit_test_setup(only_a_vm_that_is_off_is_started, setup),
         cmocka_unit_test_setup(the_last_vm_switches_the_machine_off, setup),
         cmocka_unit_test_setup(a_vm_that_restarts_is_not_off, setup),
         cmocka_unit_test_setup(the_vm_that_ends_the_system_does, setup),

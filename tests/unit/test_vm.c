@@ -146,6 +146,8 @@ static void ram_has_sixteen_pieces_at_most(void **state)
     assert_non_null(vm);
     assert_int_equal(vm->ram_count, 16);
     assert_null(vm_ram_at(vm, BASE + 32 * MIB, &size));
+    for (uint64_t low = 0; low < 2 * VM_RAM_PIECES; low++) /* as small as what stands behind the pieces */
+        assert_null(vm_ram_at(vm, low, &size));
     config.memory_mib = 34;
     assert_null(create(pieces));
     assert_int_equal(noted.maps, 32);
