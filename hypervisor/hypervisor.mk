@@ -9,7 +9,7 @@ LIBFDT := $(BUILD)/debian/libfdt
 LIBFDT_A := $(LIBFDT)/usr/lib/aarch64-linux-gnu/libfdt.a
 
 # From the lowest layer up: an include goes down only (scripts/check-includes).
-HYP_LAYERS := arch/arm64/include base lib drivers time console sched vm devices boot arch/arm64
+HYP_LAYERS := arch/arm64/include lib base drivers time console sched vm devices boot arch/arm64
 HYP_HOST_LAYERS := $(filter-out hypervisor/arch/arm64%,$(HYP_LAYERS:%=hypervisor/%)) # also compiled on this machine
 HYP_SOURCES := $(wildcard $(HYP_LAYERS:%=hypervisor/%/*.c) hypervisor/arch/arm64/*.S)
 HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))

@@ -114,8 +114,9 @@ $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHE
 $(CHECK)/module: guest-linux-modules
 	$(call checked,:)
 
-$(CHECK)/image: $(BUILD)/ontime.bin scripts/check-image
-	$(call checked,scripts/check-image $(BUILD)/ontime.elf $(HYP_OBJECTS))
+$(CHECK)/image: $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin scripts/check-image
+	$(call checked,scripts/check-image $(BUILD)/ontime.elf $(HYP_OBJECTS) && \
+		scripts/check-image $(BUILD)/ontime-debug.elf $(HYP_OBJECTS:$(HYP)/%=$(HYP)-debug/%))
 
 $(CHECK)/shell/%: % scripts/check-shell
 	$(call checked,scripts/check-shell $<)

@@ -6,7 +6,7 @@
 #ifndef BASE_STOP_H
 #define BASE_STOP_H
 
-/* Prints `[ontime]` and the text, at most 255 characters, and switches the machine off. */
+/* Prints `[ontime]` and the text, at most 511 characters, and switches the machine off. */
 _Noreturn void stop(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -33,7 +33,7 @@ _Noreturn void boot_main(const void *tree);
 
 _Noreturn void stop(const char *format, ...)
 {
-    char text[256];
+    char text[CONSOLE_LINE * 2];
     va_list arguments;
 
     va_start(arguments, format);
@@ -50,17 +50,22 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
     stop("bug: %s:%d: %s", file, line, what);
 }
 
+/* Without a UART that Ontime knows, and can map, the console keeps what is written, and nobody reads it. */
 static void start_console(struct cpu *cpu)
 {
+    const struct uart_driver *found = NULL;
+
     for (const struct uart_driver *const *driver = uart_drivers; *driver != NULL; driver++) {
         if (board.uart_compatible == NULL || strcmp((*driver)->compatible, board.uart_compatible) != 0)
             continue;
-        if (!arch_map_device(board.uart.start, board.uart.size))
-            return;
-        (*driver)->init(board.uart.start);
-        console_init(*driver, &cpu->deadlines);
-        return;
+        if (arch_map_device(board.uart.start, board.uart.size))
+            found = *driver;
     }
+    if (found != NULL)
+        found->init(board.uart.start);
+    else
+        board.uart_irq = 0;
+    console_init(found, &cpu->deadlines);
 }
 
 static void check_machine(const void *tree, const char *missing)

@@ -21,7 +21,7 @@ struct bvt_unit {
     bool was_warped;         /* there was a last warp */
     struct heap_node by_avt; /* in the queue's `warped`, while it waits warped */
     struct sched_unit *next; /* the next of the queue's `units` */
-};
+} __attribute__((may_alias));
 
 struct bvt_queue {
     struct sched_unit *newcomer; /* joined last since pick(): in no heap yet, as it may run at once */
@@ -30,7 +30,7 @@ struct bvt_queue {
     struct heap warped;          /* the units of both, by A */
     int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units;    /* all units, runnable or not */
-};
+} __attribute__((may_alias));
 
 /* bvt_unit(unit) and bvt_queue(queue). */
 SCHED_STATE_OF(bvt)

@@ -15,14 +15,14 @@ struct credit_unit {
     uint64_t warp_ended;     /* when the last warp ended */
     bool was_warped;         /* there was a last warp */
     struct sched_unit *next; /* the next of the queue's `units` */
-};
+} __attribute__((may_alias));
 
 struct credit_queue {
     struct sched_unit *units; /* all units, runnable or not */
     uint64_t weights;         /* of the active units */
     uint64_t tick;            /* ticks of the counter from one tick of the policy to the next */
     uint64_t ticked;          /* the number of the last tick that was handled */
-};
+} __attribute__((may_alias));
 
 /* credit_unit(unit) and credit_queue(queue). */
 SCHED_STATE_OF(credit)

@@ -23,7 +23,7 @@
 
 struct rr_unit {
     uint64_t left; /* the rest of its turn, ticks of CPU time */
-};
+} __attribute__((may_alias));
 
 SCHED_STATE_FITS(struct rr_unit, struct rr_unit);
 

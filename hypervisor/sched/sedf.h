@@ -13,7 +13,7 @@ struct sedf_unit {
     uint32_t remainder;  /* extra time not yet in `extra`, ticks, less than weight */
     uint64_t blocked_at; /* when it was blocked, if it is */
     struct heap_node by_extra; /* in the queue's `extra`, while it waits with its slice used up */
-};
+} __attribute__((may_alias));
 
 struct sedf_queue {
     struct heap later; /* units that wait with their slices used up, by deadline */
@@ -22,7 +22,7 @@ struct sedf_queue {
     uint64_t weights;  /* of all units */
     uint64_t floor;    /* the least `extra` of the runnable units when extra time was last given */
     bool on_extra;     /* the current unit runs in extra time */
-};
+} __attribute__((may_alias));
 
 /* sedf_unit(unit) and sedf_queue(queue). */
 SCHED_STATE_OF(sedf)

@@ -18,7 +18,7 @@
 
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
-    DEBUG_ASSERT(vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
+    DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock) && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
     arch_vcpu_reset(vcpu, entry, argument);
     vcpu->hooks->reset_vcpu(vcpu);
     vcpu->on = true;
@@ -27,19 +27,23 @@ void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 
 void vcpu_power_off(struct vcpu *vcpu)
 {
+    DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock));
     vcpu->on = false;
+    vcpu->work = (void *)0;
     vcpu_retire(vcpu);
 }
 
 static void load(struct vcpu *vcpu)
 {
-    const struct vm_config *config = vcpu->vm->config;
+    struct vm *vm = vcpu->vm;
 
-    if (!vm_load_step(vcpu->vm))
+    if (!vm_load_step(vm))
         return;
+    spin_lock(&vm->lock);
     vcpu->work = (void *)0;
-    vcpu->hooks->reset_vm(vcpu->vm);
-    vcpu_power_on(vcpu, config->entry, config->tree_address);
+    vcpu->hooks->reset_vm(vm);
+    vcpu_power_on(vcpu, vm->config->entry, vm->config->tree_address);
+    spin_unlock(&vm->lock);
 }
 
 void vm_start(struct vm *vm)

@@ -9,7 +9,7 @@
 MUTATE := $(BUILD)/mutate
 MUTATE_FOLDERS := $(filter-out hypervisor/lib,$(HYP_HOST_LAYERS))
 MUTATE_QUICK_SAMPLE := 150
-MUTATE_QUICK_MIN := 85
+MUTATE_QUICK_MIN := 90
 SEED ?= 1
 
 # Each source that a unit test links is compiled once, with the flags of all these tests, and without warnings, as a

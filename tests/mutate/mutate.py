@@ -193,7 +193,9 @@ class Tester:
         replaced = self.plan.object_of(source) if source else None
         command = [mutant if word == replaced else word for word in self.plan.tests[test]]
         if self.children.run(command + ["-o", binary]) != 0 and not self.children.stopped:
-            raise RuntimeError(f"test_{test} could not be linked")
+            if not mutant:
+                raise RuntimeError(f"test_{test} could not be linked")
+            return False
         seconds = limit or math.ceil(2 * self.seconds[test] + 1)
         return self.children.run(["prlimit", f"--cpu={seconds}", "--core=0", f"--fsize={FILE_SIZE_LIMIT}", binary],
                                  seconds=WALL_FACTOR * seconds) == 0
@@ -433,12 +435,12 @@ def main():
     count = tally.total()
     what = f"{tried(count)} mutants, seed {options.seed}" if options.sample else f"all {tried(count)} mutants"
     write_report(plan.directory / "report.md", tally, plan, what)
-    failed = score(count) < options.min
+    failed = score(count) < options.min or (options.min > 0 and not tried(count) and not count["listed"])
     if failed:
         print(f"mutate: {score(count):.1f}% killed, less than {options.min:g}%")
     print(f"mutants: {count['killed']} killed, {count['survived']} survived, {tried(count)} tried")
     if options.count:
-        print(f"mutation tests: {count['killed']} passed, {int(failed)} failed")
+        print(f"mutation tests: {int(not failed)} passed, {int(failed)} failed")
     return int(failed)
 
 

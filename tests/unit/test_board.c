@@ -408,11 +408,11 @@ static void read_qemu(const char *options)
 {
     char command[PATH_SIZE];
 
-    snprintf(
-        command, sizeof(command),
-        "qemu-system-aarch64 -M virt,dumpdtb=%s,%s -cpu cortex-a53 -smp 2 -m 1024 -nic none -display none "
-        "-kernel LICENSE -initrd LICENSE 2>/dev/null",
-        file_name, options);
+    snprintf(command, sizeof(command),
+             "timeout 60 qemu-system-aarch64 -M virt,dumpdtb=%s,%s -cpu cortex-a53 -smp 2 -m 1024 -nic none "
+             "-display none "
+             "-kernel LICENSE -initrd LICENSE 2>/dev/null",
+             file_name, options);
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed command
     read_file();
     assert_null(read_tree());

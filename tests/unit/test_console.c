@@ -527,6 +527,23 @@ static void lines_are_never_mixed(void **state)
     check_pieces(text);
 }
 
+/* A machine whose UART Ontime does not know: a guest's lines are kept, and nothing is sent or read. */
+static void without_a_uart_nothing_is_sent(void **state)
+{
+    (void)state;
+    size_t before = screen_length;
+
+    console_init(NULL, &deadlines);
+    assert_true(console_put(&sources[0], 'x'));
+    fake_set_counter(arch_counter() + arch_counter_hz());
+    deadline_queue_run(&deadlines, arch_counter());
+    assert_true(console_put(&sources[0], '\n'));
+    console_finish();
+    assert_int_equal(screen_length, before);
+    console_init(&uart, &deadlines);
+    assert_true(screen_length > before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -547,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup(input_of_nobody_stays, begin),
         cmocka_unit_test_setup(the_escape_itself, begin),
         cmocka_unit_test_setup(input_comes_in_bursts_too, begin),
+        cmocka_unit_test_setup(without_a_uart_nothing_is_sent, begin),
         cmocka_unit_test_setup(lines_are_never_mixed, begin),
     };
 

@@ -52,11 +52,11 @@ static void write_tree_file(size_t size)
 static void get_qemu_tree(unsigned gic_version, unsigned vcpus)
 {
     char command[PATH_SIZE];
-    snprintf(
-        command, sizeof(command),
-        "qemu-system-aarch64 -M virt,gic-version=%u,dumpdtb=%s -cpu cortex-a53 -smp %u -m 1024 -nic none "
-        "-display none 2>/dev/null",
-        gic_version, file_name, vcpus);
+    snprintf(command, sizeof(command),
+             "timeout 60 qemu-system-aarch64 -M virt,gic-version=%u,dumpdtb=%s -cpu cortex-a53 -smp %u -m "
+             "1024 -nic none "
+             "-display none 2>/dev/null",
+             gic_version, file_name, vcpus);
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed command
     FILE *file = fopen(file_name, "rb");
     assert_non_null(file);
