@@ -129,7 +129,7 @@ class Tester(unittest.TestCase):
             status, said, counts = self.mutate(test, "--min", "100", "--count")
             self.assertEqual((status, counts), (0, (2, 0)), said)
             self.assertIn("no unit test links: more.c\n", said)
-            self.assertTrue(said.endswith("mutation tests: 2 passed, 0 failed\n"), said)
+            self.assertTrue(said.endswith("mutation tests: 1 passed, 0 failed\n"), said)
 
     def test_survived(self):
         status, said, counts = self.mutate(PASSES, "--min", "1", "--count")
