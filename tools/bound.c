@@ -21,9 +21,11 @@
 #include "base/limits.h"
 #include "base/longest_path.h"
 #include "ontime/abi.h"
+#include "time/lead.h"
 
 #define GRACE_NS   (GRACE_STEPS * GRACE_STEP_US * 1000.0)
 #define SILENCE_NS (SILENCE_MS * 1000000.0)
+#define EARLY_NS   ((LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) * 1000.0)
 
 /* ns of the longest stretch, and of a switch. */
 struct costs {
@@ -126,18 +128,20 @@ static double weights(const struct system_config *system, bool (*counts)(enum ti
 
 /*
  * Under cbs: when the work of the vCPU is due, job / share after its deadline, the other servers have had
- * what their shares give them until then, and each may have been stopped late once.
+ * what their shares give them until then, and each may have been stopped late once. A warp that begins early,
+ * for the vCPU to be in place, makes the job longer and its start earlier by as much.
  */
 static double earlier_work(const struct system_config *system, const struct vm_config *vm,
                            const struct costs *costs, unsigned *count)
 {
-    double others = weights(system, timers_warp) - vm->weight;
+    double ratio = (weights(system, timers_warp) - vm->weight) / vm->weight;
 
     *count = 0;
     for (unsigned i = 0; i < system->vm_count; i++)
         if (timers_warp(system->vms[i].timers))
             *count += vcpus_beside(&system->vms[i], vm);
-    return vm->job_us * 1000.0 * others / vm->weight + *count * (costs->path + tick_ns(system));
+    return vm->job_us * 1000.0 * ratio + longer(ratio - 1, 0) * EARLY_NS +
+           *count * (costs->path + tick_ns(system));
 }
 
 /*

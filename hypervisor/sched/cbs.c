@@ -8,9 +8,10 @@
  * of all units of the core. So the bandwidths add up to the core, and a server is never short of its own.
  *
  *  1. Among urgent units the earliest deadline runs. A warp's first `job` of CPU time is due when the share
- *     has given that much since the warp began, at start + job / share. What goes beyond is due in steps of
- *     STEP_MS of CPU time: at start + k STEP / share for the k-th. When a unit has used what was due, its
- *     deadline moves on, and another unit may be the first then.
+ *     has given that much since the warp began, at start + job / share. By how much the warp begins before
+ *     the guest's deadline, for the unit to be in place then, is added to the job. What goes beyond is due in
+ *     steps of STEP_MS of CPU time: at start + k STEP / share for the k-th. When a unit has used what was
+ * due, its deadline moves on, and another unit may be the first then.
  *  2. A unit may be urgent beyond its share for as long as its horizon H allows. `served` is the instant at
  *     which the work that it did urgently would be over if it had been done at the rate of the share. It
  *     moves by 1 / share for each tick used in a warp, and it is no earlier than the last warp's beginning:
@@ -35,9 +36,9 @@
 
 #define STEP_MS  2
 #define HEADROOM 64
-#define CHARGED_MAX                                                                                          \
-    (UINT64_C(1) << 40) /* ticks: beyond any horizon, and its product with all weights fits                  \
-                         */
+
+/* Ticks: beyond any horizon, and its product with all weights fits into 64 bits. */
+#define CHARGED_MAX (UINT64_C(1) << 40)
 
 /* How long it takes until the share has given the unit so much CPU time. */
 static uint64_t at_share(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t cpu_time)
@@ -53,7 +54,7 @@ static uint64_t due(const struct sched_queue *queue, const struct sched_unit *un
     uint64_t used = bvt_unit(unit)->warp_used;
     uint64_t step = STEP_MS * queue->ms;
 
-    return used < unit->params.job ? unit->params.job : (used / step + 1) * step;
+    return used < cbs_unit(unit)->job ? cbs_unit(unit)->job : (used / step + 1) * step;
 }
 
 static void set_deadline(const struct sched_queue *queue, struct sched_unit *unit)
@@ -70,12 +71,19 @@ static void cbs_add(struct sched_queue *queue, struct sched_unit *unit)
     cbs_queue(queue)->weights += unit->params.weight;
 }
 
+/* How long before its deadline a unit is warped: to be in place by then. That is no part of its job. */
+static uint64_t early(const struct sched_queue *queue, uint64_t deadline, uint64_t now)
+{
+    uint64_t ticks = deadline > now ? deadline - now : 0;
+
+    return ticks < queue->ms ? ticks : queue->ms;
+}
+
 static bool cbs_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
                      uint64_t now)
 {
     uint64_t horizon = unit->params.horizon;
 
-    (void)deadline; /* the server's counts */
     if (unit->warped || !unit->runnable || horizon == 0)
         return false;
     if (cbs_unit(unit)->served < now) {
@@ -85,6 +93,7 @@ static bool cbs_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     if (cbs_unit(unit)->served - now > horizon - horizon / HEADROOM)
         return false;
     cbs_unit(unit)->start = cbs_unit(unit)->served;
+    cbs_unit(unit)->job = unit->params.job + early(queue, deadline, now);
     bvt_begin_warp(queue, unit, 0, needs != 0 ? needs : SCHED_TICKS_MAX);
     set_deadline(queue, unit);
     return true;

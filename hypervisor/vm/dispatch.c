@@ -126,8 +126,7 @@ static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, precise_order(&vcpu->precise, &cpu->lead, when),
-                                 precise_needs(&vcpu->precise), now))
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when, precise_needs(&vcpu->precise), now))
         return;
     precise_say_warped(&vcpu->precise, true);
     vcpu->stats[ONTIME_STAT_WARPS]++;

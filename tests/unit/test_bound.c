@@ -217,9 +217,9 @@ static void test_cbs(void **state)
                      bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped);
     assert_int_equal(bound.response, 0);
     second->weight = 3;
-    assert_int_equal(bound_of_first().warped, 3 * 100 + bound.path);
+    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
     second->job_us = 1; /* however it divides that */
-    assert_int_equal(bound_of_first().warped, 3 * 100 + bound.path);
+    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
     first->weight = 6;
     assert_int_equal(bound_of_first().warped, 100 / 2 + bound.path);
     second->timers = TIMERS_WAKE;

@@ -188,6 +188,30 @@ static void earliest_deadline_runs(void **state)
     assert_int_equal(sim_running(&sim), b);
 }
 
+/* What it runs before its deadline, to be in place then, does not use its job up; a millisecond at most. */
+static void the_time_before_the_deadline_is_not_the_jobs(void **state)
+{
+    (void)state;
+    unsigned a = add(1), b = add(1);
+
+    (void)sim_wake_warped(&sim, b);
+    sim_wake(&sim, a);
+    assert_true(sim_warp_for(&sim, a, sim.now + 70, 0));
+    assert_int_equal(deadline(a), START + 2 * (JOB + 70));
+    sim_block(&sim, b);
+    (void)sim_wake_warped(&sim, b);
+    assert_int_equal(sim_running(&sim), b);
+    sim_block(&sim, b);
+    sim_advance(&sim, 69 + JOB);
+    assert_int_equal(deadline(a), START + 2 * (JOB + 70));
+    sim_advance(&sim, 1);
+    assert_int_equal(deadline(a), START + 2 * STEP);
+    sim_block(&sim, a);
+    sim_wake(&sim, b);
+    assert_true(sim_warp_for(&sim, b, sim.now + 5 * SIM_MS, 0));
+    assert_int_equal(deadline(b), sim.now + 2 * (JOB + SIM_MS));
+}
+
 /* The last instant of what is due is used: the step is not asked for before. */
 static void a_step_is_a_look(void **state)
 {
@@ -297,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup(who_is_blocked_or_warped_is_not_warped, setup),
         cmocka_unit_test_setup(needs_shorten_a_warp, setup),
         cmocka_unit_test_setup(earliest_deadline_runs, setup),
+        cmocka_unit_test_setup(the_time_before_the_deadline_is_not_the_jobs, setup),
         cmocka_unit_test_setup(a_step_is_a_look, setup),
         cmocka_unit_test_setup(work_beyond_the_share_is_due_later, setup),
         cmocka_unit_test_setup(shares_hold, setup),

@@ -5,7 +5,8 @@
  * guests do. Seen in long random runs with hostile units, and in all that small systems can do in a few
  * ticks. What EL2 adds is no matter of the policy.
  *
- * An honest unit has one job after the other, each at a time when its share has paid for those before. A
+ * An honest unit has one job after the other, each at a time when its share has paid for those before, and
+ * blocks in between or goes on with other work. A
  * hostile one wakes, claims deadlines, says done and blocks at any time.
  */
 #include <setjmp.h>
@@ -25,6 +26,7 @@
 
 struct unit {
     bool honest;
+    bool busy;         /* it has other work, so it never blocks */
     uint64_t job;      /* the most that one of its jobs takes */
     uint64_t late_max; /* the bounds, ticks */
     uint64_t due_max;
@@ -120,7 +122,10 @@ static void pass(uint64_t most)
         fail_msg("done after %lu of %lu", (unsigned long)(sim->now - unit->since),
                  (unsigned long)unit->due_max);
     unit->since = NEVER;
-    sim_block(sim, (unsigned)running);
+    if (unit->busy)
+        (void)sim_unwarp(sim, (unsigned)running);
+    else
+        sim_block(sim, (unsigned)running);
 }
 
 static void attack(unsigned number, unsigned how)
@@ -156,6 +161,8 @@ static void random_system(struct random *random)
             });
     for (unsigned i = 0; i < units; i++)
         world.units[i].honest = world.units[i].honest && sim->units[i].params.horizon != 0;
+    for (unsigned i = 0; i < units; i++)
+        world.units[i].busy = random_below(random, 2);
     set_bounds();
 }
 
