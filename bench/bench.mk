@@ -44,10 +44,13 @@ $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
 	@bench/system $* >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(BUILD)/systems/S%.dtb: $(BENCH)/systems/S%.dts systems/mixed.dtsi $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
-LOAD_SYSTEMS := $(foreach scenario,$(shell bench/names scenarios loads),$(filter $(scenario)-%,$(SCENARIO_SYSTEMS)))
-$(LOAD_SYSTEMS:%=$(BUILD)/systems/%.dtb): $(BUILD)/systems/%.dtb: $(BENCH)/systems/%.dts bench/loads.dtsi \
-	$(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
-	$(compile_system)
+# $(call load_systems,SCENARIO)
+define load_systems
+$(BUILD)/systems/$(1)-%.dtb: $(BENCH)/systems/$(1)-%.dts bench/loads.dtsi $(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
+	$$(compile_system)
+endef
+LOAD_SCENARIOS := $(shell bench/names scenarios loads)
+$(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))
 $(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
 	$(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)

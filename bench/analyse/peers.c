@@ -7,6 +7,7 @@
 #include <string.h>
 #include "analyse/checks.h"
 #include "analyse/page.h"
+#include "analyse/parts.h"
 #include "analyse/util.h"
 
 const struct scenario_facts peer_scenarios[SCENARIOS] = {PEERS_SCENARIO_LIST(SCENARIO_FACTS)};
@@ -16,8 +17,7 @@ static const struct experiment experiment = {peer_scenarios, SCENARIOS, peers, P
 struct comparison comparisons[SCENARIOS][PEERS];
 static struct run runs[SCENARIOS][PEERS];
 
-/* The bare run with the same sleeps. */
-static const struct run *bare_run(unsigned scenario)
+const struct run *peers_bare_run(unsigned scenario)
 {
     const struct run *run = &runs[peer_scenarios[scenario].bare][BARE];
 
@@ -69,7 +69,7 @@ static void add_run(const char *out, const char *name)
 /* Products a second of the hog alone on bare metal: in S2's run, before the sleeper begins. */
 static double products_alone(void)
 {
-    const struct run *run = bare_run(S2);
+    const struct run *run = peers_bare_run(S2);
     double rate = log_products_per_s(&run->log.vms[0], BEFORE_WINDOW, run->log.series[0].hz);
 
     if (isnan(rate))
@@ -77,23 +77,28 @@ static double products_alone(void)
     return rate;
 }
 
-/* CPU seconds that a sleep and the work between two sleeps take: what the hog beside it loses on bare metal.
+/*
+ * CPU seconds that a sleep and the work between two sleeps take: what the hog beside it loses on bare metal,
+ * in the run that has the same work.
  */
-static double sleep_cost_s(void)
+static double sleep_cost_s(unsigned scenario)
 {
-    const struct run *run = bare_run(S2);
+    const struct run *run =
+        &runs[peer_scenarios[scenario].in_parts ? peer_scenarios[scenario].work : S2][BARE];
 
+    if (!run->name)
+        die("%s: the run on bare metal that has its work was not made", peer_scenarios[scenario].name);
     return (1 - run->products_per_s[0] / products_alone()) * run->summary.seconds / (double)run->summary.n;
 }
 
 /* The part of the core that the sleeper or the player needed: its CPU time on bare metal over this time. */
 static double sleeper_work(unsigned scenario, const struct run *run)
 {
-    const struct summary *bare = &bare_run(scenario)->summary;
+    const struct summary *bare = &peers_bare_run(scenario)->summary;
 
     if (scenario == PLAYER)
         return bare->awake * bare->seconds / run->summary.seconds;
-    return sleep_cost_s() * (double)run->summary.n / run->summary.seconds;
+    return sleep_cost_s(scenario) * (double)run->summary.n / run->summary.seconds;
 }
 
 static void divide_by_sum(double share[MAX_VMS], const double values[MAX_VMS])
@@ -114,7 +119,7 @@ static bool is_fair(unsigned scenario, const struct comparison *comparison)
 
     for (size_t vm = 0; vm < count; vm++) {
         bool has_hog = run->log.vms[vm].progress_count != 0;
-        double wants = has_hog ? 1 : sleeper_work(scenario, bare_run(scenario));
+        double wants = has_hog ? 1 : sleeper_work(scenario, peers_bare_run(scenario));
 
         if (comparison->share[vm] < fmin(wants, 1.0 / (double)count) - FAIR_WITHIN)
             return false;
@@ -177,11 +182,13 @@ static json_t *by_vm(const struct run *run, const double values[MAX_VMS])
     return object;
 }
 
-static json_t *comparison_json(const char *out, const struct comparison *comparison)
+static json_t *comparison_json(const char *out, unsigned scenario, const struct comparison *comparison)
 {
     const struct run *run = comparison->run;
     json_t *object = run_json(out, run);
 
+    if (run->in_parts)
+        json_object_set_new(object, "parts", parts_json(run, run->bare ? NULL : peers_bare_run(scenario)));
     json_object_set_new(object, "shares", by_vm(run, comparison->share));
     json_object_set_new(object, "shares_by", json_string(comparison->accounted ? "accounting" : "work"));
     json_object_set_new(object, "shares_by_work", by_vm(run, comparison->work_share));
@@ -204,7 +211,7 @@ static json_t *scenarios_json(const char *out)
 
         for (unsigned p = 0; p < PEERS; p++)
             if (comparisons[s][p].run)
-                json_object_set_new(object, peers[p].name, comparison_json(out, &comparisons[s][p]));
+                json_object_set_new(object, peers[p].name, comparison_json(out, s, &comparisons[s][p]));
         json_object_set_new(all, peer_scenarios[s].name, object);
     }
     return all;
@@ -228,7 +235,7 @@ static void check_run(unsigned scenario, const struct run *run)
     checks_of_run(run);
     if (run->bare)
         return;
-    checks_compare(run, bare_run(scenario));
+    checks_compare(run, peers_bare_run(scenario));
     for (size_t vm = 1; vm < run->log.vm_count; vm++)
         checks_require(run->products_per_s[vm] > 0, "%s: %s's hog ran while the sleeps were measured",
                        run->name, run->log.vms[vm].name);

@@ -37,6 +37,9 @@ struct comparison {
 
 extern struct comparison comparisons[SCENARIOS][PEERS];
 
+/* The bare run with the same sleeps. */
+const struct run *peers_bare_run(unsigned scenario);
+
 /* OUT/figures for gnuplot, OUT/report.html, OUT/comparison.md, OUT/readme.md; the tables for the terminal. */
 void peers_write_data(const char *out);
 void peers_write_report(const char *out);

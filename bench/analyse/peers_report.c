@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyse/page.h"
+#include "analyse/parts.h"
 #include "analyse/peers.h"
 #include "analyse/util.h"
 
@@ -27,7 +28,7 @@ void peers_write_data(const char *out)
             const struct comparison *c = &comparisons[s][p];
             const struct summary *e;
 
-            if (!c->run)
+            if (!c->run || c->run->in_parts)
                 continue;
             e = &c->run->summary;
             fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s].name, peers[p].name,
@@ -125,8 +126,56 @@ static void print_row(FILE *file, const struct row_style *style, const char *tit
     fputs(style->end, file);
 }
 
+static void print_part(FILE *file, const struct series *series, const char *title)
+{
+    struct summary e = summarise_series(series);
+    const double figures[] = {e.mean_us, e.p50_us, e.p99_us, e.p999_us, e.max_us};
+
+    fprintf(file, "| %s%s | %s | %zu", series->part.name, series->part.response ? ", response" : "", title,
+            e.n);
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        fputs(" | ", file);
+        print_us(file, figures[i]);
+    }
+    fputs(" |\n", file);
+}
+
+/* One table of what the guests got, and one of the parts. */
+static void markdown_parts(FILE *file, unsigned scenario)
+{
+    const struct run *bare = comparisons[scenario][BARE].run;
+
+    fputs("| | share of the core, % | fair | products a second | useful work |\n|---|---|---|---|--:|\n",
+          file);
+    for (unsigned p = 0; p < PEERS; p++) {
+        const struct comparison *c = &comparisons[scenario][p];
+
+        if (!c->run)
+            continue;
+        fprintf(file, "| %s | ", peers[p].title);
+        print_shares(file, c);
+        fprintf(file, " | %s | ", c->fair ? "yes" : "no");
+        print_list(file, c, c->run->products_per_s, true);
+        fputs(" | ", file);
+        print_useful(file, c);
+        fputs(" |\n", file);
+    }
+    fputs("\n| part | | n | mean | p50 | p99 | p99.9 | max |\n|---|---|--:|--:|--:|--:|--:|--:|\n", file);
+    for (size_t s = 0; bare && s < bare->log.series_count; s++)
+        for (unsigned p = 0; p < PEERS; p++) {
+            const struct run *run = comparisons[scenario][p].run;
+
+            if (run && s < run->log.series_count)
+                print_part(file, &run->log.series[s], peers[p].title);
+        }
+}
+
 static void markdown_scenario(FILE *file, unsigned scenario)
 {
+    if (peer_scenarios[scenario].in_parts) {
+        markdown_parts(file, scenario);
+        return;
+    }
     fputs("| | mean | p50 | p99 | p99.9 | max | share of the core, % | fair | products a second | useful "
           "work | "
           "exits a sleep | switches a second |\n|---|--:|--:|--:|--:|--:|---|---|---|--:|---|--:|\n",
@@ -226,6 +275,35 @@ void peers_write_markdown(const char *out)
     fclose(readme);
 }
 
+/* What the guests got, a line for each peer, and the parts. */
+static void print_scenario_in_parts(FILE *file, unsigned scenario)
+{
+    bool any = false;
+
+    for (unsigned p = 0; p < PEERS; p++) {
+        const struct comparison *c = &comparisons[scenario][p];
+
+        if (!c->run)
+            continue;
+        if (!any)
+            fprintf(file, "\n%-27s %9s %5s  %s\n", peer_scenarios[scenario].name, "useful", "fair", "shares");
+        any = true;
+        fprintf(file, "%-27s ", c->run->name);
+        print_useful(file, c);
+        fprintf(file, " %s  ", c->fair ? "yes" : "no");
+        print_shares(file, c);
+        fputc('\n', file);
+    }
+    if (any)
+        parts_print_heading(file);
+    for (unsigned p = 0; p < PEERS; p++) {
+        const struct run *run = comparisons[scenario][p].run;
+
+        if (run)
+            parts_print(file, run, run->bare ? NULL : peers_bare_run(scenario));
+    }
+}
+
 void peers_write_report(const char *out)
 {
     FILE *file = create("%s/report.html", out);
@@ -241,6 +319,8 @@ void peers_write_report(const char *out)
     page_figure(file, "tails", "Share of the sleeps that were at least so late.");
     page_figure(file, "useful", "Useful work, as a share of what bare metal does.");
     for (unsigned s = 0; s < SCENARIOS; s++) {
+        if (peer_scenarios[s].in_parts)
+            continue;
         fprintf(file,
                 "<h2>%s</h2><table><tr><th><th>mean<th>p50<th>p99<th>p99.9<th>max<th>share of the core, %%"
                 "<th>fair<th>products a second<th>useful work<th>exits a sleep<th>switches a second</tr>\n",
@@ -250,7 +330,11 @@ void peers_write_report(const char *out)
                 print_row(file, &html, peers[p].title, &comparisons[s][p]);
         fputs("</table>\n", file);
     }
-    fputs("<h2>Command lines</h2><pre>", file);
+    fputs("<h2>Loads that a user brings</h2><pre>", file);
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        if (peer_scenarios[s].in_parts)
+            print_scenario_in_parts(file, s);
+    fputs("</pre><h2>Command lines</h2><pre>", file);
     for (unsigned s = 0; s < SCENARIOS; s++)
         print_commands(file, out, s);
     fputs("</pre>\n", file);
@@ -261,6 +345,10 @@ void peers_write_report(const char *out)
 void peers_print(FILE *file)
 {
     for (unsigned s = 0; s < SCENARIOS; s++) {
+        if (peer_scenarios[s].in_parts) {
+            print_scenario_in_parts(file, s);
+            continue;
+        }
         fprintf(file, "\n%-8s sleep error, us\n%-22s %9s %9s %9s %9s %9s %7s %5s  %s\n",
                 peer_scenarios[s].name, "", "mean", "p50", "p99", "p99.9", "max", "useful", "fair", "shares");
         for (unsigned p = 0; p < PEERS; p++) {

@@ -8,7 +8,8 @@
  * and all the others' hogs work:
  *   default        nothing
  *   fifo           the measured guest's is SCHED_FIFO
- *   deadline=US    each is SCHED_DEADLINE, with US microseconds in every 2 ms
+ *   deadline=B/P,B/P
+ *                  each is SCHED_DEADLINE, with B microseconds in every P: the measured guest's, the others'
  *
  * It prints lines of its own. Times in them are ticks of the host's counter, which runs from power-on:
  *   [host] first vm=NAME counter=C;    the VM's first line came at C
@@ -41,8 +42,8 @@
 #define LINE_SIZE      1024
 #define PATH_SIZE      320
 #define NS_PER_S       1000000000u
-#define PERIOD_NS      2000000u
-#define HOST_BUDGET_NS 200000u
+#define HOST_PERIOD_US 2000u
+#define HOST_BUDGET_US 200u
 #define PRIORITY       50
 #define SETTLE_NS      2000000 /* a line leaves a VM byte by byte: one wake-up for it, not forty */
 #define ENTRY_SIZE     256
@@ -196,28 +197,32 @@ static void become_fifo(pid_t thread, unsigned priority)
     set_policy(thread, (struct sched_attr){.sched_policy = SCHED_FIFO, .sched_priority = priority});
 }
 
-static void reserve(pid_t thread, uint64_t budget_ns)
+static void reserve(pid_t thread, uint64_t budget_us, uint64_t period_us)
 {
     set_policy(thread, (struct sched_attr){.sched_policy = SCHED_DEADLINE,
-                                           .sched_runtime = budget_ns,
-                                           .sched_deadline = PERIOD_NS,
-                                           .sched_period = PERIOD_NS});
+                                           .sched_runtime = budget_us * 1000,
+                                           .sched_deadline = period_us * 1000,
+                                           .sched_period = period_us * 1000});
 }
 
 /* This process first: it would not run beside the first tuned thread, not even to tune the next. */
 static void tune(void)
 {
-    uint64_t budget_us = 0;
+    uint64_t budget, period, others_budget, others_period;
 
     if (!strcmp(tuning, "fifo")) {
         become_fifo(getpid(), PRIORITY + 1);
         become_fifo(vcpu_thread(measured), PRIORITY);
     }
-    if (sscanf(tuning, "deadline=%" SCNu64, &budget_us) != 1)
+    if (sscanf(tuning, "deadline=%" SCNu64 "/%" SCNu64 ",%" SCNu64 "/%" SCNu64, &budget, &period,
+               &others_budget, &others_period) != 4)
         return;
-    reserve(getpid(), HOST_BUDGET_NS);
+    reserve(getpid(), HOST_BUDGET_US, HOST_PERIOD_US);
     for (size_t i = 0; i < vm_count; i++)
-        reserve(vcpu_thread(&vms[i]), budget_us * 1000);
+        if (&vms[i] == measured)
+            reserve(vcpu_thread(&vms[i]), budget, period);
+        else
+            reserve(vcpu_thread(&vms[i]), others_budget, others_period);
 }
 
 static void start(struct vm *vm)

@@ -5,18 +5,20 @@
 
 XEN := $(BUILD)/peers/xen
 XEN_WAYS := $(filter xen-%,$(PEER_NAMES))
-XEN_RUNS := $(foreach way,$(XEN_WAYS),$(PEER_SCENARIOS:%=%-$(way)))
+XEN_RUNS := $(shell bench/names runs peers "$(PEER_SCENARIOS)" "$(XEN_WAYS)")
 XEN_TREES := $(XEN_RUNS:%=$(XEN)/%.dtb)
-# Debian's binary has no RTDS.
-XEN_BUILT := $(filter xen-rtds%,$(XEN_WAYS))
+# Debian's binary has no RTDS. `RUN:PERIOD-BUDGET` of each run that needs one.
+XEN_RTDS_RUNS := $(foreach run,$(XEN_RUNS),$(if $(findstring -xen-rtds,$(run)),$(run)))
+XEN_RTDS := $(join $(XEN_RTDS_RUNS:%=%:),$(shell bench/names fact rtds_us $(XEN_RTDS_RUNS) | tr ' ' -))
 
 $(BUILD)/debian/xen.versions:
 	@scripts/fetch-debian xen xen-hypervisor-4.17-arm64:arm64/bookworm
 $(BUILD)/debian/xen-source.versions:
 	@scripts/fetch-debian --source xen-source xen/bookworm
 
-$(XEN_BUILT:%=$(XEN)/%): $(XEN)/%: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
-	bench/xen/build-rtds $@ $(shell bench/names fact rtds_us S1-$*)
+$(XEN)/rtds-%: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
+	bench/xen/build-rtds $@ $(subst -, ,$*)
+.PRECIOUS: $(XEN)/rtds-%
 
 # Written anew only when it changes.
 $(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH)/matmul.cpio \
@@ -25,8 +27,9 @@ $(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH
 	@bench/xen/tree $* | dtc -q -I dts -O dtb -o $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(filter $(XEN)/player-%,$(XEN_TREES)): $(BENCH)/player.cpio
 $(filter $(XEN)/S%,$(XEN_TREES)): $(BENCH)/mixed.cpio
+$(foreach scenario,$(LOAD_SCENARIOS),$(filter $(XEN)/$(scenario)-%,$(XEN_TREES))): $(BENCH)/loads.cpio
 
 .PHONY: $(XEN_RUNS:%=xen-%)
 $(XEN_RUNS:%=xen-%): xen-%: $(XEN)/%.dtb
-$(filter-out $(addprefix %-,$(XEN_BUILT)),$(XEN_RUNS:%=xen-%)): $(BUILD)/debian/xen.versions
-$(foreach way,$(XEN_BUILT),$(eval $(filter %-$(way),$(XEN_RUNS:%=xen-%)): $(XEN)/$(way)))
+$(patsubst %,xen-%,$(filter-out $(XEN_RTDS_RUNS),$(XEN_RUNS))): $(BUILD)/debian/xen.versions
+$(foreach pair,$(XEN_RTDS),$(eval xen-$(subst :,: $(XEN)/rtds-,$(pair))))
