@@ -80,8 +80,10 @@ static void note_first(struct queue *queue)
     struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, queue->cpu);
     struct sleep *first = first_in_order(queue);
 
-    if (first != queue->first)
+    if (first != queue->first) {
         WRITE_ONCE(head->seen, 0);
+        WRITE_ONCE(head->left, false);
+    }
     queue->first = first;
     WRITE_ONCE(head->first, deadline_at(first));
     WRITE_ONCE(head->second, deadline_at(first ? sleep_at(rb_next(&first->node.node)) : NULL));

@@ -62,6 +62,7 @@ struct sleeps_head {
     /* For the CPU's own use (watch.c): */
     u64 seen;   /* when the CPU saw that `first` was reached; 0: it has not yet */
     u64 looked; /* when the CPU looked last */
+    bool left;  /* `task` has waited since, and its sleep is still to be taken out */
 };
 
 DECLARE_PER_CPU_ALIGNED(struct sleeps_head, sleeps_heads);

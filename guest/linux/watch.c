@@ -147,6 +147,8 @@ static u64 first_of(const struct sleeps_head *head, const struct work *work)
 static void look_at_sleeps(struct sleeps_head *head, const struct task_struct *prev,
                            const struct task_struct *next, bool idles, u64 now)
 {
+    if (head->left)
+        take_out(head, head->task, head->looked);
     if (prev)
         take_out(head, prev, head->looked);
     if (idles)
@@ -159,6 +161,19 @@ static void look_at_sleeps(struct sleeps_head *head, const struct task_struct *p
         head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
 }
 
+/*
+ * A switch to a task that has joined the work of the only sleep whose deadline is reached. To take that sleep
+ * out, if `prev` is its task, can wait until the work is done, and must not hold up the work.
+ */
+static bool can_wait(struct sleeps_head *head, const struct work *work, const struct task_struct *prev,
+                     const struct task_struct *next, u64 now)
+{
+    if (!next || !head->seen || now >= head->second || work_of(work, next) == ONTIME_NO_DEADLINE)
+        return false;
+    head->left |= prev == head->task;
+    return true;
+}
+
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
@@ -168,7 +183,7 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
 
     if (work_is_on(work))
         work_look(work, prev, idles ? now : now - work_ticks);
-    if (now >= head->first)
+    if (now >= head->first && !can_wait(head, work, prev, next, now))
         look_at_sleeps(head, prev, next, idles, now);
     head->looked = now;
     tell_first(first_of(head, work), next && is_idle_task(next));

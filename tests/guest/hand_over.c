@@ -11,9 +11,16 @@
  *   uring     by the sleeper, which sleeps by an io_uring timeout
  *   periodic  by the sleeper, which waits for a timerfd that expires each 10 ms
  *
+ * and, in ways that the module does not follow,
+ *
+ *   tcp       as pipe, by TCP connections of the loopback device
+ *   wheel     by the sleeper, which waits for 12 ms at a time by the kernel's timer wheel (SO_RCVTIMEO)
+ *
  * Fails when a sleep ends early, or when work is finished more than MOST_US us late.
  */
 #define _GNU_SOURCE
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -23,6 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -134,6 +143,32 @@ static void start_process(int from, int to)
     _exit(0);
 }
 
+/* Connects line[i][1] to line[i][0]. */
+static void connect_by_tcp(int i)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int now_on = 1;
+
+    line[i][1] = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&address, &length) ||
+        connect(line[i][1], (struct sockaddr *)&address, length))
+        fail("tcp");
+    setsockopt(line[i][1], IPPROTO_TCP, TCP_NODELAY, &now_on, sizeof(now_on));
+    line[i][0] = accept(listener, NULL, NULL);
+    close(listener);
+}
+
+static void begin_tcp(void)
+{
+    for (int i = 0; i < 3; i++)
+        connect_by_tcp(i);
+    start_process(line[0][0], line[1][1]);
+    start_process(line[1][0], line[2][1]);
+}
+
 static void begin_pipe(void)
 {
     for (int i = 0; i < 3; i++)
@@ -179,6 +214,27 @@ static int64_t next_period(int64_t last, int64_t begin)
     return last ? last + (int64_t)expiries * LONGEST : begin + LONGEST;
 }
 
+enum { WHEEL_US = 12000 };
+
+static void begin_wheel(void)
+{
+    struct timeval timeout = {.tv_usec = WHEEL_US};
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, line[0]) ||
+        setsockopt(line[0][0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
+        fail("socketpair");
+}
+
+static int64_t next_timeout(void)
+{
+    int64_t end = now() + (int64_t)WHEEL_US * MICROSECOND;
+    char byte;
+
+    if (recv(line[0][0], &byte, 1, 0) != -1)
+        fail("recv");
+    return end;
+}
+
 static void no_preparation(void)
 {
 }
@@ -195,6 +251,8 @@ static const struct {
     {"pipe", begin_pipe, sleep_until, work_by_pipe},
     {"uring", no_preparation, sleep_uring_until, work_alone},
     {"periodic", begin_timer, NULL, work_alone},
+    {"tcp", begin_tcp, sleep_until, work_by_pipe},
+    {"wheel", begin_wheel, NULL, work_alone},
 };
 
 static size_t way_named(const char *name)
@@ -231,7 +289,7 @@ int main(int words, char **word)
             end = now() + (int64_t)((random >> 33) % LONGEST);
             ways[way].sleep(end);
         } else {
-            end = next_period(end, begin);
+            end = ways[way].begin == begin_wheel ? next_timeout() : next_period(end, begin);
         }
         if (ways[way].sleep && now() < end)
             return 1;

@@ -68,6 +68,7 @@ static int teardown(void **state)
             assert_int_equal(sleeps_forget(timer(i), 0), SLEEPS_CANCELLED);
         expect_empty(cpu);
         sleeps_heads[cpu].seen = 0;
+        sleeps_heads[cpu].left = false;
     }
     return 0;
 }
@@ -91,18 +92,30 @@ static void front_is_in_order(void **state)
 }
 
 /* What was noted of the first sleep holds as long as that one is the first. */
+static void note_of_first(unsigned int cpu)
+{
+    sleeps_heads[cpu].seen = SEEN;
+    sleeps_heads[cpu].left = true;
+}
+
+static void expect_note(unsigned int cpu, bool there)
+{
+    assert_int_equal(sleeps_heads[cpu].seen, there ? SEEN : 0);
+    assert_int_equal(sleeps_heads[cpu].left, there);
+}
+
 static void new_first_is_not_seen_yet(void **state)
 {
     (void)state;
     assert_true(add(1, 11, 0, 500));
-    sleeps_heads[0].seen = SEEN;
+    note_of_first(0);
     assert_true(add(2, 12, 0, 700));
-    assert_int_equal(sleeps_heads[0].seen, SEEN);
+    expect_note(0, true);
     assert_true(add(3, 13, 0, 300));
-    assert_int_equal(sleeps_heads[0].seen, 0);
-    sleeps_heads[0].seen = SEEN;
+    expect_note(0, false);
+    note_of_first(0);
     assert_int_equal(sleeps_take(0, NULL, 300), 1);
-    assert_int_equal(sleeps_heads[0].seen, 0);
+    expect_note(0, false);
 }
 
 static void cancelled_or_reached_or_unknown(void **state)
