@@ -3,9 +3,9 @@
  * Ontime's module for Linux guests: tells the hypervisor when chosen tasks must run.
  *
  *   main.c         loading and unloading
- *   watch.c        follows the sleeps of chosen tasks by the kernel's tracepoints
- *   sleep_queue.c  the watched sleeps, found by timer and ordered by deadline
- *   tell.c         tells Ontime the first deadline of each CPU
+ *   watch.c        follows the sleeps of chosen tasks, and their work after those, by the kernel's
+ * tracepoints kinds.c        which timers are sleeps, and whose sleep_queue.c  the watched sleeps and the
+ * tasks at work for them, ordered by deadline tell.c         tells Ontime the first deadline of each CPU
  *   exact.c        exact sleeps, which end to the microsecond
  *   tick.c         keeps the guest's tick away from the end of an exact sleep
  *   chosen.c       the tasks chosen by `ontime run`
@@ -23,6 +23,7 @@
 
 #include "device.h"
 #include "hypercall.h"
+#include "kinds.h"
 #include "tell.h"
 #include "watch.h"
 
@@ -64,7 +65,7 @@ static int __init ontime_init(void)
         return error;
     }
     if (watching)
-        pr_info("watching %s; telling by %s\n", watch_kinds(), tell_pages() ? "page" : "calls");
+        pr_info("watching %s; telling by %s\n", kinds_text(), tell_pages() ? "page" : "calls");
     else
         pr_info("%s: counters and marks only\n", why_not);
     return 0;

@@ -19,6 +19,7 @@
 #define MOVING_TAKES (10 * NSEC_PER_USEC)
 
 enum hrtimer_restart (*tick_function)(struct hrtimer *);
+bool tick_in_use;
 
 struct tick {
     struct hrtimer *timer;
@@ -27,11 +28,16 @@ struct tick {
 
 static DEFINE_PER_CPU(struct tick, ticks);
 
-void tick_use(void)
+void tick_find(void)
 {
     void *function = symbol_named("tick_sched_timer");
 
-    WRITE_ONCE(tick_function, function ?: symbol_named("tick_nohz_handler")); /* its name from 6.9 on */
+    tick_function = function ?: symbol_named("tick_nohz_handler"); /* its name from 6.9 on */
+}
+
+void tick_use(void)
+{
+    WRITE_ONCE(tick_in_use, true);
 }
 
 /* Linux computes the tick's next expiry from the last one. This takes the delay of the last one off again. */

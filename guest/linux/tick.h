@@ -5,16 +5,18 @@
 
 #include <linux/hrtimer.h>
 
-/* The function of the tick's timer. NULL before tick_use, and in a kernel where it has another name. */
+/* The function of the tick's timer. NULL before tick_find, and in a kernel where it has another name. */
 extern enum hrtimer_restart (*tick_function)(struct hrtimer *);
+extern bool tick_in_use;
 
-void tick_use(void);
+void tick_find(void);
+void tick_use(void); /* from now on the tick's timer is followed */
 void tick_note(struct hrtimer *timer);
 
 /* The probes call this for each timer that is about to be started or cancelled, its base's lock held. */
 static __always_inline void tick_look(struct hrtimer *timer)
 {
-    if (unlikely(timer->function == READ_ONCE(tick_function)))
+    if (unlikely(READ_ONCE(tick_in_use)) && timer->function == tick_function)
         tick_note(timer);
 }
 

@@ -2,8 +2,8 @@
 /*
  * Watching sleeps: which deadlines the tasks of each CPU have, and when the work of each is done.
  *
- * A sleep is a high-resolution timer of one of four kinds, told apart by the timer's function (find_kinds).
- * The probes follow each such timer of a chosen task, and tell Ontime each CPU's first deadline (tell.c):
+ * A sleep is a high-resolution timer of one of some kinds (kinds.c). The probes follow each such timer of a
+ * chosen task, and tell Ontime each CPU's first deadline (tell.c):
  *
  *   hrtimer_start         the sleep enters the queue of its CPU, with its deadline and its task
  *   hrtimer_cancel        the sleep leaves the queue, unless its deadline has been reached
@@ -30,11 +30,6 @@
  * is converted to the counter from one snapshot of counter and clock, so that it stays right if Ontime takes
  * the CPU away in between. It is never before the true expiry, and at most a tick of the counter after it.
  *
- * For hrtimer_wakeup the sleeping task is read from the timer's hrtimer_sleeper. Timers of the three other
- * kinds are started by a thread of the process that they belong to (by timer_settime, setitimer or
- * timerfd_settime; a periodic one again when its signal or its count is taken), so the current task is taken
- * as the sleeping one.
- *
  * The probes run with the kernel's timer or scheduler locks held and interrupts off, so they must not print,
  * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue
  * (sleep_queue.c).
@@ -58,8 +53,8 @@
 #include "chosen.h"
 #include "clock.h"
 #include "exact.h"
+#include "kinds.h"
 #include "sleep_queue.h"
-#include "symbol.h"
 #include "tell.h"
 #include "tick.h"
 #include "watch.h"
@@ -85,45 +80,12 @@ static atomic64_t tasks_refused;
 static u64 late_ticks, give_up_ticks;
 static int hotplug_state;
 
-typedef enum hrtimer_restart (*timer_function)(struct hrtimer *);
-
-/*
- * The kinds of sleep. The kernel puts the first function into any sleeper that it initialises, so a scratch
- * sleeper tells it. The others are static functions of the kernel, found by name.
- */
-static timer_function sleeper_function;
-static struct {
-    const char *symbol, *what;
-    timer_function function;
-} others[] = {
-    {.symbol = "timerfd_tmrproc", .what = "timerfd"},
-    {.symbol = "posix_timer_fn", .what = "POSIX timers"},
-    {.symbol = "it_real_fn", .what = "setitimer"},
-};
-static char kinds[64];
-
-static bool is_sleep(const struct hrtimer *timer)
-{
-    timer_function function = READ_ONCE(timer->function);
-
-    return function == sleeper_function ||
-           (function && (function == others[0].function || function == others[1].function ||
-                         function == others[2].function));
-}
-
 /* `chosen` is the task's entry in the set of chosen tasks; NULL if it has none. */
 static bool is_watched(const struct task_struct *task, const struct chosen *chosen)
 {
     if (task->flags & PF_KTHREAD)
         return false;
     return chosen || READ_ONCE(all) || (READ_ONCE(rt) && task->prio < MAX_RT_PRIO);
-}
-
-static const struct task_struct *task_asleep(const struct hrtimer *timer)
-{
-    if (timer->function == sleeper_function)
-        return container_of(timer, struct hrtimer_sleeper, timer)->task;
-    return in_task() ? current : NULL;
 }
 
 static void count_late(struct watch_counters *counters, u64 late)
@@ -196,7 +158,7 @@ static void forget(const struct hrtimer *timer)
 static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
 {
     struct watch_counters *counters = this_cpu_ptr(&watches);
-    const struct task_struct *task = task_asleep(timer);
+    const struct task_struct *task = kinds_task(timer);
     const struct chosen *chosen = task ? chosen_find(task) : NULL;
     u64 deadline;
 
@@ -204,7 +166,7 @@ static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
     if (!task || !is_watched(task, chosen))
         return;
     /* A task that does not sleep but is held for all of its time needs the CPU from now on. */
-    if (chosen && chosen->exact && timer->function == sleeper_function &&
+    if (chosen && chosen->exact && kinds_is_sleeper(timer) &&
         exact_begin(chosen->exact, timer, mode & HRTIMER_MODE_REL))
         deadline = counter();
     else
@@ -217,7 +179,7 @@ static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
 
 static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mode, bool was_armed)
 {
-    if (is_sleep(timer))
+    if (kinds_is_sleep(timer))
         watch_sleep(timer, mode);
     else
         tick_look(timer);
@@ -235,7 +197,7 @@ static noinline void cancel_sleep(struct hrtimer *timer)
 
 static void probe_cancel(void *data, struct hrtimer *timer)
 {
-    if (is_sleep(timer))
+    if (kinds_is_sleep(timer))
         cancel_sleep(timer);
     else
         tick_look(timer);
@@ -367,32 +329,6 @@ static int register_probes(void)
     return 0;
 }
 
-static void find_kinds(void)
-{
-    struct hrtimer_sleeper scratch;
-    int i;
-
-    hrtimer_init_sleeper_on_stack(&scratch, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-    sleeper_function = scratch.timer.function;
-    destroy_hrtimer_on_stack(&scratch.timer);
-
-    strscpy(kinds, "sleepers", sizeof(kinds));
-    for (i = 0; i < ARRAY_SIZE(others); i++) {
-        others[i].function = symbol_named(others[i].symbol);
-        if (!others[i].function) {
-            pr_warn("%s: not watched, this kernel has no %s\n", others[i].what, others[i].symbol);
-            continue;
-        }
-        strlcat(kinds, ", ", sizeof(kinds));
-        strlcat(kinds, others[i].what, sizeof(kinds));
-    }
-}
-
-const char *watch_kinds(void)
-{
-    return kinds;
-}
-
 u64 watch_tasks_refused(void)
 {
     return atomic64_read(&tasks_refused);
@@ -465,7 +401,8 @@ int watch_start(bool has_pages)
 
     late_ticks = ns_to_ticks(WATCH_LATE_US * NSEC_PER_USEC);
     give_up_ticks = ns_to_ticks(GIVE_UP_US * NSEC_PER_USEC);
-    find_kinds();
+    tick_find();
+    kinds_find();
     exact_start();
     error = sleeps_init();
     if (error)

@@ -30,7 +30,4 @@ u64 watch_tasks_refused(void);
 /* Chooses the calling task. -ENOSPC: no room; -ENOSYS: this kernel has no way to make its sleeps exact. */
 int watch_choose_current(bool exactly);
 
-/* Which kinds of sleep are watched, as text. */
-const char *watch_kinds(void);
-
 #endif

@@ -41,6 +41,7 @@
 #include <ontime/abi.h>
 
 #include "ontime_ioctl.h"
+#include "uring.h"
 
 enum {
     MILLISECOND = 1000000,
@@ -414,6 +415,82 @@ static void busy_itimer(void)
     while (!alarmed)
         ;
     signal(SIGALRM, no_action);
+}
+
+static void sleep_sigtimedwait(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigaddset(&none, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &none, NULL);
+    sigtimedwait(&none, NULL, &duration);
+}
+
+/* Its clock can be used where there is a real-time clock that can wake the machine. */
+static void sleep_alarm_clock(void)
+{
+    int fd = timerfd_create(CLOCK_BOOTTIME_ALARM, 0);
+    struct itimerspec setting = {.it_value = duration};
+    uint64_t expiries;
+
+    if (fd < 0 || timerfd_settime(fd, 0, &setting, NULL) ||
+        read(fd, &expiries, sizeof(expiries)) != sizeof(expiries))
+        die("CLOCK_BOOTTIME_ALARM");
+    close(fd);
+}
+
+static void sleep_uring_timeout(void)
+{
+    uring_timeout(SLEEP_NS);
+}
+
+static void sleep_uring_link_timeout(void)
+{
+    uring_link_timeout(SLEEP_NS);
+}
+
+static void sleep_uring_wait(void)
+{
+    uring_wait(SLEEP_NS);
+}
+
+/* Another thread waits for the signal than the one that sets the timer, which computes meanwhile. */
+static volatile pid_t waiting_thread;
+
+static void *wait_for_timer(void *unused)
+{
+    sigset_t set;
+    int signal;
+
+    (void)unused;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    waiting_thread = gettid();
+    sigwait(&set, &signal);
+    *woke = counter();
+    return NULL;
+}
+
+static void sleep_other_thread(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+    struct itimerspec setting = {.it_value = duration};
+    pthread_t thread;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    waiting_thread = 0;
+    pthread_create(&thread, NULL, wait_for_timer, NULL);
+    while (!waiting_thread)
+        usleep(100);
+    event._sigev_un._tid = waiting_thread;
+    timer_create(CLOCK_MONOTONIC, &event, &posix_timer);
+    timer_settime(posix_timer, 0, &setting, NULL);
+    pthread_join(thread, NULL);
+    timer_delete(posix_timer);
 }
 
 static void *sleep_in_thread(void *unused)
@@ -1020,6 +1097,12 @@ static const struct {
     {"timer_create", sleep_posix_timer},
     {"setitimer", sleep_itimer},
     {"setitimer, task busy", busy_itimer},
+    {"timer_create for another thread", sleep_other_thread},
+    {"sigtimedwait", sleep_sigtimedwait},
+    {"timerfd, alarm clock", sleep_alarm_clock},
+    {"io_uring, timeout", sleep_uring_timeout},
+    {"io_uring, linked timeout", sleep_uring_link_timeout},
+    {"io_uring_enter", sleep_uring_wait},
     {"in a thread", sleep_thread},
     {"in a child", sleep_child},
 };
