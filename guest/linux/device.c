@@ -111,6 +111,8 @@ static void show_watched(struct seq_file *file)
     show_line(file, "late_max_us", div_u64(ticks_to_ns(sum.late_max), NSEC_PER_USEC));
     show_line(file, "given_up", sum.given_up);
     show_line(file, "overflow", sum.overflow);
+    show_line(file, "joined", sum.joined);
+    show_line(file, "joins_refused", sum.joins_refused);
     show_line(file, "tasks_refused", watch_tasks_refused());
     show_line(file, "done", sum.done);
     show_line(file, "calls", sum.calls);

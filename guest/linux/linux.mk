@@ -36,7 +36,7 @@ $(BUILD)/guest/ontime: $(GUEST_LINUX)/launcher.c $(GUEST_LINUX)/ontime_ioctl.h i
 # Without a hypervisor the module must refuse to load, and with a recorder in Ontime's place it must make the right calls.
 # Then the module is tested under Ontime. About a minute for each kernel.
 .PHONY: test-guest-linux
-test-guest-linux: guest-linux $(BUILD)/ontime.bin
+test-guest-linux: guest-linux $(BUILD)/ontime.bin $(BUILD)/guest/bare/counter.bin
 	@set -e; for series in $(GUEST_LINUX_KERNELS); do \
 		[ -e $(BUILD)/guest/linux-$$series.stamp ] || continue; \
 		tests/guest/run $$series 1; tests/guest/run $$series 2; tests/guest/run-ontime $$series; \

@@ -7,8 +7,8 @@
  * finds a sleep by its timer, because a timer can be moved or cancelled from another CPU than the one that it
  * was queued on.
  *
- * A sleep whose deadline has been reached stays in its queue until its task has left the CPU or the deadline
- * is given up (watch.c). Its timer may be freed or started anew before that. The sleep then leaves the hash
+ * A sleep whose deadline has been reached stays in its queue until its task waits again or the deadline is
+ * given up (watch.c). Its timer may be freed or started anew before that. The sleep then leaves the hash
  * table, but not its queue. So pointers to timers and tasks serve as names here: they are compared, and never
  * followed.
  *
@@ -35,6 +35,7 @@ struct sleep {
     const struct hrtimer *timer;
     const struct task_struct *task;
     struct queue *queue;
+    bool sure; /* when the deadline has been reached, the task is at work until it waits */
 };
 
 struct queue {
@@ -69,13 +70,20 @@ static u64 deadline_at(const struct sleep *sleep)
     return sleep ? (u64)sleep->node.expires : ONTIME_NO_DEADLINE;
 }
 
+static struct sleep *first_in_order(const struct queue *queue)
+{
+    return sleep_at(rb_first_cached(&queue->ordered.rb_root));
+}
+
 static void note_first(struct queue *queue)
 {
     struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, queue->cpu);
-    struct sleep *first = sleep_at(rb_first_cached(&queue->ordered.rb_root));
+    struct sleep *first = first_in_order(queue);
 
-    if (first != queue->first)
+    if (first != queue->first) {
         WRITE_ONCE(head->seen, 0);
+        WRITE_ONCE(head->left, false);
+    }
     queue->first = first;
     WRITE_ONCE(head->first, deadline_at(first));
     WRITE_ONCE(head->second, deadline_at(first ? sleep_at(rb_next(&first->node.node)) : NULL));
@@ -83,7 +91,7 @@ static void note_first(struct queue *queue)
 }
 
 static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer,
-                               const struct task_struct *task, u64 deadline)
+                               const struct task_struct *task, u64 deadline, bool sure)
 {
     struct sleep *sleep = NULL;
 
@@ -93,6 +101,7 @@ static struct sleep *take_free(struct queue *queue, const struct hrtimer *timer,
         hlist_del_init(&sleep->link);
         sleep->timer = timer;
         sleep->task = task;
+        sleep->sure = sure;
         timerqueue_init(&sleep->node);
         sleep->node.expires = (ktime_t)deadline;
         timerqueue_add(&queue->ordered, &sleep->node);
@@ -110,13 +119,14 @@ static void put_free(struct sleep *sleep)
     raw_spin_unlock(&sleep->queue->lock);
 }
 
-bool sleeps_add(const struct hrtimer *timer, const struct task_struct *task, unsigned int cpu, u64 deadline)
+bool sleeps_add(const struct hrtimer *timer, const struct task_struct *task, unsigned int cpu, u64 deadline,
+                bool sure)
 {
     struct bucket *bucket = bucket_of(timer);
     struct sleep *sleep;
 
     raw_spin_lock(&bucket->lock);
-    sleep = take_free(per_cpu_ptr(&queues, cpu), timer, task, deadline);
+    sleep = take_free(per_cpu_ptr(&queues, cpu), timer, task, deadline, sure);
     if (sleep)
         hlist_add_head(&sleep->link, &bucket->sleeps);
     raw_spin_unlock(&bucket->lock);
@@ -179,24 +189,49 @@ enum sleeps_fate sleeps_forget(const struct hrtimer *timer, u64 now)
     return fate;
 }
 
-/* Takes the task's earliest sleep (task NULL: the earliest of all) out of order, if it is reached. */
-static struct sleep *take_reached(struct queue *queue, const struct task_struct *task, u64 until)
+/* What is to be found: of one task or, with NULL, of all; with which deadlines, the sure ones apart. */
+struct wanted {
+    const struct task_struct *task;
+    u64 until, until_sure;
+};
+
+static bool is_wanted(const struct sleep *sleep, const struct wanted *wanted)
 {
+    return (!wanted->task || sleep->task == wanted->task) &&
+           deadline_at(sleep) <= (sleep->sure ? wanted->until_sure : wanted->until);
+}
+
+/* The earliest that is wanted, from this one on. The queue's lock is held. */
+static struct sleep *find_wanted(struct sleep *sleep, const struct wanted *wanted)
+{
+    int looked_at;
+
+    for (looked_at = 0; looked_at < SLEEPS_TAKE; looked_at++) {
+        if (!sleep || deadline_at(sleep) > wanted->until)
+            return NULL;
+        if (is_wanted(sleep, wanted))
+            return sleep;
+        sleep = sleep_at(rb_next(&sleep->node.node));
+    }
+    return NULL;
+}
+
+/* Takes at most `most` that are wanted out of order, into `taken`. Returns how many. */
+static unsigned int take_wanted(struct queue *queue, const struct wanted *wanted, unsigned int most,
+                                struct sleep *taken[])
+{
+    unsigned int count = 0;
     struct sleep *sleep;
-    int looked_at = 0;
 
     raw_spin_lock(&queue->lock);
-    sleep = queue->first;
-    while (sleep && task && sleep->task != task && ++looked_at < SLEEPS_TAKE)
-        sleep = sleep_at(rb_next(&sleep->node.node));
-    if (looked_at == SLEEPS_TAKE || deadline_at(sleep) > until)
-        sleep = NULL;
-    if (sleep) {
+    while (count < most && (sleep = find_wanted(first_in_order(queue), wanted))) {
         timerqueue_del(&queue->ordered, &sleep->node);
-        note_first(queue);
+        taken[count++] = sleep;
     }
+    if (count)
+        note_first(queue);
     raw_spin_unlock(&queue->lock);
-    return sleep;
+    return count;
 }
 
 static void unlink_and_free(struct sleep *sleep)
@@ -209,17 +244,53 @@ static void unlink_and_free(struct sleep *sleep)
     put_free(sleep);
 }
 
+static unsigned int take_all(unsigned int cpu, const struct wanted *wanted)
+{
+    struct sleep *taken[SLEEPS_TAKE];
+    unsigned int i, count = take_wanted(per_cpu_ptr(&queues, cpu), wanted, SLEEPS_TAKE, taken);
+
+    for (i = 0; i < count; i++)
+        unlink_and_free(taken[i]);
+    return count;
+}
+
 unsigned int sleeps_take(unsigned int cpu, const struct task_struct *task, u64 until)
 {
+    const struct wanted wanted = {.task = task, .until = until, .until_sure = until};
+
+    return take_all(cpu, &wanted);
+}
+
+unsigned int sleeps_give_up(unsigned int cpu, u64 until, u64 until_sure)
+{
+    const struct wanted wanted = {.until = until, .until_sure = until_sure};
+
+    return take_all(cpu, &wanted);
+}
+
+void sleeps_begin(unsigned int cpu, const struct task_struct *task, u64 now)
+{
+    const struct wanted wanted = {.task = task, .until = now, .until_sure = now};
     struct queue *queue = per_cpu_ptr(&queues, cpu);
     struct sleep *sleep;
-    unsigned int count = 0;
 
-    while (count < SLEEPS_TAKE && (sleep = take_reached(queue, task, until))) {
-        unlink_and_free(sleep);
-        count++;
-    }
-    return count;
+    raw_spin_lock(&queue->lock);
+    sleep = find_wanted(queue->first, &wanted);
+    if (sleep)
+        sleep->sure = true;
+    raw_spin_unlock(&queue->lock);
+}
+
+u64 sleeps_reached(unsigned int cpu, const struct task_struct *task, u64 now)
+{
+    const struct wanted wanted = {.task = task, .until = now, .until_sure = now};
+    struct queue *queue = per_cpu_ptr(&queues, cpu);
+    u64 deadline;
+
+    raw_spin_lock(&queue->lock);
+    deadline = deadline_at(find_wanted(queue->first, &wanted));
+    raw_spin_unlock(&queue->lock);
+    return deadline;
 }
 
 /*
@@ -233,7 +304,7 @@ static bool move_first(struct sleep *old, struct queue *to)
 
     raw_spin_lock(&bucket->lock);
     if (!hlist_unhashed(&old->link)) { /* not forgotten: its timer is still set */
-        new = take_free(to, old->timer, old->task, deadline_at(old));
+        new = take_free(to, old->timer, old->task, deadline_at(old), old->sure);
         if (new)
             hlist_add_head(&new->link, &bucket->sleeps);
     }
@@ -244,11 +315,12 @@ static bool move_first(struct sleep *old, struct queue *to)
 
 unsigned int sleeps_leave_cpu(unsigned int cpu, unsigned int to)
 {
+    const struct wanted all = {.until = ONTIME_NO_DEADLINE - 1, .until_sure = ONTIME_NO_DEADLINE - 1};
     struct queue *queue = per_cpu_ptr(&queues, cpu);
     struct sleep *sleep;
     unsigned int lost = 0;
 
-    while ((sleep = take_reached(queue, NULL, ONTIME_NO_DEADLINE - 1)))
+    while (take_wanted(queue, &all, 1, &sleep))
         lost += !move_first(sleep, per_cpu_ptr(&queues, to));
     return lost;
 }

@@ -7,24 +7,34 @@
  *
  *   hrtimer_start         the sleep enters the queue of its CPU, with its deadline and its task
  *   hrtimer_cancel        the sleep leaves the queue, unless its deadline has been reached
- *   sched_switch          a task leaves the CPU: the work of its reached deadlines is done
- *   sched_migrate_task    a task moves to another CPU: the work of its reached deadlines is done
+ *   sched_switch          a task waits: its part in the work of reached deadlines is done
+ *   sched_wakeup,
+ *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work
+ *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines is done
  *   sched_process_fork    the child of a chosen task is chosen too
  *   sched_process_exit    a task that exits is no longer chosen
  *
+ * The work of a deadline is its task's until that waits again, and that of the tasks which it wakes
+ * meanwhile, and which those wake, each until it waits. Only wake-ups on the same CPU count, and only those
+ * that a task makes: what an interrupt wakes while a task is at work has nothing to do with it. A task that
+ * is preempted does not wait, whatever has preempted it. So the guest's other tasks may run in a time that
+ * Ontime gives for the deadline. That costs the VM a part of what its share gives, but the work ends as soon
+ * after its deadline as it would on bare metal.
+ *
  * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
  * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
- * switch to the woken task is the first to look at it (look), and needs one reading of the counter to find
- * that the work of this deadline is still to come.
+ * wake-up is an interrupt's, which probe_wakeup finds out first. The switch to the woken task is the first to
+ * look at the deadline (look), and needs one reading of the counter to find that its work is still to come.
  *
- * The work counts as done when its task leaves the CPU. If the guest preempts the task for another task, it
- * has found something more urgent. Only a kernel thread that preempts the task does not count
- * (stays_at_work).
- *
- * Some work is never seen to be done: another thread waits for the timer, or the task is kept from the CPU.
- * Such a deadline is given up when the CPU goes idle, or at the CPU's first look more than GIVE_UP_US after
+ * Whether a task is at work for a reached deadline is not always known. The expiry of a sleeper's timer wakes
+ * the sleeper, and nobody else. But a timerfd may wake another thread than the one that set it, and a
+ * signal's timer may end while its task computes. Such a task is surely at work only from a switch to it on.
+ * A deadline that nobody is surely at work for is given up at the CPU's first look more than GIVE_UP_US after
  * the look that saw it reached. The guest's tick passes through hrtimer_start, so there is a look at each
- * tick.
+ * tick. Any other deadline is given up at the first look more than WORK_US after it: a task that computes
+ * without end, or two that wake each other for ever, have not been at work for it all the time. Over that
+ * time, the horizon of Ontime's budgets, a VM can use up what it is entitled to. All reached deadlines are
+ * given up when the CPU goes idle.
  *
  * The deadline is the timer's hard expiry, slack included, because the guest's timer interrupt comes then. It
  * is converted to the counter from one snapshot of counter and clock, so that it stays right if Ontime takes
@@ -32,7 +42,7 @@
  *
  * The probes run with the kernel's timer or scheduler locks held and interrupts off, so they must not print,
  * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue
- * (sleep_queue.c).
+ * (sleep_queue.c) and the places of tasks that leave it (work.c).
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -40,6 +50,7 @@
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched/isolation.h>
 #include <linux/sched.h>
 #include <linux/sched/prio.h>
@@ -58,6 +69,7 @@
 #include "tell.h"
 #include "tick.h"
 #include "watch.h"
+#include "work.h"
 
 static bool rt;
 module_param(rt, bool, 0644);
@@ -68,6 +80,7 @@ module_param(all, bool, 0644);
 MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
 #define GIVE_UP_US 1000
+#define WORK_US    100000
 
 /*
  * A flag in the lowest bit of sleeps_head's `seen`: the switch to the sleep's own task was the first to see
@@ -77,7 +90,7 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
 static DEFINE_PER_CPU(struct watch_counters, watches);
 static atomic64_t tasks_refused;
-static u64 late_ticks, give_up_ticks;
+static u64 late_ticks, give_up_ticks, work_ticks;
 static int hotplug_state;
 
 /* `chosen` is the task's entry in the set of chosen tasks; NULL if it has none. */
@@ -108,36 +121,83 @@ static void take_out(struct sleeps_head *head, const struct task_struct *task, u
     counters->given_up += task ? 0 : count;
 }
 
+/* Deadlines reached after the look that saw the first one keep their time. */
+static void give_up(const struct sleeps_head *head, u64 now)
+{
+    struct watch_counters *counters = this_cpu_ptr(&watches);
+    unsigned int cpu = smp_processor_id(), count;
+
+    if (head->seen & SEEN_BY_TASK)
+        sleeps_begin(cpu, head->task, head->first);
+    count = sleeps_give_up(cpu, head->seen, now - work_ticks);
+    counters->fired += count;
+    counters->given_up += count;
+}
+
+static u64 first_of(const struct sleeps_head *head, const struct work *work)
+{
+    return min(head->first, work->first);
+}
+
 /*
- * When `prev` leaves the CPU, only those of its deadlines are taken out that had been reached at the look
- * before this one. A task that sleeps for a few microseconds may leave the CPU when its deadline has already
- * passed, with the timer interrupt still to come: that work has not begun.
+ * When `prev` waits, only those of its deadlines are taken out that had been reached at the look before this
+ * one. A task that sleeps for a few microseconds may leave the CPU when its deadline has already passed, with
+ * the timer interrupt still to come: that work has not begun.
  */
+static void look_at_sleeps(struct sleeps_head *head, const struct task_struct *prev,
+                           const struct task_struct *next, bool idles, u64 now)
+{
+    if (head->left)
+        take_out(head, head->task, head->looked);
+    if (prev)
+        take_out(head, prev, head->looked);
+    if (idles)
+        take_out(head, NULL, head->looked);
+    if (next && now >= head->first)
+        sleeps_begin(smp_processor_id(), next, now);
+    if (head->seen && now > head->seen + give_up_ticks)
+        give_up(head, now);
+    if (!head->seen && now >= head->first)
+        head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
+}
+
+/*
+ * A switch to a task that has joined the work of the only sleep whose deadline is reached. To take that sleep
+ * out, if `prev` is its task, can wait until the work is done, and must not hold up the work.
+ */
+static bool can_wait(struct sleeps_head *head, const struct work *work, const struct task_struct *prev,
+                     const struct task_struct *next, u64 now)
+{
+    if (!next || !head->seen || now >= head->second || work_of(work, next) == ONTIME_NO_DEADLINE)
+        return false;
+    head->left |= prev == head->task;
+    return true;
+}
+
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
+    struct work *work = this_cpu_ptr(&works);
+    bool idles = is_idle_task(next ?: current) && !need_resched(); /* no task is left to do the work */
     u64 now = counter();
 
-    if (prev)
-        take_out(head, prev, head->looked);
-    if (is_idle_task(next ?: current) && !need_resched())
-        take_out(head, NULL, head->looked); /* no task is left to do the work */
-    if (head->seen && now > head->seen + give_up_ticks)
-        take_out(head, NULL, head->seen); /* deadlines reached after `seen` keep their time */
+    if (work_is_on(work))
+        work_look(work, prev, idles ? now : now - work_ticks);
+    if (now >= head->first && !can_wait(head, work, prev, next, now))
+        look_at_sleeps(head, prev, next, idles, now);
     head->looked = now;
-    if (!head->seen && now >= head->first)
-        head->seen = next == head->task ? now | SEEN_BY_TASK : max(now & ~SEEN_BY_TASK, 2ULL);
-    tell_first(head->first, next && is_idle_task(next));
+    tell_first(first_of(head, work), next && is_idle_task(next));
 }
 
-/* This CPU switches from prev to next; NULL, if it does not switch or prev stays at work. */
+/* This CPU switches from prev, which waits, to next; NULL, if it does not switch or prev does not wait. */
 static __always_inline void look(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
+    struct work *work = this_cpu_ptr(&works);
     u64 now = counter();
 
-    if (unlikely(now >= head->first)) {
-        if (next != head->task || now >= head->second || head->seen) {
+    if (unlikely(now >= first_of(head, work))) {
+        if (next != head->task || now >= head->second || head->seen || work_is_on(work)) {
             look_at_reached(prev, next);
             return;
         }
@@ -171,7 +231,7 @@ static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
         deadline = counter();
     else
         deadline = counter_at(hrtimer_get_expires(timer), timer->base);
-    if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline))
+    if (sleeps_add(timer, task, timer->base->cpu_base->cpu, deadline, kinds_is_sleeper(timer)))
         counters->armed++;
     else
         counters->overflow++;
@@ -207,29 +267,65 @@ static void probe_cancel(void *data, struct hrtimer *timer)
 static void probe_migrate(void *data, struct task_struct *task, int dest)
 {
     int cpu = task_cpu(task);
+    struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, cpu);
+    struct work *work = per_cpu_ptr(&works, cpu);
     u64 now = counter();
 
-    if (now < READ_ONCE(per_cpu(sleeps_heads, cpu).first))
+    if (now < min(READ_ONCE(head->first), READ_ONCE(work->first)))
         return;
-    this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
-    if (cpu == smp_processor_id())
-        tell_first(this_cpu_ptr(&sleeps_heads)->first, false);
+    if (cpu != smp_processor_id())
+        work_drop(work, task);
+    if (now >= READ_ONCE(head->first))
+        this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    if (cpu != smp_processor_id())
+        return;
+    work_look(work, task, 0);
+    tell_first(first_of(head, work), false);
 }
 
 /*
- * A kernel thread's work is short, and the task that it preempts comes back to finish its own. Linux sets
- * `preempt` only for a task that is preempted in the kernel: one that is interrupted in user space and then
- * preempted counts as having left.
+ * A task that was preempted in the kernel keeps the state that it had, whatever that is. One that was
+ * interrupted in user space and then preempted is running, and `preempt` is not set.
  */
-static __always_inline bool stays_at_work(bool preempt, const struct task_struct *next)
-{
-    return preempt && (next->flags & PF_KTHREAD) && !is_idle_task(next);
-}
-
 static void probe_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
                          unsigned int prev_state)
 {
-    look(stays_at_work(preempt, next) ? NULL : prev, next);
+    look(preempt || prev_state == TASK_RUNNING ? NULL : prev, next);
+}
+
+/* The deadline that the current task is at work for, or ONTIME_NO_DEADLINE. */
+static u64 deadline_at_work(const struct sleeps_head *head, const struct work *work, u64 now)
+{
+    u64 deadline = work_of(work, current);
+
+    if (deadline != ONTIME_NO_DEADLINE || now < head->first)
+        return deadline;
+    return head->task == current ? head->first : sleeps_reached(smp_processor_id(), current, now);
+}
+
+static noinline void join(const struct task_struct *task)
+{
+    const struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
+    struct watch_counters *counters = this_cpu_ptr(&watches);
+    struct work *work = this_cpu_ptr(&works);
+    u64 deadline;
+
+    if (task == current || task_cpu(task) != smp_processor_id())
+        return;
+    deadline = deadline_at_work(head, work, counter());
+    if (deadline == ONTIME_NO_DEADLINE || work_of(work, task) != ONTIME_NO_DEADLINE)
+        return;
+    if (work_join(work, task, deadline))
+        counters->joined++;
+    else
+        counters->joins_refused++;
+}
+
+/* The current task wakes another or, by an interrupt, seems to. */
+static void probe_wakeup(void *data, struct task_struct *task)
+{
+    if (in_task() && (this_cpu_ptr(&sleeps_heads)->seen || work_is_on(this_cpu_ptr(&works))))
+        join(task);
 }
 
 static bool choose(struct task_struct *task, bool exactly, gfp_t flags)
@@ -281,6 +377,8 @@ static struct probe {
     {.name = "sched_process_fork", .function = probe_fork},
     {.name = "sched_migrate_task", .function = probe_migrate},
     {.name = "sched_switch", .function = probe_switch},
+    {.name = "sched_wakeup", .function = probe_wakeup},
+    {.name = "sched_wakeup_new", .function = probe_wakeup},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -292,6 +390,8 @@ static void __maybe_unused check_probe_types(void)
     check_trace_callback_type_sched_process_fork(probe_fork);
     check_trace_callback_type_sched_migrate_task(probe_migrate);
     check_trace_callback_type_sched_switch(probe_switch);
+    check_trace_callback_type_sched_wakeup(probe_wakeup);
+    check_trace_callback_type_sched_wakeup_new(probe_wakeup);
     check_trace_callback_type_hrtimer_cancel(probe_cancel);
     check_trace_callback_type_hrtimer_start(probe_start);
 }
@@ -351,6 +451,8 @@ void watch_read(struct watch_counters *sum)
         sum->late_max = max(sum->late_max, READ_ONCE(one->late_max));
         sum->given_up += READ_ONCE(one->given_up);
         sum->overflow += READ_ONCE(one->overflow);
+        sum->joined += READ_ONCE(one->joined);
+        sum->joins_refused += READ_ONCE(one->joins_refused);
         sum->calls += READ_ONCE(tell->calls);
         sum->done += READ_ONCE(tell->done);
     }
@@ -369,6 +471,7 @@ static int cpu_dead(unsigned int cpu)
 
     local_irq_save(flags);
     counters = this_cpu_ptr(&watches);
+    work_look(per_cpu_ptr(&works, cpu), NULL, counter());
     while ((count = sleeps_take(cpu, NULL, counter())))
         counters->fired += count;
     counters->overflow += sleeps_leave_cpu(cpu, to);
@@ -401,9 +504,11 @@ int watch_start(bool has_pages)
 
     late_ticks = ns_to_ticks(WATCH_LATE_US * NSEC_PER_USEC);
     give_up_ticks = ns_to_ticks(GIVE_UP_US * NSEC_PER_USEC);
+    work_ticks = ns_to_ticks(WORK_US * NSEC_PER_USEC);
     tick_find();
     kinds_find();
     exact_start();
+    work_init();
     error = sleeps_init();
     if (error)
         return error;

@@ -6,16 +6,18 @@
 #include <linux/types.h>
 
 struct watch_counters {
-    u64 armed;     /* sleeps that were watched */
-    u64 cancelled; /* of the armed: ended before their deadline, or were set anew */
-    u64 fired;     /* of the armed: the deadline was reached, and the work is done or given up */
-    u64 late;      /* of the fired, while first in their queue: the CPU switched to the task more than
-                    * WATCH_LATE_US after the deadline */
-    u64 late_max;  /* the longest time from such a deadline to the switch to its task, counter ticks */
-    u64 given_up;  /* of the fired: given up */
-    u64 overflow;  /* sleeps of chosen tasks that were not watched, for lack of room */
-    u64 calls;     /* calls to Ontime: arm, cancel and done */
-    u64 done;      /* of the calls: done */
+    u64 armed;         /* sleeps that were watched */
+    u64 cancelled;     /* of the armed: ended before their deadline, or were set anew */
+    u64 fired;         /* of the armed: the deadline was reached, and the work is done or given up */
+    u64 late;          /* of the fired, while first in their queue: the CPU switched to the task more than
+                        * WATCH_LATE_US after the deadline */
+    u64 late_max;      /* the longest time from such a deadline to the switch to its task, counter ticks */
+    u64 given_up;      /* of the fired: given up */
+    u64 overflow;      /* sleeps of chosen tasks that were not watched, for lack of room */
+    u64 joined;        /* tasks that joined the work of a deadline, because a task at work woke them */
+    u64 joins_refused; /* tasks that did not join, for lack of room */
+    u64 calls;         /* calls to Ontime: arm, cancel and done */
+    u64 done;          /* of the calls: done */
 };
 
 #define WATCH_LATE_US 100

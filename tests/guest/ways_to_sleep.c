@@ -6,7 +6,7 @@
  * - The deadline told is the instant for which Linux set its clock.
  * - Nothing is told of a task that is not chosen.
  * - The deadline of a sleep that is cut short is withdrawn.
- * - DONE is called after the woken task has left the CPU; by page only if the vCPU is warped.
+ * - DONE is called after the woken task has waited again; by page only if the vCPU is warped.
  *
  * It prints one line a case, and a count at the end. It exits with 1 when a case failed.
  */
@@ -40,104 +40,12 @@
 
 #include <ontime/abi.h>
 
-#include "ontime_ioctl.h"
+#include "records.h"
 #include "uring.h"
 
-enum {
-    MILLISECOND = 1000000,
-    SLEEP_NS = 7 * MILLISECOND,
-    LONG_NS = 40 * MILLISECOND,
-    SLACK_NS = 200000,
-    RECORDS = 16384
-};
+enum { SLEEP_NS = 7 * MILLISECOND, LONG_NS = 40 * MILLISECOND, SLACK_NS = 200000 };
 
-struct record {
-    unsigned cpu;
-    uint64_t counter, value;
-    char what[8];
-};
-
-static struct record records[RECORDS];
-static int record_count, device, failures, cases;
-static const char *told; /* how the recorder names a deadline told: "store" or "arm" */
-static uint64_t *woke;   /* when the sleeping task ran again; 0: not noted. Shared with children */
-static uint64_t hz;
-
-static uint64_t counter(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(value));
-    return value;
-}
-
-static uint64_t to_ticks(uint64_t ns)
-{
-    return ns * (hz / 1000) / 1000000;
-}
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(2);
-}
-
-static void tell_recorder(const char *word)
-{
-    int fd = open("/proc/ontime-calls", O_WRONLY);
-
-    if (fd < 0 || write(fd, word, strlen(word)) < 0)
-        die("/proc/ontime-calls");
-    close(fd);
-}
-
-static void forget_calls(void)
-{
-    tell_recorder("\n");
-}
-
-static bool by_page(void)
-{
-    return !strcmp(told, "store");
-}
-
-static void read_calls(void)
-{
-    FILE *file = fopen("/proc/ontime-calls", "r");
-
-    if (!file)
-        die("/proc/ontime-calls");
-    for (record_count = 0; record_count < RECORDS; record_count++) {
-        struct record *record = &records[record_count];
-        unsigned long long at, value;
-
-        if (fscanf(file, "%u %llu %7s %llu", &record->cpu, &at, record->what, &value) != 4)
-            break;
-        record->counter = at;
-        record->value = value;
-    }
-    fclose(file);
-}
-
-static int find(const char *what, int from)
-{
-    for (int i = from; i < record_count; i++)
-        if (!strcmp(records[i].what, what))
-            return i;
-    return -1;
-}
-
-static void verdict(const char *name, const char *fault)
-{
-    cases++;
-    failures += fault != NULL;
-    printf("%s %s%s%s\n", fault ? "FAIL" : "ok", name, fault ? ": " : "", fault ? fault : "");
-    if (!fault)
-        return;
-    for (int i = 0; i < record_count && i < 60; i++)
-        printf("    cpu %u %llu %s %llu\n", records[i].cpu, (unsigned long long)records[i].counter,
-               records[i].what, (unsigned long long)records[i].value);
-}
+static uint64_t *woke; /* when the sleeping task ran again; 0: not noted. Shared with children */
 
 /* Had Linux set its clock for this deadline? From a tick before it to a microsecond after it is right. */
 static bool clock_agrees(uint64_t deadline)
@@ -148,29 +56,6 @@ static bool clock_agrees(uint64_t deadline)
         if (!strcmp(records[i].what, "expire") && apart >= -1 && apart < (int64_t)to_ticks(1000))
             return true;
     }
-    return false;
-}
-
-/* Is this deadline `ns` after `start`, or up to 3 ms later? A fork, for one, takes some time. */
-static bool is_about(uint64_t deadline, uint64_t start, uint64_t ns)
-{
-    return deadline >= start + to_ticks(ns) && deadline <= start + to_ticks(ns + 3 * MILLISECOND);
-}
-
-/* The next record that ends a warp: DONE is called, or the CPU goes idle. */
-static int find_over(int from)
-{
-    for (int i = from; i < record_count; i++)
-        if (!strcmp(records[i].what, "done") || !strcmp(records[i].what, "idle"))
-            return i;
-    return -1;
-}
-
-static bool over_before(uint64_t from, uint64_t end)
-{
-    for (int over = find_over(0); over >= 0; over = find_over(over + 1))
-        if (records[over].counter > from && records[over].counter < end)
-            return true;
     return false;
 }
 
@@ -193,10 +78,13 @@ static const char *check_one_sleep(uint64_t start, uint64_t end, uint64_t ns)
     return "no such deadline was armed";
 }
 
-static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
+/* The sleep begins `later` after the task has rested. */
+static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns, uint64_t later)
 {
     uint64_t start, end;
 
+    rest(4 * MILLISECOND);
+    be_busy_for(later);
     forget_calls();
     start = counter();
     *woke = 0;
@@ -209,14 +97,14 @@ static const char *sleep_and_check(void (*sleep_once)(void), uint64_t ns)
 
 /*
  * If a sleep ends just after another timer, Linux serves both together, and never sets its clock for the
- * sleep. So a sleep that fails is tried a second time.
+ * sleep. So a sleep that fails is tried a second time, at another distance from the tick.
  */
 static void try_sleep_of(const char *name, void (*sleep_once)(void), uint64_t ns)
 {
-    const char *fault = sleep_and_check(sleep_once, ns);
+    const char *fault = sleep_and_check(sleep_once, ns, 0);
 
     if (fault)
-        fault = sleep_and_check(sleep_once, ns);
+        fault = sleep_and_check(sleep_once, ns, MILLISECOND);
     verdict(name, fault);
 }
 
@@ -630,32 +518,38 @@ static void try_unchosen(void)
                 : "calls were made for it");
 }
 
-static int pipe_ends[2];
+static int request[2], answer[2];
 
-static void *write_after(void *microseconds)
+/* A process that is not watched, and so at work for no deadline when it has slept. */
+static void start_answerer(void)
 {
-    usleep(*(useconds_t *)microseconds);
-    if (write(pipe_ends[1], "x", 1) != 1)
+    char byte;
+
+    if (pipe(request) || pipe(answer))
         die("pipe");
-    return NULL;
+    if (fork())
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (read(request[0], &byte, 1) == 1) {
+        usleep(1000);
+        if (write(answer[1], &byte, 1) != 1)
+            break;
+    }
+    _exit(0);
 }
 
 /* A task is woken before its time. The deadline is withdrawn. */
 static void try_cut_short(void)
 {
-    struct pollfd wait;
-    pthread_t thread;
+    struct pollfd wait = {.fd = answer[0], .events = POLLIN};
     uint64_t start;
-    useconds_t soon = 1000;
+    char byte = 'x';
     const char *fault = "it was not armed";
 
-    if (pipe(pipe_ends))
-        die("pipe");
-    wait = (struct pollfd){.fd = pipe_ends[0], .events = POLLIN};
-    pthread_create(&thread, NULL, write_after, &soon);
     forget_calls();
     start = counter();
-    poll(&wait, 1, 50);
+    if (write(request[1], &byte, 1) != 1 || poll(&wait, 1, 50) != 1 || read(answer[0], &byte, 1) != 1)
+        die("pipe");
     usleep(100);
     read_calls();
     for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1)) {
@@ -668,9 +562,6 @@ static void try_cut_short(void)
                 fault = NULL;
     }
     verdict("a sleep cut short", fault);
-    pthread_join(thread, NULL);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
 }
 
 static void *sleep_long(void *unused)
@@ -682,59 +573,34 @@ static void *sleep_long(void *unused)
     return NULL;
 }
 
-static void pin(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set))
-        die("sched_setaffinity");
-}
-
-static bool told_about(uint64_t start, uint64_t ns)
-{
-    read_calls();
-    for (int arm = find(told, 0); arm >= 0; arm = find(told, arm + 1))
-        if (is_about(records[arm].value, start, ns))
-            return true;
-    return false;
-}
-
-static void be_busy_for(uint64_t ns)
-{
-    uint64_t end = counter() + to_ticks(ns);
-
-    while (counter() < end)
-        ;
-}
-
 /*
- * A long sleep is told, gives way to a short one, and is told again. The short sleep is this task's own, and
- * the task computes after it without leaving the CPU. So its deadline is given up: a tick has to see it
- * reached, and the next tick, 4 ms later, is more than a millisecond after that.
+ * A long sleep is told, gives way to a short one, and is told again. The short sleep is this task's own, so
+ * its deadline is told as long as the task computes after it, and until the task waits.
  */
 static void try_two_at_once(void)
 {
     pthread_t thread;
     uint64_t start, short_start;
-    bool long_first, short_next, long_again;
+    bool long_first, short_next, too_early, long_again;
 
     pin(0);
+    rest(4 * MILLISECOND);
     forget_calls();
     start = counter();
     pthread_create(&thread, NULL, sleep_long, NULL);
-    usleep(1000);
-    be_busy_for(10 * MILLISECOND);
+    rest(4 * MILLISECOND);
     long_first = told_about(start, LONG_NS);
     forget_calls();
     short_start = counter();
     usleep(3000);
     be_busy_for(10 * MILLISECOND);
     short_next = told_about(short_start, 3 * MILLISECOND);
+    too_early = told_about(start, LONG_NS);
+    rest(4 * MILLISECOND);
     long_again = told_about(start, LONG_NS);
     verdict("two sleeps at once", !long_first   ? "the long one was not told"
                                   : !short_next ? "the short one was not told"
+                                  : too_early   ? "the short one was not told until its task waits"
                                   : !long_again ? "the long one was not told again"
                                                 : NULL);
     pthread_join(thread, NULL);
@@ -759,6 +625,7 @@ static void try_while_busy(void)
     uint64_t start, least, most;
     int first, second, next = -1;
 
+    rest(4 * MILLISECOND);
     forget_calls();
     start = counter();
     second = timerfd_after(15 * MILLISECOND);
@@ -778,21 +645,6 @@ static void try_while_busy(void)
                                                                         : NULL);
 }
 
-static unsigned long long status_of(const char *name)
-{
-    FILE *file = fopen(ONTIME_STATUS, "r");
-    char key[64];
-    unsigned long long value, found = ~0ULL;
-
-    if (!file)
-        die(ONTIME_STATUS);
-    while (fscanf(file, "%63s %llu", key, &value) == 2)
-        if (!strcmp(key, name))
-            found = value;
-    fclose(file);
-    return found;
-}
-
 static volatile bool hog_stops;
 
 static void *be_a_hog(void *unused)
@@ -806,6 +658,23 @@ static void *be_a_hog(void *unused)
     return NULL;
 }
 
+static pthread_t start_hog(void)
+{
+    pthread_t hog;
+
+    pin(0);
+    rest(4 * MILLISECOND); /* a task at work would have it join */
+    hog_stops = false;
+    pthread_create(&hog, NULL, be_a_hog, NULL);
+    return hog;
+}
+
+static void stop_hog(pthread_t hog)
+{
+    hog_stops = true;
+    pthread_join(hog, NULL);
+}
+
 /* The CPU does not go idle. So DONE has to be called after the sleeper has run. */
 static void try_beside_hog(void)
 {
@@ -813,17 +682,13 @@ static void try_beside_hog(void)
     uint64_t end;
     bool done = false;
 
-    pin(0);
-    hog_stops = false;
-    pthread_create(&hog, NULL, be_a_hog, NULL);
-    usleep(3000);
+    hog = start_hog();
     forget_calls();
     sleep_monotonic();
     end = *woke;
     usleep(3000);
     read_calls();
-    hog_stops = true;
-    pthread_join(hog, NULL);
+    stop_hog(hog);
     for (int i = find("done", 0); i >= 0; i = find("done", i + 1))
         done |= records[i].counter > end && records[i].counter < end + to_ticks(MILLISECOND);
     verdict("done is said beside a hog", done ? NULL : "it was not");
@@ -875,30 +740,23 @@ static void try_many_at_once(void)
                                                          : NULL);
 }
 
-/* No task wakes for a timer that nobody waits for. Its deadline is given up when the CPU goes idle. */
+/*
+ * No task wakes for a timer that nobody waits for. A tick sees its deadline reached, and the next tick, 4 ms
+ * later, gives it up, although a task computes.
+ */
 static void try_nobody_comes(void)
 {
     unsigned long long given_up = status_of("given_up");
-    useconds_t later = 20000;
-    pthread_t thread;
-    char byte;
-    int fd;
+    pthread_t hog = start_hog();
+    int fd = timerfd_after(8 * MILLISECOND);
 
-    if (pipe(pipe_ends))
-        die("pipe");
-    fd = timerfd_after(8 * MILLISECOND);
     forget_calls();
-    pthread_create(&thread, NULL, write_after, &later);
-    if (read(pipe_ends[0], &byte, 1) != 1)
-        die("pipe");
-    pthread_join(thread, NULL);
-    be_busy_for(12 * MILLISECOND);
+    rest(30 * MILLISECOND);
     read_calls();
     verdict("a deadline that nobody comes for",
             status_of("given_up") == given_up ? "it was not given up" : NULL);
+    stop_hog(hog);
     close(fd);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
 }
 
 /* More sleeps than there is room for. The rest is counted, and there is room again afterwards. */
@@ -962,7 +820,7 @@ static void try_migration(void)
     pthread_join(thread, NULL);
     close(fd);
     pin(0);
-    be_busy_for(12 * MILLISECOND); /* until this task's own last sleep is given up */
+    rest(4 * MILLISECOND); /* so that this task's own last sleep is done */
     read_calls();
     balanced = status_of("armed") == status_of("cancelled") + status_of("fired");
     verdict("sleeps moved between CPUs", balanced ? NULL : "armed is not cancelled + fired");
@@ -1066,15 +924,6 @@ static void try_cpu_off(void)
     try_sleep("on the CPU that is on again", sleep_monotonic);
 }
 
-/* A real-time task has no timer slack, and runs as soon as it is woken. */
-static void be_real_time(bool yes)
-{
-    struct sched_param parameters = {.sched_priority = yes ? 50 : 0};
-
-    if (sched_setscheduler(0, yes ? SCHED_FIFO : SCHED_OTHER, &parameters))
-        die("sched_setscheduler");
-}
-
 static const struct {
     const char *name;
     void (*sleep_once)(void);
@@ -1111,24 +960,15 @@ int main(int count, char **words)
 {
     bool several_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 
-    if (count != 2 || (strcmp(words[1], "page") != 0 && strcmp(words[1], "calls") != 0)) {
-        fputs("usage: ways_to_sleep page|calls\n", stderr);
-        return 2;
-    }
-    told = strcmp(words[1], "page") != 0 ? "arm" : "store";
-    __asm__("mrs %0, cntfrq_el0" : "=r"(hz));
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    records_begin(count, words);
     signal(SIGALRM, no_action);
     woke = mmap(NULL, sizeof(*woke), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (woke == MAP_FAILED)
         die("mmap");
     be_real_time(true);
-    device = open(ONTIME_DEVICE, O_RDONLY | O_CLOEXEC);
-    if (device < 0)
-        die(ONTIME_DEVICE);
     try_unchosen();
-    if (ioctl(device, ONTIME_IOC_RUN, 0))
-        die("run");
+    start_answerer();
+    be_chosen();
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
         try_sleep(ways[i].name, ways[i].sleep_once);
     be_real_time(false);
@@ -1152,6 +992,5 @@ int main(int count, char **words)
         try_waking_elsewhere();
         try_cpu_off();
     }
-    printf("%d cases, %d failed\n", cases, failures);
-    return failures != 0;
+    return records_end();
 }

@@ -32,7 +32,12 @@ static const struct task_struct *task(uintptr_t number)
 
 static bool add(uintptr_t timer_number, uintptr_t task_number, unsigned int cpu, u64 deadline)
 {
-    return sleeps_add(timer(timer_number), task(task_number), cpu, deadline);
+    return sleeps_add(timer(timer_number), task(task_number), cpu, deadline, true);
+}
+
+static bool add_unsure(uintptr_t timer_number, uintptr_t task_number, unsigned int cpu, u64 deadline)
+{
+    return sleeps_add(timer(timer_number), task(task_number), cpu, deadline, false);
 }
 
 /* What the CPU reads of its queue's front. */
@@ -63,6 +68,7 @@ static int teardown(void **state)
             assert_int_equal(sleeps_forget(timer(i), 0), SLEEPS_CANCELLED);
         expect_empty(cpu);
         sleeps_heads[cpu].seen = 0;
+        sleeps_heads[cpu].left = false;
     }
     return 0;
 }
@@ -86,18 +92,30 @@ static void front_is_in_order(void **state)
 }
 
 /* What was noted of the first sleep holds as long as that one is the first. */
+static void note_of_first(unsigned int cpu)
+{
+    sleeps_heads[cpu].seen = SEEN;
+    sleeps_heads[cpu].left = true;
+}
+
+static void expect_note(unsigned int cpu, bool there)
+{
+    assert_int_equal(sleeps_heads[cpu].seen, there ? SEEN : 0);
+    assert_int_equal(sleeps_heads[cpu].left, there);
+}
+
 static void new_first_is_not_seen_yet(void **state)
 {
     (void)state;
     assert_true(add(1, 11, 0, 500));
-    sleeps_heads[0].seen = SEEN;
+    note_of_first(0);
     assert_true(add(2, 12, 0, 700));
-    assert_int_equal(sleeps_heads[0].seen, SEEN);
+    expect_note(0, true);
     assert_true(add(3, 13, 0, 300));
-    assert_int_equal(sleeps_heads[0].seen, 0);
-    sleeps_heads[0].seen = SEEN;
+    expect_note(0, false);
+    note_of_first(0);
     assert_int_equal(sleeps_take(0, NULL, 300), 1);
-    assert_int_equal(sleeps_heads[0].seen, 0);
+    expect_note(0, false);
 }
 
 static void cancelled_or_reached_or_unknown(void **state)
@@ -261,6 +279,51 @@ static void cancelled_while_it_is_moved(void **state)
     expect_front(1, 600, ONTIME_NO_DEADLINE, 12);
 }
 
+/* Of the tasks that are surely at work, only the oldest deadlines are given up. */
+static void sure_ones_are_given_up_later(void **state)
+{
+    (void)state;
+    assert_true(add(1, 11, 0, 100));
+    assert_true(add(2, 12, 0, 200));
+    assert_true(add_unsure(3, 13, 0, 300));
+    assert_true(add_unsure(4, 14, 0, 301));
+    assert_int_equal(sleeps_give_up(0, 300, 99), 1);
+    expect_front(0, 100, 200, 11);
+    assert_int_equal(sleeps_give_up(0, 300, 100), 1);
+    expect_front(0, 200, 301, 12);
+    assert_int_equal(sleeps_give_up(0, 300, 300), 1);
+    expect_front(0, 301, ONTIME_NO_DEADLINE, 14);
+}
+
+static void task_with_the_cpu_is_sure(void **state)
+{
+    (void)state;
+    assert_true(add_unsure(1, 11, 0, 100));
+    assert_true(add_unsure(2, 12, 0, 100));
+    assert_true(add_unsure(3, 11, 0, 200));
+    sleeps_begin(0, task(13), 150);
+    sleeps_begin(1, task(12), 150);
+    sleeps_begin(0, task(11), 99); /* not reached yet */
+    sleeps_begin(0, task(11), 150);
+    assert_int_equal(sleeps_give_up(0, 200, 0), 2);
+    expect_front(0, 100, ONTIME_NO_DEADLINE, 11);
+    assert_int_equal(sleeps_give_up(0, 200, 100), 1);
+}
+
+static void reached_is_by_task(void **state)
+{
+    (void)state;
+    assert_true(add(1, 11, 0, 500));
+    assert_true(add_unsure(2, 12, 0, 600));
+    assert_true(add(3, 12, 0, 700));
+    assert_int_equal(sleeps_reached(0, task(11), 499), ONTIME_NO_DEADLINE);
+    assert_int_equal(sleeps_reached(0, task(11), 500), 500);
+    assert_int_equal(sleeps_reached(0, task(12), 800), 600);
+    assert_int_equal(sleeps_reached(0, task(13), 800), ONTIME_NO_DEADLINE);
+    assert_int_equal(sleeps_reached(1, task(11), 800), ONTIME_NO_DEADLINE);
+    expect_front(0, 500, 600, 11);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -313,6 +376,9 @@ int main(void)
         cmocka_unit_test_teardown(full_queue_refuses, teardown),
         cmocka_unit_test_teardown(sleeps_move_with_their_timers, teardown),
         cmocka_unit_test_teardown(sleeps_without_room_are_lost, teardown),
+        cmocka_unit_test_teardown(sure_ones_are_given_up_later, teardown),
+        cmocka_unit_test_teardown(task_with_the_cpu_is_sure, teardown),
+        cmocka_unit_test_teardown(reached_is_by_task, teardown),
         cmocka_unit_test_teardown(cancelled_while_it_is_taken, teardown),
         cmocka_unit_test_teardown(cancelled_while_it_is_moved, teardown),
     };

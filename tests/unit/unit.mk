@@ -87,10 +87,14 @@ trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_co
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
 
-# guest/linux: the module's queue, on what it uses of the kernel, whose own build has fewer warnings
-UNIT_TESTS += sleep_queue
+# guest/linux: what of the module can be linked here, on what it uses of the kernel, whose own build has fewer warnings
+UNIT_TESTS += sleep_queue sleep_queue_random work
 sleep_queue_SRCS := $(GUEST_LINUX_QUEUE) tests/unit/kernel/kernel.c
 sleep_queue_FLAGS := -Itests/unit/kernel -I$(GUEST_LINUX) -Wno-sign-compare
+sleep_queue_random_SRCS := $(sleep_queue_SRCS)
+sleep_queue_random_FLAGS := $(sleep_queue_FLAGS)
+work_SRCS := $(GUEST_LINUX)/work.c
+work_FLAGS := $(sleep_queue_FLAGS)
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
