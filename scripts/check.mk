@@ -41,7 +41,7 @@ analyse_NEEDS = $(BENCH)/include/run_names.h
 
 arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
-arm64_H := $(filter bench/guest/%.h guest/linux/ontime_ioctl.h include/%.h,$(CHECK_H))
+arm64_H := $(filter bench/guest/%.h guest/linux/ontime_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
 arm64_GCC = $(CROSS)gcc
 arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Ibench/guest -Iinclude
 arm64_CLANG = $(CHECK_CROSS)
