@@ -194,7 +194,7 @@ void arch_interrupts_handle(void)
 {
     unsigned rounds = 0;
 
-    while (interrupt_pending()) {
+    while (interrupt_pending() && !cpu_switch_is_urgent(&world_cpu)) {
         assert_true(rounds++ < ROUNDS);
         if (fake_interrupt_pending()) {
             count_fetched();
