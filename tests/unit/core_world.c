@@ -112,9 +112,16 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
     return 0;
 }
 
-void console_print(const char *format, ...)
+void console_write_line(const char *line)
 {
-    fail_msg("%s", format);
+    fail_msg("%s", line);
+}
+
+bool console_offer(const char *line, size_t length)
+{
+    (void)length;
+    fail_msg("%s", line);
+    return false;
 }
 
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
