@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes Ontime do whatever takes it longest without preemption, for bench/longest-path. Several such guests
- * do the same at the same time: all deadlines at one instant, switches with every interrupt pending, writes
- * to the distributor that change every interrupt, unfinished lines that the console has to write out
- * together. Boot arguments: rounds=N; deadlines=N, in each round; observer: the guest also marks, and dumps
- * the trace.
+ * Makes Ontime do whatever takes it longest without a look at its interrupts, for bench/longest-path. Several
+ * such guests do the same at the same time: all deadlines at one instant, switches with every interrupt
+ * pending or active, writes to the distributor that change every interrupt and wake every vCPU, faults that
+ * Ontime writes long lines about, unfinished lines that the console has to write out together, and the end of
+ * a VM with all its vCPUs on. Boot arguments: rounds=N; deadlines=N, in each round; cpus=N (1), which
+ * otherwise wait for the first one's interrupts; observer: the guest also marks, and dumps the trace.
  */
 #include "bare.h"
 #include "ontime/abi.h"
 
 #define LINE       255 /* one character less than the longest line of the console */
 #define CTL_ENABLE 1u
+#define NOWHERE    0xC0000000ul /* maps physical 0x80000000, which is behind the end of RAM */
+#define SGI        5u
 
 static volatile unsigned interrupts;
 
@@ -39,12 +42,50 @@ static void set_all(enum gic_bits which)
     mmio_write(gic_frame(0) + which, UINT16_MAX);
 }
 
-static void arm_all(uint64_t deadline)
+/* Every other one of `later` is for a second after the deadline: it stays when the others are reached. */
+static void arm_all(uint64_t deadline, bool later)
 {
     uint64_t count = option_number("deadlines", ONTIME_DEADLINES);
 
     for (uint64_t id = 0; id < count; id++)
-        (void)call(ONTIME_CALL_ARM, deadline, id, 0);
+        (void)call(ONTIME_CALL_ARM, deadline + (later ? id % 2 * microseconds(1000000) : 0), id, 0);
+}
+
+/* Another vCPU: it has deadlines, too, and is blocked whenever something may wake it. */
+static void wait_for_ever(unsigned cpu)
+{
+    (void)cpu;
+    gic_enable(SGI);
+    for (;;) {
+        arm_all(next_instant(), false);
+        wfi();
+        irq_enable();
+        irq_disable();
+    }
+}
+
+static void wake_all(unsigned cpus)
+{
+    uint64_t others = (1u << cpus) - 2;
+
+    if (gic_version == 2)
+        mmio_write(GUEST_GICD_BASE + 0xF00, (uint32_t)others << 16 | SGI);
+    else
+        write_sysreg(S3_0_C12_C11_5, (uint64_t)SGI << 24 | others); /* ICC_SGI1R_EL1 */
+}
+
+/* Ends interrupts, of which most have no list register. */
+static void all_active(void)
+{
+    set_all(GIC_SET_ACTIVE);
+    for (uint32_t intid = 0; intid < 64; intid++)
+        gic_end(intid);
+    set_all(GIC_CLEAR_ACTIVE);
+}
+
+static void fault(void)
+{
+    (void)CATCH(__asm__ volatile("mov x0, %0\n\tldp x1, x2, [x0]" ::"r"(NOWHERE) : "x0", "x1", "x2"));
 }
 
 static void unfinished_line(void)
@@ -90,13 +131,19 @@ static void observe(uint32_t mark)
 void guest_main(void)
 {
     uint64_t rounds = option_number("rounds", 4);
+    unsigned cpus = (unsigned)option_number("cpus", 1);
 
     on_irq = timer_interrupt;
     gic_enable(GUEST_INTID_VIRTUAL_TIMER);
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        (void)cpu_start(cpu, wait_for_ever);
     for (uint64_t round = 0; round < rounds; round++) {
         uint64_t deadline = next_instant();
 
-        arm_all(deadline);
+        arm_all(deadline, round % 4 >= 2);
+        fault();
+        wake_all(cpus);
+        all_active();
         if (round % 2 == 0)
             unfinished_line();
         if (option("observer"))

@@ -6,20 +6,21 @@
  * tools/bound.c computes the bound from them.
  *
  * A count begins at an exit, or at a look at the interrupts, and ends at the next look or at the entry of a
- * guest. Two things are not counted: waiting for the UART, which Ontime's own lines (marks, trace dumps,
- * messages) do while the console's ring is full, and input that somebody types.
+ * guest. Four things are not counted: the boot, switching the machine off, input that somebody types, and
+ * waiting for the UART, which the lines about that input and about VMs that stop may have to.
  */
 #ifndef BASE_LONGEST_PATH_H
 #define BASE_LONGEST_PATH_H
 
 /* In parentheses: the largest count found. */
-#define PATH_LOAD     26000 /* one piece of loading a VM, VM_LOAD_STEP (21,652) */
-#define PATH_EXIT     6000  /* an exit or a switch that writes no line (3,571) */
-#define PATH_LINE     26000 /* a line of a guest, or of Ontime about one, sent to the UART (17,368) */
-#define PATH_MARK_VM  40000 /* ONTIME_CALL_MARK, its lines sent, each VM (18,500, numbers being short) */
-#define PATH_TRACE    80000 /* ONTIME_CALL_TRACE, its line sent to the UART (69,907) */
-#define PATH_DUE      14000 /* ONTIME_DEADLINES deadlines of one vCPU, all reached at once (11,814) */
-#define PATH_DUE_EACH 2000  /* a vCPU made runnable by one deadline or timer (673) */
-#define PATH_SWITCH   6000  /* from the comparator's interrupt to the other guest's entry (4,369) */
+#define PATH_LOAD     3000 /* one piece of loading a VM (1,790) */
+#define PATH_EXIT     3000 /* an exit or a switch that writes no line (2,561: a fault) */
+#define PATH_LINE     3000 /* a line of a guest, or of Ontime about one; a piece of output (2,105) */
+#define PATH_MARK     3000 /* one piece of ONTIME_CALL_MARK (2,487) */
+#define PATH_MARK_VM  40   /* the first piece, each vCPU: its CPU time is noted */
+#define PATH_TRACE    3000 /* one piece of ONTIME_CALL_TRACE (2,321) */
+#define PATH_DUE      3000 /* ONTIME_DEADLINES deadlines of one vCPU, all reached at once (2,630) */
+#define PATH_DUE_EACH 1000 /* a vCPU made runnable by one deadline or timer (673) */
+#define PATH_SWITCH   2200 /* from the comparator's interrupt to the other guest's entry (2,089) */
 
 #endif

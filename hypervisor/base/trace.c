@@ -7,7 +7,11 @@
 #include "base/trace.h"
 #include <stdio.h>
 
-#define LINE_RECORDS 45 /* 720 bytes: 960 characters of base64, without padding */
+/*
+ * 192 bytes: 256 characters of base64, without padding. A line is one piece of work at EL2, during which a
+ * deadline may have to wait, so it is not longer.
+ */
+#define LINE_RECORDS 12
 #define NAME_SIZE    64
 
 _Static_assert(sizeof(struct ontime_trace_record) == 16, "the record's layout is fixed");

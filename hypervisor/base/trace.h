@@ -22,7 +22,7 @@
 #include "ontime/trace.h"
 
 /* Room for every line that trace_dump_line() writes, with its final zero. */
-#define TRACE_LINE_SIZE 1000
+#define TRACE_LINE_SIZE 300
 
 struct trace_ring {
     _Atomic uint64_t written; /* how many records were ever written; modulo the slots, where the next goes */

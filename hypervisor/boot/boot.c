@@ -39,6 +39,7 @@ _Noreturn void stop(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    vm_write_complaints();
     console_print("%s", text);
     console_print("stopped: the machine is switched off");
     console_finish();

@@ -7,9 +7,11 @@
  * input and somebody has typed. When another source's line comes then, it begins on a new line, and the rest
  * of the unfinished one follows later with its prefix again.
  *
- * What is written goes into a ring, and from there to the UART as fast as the UART takes it: a piece when a
- * line is written, more from the UART's interrupt. When the ring is nearly full, a guest sees its own UART
- * full; Ontime's own lines wait when it is full.
+ * What is written goes into a ring, a whole line at a time, and from there to the UART as fast as the UART
+ * takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so that no
+ * deadline has to wait for output. While the ring is nearly full, a guest sees its own UART full, and a line
+ * that its call asks for is refused until there is room. The few lines that follow neither from input nor
+ * from a guest's calls have the rest of the ring, and wait when that is full, too.
  *
  * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
  * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
@@ -28,10 +30,12 @@
 #include "base/lock.h"
 #include "base/units.h"
 
-#define RING          16384 /* bytes, a power of two */
-#define GUEST_RESERVE 2048  /* bytes, kept free for Ontime's own lines */
-#define BURST         32    /* characters written to the UART at once */
+#define RING          32768 /* bytes, a power of two */
+#define GUEST_RESERVE 8192  /* bytes that guests' own lines leave free */
+#define OFFER_RESERVE 4096  /* bytes that the lines of console_offer() leave free */
+#define BURST         16    /* characters that are written to the UART, or read from it, at once */
 #define ESCAPE        0x1d  /* Ctrl-] */
+#define OWN_PREFIX    "[ontime] "
 
 static struct spinlock console_lock = SPINLOCK_INIT;
 static const struct uart_driver *uart;
@@ -66,33 +70,34 @@ static void drain(unsigned most)
     uart->want_space(ring_tail != ring_head);
 }
 
-static void push(char c)
+/*
+ * Waits until so many characters fit. Without a UART the oldest give way, and guests always have room.
+ */
+static void make_room(unsigned length)
 {
-    while (ring_room() == 0 && uart != NULL)
+    unsigned wanted = length + GUEST_RESERVE;
+
+    while (uart != NULL && ring_room() < length)
         drain(1);
+    if (uart == NULL && ring_room() < wanted)
+        ring_tail = (ring_tail + wanted - ring_room()) & (RING - 1);
+}
+
+static void push(const char *text, unsigned length)
+{
+    unsigned until_end = RING - ring_head;
+    unsigned first = length < until_end ? length : until_end;
+
+    make_room(length);
+    memcpy(ring + ring_head, text, first);
+    memcpy(ring, text + first, length - first);
+    ring_head = (ring_head + length) & (RING - 1);
     DEBUG_ASSERT(ring_head < RING && ring_tail < RING);
-    ring[ring_head] = c;
-    ring_head = (ring_head + 1) & (RING - 1);
 }
 
-static void emit(char c)
+static void end_line(void)
 {
-    if (c == '\n')
-        push('\r');
-    push(c);
-}
-
-static void emit_text(const char *text)
-{
-    while (*text != '\0')
-        emit(*text++);
-}
-
-static void emit_prefix(const char *name)
-{
-    emit('[');
-    emit_text(name);
-    emit_text("] ");
+    push("\r\n", 2);
 }
 
 /*
@@ -103,7 +108,7 @@ static void close_open_line(const struct console_source *except)
 {
     if (open_source == NULL || open_source == except)
         return;
-    emit('\n');
+    end_line();
     open_source->continued = false;
     open_source = NULL;
 }
@@ -114,25 +119,48 @@ static void emit_source(struct console_source *source, bool whole)
     DEBUG_ASSERT(open_source == NULL || open_source->continued);
     close_open_line(source);
     if (!source->continued)
-        emit_prefix(source->name);
-    for (unsigned i = 0; i < source->length; i++)
-        emit(source->line[i]);
+        push(source->prefix, source->prefix_length);
+    push(source->line, source->length);
     source->length = 0;
     if (whole)
-        emit('\n');
+        end_line();
     source->continued = !whole;
     open_source = whole ? NULL : source;
+}
+
+static void emit_own(const char *line, unsigned length)
+{
+    close_open_line(NULL);
+    push(OWN_PREFIX, sizeof(OWN_PREFIX) - 1);
+    push(line, length);
+    end_line();
+    drain(BURST);
 }
 
 void console_write_line(const char *line)
 {
     spin_lock(&console_lock);
-    close_open_line(NULL);
-    emit_prefix("ontime");
-    emit_text(line);
-    emit('\n');
-    drain(BURST);
+    emit_own(line, (unsigned)strlen(line));
     spin_unlock(&console_lock);
+}
+
+bool console_offer(const char *line, size_t length)
+{
+    bool room;
+
+    spin_lock(&console_lock);
+    room = ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + 4; /* and two ends of lines */
+    if (room)
+        emit_own(line, (unsigned)length);
+    else
+        drain(BURST);
+    spin_unlock(&console_lock);
+    return room;
+}
+
+bool console_is_calm(void)
+{
+    return ring_room() >= OFFER_RESERVE;
 }
 
 void console_print(const char *format, ...)
@@ -146,19 +174,36 @@ void console_print(const char *format, ...)
     console_write_line(line);
 }
 
+/* The first source whose line has been unfinished for long enough; *next: when the first of the others is. */
+static struct console_source *silent_source(uint64_t now, uint64_t *next)
+{
+    struct console_source *silent = NULL;
+
+    for (struct console_source *source = sources; source != NULL; source = source->next) {
+        uint64_t when = source->written_at + silence_ticks;
+
+        if (source->length == 0)
+            continue;
+        if (silent == NULL && when <= now)
+            silent = source;
+        else if (when < *next)
+            *next = when;
+    }
+    return silent;
+}
+
+/* Writes one line. For others that are due the deadline is set again, and is reached at once. */
 static void silence_over(struct deadline *deadline, uint64_t now)
 {
+    struct console_source *silent;
     uint64_t next = DEADLINE_NONE;
 
     spin_lock(&console_lock);
-    for (struct console_source *source = sources; source != NULL; source = source->next) {
-        if (source->length == 0)
-            continue;
-        if (now - source->written_at >= silence_ticks)
-            emit_source(source, false);
-        else if (source->written_at + silence_ticks < next)
-            next = source->written_at + silence_ticks;
-    }
+    silent = silent_source(now, &next);
+    if (silent != NULL && console_has_room())
+        emit_source(silent, false);
+    else if (silent != NULL)
+        next = now + silence_ticks;
     drain(BURST);
     spin_unlock(&console_lock);
     deadline_set(deadlines, deadline, next);
@@ -205,6 +250,7 @@ void console_add(struct console_source *source, const char *name, console_delive
     struct console_source **end = &sources;
 
     source->name = name;
+    source->prefix_length = (unsigned)snprintf(source->prefix, sizeof(source->prefix), "[%s] ", name);
     source->deliver = deliver;
     while (*end != NULL)
         end = &(*end)->next;

@@ -22,6 +22,8 @@ typedef void console_deliver(struct console_source *source, char c);
 /* A guest, which writes lines and reads input. Zero before console_add(). */
 struct console_source {
     const char *name;
+    char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
+    unsigned prefix_length;
     char line[CONSOLE_LINE];
     unsigned length;     /* characters collected and not yet written */
     bool continued;      /* the beginning of the line is written already */
@@ -31,19 +33,31 @@ struct console_source {
 };
 
 /*
- * Gives the console its UART, and writes what was printed before, up to 16 KiB. `queue` is that of the CPU
- * which serves the console; the deadline for silence after an unfinished line goes there. Boot only.
+ * Gives the console its UART, and writes what was printed before, the last 24 KiB of it. `queue` is that of
+ * the CPU which serves the console; the deadline for silence after an unfinished line goes there. Boot only.
  */
 void console_init(const struct uart_driver *driver, struct deadline_queue *queue);
 
 /*
- * Writes `[ontime] text`, where the text has 511 characters at most. Waits for the UART while the ring is
- * full.
+ * Writes `[ontime] text`, where the text has 511 characters at most, and no end of line. Waits for the UART
+ * while the ring is full: for lines of the boot, of what is typed, of VMs that stop, and for the last ones.
  */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a text that is ready, of any length. */
+/* The same for a text that is ready. */
 void console_write_line(const char *line);
+
+/*
+ * The same for a line that a guest can cause at will. Never waits: false, and nothing is written, while there
+ * is little room.
+ */
+bool console_offer(const char *line, size_t length);
+
+/*
+ * Is there room for console_print() by all VMs? What a guest repeats that calls it, such as a restart, is put
+ * off until there is.
+ */
+bool console_is_calm(void);
 
 /*
  * Adds a source. `name` has CONSOLE_NAME_LENGTH characters at most and stays where it is. The first source

@@ -6,6 +6,7 @@
 #include "devices/devices.h"
 #include "base/memory.h"
 #include "devices/guest_tree.h"
+#include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
 #include "devices/vuart.h"
@@ -69,5 +70,7 @@ bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *se
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         reset_vcpu(&vm->vcpus[i]);
+    for (unsigned i = 0; vm->config->observer && i < vm->vcpu_count; i++)
+        vm->vcpus[i].observer = memory_allocate(sizeof(struct observer));
     return true;
 }

@@ -4,10 +4,8 @@
  * (DEN0057), and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
  */
 #include "devices/hypercall.h"
-#include <stdio.h>
-#include "base/arch.h"
-#include "console/console.h"
 #include "devices/deadline_calls.h"
+#include "devices/observer.h"
 #include "devices/psci.h"
 #include "devices/stolen_time.h"
 #include "devices/wait.h"
@@ -54,44 +52,19 @@ static int64_t stat(struct vcpu *vcpu, uint64_t *x)
     return ONTIME_OK;
 }
 
-__attribute__((noinline)) static int64_t mark(struct vcpu *vcpu, uint32_t number)
+static int64_t mark(struct vcpu *vcpu, uint32_t number)
 {
     if (!vcpu->vm->config->observer)
         return ONTIME_DENIED;
-    cpu_charge(vcpu->cpu, arch_counter());
-    cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
-    vm_print_accounting(number);
+    observer_mark(vcpu, number);
     return ONTIME_OK;
 }
 
-static void name_vcpu(unsigned id, char *name, size_t size)
+static int64_t trace(struct vcpu *vcpu, uint64_t cursor)
 {
-    for (unsigned i = 0; i < vm_count; i++)
-        if (id - vms[i]->vcpus[0].id < vms[i]->vcpu_count)
-            snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
-}
-
-/*
- * Writes one line of the dump of this CPU's trace. Out of line, so that no other call has its large stack
- * frame.
- */
-__attribute__((noinline)) static int64_t trace(struct vcpu *vcpu, uint64_t *x)
-{
-    const struct vm *last = vms[vm_count - 1];
-    struct trace_header header = {
-        .cpu = vcpu->cpu->index,
-        .hz = arch_counter_hz(),
-        .vcpus = last->vcpus[0].id + last->vcpu_count,
-        .name_vcpu = name_vcpu,
-    };
-    char line[TRACE_LINE_SIZE];
-    uint64_t next;
-
     if (!vcpu->vm->config->observer)
         return ONTIME_DENIED;
-    if (trace_dump_line(&vcpu->cpu->trace, &header, x[1], line, &next) != 0)
-        console_write_line(line);
-    x[1] = next;
+    observer_trace(vcpu, cursor);
     return ONTIME_OK;
 }
 
@@ -124,7 +97,7 @@ static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t n
     case ONTIME_CALL_MARK:
         return mark(vcpu, (uint32_t)x[1]);
     case ONTIME_CALL_TRACE:
-        return trace(vcpu, x);
+        return trace(vcpu, x[1]);
     default:
         return ONTIME_NOT_SUPPORTED;
     }

@@ -142,7 +142,7 @@ enum psci_outcome psci_call(struct vcpu *vcpu, uint32_t number, const uint64_t a
         return PSCI_RETURN;
     case SYSTEM_OFF:
     case SYSTEM_RESET:
-        vm_stop(vcpu->vm, number == SYSTEM_RESET);
+        vm_stop_by(vcpu, number == SYSTEM_RESET);
         return PSCI_NO_RETURN;
     default:
         return PSCI_UNKNOWN;

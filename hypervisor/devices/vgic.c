@@ -36,7 +36,6 @@
  * kick after it, as vcpu_wake() gives a blocked one.
  */
 #include "devices/vgic.h"
-#include <limits.h>
 #include <string.h>
 #include "base/assert.h"
 #include "devices/vgic_banks.h"
@@ -59,6 +58,9 @@ void vgic_init(struct vgic *vgic, unsigned vcpu_count)
     memset(vgic, 0, sizeof(*vgic));
     vgic->lock = lock;
     vgic->vcpu_count = vcpu_count;
+    vgic->held_by[0] = UINT32_MAX;
+    if (gic->version != 2 || vcpu_count == 1)
+        vgic->goes_to[0] = UINT32_MAX;
     if (gic->version == 2 && vcpu_count == 1)
         for (unsigned i = 0; i < 32; i++)
             vgic->route[i] = 1; /* with one vCPU the targets are fixed: IHI 0048, 4.3.12 */
@@ -82,28 +84,50 @@ unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
     return route < vgic->vcpu_count ? route : VGIC_NOBODY;
 }
 
+void vgic_set_route(struct vgic *vgic, unsigned n, uint32_t route)
+{
+    unsigned before = vgic_spi_target(vgic, n);
+    unsigned after;
+
+    vgic->route[n] = route;
+    after = vgic_spi_target(vgic, n);
+    if (before != VGIC_NOBODY)
+        vgic->goes_to[before] &= ~BIT(n);
+    if (after != VGIC_NOBODY)
+        vgic->goes_to[after] |= BIT(n);
+}
+
+void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index)
+{
+    vgic->held_by[vgic->holder[n]] &= ~BIT(n);
+    vgic->held_by[index] |= BIT(n);
+    vgic->holder[n] = (uint8_t)index;
+}
+
+void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority)
+{
+    uint32_t bit = BIT(n);
+
+    for (unsigned i = 0; i < VGIC_PRIORITY_BITS; i++)
+        if ((priority << i & 0x80) != 0)
+            bank->priority_bit[i] |= bit;
+        else
+            bank->priority_bit[i] &= ~bit;
+    bank->priority[n] = priority & (uint8_t)(0xFF00u >> VGIC_PRIORITY_BITS);
+}
+
 /* Those interrupts of a set that go to this vCPU. `first` is the INTID of the set's bit 0: 0 or 32. */
 static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
 {
-    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-
-        if (vgic_spi_target(&vcpu->vm->vgic, n) != vcpu->index)
-            set &= ~BIT(n);
-    }
-    return set;
+    return first != 0 ? set & vcpu->vm->vgic.goes_to[vcpu->index] : set;
 }
 
 /* The interrupts that are active for this vCPU, of the bank that begins with the INTID `first`. */
 static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
 {
     const struct vgic *vgic = &vcpu->vm->vgic;
-    uint32_t set = first == 0 ? vcpu->vgic.own.active : vgic->spis.active;
 
-    for (uint32_t left = first != 0 ? set : 0; left != 0; left &= left - 1)
-        if (vgic->holder[__builtin_ctz(left)] != vcpu->index)
-            set &= ~(left & -left);
-    return set;
+    return first == 0 ? vcpu->vgic.own.active : vgic->spis.active & vgic->held_by[vcpu->index];
 }
 
 /* The interrupts of a bank that are pending and enabled, and whose group is enabled in the distributor. */
@@ -138,30 +162,37 @@ static inline void look_at_timer(struct vcpu *vcpu)
         vcpu->vgic.own.line &= ~BIT(VGIC_TIMER);
 }
 
+/* Those of a set of interrupts, not empty, that no other of it is more urgent than. */
+static uint32_t most_urgent(const struct vgic_bank *bank, uint32_t set)
+{
+    for (unsigned i = 0; i < VGIC_PRIORITY_BITS; i++) {
+        uint32_t without = set & ~bank->priority_bit[i];
+
+        if (without != 0)
+            set = without;
+    }
+    return set;
+}
+
 /* Returns the most urgent of the candidates, and takes it out of them. */
 static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
 {
-    unsigned best = 0;
-    unsigned best_priority = UINT_MAX;
+    const struct vgic_bank *banks[2] = {&vcpu->vgic.own, &vcpu->vm->vgic.spis};
+    unsigned best[2] = {0, 0};
+    unsigned half;
 
     if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
-        best = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
+        best[0] = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
         candidates[0] = 0;
-        return best;
+        return best[0];
     }
-    for (unsigned half = 0; half < 2; half++) {
-        for (uint32_t left = candidates[half]; left != 0; left &= left - 1) {
-            unsigned intid = half * 32 + (unsigned)__builtin_ctz(left);
-            unsigned priority = vgic_bank_of(vcpu, intid)->priority[intid & 31];
-
-            if (priority < best_priority) {
-                best = intid;
-                best_priority = priority;
-            }
-        }
-    }
-    candidates[best / 32] &= ~BIT(best);
-    return best;
+    for (half = 0; half < 2; half++)
+        if (candidates[half] != 0)
+            best[half] = (unsigned)__builtin_ctz(most_urgent(banks[half], candidates[half]));
+    half = candidates[0] == 0 ||
+           (candidates[1] != 0 && banks[1]->priority[best[1]] < banks[0]->priority[best[0]]);
+    candidates[half] &= ~BIT(best[half]);
+    return half * 32 + best[half];
 }
 
 /* An interrupt has ended. An SPI that was routed elsewhere while it was active here may now go there. */
@@ -195,7 +226,7 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
     if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
         if (intid >= 32)
-            vcpu->vm->vgic.holder[intid & 31] = (uint8_t)vcpu->index;
+            vgic_set_holder(&vcpu->vm->vgic, intid & 31, vcpu->index);
         else if (intid < 16)
             state->sgi_active[intid] = lr.source;
     }

@@ -21,6 +21,12 @@ void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
 unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
 #define VGIC_NOBODY UINT32_MAX
 
+/* Sets where SPI 32 + n goes, and which vCPU is to end it once it is active. */
+void vgic_set_route(struct vgic *vgic, unsigned n, uint32_t route);
+void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index);
+
+void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority);
+
 /*
  * After a change that may concern any vCPU of the VM: each is marked dirty, and woken if something is
  * deliverable to it.

@@ -72,7 +72,7 @@ static void spis_activate(struct vcpu *vcpu, uint32_t set)
         unsigned n = (unsigned)__builtin_ctz(left);
         unsigned target = vgic_spi_target(vgic, n);
 
-        vgic->holder[n] = (uint8_t)(target != VGIC_NOBODY ? target : vcpu->index);
+        vgic_set_holder(vgic, n, target != VGIC_NOBODY ? target : vcpu->index);
     }
     vgic->spis.active |= set;
 }
@@ -137,13 +137,12 @@ __attribute__((noinline)) static void priority_access(struct vgic_bank *bank, un
                                                       struct word *word)
 {
     for (unsigned byte = 0; byte < 4; byte++) {
-        uint8_t *priority = &bank->priority[(first + byte) & 31];
+        unsigned n = (first + byte) & 31;
 
         if (!word->write)
-            word->value |= (uint32_t)*priority << (8 * byte);
+            word->value |= (uint32_t)bank->priority[n] << (8 * byte);
         else if ((word->mask >> (8 * byte) & 0xFF) != 0)
-            *priority =
-                (uint8_t)(word->value >> (8 * byte)) & 0xF8; /* five bits, as the list registers hold */
+            vgic_set_priority(bank, n, (uint8_t)(word->value >> (8 * byte)));
     }
 }
 
@@ -205,15 +204,16 @@ static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, u
 static void route_access(struct vcpu *vcpu, struct word *word)
 {
     unsigned intid = (word->offset - GICD_IROUTER) / 8;
-    uint32_t *route;
+    struct vgic *vgic = &vcpu->vm->vgic;
+    uint32_t route;
 
     if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
         return; /* the upper half: there is no affinity 3 */
-    route = &vcpu->vm->vgic.route[intid - 32];
-    if (word->write)
-        *route = ((*route & ~word->mask) | word->value) & 0xFFFFFF; /* nor is there 1-of-N */
+    route = vgic->route[intid - 32];
+    if (word->write) /* nor is there 1-of-N */
+        vgic_set_route(vgic, intid - 32, ((route & ~word->mask) | word->value) & 0xFFFFFF);
     else
-        word->value = *route;
+        word->value = route;
 }
 
 /*
@@ -228,12 +228,12 @@ static void targets_access(struct vcpu *vcpu, struct word *word)
     if (vgic->vcpu_count == 1 || first >= VGIC_INTIDS)
         return;
     for (unsigned byte = 0; byte < 4; byte++) {
-        uint32_t *route = &vgic->route[(first + byte) & 31];
+        unsigned n = (first + byte) & 31;
 
         if (!word->write)
-            word->value |= (first < 32 ? 1u << vcpu->index : *route) << (8 * byte);
+            word->value |= (first < 32 ? 1u << vcpu->index : vgic->route[n]) << (8 * byte);
         else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
-            *route = word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1);
+            vgic_set_route(vgic, n, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
     }
 }
 

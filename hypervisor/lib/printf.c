@@ -43,6 +43,15 @@ static void put(struct sink *sink, char character)
     sink->length++;
 }
 
+static void put_text(struct sink *sink, const char *text, size_t length)
+{
+    size_t room = sink->length + 1 < sink->size ? sink->size - 1 - sink->length : 0;
+
+    if (room != 0)
+        memcpy(sink->buffer + sink->length, text, length < room ? length : room);
+    sink->length += length;
+}
+
 static void put_repeated(struct sink *sink, char character, size_t count)
 {
     for (; count > 0; count--)
@@ -62,8 +71,7 @@ static void put_field(struct sink *sink, const struct conversion *conversion, co
         put(sink, *sign++);
     if (conversion->zeros)
         put_repeated(sink, '0', fill);
-    for (size_t i = 0; i < length; i++)
-        put(sink, text[i]);
+    put_text(sink, text, length);
     if (conversion->left)
         put_repeated(sink, ' ', fill);
 }
@@ -180,7 +188,9 @@ int vsnprintf(char *restrict buffer, size_t size, const char *restrict format, v
         struct conversion conversion;
 
         if (*start != '%') {
-            put(&sink, *start);
+            while (*format != '\0' && *format != '%')
+                format++;
+            put_text(&sink, start, (size_t)(format - start));
             continue;
         }
         format = read_conversion(format, &arguments, &conversion);

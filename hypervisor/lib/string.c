@@ -27,21 +27,39 @@ static size_t common_unit(uintptr_t a, uintptr_t b)
     return differ % sizeof(word32) == 0 ? sizeof(word32) : 1;
 }
 
+/*
+ * Copies as much as units of this type take, four at a time, as most of the time is the loop's own. `to`,
+ * `from` and `size` follow.
+ */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `type` is a type. */
+#define COPY_UNITS(type)                                                                                     \
+    do {                                                                                                     \
+        type *target = (type *)(void *)to;                                                                   \
+        const type *source = (const type *)(const void *)from;                                               \
+        for (; size >= 4 * sizeof(type); size -= 4 * sizeof(type), target += 4, source += 4) {               \
+            target[0] = source[0];                                                                           \
+            target[1] = source[1];                                                                           \
+            target[2] = source[2];                                                                           \
+            target[3] = source[3];                                                                           \
+        }                                                                                                    \
+        for (; size >= sizeof(type); size -= sizeof(type))                                                   \
+            *target++ = *source++;                                                                           \
+        to = (unsigned char *)target;                                                                        \
+        from = (const unsigned char *)source;                                                                \
+    } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
 {
     size_t unit = common_unit((uintptr_t)to, (uintptr_t)from);
 
     for (; size > 0 && (uintptr_t)to % unit != 0; size--)
         *to++ = *from++;
-    if (unit == sizeof(word64)) {
-        for (; size >= unit; size -= unit, to += unit, from += unit)
-            *(word64 *)(void *)to = *(const word64 *)(const void *)from;
-    } else if (unit == sizeof(word32)) {
-        for (; size >= unit; size -= unit, to += unit, from += unit)
-            *(word32 *)(void *)to = *(const word32 *)(const void *)from;
-    }
-    for (; size > 0; size--)
-        *to++ = *from++;
+    if (unit == sizeof(word64))
+        COPY_UNITS(word64);
+    else if (unit == sizeof(word32))
+        COPY_UNITS(word32);
+    COPY_UNITS(unsigned char);
 }
 
 /* As copy_up(), from the end, in units of 8 bytes or 1; `to` and `from` point behind the blocks. */

@@ -107,13 +107,12 @@ void deadline_queue_run(struct deadline_queue *queue, uint64_t now)
     ASSERT(!is_running(queue) && now < DEADLINE_NONE - 1);
     DEBUG_ASSERT(queue->programmed == first_instant(queue));
     queue->not_before = now + 1;
-    while (head_key(queue) <= now) {
+    if (head_key(queue) <= now) {
         struct deadline *due = take_first(queue);
 
         DEBUG_ASSERT(due->when <= now && !deadline_is_armed(due));
         due->fire(due, now);
-    }
-    if (queue->slice.when <= now) {
+    } else if (queue->slice.when <= now) {
         queue->slice.when = DEADLINE_NONE;
         queue->slice.fire(&queue->slice, now);
     }

@@ -82,10 +82,12 @@ static inline uint64_t deadline_when(const struct deadline *deadline)
 }
 
 /*
- * Handles the comparator's interrupt: fires every deadline at or before `now`, in order of time, then the end
- * of the slice if it has come, and sets the comparator. Fire functions may arm and cancel any deadline, but
- * not call this. A deadline that one of them arms for `now` or earlier is left to the next interrupt, so that
- * a run is finite.
+ * Handles the comparator's interrupt: fires the first deadline if it is at or before `now`, else the end of
+ * the slice if that is, and sets the comparator. When more have come, the interrupt is pending again: so the
+ * caller can switch to the vCPU that the first was for, before it looks at the others.
+ *
+ * Fire functions may arm and cancel any deadline, but not call this. A deadline that one of them arms for
+ * `now` or earlier comes after all others that are due, so that none is kept waiting for ever.
  */
 void deadline_queue_run(struct deadline_queue *queue, uint64_t now);
 

@@ -33,6 +33,18 @@ _Noreturn void dispatch_run(struct cpu *cpu);
  */
 void dispatch_step(struct cpu *cpu);
 
+/*
+ * Has a vCPU been chosen for its deadline that is not loaded yet? The switch to it comes before other
+ * interrupts are looked at.
+ */
+static inline bool cpu_switch_is_urgent(const struct cpu *cpu)
+{
+    const struct vcpu *vcpu = cpu->current;
+
+    return vcpu != (void *)0 && vcpu != cpu->loaded && vcpu->work == (void *)0 &&
+           precise_is_awaited(&vcpu->precise);
+}
+
 /* Puts a new vCPU, which is blocked, on its CPU. Boot only. */
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
 

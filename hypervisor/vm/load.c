@@ -11,6 +11,7 @@
 #include "vm/load.h"
 #include <string.h>
 #include "base/assert.h"
+#include "console/console.h"
 #include "vm/arch_vm.h"
 
 void vm_load_begin(struct vm *vm)
@@ -49,8 +50,11 @@ static void zero_step(struct vm *vm)
     const struct ram_piece *piece = &vm->ram[vm->load_phase];
 
     DEBUG_ASSERT(vm->load_phase < vm->ram_count && vm->load_offset < piece->size);
-    arch_memory_zero((void *)(uintptr_t)(piece->host + vm->load_offset), VM_LOAD_STEP);
-    vm->load_offset += VM_LOAD_STEP;
+    /* A restart has written a line. The next one can only come when there is room for it again. */
+    if (vm->load_phase == 0 && vm->load_offset == 0 && !console_is_calm())
+        return;
+    arch_memory_zero((void *)(uintptr_t)(piece->host + vm->load_offset), VM_LOAD_ZERO);
+    vm->load_offset += VM_LOAD_ZERO;
     if (vm->load_offset == piece->size)
         next_phase(vm, vm->load_phase + 1 == vm->ram_count ? VM_RAM_PIECES : vm->load_phase + 1);
 }

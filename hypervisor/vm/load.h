@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include "vm/vm.h"
 
-/* The most bytes that one piece zeroes or copies. */
-#define VM_LOAD_STEP 16384
+/* The most bytes that one piece copies, and how many one zeroes. A piece is to take 2,000 instructions. */
+#define VM_LOAD_STEP 2048
+#define VM_LOAD_ZERO 8192
 
 /* Begins to load the VM's images from the pristine copies. None of its vCPUs runs. */
 void vm_load_begin(struct vm *vm);

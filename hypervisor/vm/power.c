@@ -6,6 +6,9 @@
  * each of its turns one piece is loaded as its `work`. Other vCPUs are scheduled in between as always. When
  * the last piece is done, the vCPU is switched on for the guest.
  *
+ * A vCPU that stops its VM switches the others off one by one, as its `work`, and never goes back to its
+ * guest.
+ *
  * Locking: the VM's lock, the outermost, for the power state of the VM and of its vCPUs.
  */
 #include "vm/power.h"
@@ -69,6 +72,7 @@ static bool all_off(void)
 
 _Noreturn static void switch_machine_off(void)
 {
+    vm_write_complaints();
     console_finish();
     arch_system_off();
 }
@@ -92,4 +96,39 @@ void vm_stop(struct vm *vm, bool restart)
         console_print("all VMs are off");
         switch_machine_off();
     }
+}
+
+/* Switches one of the others off, or, when none is on, the rest. */
+static void stop_piece(struct vcpu *vcpu, bool restart)
+{
+    struct vm *vm = vcpu->vm;
+    bool stopped = false;
+
+    spin_lock(&vm->lock);
+    for (unsigned i = 0; i < vm->vcpu_count && !stopped; i++) {
+        struct vcpu *other = &vm->vcpus[i];
+
+        stopped = other != vcpu && other->on;
+        if (stopped)
+            vcpu_power_off(other);
+    }
+    spin_unlock(&vm->lock);
+    if (!stopped)
+        vm_stop(vm, restart);
+}
+
+static void stop_work(struct vcpu *vcpu)
+{
+    stop_piece(vcpu, false);
+}
+
+static void restart_work(struct vcpu *vcpu)
+{
+    stop_piece(vcpu, true);
+}
+
+void vm_stop_by(struct vcpu *vcpu, bool restart)
+{
+    vcpu->work = restart ? restart_work : stop_work;
+    vcpu->cpu->reschedule = true;
 }

@@ -19,6 +19,9 @@ void vm_start(struct vm *vm);
  */
 void vm_stop(struct vm *vm, bool restart);
 
+/* The same, in pieces, for a vCPU whose guest asks for it. */
+void vm_stop_by(struct vcpu *vcpu, bool restart);
+
 /* Switches a vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 void vcpu_power_off(struct vcpu *vcpu);

@@ -2,8 +2,8 @@
 /*
  * Precise timers: from the guest's word to the comparator's instant.
  *
- * A guest says when a vCPU must run in the vCPU's deadline page, by a store, or by a call, which puts the
- * deadline into a heap (precise_arm). While the vCPU has the CPU, nothing more is needed: its own timer
+ * A guest says when a vCPU must run in the vCPU's deadline page, by a store, or by a call, which notes
+ * it by its id (precise_arm). While the vCPU has the CPU, nothing more is needed: its own timer
  * interrupts it in time. When it leaves the CPU (precise_leaving), the comparator is set to fire at the first
  * of its deadlines, less the time it takes to bring the vCPU in (precise_comparator, time/lead.h). At that
  * instant the dispatcher interrupts whoever runs, asks which deadline was reached (precise_reached), makes
@@ -29,6 +29,8 @@
 #include "base/assert.h"
 #include <stddef.h>
 
+_Static_assert(ONTIME_DEADLINES == 64, "a bit for each");
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -52,7 +54,7 @@ static uint64_t page_deadline(const struct precise *precise)
 
 static uint64_t first_of(const struct precise *precise, uint64_t paged)
 {
-    return earlier(earlier(heap_first_key(&precise->armed, DEADLINE_NONE), paged), precise->snooped);
+    return earlier(earlier(precise->first_armed, paged), precise->snooped);
 }
 
 uint64_t precise_first(const struct precise *precise)
@@ -60,14 +62,44 @@ uint64_t precise_first(const struct precise *precise)
     return first_of(precise, page_deadline(precise));
 }
 
+/* Takes those armed by call up to `now`, and finds the first of the others. */
+static void take_armed(struct precise *precise, uint64_t now)
+{
+    uint64_t first = DEADLINE_NONE;
+    uint64_t armed = 0;
+    unsigned count = 0;
+
+    for (uint64_t left = precise->armed; left != 0; left &= left - 1) {
+        uint64_t when = precise->deadline[__builtin_ctzll(left)];
+
+        if (when <= now) {
+            count++;
+        } else {
+            armed |= left & -left;
+            first = earlier(when, first);
+        }
+    }
+    precise->fired_count += count;
+    precise->armed = armed;
+    precise->first_armed = first;
+}
+
+/* Is `first_armed` the first of those that are armed? */
+static bool first_is_right(const struct precise *precise)
+{
+    uint64_t first = DEADLINE_NONE;
+
+    for (uint64_t left = precise->armed; left != 0; left &= left - 1)
+        first = earlier(precise->deadline[__builtin_ctzll(left)], first);
+    return precise->first_armed == first;
+}
+
 /* What take_reached() does when there is something to take: not inline, as mostly there is nothing. */
 static __attribute__((noinline)) void take(struct precise *precise, uint64_t now, uint64_t soon,
                                            uint64_t paged)
 {
-    while (heap_first_key(&precise->armed, DEADLINE_NONE) <= now) {
-        heap_remove(&precise->armed, heap_first(&precise->armed));
-        precise->fired_count++;
-    }
+    if (precise->first_armed <= now)
+        take_armed(precise, now);
     if (paged <= soon) {
         precise->page_served = paged;
         precise->fired_count++;
@@ -98,7 +130,7 @@ uint64_t precise_reached(struct precise *precise, uint64_t now)
 {
     uint64_t first = take_reached(precise, now, later(now, precise->due));
 
-    DEBUG_ASSERT(heap_is_ordered(&precise->armed));
+    DEBUG_ASSERT(first_is_right(precise));
     if (first != DEADLINE_NONE)
         precise->reached = earlier(first, precise->reached);
     return first;
@@ -156,6 +188,8 @@ uint64_t precise_comparator(struct precise *precise, const struct lead *lead, bo
 static void forget(struct precise *precise)
 {
     precise->page = NULL;
+    precise->armed = 0;
+    precise->first_armed = DEADLINE_NONE;
     precise->page_served = precise->snooped = precise->reached = DEADLINE_NONE;
     precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
 }
@@ -164,41 +198,52 @@ void precise_init(struct precise *precise, enum timer_mode mode)
 {
     precise->mode = mode;
     forget(precise);
-    heap_init(&precise->armed, precise->slots, ONTIME_DEADLINES);
 }
 
 void precise_reset(struct precise *precise)
 {
     forget(precise);
-    while (precise->armed.count != 0)
-        heap_remove(&precise->armed, heap_first(&precise->armed));
+}
+
+static bool is_armed(const struct precise *precise, unsigned id)
+{
+    return (precise->armed >> id & 1) != 0;
+}
+
+/* Forgets an id that is armed. Only the first one leaves a gap that has to be looked for. */
+static void disarm(struct precise *precise, unsigned id)
+{
+    precise->armed &= ~(UINT64_C(1) << id);
+    if (precise->deadline[id] != precise->first_armed)
+        return;
+    precise->first_armed = DEADLINE_NONE;
+    for (uint64_t left = precise->armed; left != 0; left &= left - 1)
+        precise->first_armed = earlier(precise->deadline[__builtin_ctzll(left)], precise->first_armed);
 }
 
 void precise_arm(struct precise *precise, unsigned id, uint64_t deadline)
 {
-    struct heap_node *node = &precise->deadline[id];
-
     DEBUG_ASSERT(id < ONTIME_DEADLINES && deadline != DEADLINE_NONE);
-    if (heap_contains(node))
-        heap_remove(&precise->armed, node);
-    heap_insert(&precise->armed, node, deadline);
+    if (is_armed(precise, id))
+        disarm(precise, id);
+    precise->armed |= UINT64_C(1) << id;
+    precise->deadline[id] = deadline;
+    precise->first_armed = earlier(deadline, precise->first_armed);
     precise->armed_count++;
 }
 
 bool precise_cancel(struct precise *precise, unsigned id)
 {
-    if (!heap_contains(&precise->deadline[id]))
+    if (!is_armed(precise, id))
         return false;
-    heap_remove(&precise->armed, &precise->deadline[id]);
+    disarm(precise, id);
     precise->cancelled_count++;
     return true;
 }
 
 uint64_t precise_deadline(const struct precise *precise, unsigned id)
 {
-    const struct heap_node *node = &precise->deadline[id];
-
-    return heap_contains(node) ? node->key : DEADLINE_NONE;
+    return is_armed(precise, id) ? precise->deadline[id] : DEADLINE_NONE;
 }
 
 void precise_set_page(struct precise *precise, uint64_t *page, bool warped)

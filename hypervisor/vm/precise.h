@@ -14,7 +14,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/heap.h"
 #include "ontime/abi.h"
 #include "time/deadline_queue.h"
 #include "time/lead.h"
@@ -22,7 +21,8 @@
 
 struct precise {
     enum timer_mode mode;
-    struct heap armed;       /* deadlines armed by call and not yet taken as reached; keys: the instants */
+    uint64_t armed;          /* bit n: the deadline of id n was armed by call, and not yet taken as reached */
+    uint64_t first_armed;    /* the earliest of these, or DEADLINE_NONE */
     volatile uint64_t *page; /* the vCPU's deadline page, which the guest writes at any time; or NULL */
     uint64_t page_served;    /* the page's deadline that was taken last, or DEADLINE_NONE */
     uint64_t snooped;        /* mode `snoop`, while blocked: when its own timers expire; or DEADLINE_NONE */
@@ -37,8 +37,7 @@ struct precise {
     uint64_t backlog_until;
     /* ONTIME_STAT_* of these names. */
     uint64_t armed_count, cancelled_count, fired_count, late_ticks, late_max;
-    struct heap_node deadline[ONTIME_DEADLINES]; /* by id */
-    struct heap_node *slots[ONTIME_DEADLINES];
+    uint64_t deadline[ONTIME_DEADLINES]; /* by id, while it is armed */
 };
 
 /* Sets up those of a new vCPU. */
@@ -69,7 +68,7 @@ void precise_done(struct precise *precise, uint64_t now);
 /* Is a deadline that was armed by call past, and not yet taken as reached? */
 static inline bool precise_has_passed(const struct precise *precise, uint64_t now)
 {
-    return heap_first_key(&precise->armed, DEADLINE_NONE) <= now;
+    return precise->first_armed <= now;
 }
 
 /* The first deadline that is still to come or not yet taken as reached; DEADLINE_NONE when there is none. */

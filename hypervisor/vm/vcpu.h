@@ -15,6 +15,7 @@
 #include "vm/vgic_state.h"
 
 struct cpu;
+struct observer;
 struct vm;
 
 struct vcpu {
@@ -46,6 +47,7 @@ struct vcpu {
 
     struct vgic_vcpu vgic;          /* devices/vgic.c's */
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */
+    struct observer *observer;      /* devices/observer.c's; NULL when its VM is no observer */
     uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
     uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
     struct precise precise;            /* precise.c's: its deadlines; last, as it is large */

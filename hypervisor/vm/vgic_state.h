@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include "base/lock.h"
 #include "drivers/gic.h"
+#include "vm/config.h"
+
+#define VGIC_PRIORITY_BITS 5 /* as many as the list registers hold; the upper ones of a byte */
 
 /* A bank is 32 interrupts: a vCPU's own (SGIs and PPIs), or a VM's SPIs. Bit n is the bank's interrupt n. */
 struct vgic_bank {
@@ -21,6 +24,9 @@ struct vgic_bank {
     uint32_t group1;
     uint32_t in_lr; /* its pending and active state is in a list register */
     uint8_t priority[32];
+    /* The priorities again, bit by bit, the uppermost first: to find the most urgent of a set in few steps.
+     */
+    uint32_t priority_bit[VGIC_PRIORITY_BITS];
 };
 
 /* A VM's part. */
@@ -30,7 +36,9 @@ struct vgic {
     struct vgic_bank spis;
     /* Where each SPI goes. GICv3: an affinity. GICv2: a set of vCPUs, the first of which gets it. */
     uint32_t route[32];
+    uint32_t goes_to[SYSTEM_MAX_VCPUS]; /* the same for each vCPU: the SPIs that go to it */
     uint8_t holder[32]; /* of an active SPI: the vCPU that took it, even if the SPI is routed elsewhere now */
+    uint32_t held_by[SYSTEM_MAX_VCPUS]; /* the same for each vCPU */
     unsigned vcpu_count;
 };
 

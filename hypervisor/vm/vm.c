@@ -89,24 +89,57 @@ uint8_t *vm_ram_at(const struct vm *vm, uint64_t guest, uint64_t *size)
 
 #define COMPLAINTS_PER_SECOND 10
 
-void vm_complain(struct vm *vm, const char *format, ...)
+/* Gives the console the VM's complaint. While it has no room, the vCPU waits. */
+static void complain(struct vcpu *vcpu)
 {
-    char text[160];
+    struct vm *vm = vcpu->vm;
+
+    if (vm->complaint_length != 0 && !console_offer(vm->complaint, vm->complaint_length))
+        return;
+    vm->complaint_length = 0;
+    vcpu->work = NULL;
+}
+
+__attribute__((format(printf, 2, 0))) static size_t put_complaint(struct vm *vm, const char *format,
+                                                                  va_list arguments)
+{
+    size_t length = (size_t)snprintf(vm->complaint, sizeof(vm->complaint), "%s: ", vm->config->name);
+    size_t text = (size_t)vsnprintf(vm->complaint + length, COMPLAINT_TEXT + 1, format, arguments);
+
+    length += text < COMPLAINT_TEXT ? text : COMPLAINT_TEXT;
+    if (vm->complaints != 0)
+        length += (size_t)snprintf(vm->complaint + length, COMPLAINT_COUNT + 1, " (and %u more before)",
+                                   vm->complaints);
+    return length;
+}
+
+void vm_complain(struct vcpu *vcpu, const char *format, ...)
+{
+    struct vm *vm = vcpu->vm;
     va_list arguments;
     uint64_t now = arch_counter();
 
-    if (vm->complained_at != 0 && now - vm->complained_at < arch_counter_hz() / COMPLAINTS_PER_SECOND) {
+    if (vm->complaint_length != 0 ||
+        (vm->complained_at != 0 && now - vm->complained_at < arch_counter_hz() / COMPLAINTS_PER_SECOND)) {
         vm->complaints++;
-        return;
+    } else {
+        va_start(arguments, format);
+        vm->complaint_length = put_complaint(vm, format, arguments);
+        va_end(arguments);
+        vm->complained_at = now;
+        vm->complaints = 0;
     }
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    if (vm->complaints != 0)
-        console_print("%s: %u such lines left out", vm->config->name, vm->complaints);
-    console_print("%s: %s", vm->config->name, text);
-    vm->complained_at = now;
-    vm->complaints = 0;
+    if (vm->complaint_length == 0)
+        return;
+    vcpu->work = complain;
+    vcpu->cpu->reschedule = true; /* so that the guest is left, and the work is done first */
+}
+
+void vm_write_complaints(void)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        if (vms[i]->complaint_length != 0)
+            console_write_line(vms[i]->complaint);
 }
 
 uint64_t vm_stat(const struct vm *vm, unsigned stat)
@@ -128,28 +161,4 @@ uint64_t vm_stat(const struct vm *vm, unsigned stat)
             value = one;
     }
     return value;
-}
-
-void vm_print_accounting(uint32_t mark)
-{
-    uint64_t now = arch_counter();
-
-    for (unsigned i = 0; i < vm_count; i++) {
-        const struct vm *vm = vms[i];
-
-        console_print(
-            "mark %u vm=%s run=%lu stolen=%lu exits=%lu switches=%lu armed=%lu cancelled=%lu fired=%lu "
-            "late_max=%lu late_sum=%lu warps=%lu denied=%lu cut=%lu "
-            "lead_switch=%lu lead_backlog=%lu counter=%lu",
-            mark, vm->config->name, (unsigned long)vm_stat(vm, ONTIME_STAT_RUN_TICKS),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_STOLEN_TICKS),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_EXITS), (unsigned long)vm_stat(vm, ONTIME_STAT_SWITCHES),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_ARMED), (unsigned long)vm_stat(vm, ONTIME_STAT_CANCELLED),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_FIRED), (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_MAX),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_LATE_TICKS), (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_DENIED),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_WARPS_CUT),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_LEAD_SWITCH),
-            (unsigned long)vm_stat(vm, ONTIME_STAT_LEAD_BACKLOG), (unsigned long)now);
-    }
 }

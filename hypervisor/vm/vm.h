@@ -23,6 +23,11 @@ struct ram_piece {
 
 #define VM_RAM_PIECES 16
 
+/* A complaint about a guest: the VM's name, a text, and how many complaints were left out before it. */
+#define COMPLAINT_TEXT  159
+#define COMPLAINT_COUNT 29
+#define COMPLAINT_LINE  (SYSTEM_NAME_LENGTH + 2 + COMPLAINT_TEXT + COMPLAINT_COUNT + 1)
+
 struct vuart;
 
 struct vm {
@@ -47,8 +52,10 @@ struct vm {
     struct blob tree; /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
 
-    uint64_t complained_at; /* when the last line about a fault of the guest was written, ticks; 0: never */
-    unsigned complaints;    /* how many lines were left out since */
+    char complaint[COMPLAINT_LINE]; /* about a fault of the guest, until it is written */
+    size_t complaint_length;        /* 0: none waits */
+    uint64_t complained_at;         /* when the last one was made, ticks; 0: never */
+    unsigned complaints;            /* how many were left out since */
 };
 
 extern struct vm *vms[SYSTEM_MAX_VMS];
@@ -67,13 +74,14 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
 uint8_t *vm_ram_at(const struct vm *vm, uint64_t guest, uint64_t *size);
 
 /*
- * Writes a line about what a guest did wrong: `[ontime] NAME: text`, where the text has 159 characters at
- * most. At most ten lines a second are written for each VM; the next one says how many were left out.
+ * Writes a line about what a guest did wrong: `[ontime] NAME: text`, where the text has COMPLAINT_TEXT
+ * characters at most. It is written as the vCPU's `work`, before the guest goes on. At most ten lines a
+ * second are written for each VM; the next one says how many were left out.
  */
-void vm_complain(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vm_complain(struct vcpu *vcpu, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints one accounting line for each VM, `[ontime] mark NUMBER ...`. */
-void vm_print_accounting(uint32_t mark);
+/* Writes the complaints that are not written yet: before the machine is switched off. */
+void vm_write_complaints(void);
 
 /*
  * The VM's value of an ONTIME_STAT_*: the sum over its vCPUs; for LATE_MAX the largest; for LEAD_* its

@@ -113,9 +113,16 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
     return 0;
 }
 
-void console_print(const char *format, ...)
+void console_write_line(const char *line)
 {
-    fail_msg("%s", format);
+    fail_msg("%s", line);
+}
+
+bool console_offer(const char *line, size_t length)
+{
+    (void)length;
+    fail_msg("%s", line);
+    return false;
 }
 
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
@@ -195,7 +202,7 @@ void arch_interrupts_handle(void)
 {
     unsigned rounds = 0;
 
-    while (interrupt_pending()) {
+    while (interrupt_pending() && !cpu_switch_is_urgent(&world_cpu)) {
         assert_true(rounds++ < ROUNDS);
         if (fake_interrupt_pending()) {
             count_fetched();

@@ -21,9 +21,10 @@
 #define SCREEN       (1 << 20)
 #define TYPED        4096
 #define UNLIMITED    UINT32_MAX
-#define RING         16384
-#define RESERVE      2048 /* for Ontime's own lines */
-#define BURST        32
+#define RING         32768
+#define RESERVE      8192 /* for Ontime's own lines */
+#define OFFERED      4096 /* of that, what offered lines leave */
+#define BURST        16
 #define FLOOD_LINES  3000
 #define LINE_MAX     100
 #define CTRL_BRACKET "\x1d"
@@ -126,7 +127,9 @@ static void put(unsigned source, const char *text)
 static void wait_ms(uint64_t ms)
 {
     fake_set_counter(arch_counter() + ms * (arch_counter_hz() / 1000));
-    deadline_queue_run(&deadlines, arch_counter());
+    do
+        deadline_queue_run(&deadlines, arch_counter());
+    while (fake_interrupt_pending());
 }
 
 /* What is on the screen, without the carriage returns that each line end must have. */
@@ -328,7 +331,7 @@ static void guests_are_refused_when_full_and_nothing_is_lost(void **state)
     }
     assert_false(console_has_room());
     assert_true(lines > (RING - RESERVE) / 16 - 16);
-    while (own < RESERVE / 2 / 16)
+    while (own < RESERVE / 2 / 18)
         console_print("own %03u", own++);
     assert_int_equal(screen_length, 0);
     at = shown();
@@ -343,6 +346,64 @@ static void guests_are_refused_when_full_and_nothing_is_lost(void **state)
         at += strlen(wanted);
     }
     assert_true(console_has_room());
+}
+
+/* A guest's lines may fill the ring only so far, and those that its calls cause not much further. */
+static void offered_lines_are_refused_when_full(void **state)
+{
+    static const char line[] = "offered";
+    unsigned offered = 0, more = 0;
+
+    (void)state;
+    uart_room = 0;
+    while (console_put(&sources[1], 'x'))
+        ;
+    assert_true(console_is_calm());
+    while (console_offer(line, sizeof(line) - 1))
+        assert_true(offered++ < RING);
+    assert_in_range(offered, (RESERVE - OFFERED) / 20 - CONSOLE_LINE / 20 - 2, (RESERVE - OFFERED) / 18);
+    assert_true(console_is_calm());
+    while (console_is_calm())
+        console_print("own %03u", more++);
+    assert_in_range(more, 1, 3);
+    for (unsigned i = 0; i < 150; i++)
+        console_print("own %03u", more++);
+    assert_int_equal(screen_length, 0); /* nobody has waited */
+    assert_false(console_offer(line, sizeof(line) - 1));
+    (void)shown();
+    assert_true(console_is_calm() && console_offer(line, sizeof(line) - 1));
+    assert_non_null(strstr(shown(), "x\n[ontime] offered\n"));
+    for (const char *at = strstr(shown(), "[ontime]"); offered-- != 0; at += strlen("[ontime] offered\n"))
+        assert_memory_equal(at, "[ontime] offered\n", strlen("[ontime] offered\n"));
+}
+
+/* Lines that have been unfinished for long are written one by one, and only when there is room. */
+static void silence_takes_one_line_at_a_time(void **state)
+{
+    (void)state;
+    put(1, "one");
+    put(2, "two");
+    fake_set_counter(arch_counter() + arch_counter_hz() / 10);
+    deadline_queue_run(&deadlines, arch_counter());
+    assert_string_equal(shown(), "[beta] one");
+    assert_true(fake_comparator() <= arch_counter() + 1);
+    fake_set_counter(arch_counter() + 1);
+    deadline_queue_run(&deadlines, arch_counter());
+    assert_string_equal(shown(), "[beta] one\n[c3] two");
+    put(1, "\n");
+    put(2, "\n");
+
+    clear();
+    put(2, "waits");
+    uart_room = 0;
+    while (console_has_room())
+        console_print("own");
+    wait_ms(100);
+    wait_ms(100);
+    assert_int_equal(fake_comparator(), arch_counter() + arch_counter_hz() / 10);
+    assert_null(strstr(shown(), "waits"));
+    wait_ms(100);
+    assert_non_null(strstr(shown(), "own\n[c3] waits"));
 }
 
 static void own_lines_wait_for_the_uart(void **state)
@@ -540,8 +601,14 @@ static void without_a_uart_nothing_is_sent(void **state)
     assert_true(console_put(&sources[0], '\n'));
     console_finish();
     assert_int_equal(screen_length, before);
+    /* Nobody waits, whatever is written: the last of it is kept. */
+    for (unsigned i = 0; i < RING; i++)
+        assert_true(console_put(&sources[0], i % 40 == 0 ? '\n' : 'y'));
+    assert_true(console_offer("last", 4) && console_is_calm());
+    assert_int_equal(screen_length, before);
     console_init(&uart, &deadlines);
-    assert_true(screen_length > before);
+    assert_in_range(screen_length - before, RING - RESERVE - CONSOLE_LINE, RING - RESERVE);
+    assert_memory_equal(screen + screen_length - 15, "[ontime] last\r\n", 15);
 }
 
 int main(void)
@@ -558,6 +625,8 @@ int main(void)
         cmocka_unit_test_setup(a_full_uart_is_not_waited_for, begin),
         cmocka_unit_test_setup(output_goes_in_bursts, begin),
         cmocka_unit_test_setup(guests_are_refused_when_full_and_nothing_is_lost, begin),
+        cmocka_unit_test_setup(offered_lines_are_refused_when_full, begin),
+        cmocka_unit_test_setup(silence_takes_one_line_at_a_time, begin),
         cmocka_unit_test_setup(own_lines_wait_for_the_uart, begin),
         cmocka_unit_test_setup(the_end_waits_for_everything, begin),
         cmocka_unit_test_setup(input_goes_where_it_is_sent, begin),

@@ -88,10 +88,13 @@ static void set(unsigned timer, uint64_t when)
     deadline_set(&queue, &timers[timer].deadline, when);
 }
 
+/* The interrupts of this instant. */
 static void run_at(uint64_t now)
 {
     fake_set_counter(now);
-    deadline_queue_run(&queue, now);
+    do
+        deadline_queue_run(&queue, now);
+    while (fake_interrupt_pending());
 }
 
 static void comparator_follows_the_head(void **state)
@@ -215,20 +218,32 @@ static void cancelled_by_another_does_not_fire(void **state)
     assert_int_equal(fake_comparator(), DEADLINE_NONE);
 }
 
-static void comparator_is_written_once_a_run(void **state)
+static void one_fires_at_a_time(void **state)
 {
     (void)state;
+    fake_set_counter(20);
     for (unsigned i = 0; i < 5; i++) {
         deadline_init(&timers[i].deadline, again);
         timers[i].period = 100 - i;
         set(i, 10 + i);
     }
-    unsigned writes = fake_comparator_writes();
+    deadline_set_slice(&queue, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        unsigned writes = fake_comparator_writes();
 
-    run_at(20);
-    assert_int_equal(fired, 5);
-    assert_int_equal(fake_comparator_writes(), writes + 1);
+        assert_int_equal(fired, i);
+        assert_true(fake_interrupt_pending());
+        deadline_queue_run(&queue, 20);
+        assert_int_equal(order[i], i);
+        assert_true(fake_comparator_writes() <= writes + 1);
+        assert_int_equal(slice_fired_at, DEADLINE_NONE);
+    }
+    assert_true(fake_interrupt_pending());
+    deadline_queue_run(&queue, 20); /* the slice comes last: who runs next may follow from the others */
+    assert_int_equal(slice_fired_at, 20);
     assert_int_equal(fake_comparator(), 20 + 96);
+    deadline_queue_run(&queue, 20); /* nothing is due */
+    assert_int_equal(fired, 5);
 }
 
 static void set_slice_in_fire(struct deadline *deadline, uint64_t now)
@@ -316,6 +331,7 @@ static void random_walk(void **state)
         unsigned i = (unsigned)random_below(&random, TIMERS);
         unsigned writes = fake_comparator_writes();
         uint64_t head = fake_comparator();
+        bool ran = false;
 
         switch (random_below(&random, 4)) {
         case 0:
@@ -325,6 +341,7 @@ static void random_walk(void **state)
         case 1:
             now += random_below(&random, 60);
             run_at(now);
+            ran = true;
             check_run(armed, now);
             for (unsigned k = 0; k < TIMERS; k++)
                 armed[k] = deadline_when(&timers[k].deadline);
@@ -335,7 +352,8 @@ static void random_walk(void **state)
             set(i, armed[i]);
         }
         assert_int_equal(fake_comparator(), least_armed());
-        assert_int_equal(fake_comparator_writes() - writes, fake_comparator() != head);
+        if (!ran)
+            assert_int_equal(fake_comparator_writes() - writes, fake_comparator() != head);
     }
 }
 
@@ -385,7 +403,7 @@ int main(void)
         cmocka_unit_test_setup(periodic_timer_does_not_starve_others, setup),
         cmocka_unit_test_setup(rearmed_in_fire_keeps_its_period, setup),
         cmocka_unit_test_setup(cancelled_by_another_does_not_fire, setup),
-        cmocka_unit_test_setup(comparator_is_written_once_a_run, setup),
+        cmocka_unit_test_setup(one_fires_at_a_time, setup),
         cmocka_unit_test_setup(slice_stands_beside_the_others, setup),
         cmocka_unit_test_setup(slice_moved_by_another_does_not_fire, setup),
         cmocka_unit_test_setup(random_walk, setup),

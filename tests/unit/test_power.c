@@ -138,7 +138,7 @@ static void load(struct vm *vm)
         assert_false(vm->off);
         assert_int_equal(noted.entries | noted.vm_resets | noted.vcpu_resets, 0);
         world_step();
-        assert_in_range(noted.zeroed + noted.cleaned - before, 0, STEP);
+        assert_in_range(noted.zeroed + noted.cleaned - before, 0, noted.cleaned == 0 ? VM_LOAD_ZERO : STEP);
         assert_true(steps++ < STEPS_MAX);
     }
     assert_int_equal(noted.zeroed, (uint64_t)vm->config->memory_mib * MIB);
@@ -185,7 +185,7 @@ static void it_begins_again_from_the_beginning(void **state)
     struct vm *vm = create(0);
 
     vm_start(vm);
-    for (unsigned i = 0; i < 390; i++) /* into the images */
+    for (unsigned i = 0; i < 6 * MIB / VM_LOAD_ZERO + 5; i++) /* into the images */
         world_step();
     assert_true(vm->load_offset != 0);
     vm_load_begin(vm);
@@ -270,6 +270,51 @@ static void a_restart_is_a_fresh_boot(void **state)
     assert_false(vm->vcpus[1].on || vm->vcpus[1].unit.runnable);
     load(vm);
     expect_pristine(vm);
+}
+
+/* A VM that restarts without end writes no more lines than the console takes. */
+static void a_restart_waits_for_the_console(void **state)
+{
+    (void)state;
+    struct vm *vm = start(0);
+
+    world_console_full = true;
+    vm_stop(vm, true);
+    notes_begin();
+    for (unsigned i = 0; i < 10; i++)
+        world_step();
+    assert_int_equal(noted.zeroed | noted.entries, 0);
+    world_console_full = false;
+    world_step();
+    world_console_full = true; /* what has begun goes on */
+    assert_int_equal(noted.zeroed, VM_LOAD_ZERO);
+    world_step();
+    assert_int_equal(noted.zeroed, 2 * VM_LOAD_ZERO);
+}
+
+/* The calling vCPU switches the others off one by one, then itself; another that it meets does not go on. */
+static void a_vm_is_stopped_in_pieces(void **state)
+{
+    (void)state;
+    struct vm *vm = start(0);
+    struct vcpu *other = &vm->vcpus[1];
+
+    spin_lock(&vm->lock);
+    vcpu_power_on(other, ENTRY + 4, 9);
+    spin_unlock(&vm->lock);
+    vm_stop_by(other, true);
+    world_cpu.reschedule = false;
+    vm_stop_by(&vm->vcpus[0], true);
+    assert_true(world_cpu.reschedule); /* so that the guest is left */
+    assert_true(vm->vcpus[0].on && other->on);
+    vm->vcpus[0].work(&vm->vcpus[0]);
+    assert_true(vm->vcpus[0].on && !other->on);
+    assert_null(other->work);
+    assert_int_equal(world_line_count, 0);
+    vm->vcpus[0].work(&vm->vcpus[0]);
+    world_expect_line("alpha: reset");
+    assert_false(world_lock_is_held(vm));
+    load(vm);
 }
 
 static void any_vm_is_loaded(void **state)
@@ -396,10 +441,12 @@ static void the_last_vm_switches_the_machine_off(void **state)
     assert_false(noted.finished);
 
     load(second);
+    vm_complain(&second->vcpus[0], "a fault");
     assert_true(ends(second, false));
-    assert_int_equal(world_line_count, 3);
+    assert_int_equal(world_line_count, 4);
     assert_string_equal(world_lines[1], "beta: off");
-    world_expect_line("all VMs are off");
+    assert_string_equal(world_lines[2], "all VMs are off");
+    world_expect_line("beta: a fault"); /* it is not lost */
 }
 
 static void a_vm_that_restarts_is_not_off(void **state)
@@ -441,6 +488,8 @@ int main(void)
         cmocka_unit_test_setup(images_may_be_absent_or_of_any_size, setup),
         cmocka_unit_test_setup(what_does_not_lie_in_ram_is_left_out, setup),
         cmocka_unit_test_setup(a_restart_is_a_fresh_boot, setup),
+        cmocka_unit_test_setup(a_restart_waits_for_the_console, setup),
+        cmocka_unit_test_setup(a_vm_is_stopped_in_pieces, setup),
         cmocka_unit_test_setup(any_vm_is_loaded, setup),
         cmocka_unit_test_setup(loading_shares_the_core, setup),
         cmocka_unit_test_setup(a_vcpu_is_switched_on_and_off, setup),

@@ -46,7 +46,7 @@ rr_SRCS := $(bvt_SRCS)
 
 # vm
 UNIT_TESTS += precise precise_random vm power deadlines
-deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c hypervisor/base/heap.c
+deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
 precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
@@ -57,15 +57,15 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 power_SRCS := $(vm_SRCS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_random vuart psci address_map devices
+UNIT_TESTS += guest_tree vgic vgic_random vuart psci observer address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
 	tests/unit/fake_gic.c tests/unit/vgic_world.c
 vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
-psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
-	hypervisor/base/trace.c
+psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c
+observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 address_map_SRCS := hypervisor/devices/address_map.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
 	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c

@@ -30,6 +30,7 @@ unsigned world_line_count;
 bool world_no_stage_2;
 unsigned world_unmapped;
 uint64_t world_load_ticks;
+bool world_console_full;
 
 static _Alignas(MEMORY_BLOCK) uint8_t ram[WORLD_RAM];
 static const unsigned *next_piece;
@@ -97,7 +98,7 @@ void arch_vcpu_init(struct vcpu *vcpu)
 
 void arch_memory_zero(void *memory, uint64_t size)
 {
-    assert_true(size <= VM_LOAD_STEP && size % 4096 == 0);
+    assert_true(size <= VM_LOAD_ZERO && size % 4096 == 0);
     memset(memory, 0, size);
     noted.zeroed += size;
     fake_set_counter(fake_counter() + world_load_ticks);
@@ -169,7 +170,7 @@ void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
 
 void arch_interrupts_handle(void)
 {
-    if (fake_interrupt_pending())
+    while (fake_interrupt_pending())
         deadline_queue_run(&world_cpu.deadlines, fake_counter());
 }
 
@@ -224,6 +225,25 @@ void console_print(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(world_lines[world_line_count++], sizeof(world_lines[0]), format, arguments);
     va_end(arguments);
+}
+
+void console_write_line(const char *line)
+{
+    console_print("%s", line);
+}
+
+bool console_offer(const char *line, size_t length)
+{
+    if (world_console_full)
+        return false;
+    assert_int_equal(strlen(line), length);
+    console_print("%s", line);
+    return true;
+}
+
+bool console_is_calm(void)
+{
+    return !world_console_full;
 }
 
 void console_finish(void)
@@ -293,6 +313,7 @@ void world_reset(void)
     world_no_stage_2 = false;
     world_unmapped = UINT_MAX;
     world_load_ticks = 0;
+    world_console_full = false;
     ram_left = WORLD_RAM;
     cpu_init(&world_cpu, 0, sched_policy_find("bvt"), ALLOWANCE, VCPUS);
     world_cpu.reschedule = true;

@@ -53,6 +53,9 @@ extern unsigned world_unmapped;
 /* What one piece of loading takes, ticks. */
 extern uint64_t world_load_ticks;
 
+/* The console has room for what must not be refused only. */
+extern bool world_console_full;
+
 /* An idle CPU and no VMs. */
 void world_reset(void);
 

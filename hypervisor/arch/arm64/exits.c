@@ -32,7 +32,7 @@ static uint64_t fault_address(void)
 __attribute__((noinline, cold)) static void refuse_access(struct vcpu *vcpu, uint64_t syndrome,
                                                           const char *what)
 {
-    vm_complain(vcpu->vm, "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
+    vm_complain(vcpu, "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
                 (unsigned long)fault_address(), (unsigned long)vcpu->arch.regs.pc);
     inject_abort(&vcpu->arch, syndrome, read_sysreg(far_el2));
 }
@@ -147,8 +147,7 @@ bool exit_serror(struct vcpu *vcpu)
 {
     vcpu->stats[ONTIME_STAT_EXITS]++;
     cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
-    vm_complain(vcpu->vm, "vCPU %u: SError, syndrome 0x%lx", vcpu->index,
-                (unsigned long)read_sysreg(esr_el2));
+    vm_complain(vcpu, "vCPU %u: SError, syndrome 0x%lx", vcpu->index, (unsigned long)read_sysreg(esr_el2));
     vcpu_raise_serror();
     return goes_on(vcpu);
 }

@@ -153,22 +153,22 @@ static bool is_pending(void)
     return (read_sysreg(isr_el1) & (ISR_EL1_I | ISR_EL1_F)) != 0;
 }
 
-static __attribute__((noinline)) void handle_pending(struct cpu *cpu)
+/* One interrupt. False when there is none any more. */
+static __attribute__((noinline)) bool handle_pending(struct cpu *cpu)
 {
-    while (is_pending()) {
-        uint32_t acknowledged = gic->acknowledge();
+    uint32_t acknowledged = gic->acknowledge();
 
-        if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
-            return;
-        trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
-        handle_one(cpu, acknowledged);
-    }
+    if ((acknowledged & INTID_MASK) >= GIC_SPECIAL)
+        return false;
+    trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
+    handle_one(cpu, acknowledged);
+    return true;
 }
 
 void arch_interrupts_handle(void)
 {
-    if (is_pending())
-        handle_pending(arch_cpu());
+    while (is_pending() && !cpu_switch_is_urgent(arch_cpu()) && handle_pending(arch_cpu()))
+        ;
 }
 
 void arch_wait_for_interrupt(void)

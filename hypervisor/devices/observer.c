@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An observer's MARK and TRACE. Their lines are long, so they are made and written as the calling vCPU's
+ * `work`: in short pieces, on its time, and with a look at the interrupts after each. A line is collected in
+ * the vCPU's own memory and goes to the console as a whole. While the console has no room, the vCPU waits.
+ *
+ * A vCPU that is switched off meanwhile forgets the line in work.
+ */
+#include "devices/observer.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/arch.h"
+#include "base/assert.h"
+#include "console/console.h"
+#include "vm/dispatch.h"
+#include "vm/vm.h"
+
+#define PIECE_FIELDS 3 /* counters that one piece adds to a mark's line */
+
+_Static_assert(TRACE_LINE_SIZE <= OBSERVER_LINE, "a line of the trace has room");
+
+/* The counters of a mark's line, behind `run` and before `counter`. */
+static const struct {
+    const char *name;
+    unsigned stat;
+} fields[] = {
+    {"stolen", ONTIME_STAT_STOLEN_TICKS},
+    {"exits", ONTIME_STAT_EXITS},
+    {"switches", ONTIME_STAT_SWITCHES},
+    {"armed", ONTIME_STAT_ARMED},
+    {"cancelled", ONTIME_STAT_CANCELLED},
+    {"fired", ONTIME_STAT_FIRED},
+    {"late_max", ONTIME_STAT_LATE_MAX},
+    {"late_sum", ONTIME_STAT_LATE_TICKS},
+    {"warps", ONTIME_STAT_WARPS},
+    {"denied", ONTIME_STAT_WARPS_DENIED},
+    {"cut", ONTIME_STAT_WARPS_CUT},
+    {"lead_switch", ONTIME_STAT_LEAD_SWITCH},
+    {"lead_backlog", ONTIME_STAT_LEAD_BACKLOG},
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static void begin_line(struct observer *observer)
+{
+    observer->length = 0;
+    observer->complete = false;
+    observer->field = 0;
+}
+
+/* The vCPU does not go back to its guest before the work is done. */
+static void begin(struct vcpu *vcpu, void (*work)(struct vcpu *vcpu))
+{
+    begin_line(vcpu->observer);
+    vcpu->work = work;
+    vcpu->cpu->reschedule = true;
+}
+
+/* Gives the complete line to the console; false when that has no room yet. */
+static bool write_line(struct observer *observer)
+{
+    return console_offer(observer->line, observer->length);
+}
+
+__attribute__((format(printf, 2, 3))) static void append(struct observer *observer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    observer->length += (size_t)vsnprintf(observer->line + observer->length, OBSERVER_LINE - observer->length,
+                                          format, arguments);
+    va_end(arguments);
+    DEBUG_ASSERT(observer->length < OBSERVER_LINE);
+}
+
+static void add_fields(struct observer *observer)
+{
+    const struct vm *vm = vms[observer->vm];
+
+    if (observer->length == 0) {
+        append(observer, "mark %u vm=%s run=%lu", observer->number, vm->config->name,
+               (unsigned long)observer->run[observer->vm]);
+        return;
+    }
+    for (unsigned n = 0; n < PIECE_FIELDS && observer->field < FIELDS; n++, observer->field++)
+        append(observer, " %s=%lu", fields[observer->field].name,
+               (unsigned long)vm_stat(vm, fields[observer->field].stat));
+    if (observer->field < FIELDS)
+        return;
+    append(observer, " counter=%lu", (unsigned long)observer->counter);
+    observer->complete = true;
+}
+
+static void mark_work(struct vcpu *vcpu)
+{
+    struct observer *observer = vcpu->observer;
+
+    if (!observer->complete) {
+        add_fields(observer);
+    } else if (write_line(observer)) {
+        begin_line(observer);
+        if (++observer->vm == vm_count)
+            vcpu->work = NULL;
+    }
+}
+
+/* The CPU time, which is compared between VMs, is that of one instant; the other counters are newer. */
+static void note_run(struct observer *observer)
+{
+    for (unsigned i = 0; i < vm_count; i++) {
+        uint64_t run = 0;
+
+        for (unsigned k = 0; k < vms[i]->vcpu_count; k++)
+            run += vms[i]->vcpus[k].stats[ONTIME_STAT_RUN_TICKS];
+        observer->run[i] = run;
+    }
+}
+
+void observer_mark(struct vcpu *vcpu, uint32_t number)
+{
+    struct observer *observer = vcpu->observer;
+
+    observer->counter = cpu_charge(vcpu->cpu, arch_counter());
+    cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
+    observer->number = number;
+    observer->vm = 0;
+    note_run(observer);
+    begin(vcpu, mark_work);
+}
+
+static void name_vcpu(unsigned id, char *name, size_t size)
+{
+    for (unsigned i = 0; i < vm_count; i++)
+        if (id - vms[i]->vcpus[0].id < vms[i]->vcpu_count)
+            snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
+}
+
+static void make_trace_line(struct vcpu *vcpu)
+{
+    const struct vm *last = vms[vm_count - 1];
+    struct trace_header header = {
+        .cpu = vcpu->cpu->index,
+        .hz = arch_counter_hz(),
+        .vcpus = last->vcpus[0].id + last->vcpu_count,
+        .name_vcpu = name_vcpu,
+    };
+    struct observer *observer = vcpu->observer;
+
+    observer->length =
+        trace_dump_line(&vcpu->cpu->trace, &header, observer->cursor, observer->line, &vcpu->arch.regs.x[1]);
+    observer->complete = true;
+}
+
+static void trace_work(struct vcpu *vcpu)
+{
+    struct observer *observer = vcpu->observer;
+
+    if (!observer->complete)
+        make_trace_line(vcpu);
+    else if (observer->length == 0 || write_line(observer))
+        vcpu->work = NULL;
+}
+
+void observer_trace(struct vcpu *vcpu, uint64_t cursor)
+{
+    vcpu->observer->cursor = cursor;
+    begin(vcpu, trace_work);
+}

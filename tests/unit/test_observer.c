@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An observer's marks and trace lines: they are made in short pieces at the turns of the calling vCPU, the
+ * guest is not entered before the last line is written, and what runs in between changes nothing in a line.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include "arch/fake/fake.h"
+#include "devices/observer.h"
+#include "vm/dispatch.h"
+#include "vm_world.h"
+
+#define VCPUS     3
+#define RECORDS   64
+#define STEPS_MAX 100
+#define MARK_7                                                                                               \
+    "mark 7 vm=alpha run=10101 stolen=121212 exits=20202 switches=30303 armed=3040404 cancelled=50505 "      \
+    "fired=60606 late_max=70000 late_sum=80808 warps=90909 denied=101010 cut=111111 lead_switch=123 "        \
+    "lead_backlog=456 counter=1000000"
+#define MARK_7_BETA                                                                                          \
+    "mark 7 vm=beta run=100 stolen=1200 exits=200 switches=300 armed=1000400 cancelled=500 fired=600 "       \
+    "late_max=700 late_sum=800 warps=900 denied=1000 cut=1100 lead_switch=123 lead_backlog=456 "             \
+    "counter=1000000"
+
+static struct vm_config config[2];
+static struct observer observers[2];
+static struct ontime_trace_record records[RECORDS];
+static struct vcpu *caller;
+
+/* Statistic `stat` of vCPU `index`: no two are alike, and the largest is in the middle. */
+static uint64_t counted(unsigned index, unsigned stat)
+{
+    static const uint64_t scale[VCPUS] = {100, 10000, 1};
+
+    return scale[index] * (stat + 1);
+}
+
+static void count_at(struct vcpu *vcpu, unsigned index)
+{
+    for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
+        vcpu->stats[stat] = counted(index, stat);
+    vcpu->stats[ONTIME_STAT_LATE_MAX] = 0;
+    vcpu->precise.armed_count = 1000000;
+    vcpu->precise.late_max = counted(index, ONTIME_STAT_LATE_MAX);
+}
+
+static struct vm *create(unsigned index, const char *name, unsigned vcpus)
+{
+    static const unsigned pieces[] = {2};
+    struct vm *vm;
+
+    config[index] = (struct vm_config){.memory_mib = 2, .vcpus = vcpus, .weight = 1, .observer = true};
+    snprintf(config[index].name, sizeof(config[index].name), "%s", name);
+    world_pieces(pieces);
+    vm = vm_create(&config[index], &world_hooks);
+    assert_non_null(vm);
+    for (unsigned i = 0; i < vcpus; i++)
+        count_at(&vm->vcpus[i], i);
+    return vm;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    world_reset();
+    memset(observers, 0xFF, sizeof(observers));
+    caller = &create(0, "alpha", VCPUS)->vcpus[0];
+    caller->observer = &observers[0];
+    create(1, "beta", 1)->vcpus[0].observer = &observers[1];
+    trace_init(&world_cpu.trace, records, sizeof(records));
+    world_cpu.lead.switch_cost = 123;
+    world_cpu.lead.backlog = 64 * 456 + 63;
+    return 0;
+}
+
+static void expect_mark(unsigned first)
+{
+    assert_int_equal(world_line_count, first + 2);
+    assert_string_equal(world_lines[first], MARK_7);
+    assert_string_equal(world_lines[first + 1], MARK_7_BETA);
+}
+
+static void run_to_the_end(void)
+{
+    unsigned steps = 0;
+
+    while (caller->work != NULL) {
+        assert_true(steps++ < STEPS_MAX);
+        caller->work(caller);
+    }
+}
+
+static void a_mark_is_a_line_for_each_vm(void **state)
+{
+    (void)state;
+    observer_mark(caller, 7);
+    assert_int_equal(records[0].type, ONTIME_TRACE_MARK);
+    assert_int_equal(records[0].arg, 7);
+    assert_int_equal(records[0].vcpu, caller->id);
+    assert_true(world_cpu.reschedule); /* so that the guest is left */
+    assert_int_equal(world_line_count, 0);
+    run_to_the_end();
+    expect_mark(0);
+    observer_mark(caller, UINT32_MAX);
+    run_to_the_end();
+    assert_memory_equal(world_lines[2], "mark 4294967295 vm=alpha run=", 29);
+}
+
+/* Numbers as large as they can be have room. */
+static void the_longest_line_is_whole(void **state)
+{
+    char end[64];
+
+    (void)state;
+    snprintf(config[1].name, sizeof(config[1].name), "name-of-thirty-one-characters-a");
+    for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
+        vms[1]->vcpus[0].stats[stat] = UINT64_MAX;
+    memset(&vms[1]->vcpus[0].precise, 0, sizeof(struct precise));
+    world_cpu.lead.switch_cost = UINT64_MAX - UINT64_MAX / 64;
+    world_cpu.lead.backlog = UINT64_MAX;
+    observer_mark(caller, UINT32_MAX);
+    run_to_the_end();
+    snprintf(end, sizeof(end), "lead_backlog=%llu counter=1000000", (unsigned long long)(UINT64_MAX / 64));
+    assert_string_equal(world_lines[1] + strlen(world_lines[1]) - strlen(end), end);
+}
+
+static void the_guest_waits_for_all_lines(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VCPUS; i++) /* the dispatcher's time is to add up */
+        vms[0]->vcpus[i].stats[ONTIME_STAT_RUN_TICKS] = 0;
+    vms[1]->vcpus[0].stats[ONTIME_STAT_RUN_TICKS] = 0;
+    caller->on = true;
+    vcpu_wake(caller);
+    world_step();
+    assert_int_equal(noted.entries, 1);
+    observer_mark(caller, 7);
+    for (unsigned steps = 0; caller->work != NULL; steps++) {
+        assert_true(steps < STEPS_MAX);
+        assert_int_equal(noted.entries, 1);
+        world_step();
+    }
+    assert_int_equal(world_line_count, 2);
+    world_step();
+    assert_int_equal(noted.entries, 2);
+}
+
+/* In each piece another VM counts on: CPU time is that of the call. */
+static void cpu_time_is_of_one_instant(void **state)
+{
+    (void)state;
+    observer_mark(caller, 7);
+    while (caller->work != NULL) {
+        fake_set_counter(fake_counter() + 1000);
+        vms[0]->vcpus[2].stats[ONTIME_STAT_RUN_TICKS]++;
+        vms[1]->vcpus[0].stats[ONTIME_STAT_RUN_TICKS]++;
+        caller->work(caller);
+    }
+    expect_mark(0);
+}
+
+static void a_line_waits_for_room(void **state)
+{
+    (void)state;
+    world_console_full = true;
+    observer_mark(caller, 7);
+    for (unsigned i = 0; i < STEPS_MAX; i++)
+        caller->work(caller);
+    assert_int_equal(world_line_count, 0);
+    world_console_full = false;
+    run_to_the_end();
+    expect_mark(0);
+
+    world_console_full = true;
+    observer_trace(caller, 0);
+    for (unsigned i = 0; i < STEPS_MAX; i++)
+        caller->work(caller);
+    assert_int_equal(world_line_count, 2);
+    world_console_full = false;
+    run_to_the_end();
+    assert_int_equal(world_line_count, 3);
+}
+
+/* Two observers' pieces alternate, and one of them begins anew as if it had been switched off. */
+static void observers_do_not_mix(void **state)
+{
+    struct vcpu *other = &vms[1]->vcpus[0];
+
+    (void)state;
+    observer_mark(other, 1);
+    for (unsigned i = 0; i < 3; i++)
+        other->work(other);
+    other->work = NULL;
+    observer_mark(caller, 7);
+    observer_trace(other, 0);
+    for (unsigned steps = 0; caller->work != NULL || other->work != NULL; steps++) {
+        assert_true(steps < STEPS_MAX);
+        if (other->work != NULL)
+            other->work(other);
+        if (caller->work != NULL)
+            caller->work(caller);
+    }
+    assert_memory_equal(world_lines[0], "trace begin ", 12);
+    expect_mark(1);
+}
+
+static void trace_is_dumped_line_by_line(void **state)
+{
+    uint64_t cursor = 0;
+    unsigned calls = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        trace_record(&world_cpu.trace, ONTIME_TRACE_TICK, 0, i);
+    do {
+        observer_trace(caller, cursor);
+        run_to_the_end();
+        cursor = caller->arch.regs.x[1];
+        assert_true(calls++ < STEPS_MAX);
+        assert_int_equal(world_line_count, calls);
+    } while (cursor != 0);
+    assert_int_equal(calls, 1 + VCPUS + 1 + 2 + 1); /* begin, the vCPUs, data, end */
+    assert_memory_equal(world_lines[0], "trace begin version=1 cpu=0 ", 28);
+    assert_string_equal(world_lines[3], "trace vcpu 2 alpha.2");
+    assert_string_equal(world_lines[4], "trace vcpu 3 beta.0");
+    world_expect_line("trace end");
+    observer_trace(caller, UINT64_MAX);
+    run_to_the_end();
+    assert_int_equal(caller->arch.regs.x[1], 0);
+    assert_int_equal(world_line_count, calls);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(trace_is_dumped_line_by_line,
+                               setup), /* first: ids of vCPUs are never reused */
+        cmocka_unit_test_setup(a_mark_is_a_line_for_each_vm, setup),
+        cmocka_unit_test_setup(the_longest_line_is_whole, setup),
+        cmocka_unit_test_setup(the_guest_waits_for_all_lines, setup),
+        cmocka_unit_test_setup(cpu_time_is_of_one_instant, setup),
+        cmocka_unit_test_setup(a_line_waits_for_room, setup),
+        cmocka_unit_test_setup(observers_do_not_mix, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
