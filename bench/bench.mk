@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed matmul steps
+BENCH_GUESTS := player mixed loads matmul steps
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -15,7 +15,7 @@ FILM_SECONDS ?= 79
 PLAYER_OPTIONS := -vo null -ao null -nosound -framedrop -speed 1.001 -nolirc -noconsolecontrols -nojoystick
 
 BENCH_GUEST_CC = $(CROSS)gcc -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iguest/linux -Ibench/guest
-BENCH_GUEST_HEADERS := bench/guest/sleeplog.h guest/linux/ontime_ioctl.h
+BENCH_GUEST_HEADERS := bench/guest/sleeplog.h bench/guest/load.h guest/linux/ontime_ioctl.h
 
 demo: bench-inputs $(BENCH)/analyse
 	@bench/demo
@@ -28,20 +28,25 @@ SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
 SCENARIO_SYSTEMS := $(filter-out %-bare,$(SCENARIO_RUNS))
 SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
 	$(filter-out $(shell bench/names ways bench),$(MODES)))
-export BENCH_SEEDS BENCH_OTHER_SEEDS VARIANT ONTIME_BIN
+export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN
 
 bench: bench-systems $(BENCH)/analyse
 	@[ -z "$(SCENARIO_UNKNOWN)" ] || { echo "bench: bench/runs has no $(SCENARIO_UNKNOWN)" >&2; exit 2; }
 	@bench/scenarios bench $(BENCH_OUT) $(SCENARIO_RUNS)
 
 .PHONY: bench bench-systems
-bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
+bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BENCH)/loads.cpio \
+	$(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.
 $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
 	@mkdir -p $(@D)
 	@bench/system $* >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(BUILD)/systems/S%.dtb: $(BENCH)/systems/S%.dts systems/mixed.dtsi $(BENCH)/mixed.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
+	$(compile_system)
+LOAD_SYSTEMS := $(foreach scenario,$(shell bench/names scenarios loads),$(filter $(scenario)-%,$(SCENARIO_SYSTEMS)))
+$(LOAD_SYSTEMS:%=$(BUILD)/systems/%.dtb): $(BUILD)/systems/%.dtb: $(BENCH)/systems/%.dts bench/loads.dtsi \
+	$(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
 $(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
 	$(BENCH)/matmul.cpio $(HOST_TOOL)
@@ -57,6 +62,8 @@ bench-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH_SYSTEMS:%=$(BUILD
 
 $(BENCH_KERNEL)/release: scripts/fetch-kernel
 	@scripts/fetch-kernel 6.1 && touch $@
+$(BUILD)/debian/rt-tests.versions:
+	@scripts/fetch-debian rt-tests rt-tests libnuma1 libc6
 $(BUILD)/debian/mplayer.versions:
 	@scripts/fetch-debian --deps mplayer mplayer
 
@@ -64,6 +71,9 @@ $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
 $(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+$(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/matmul $(BENCH)/now: $(BENCH)/%: bench/guest/%.c | bench-need
@@ -83,6 +93,7 @@ $(BENCH)/film.avi: bench/film $(BENCH)/film-seconds | bench-need
 $(BENCH)/player.cpio: $(BENCH)/sleeplog.so $(BENCH)/film.avi $(BENCH)/options bench/elf-closure \
 	$(BUILD)/debian/mplayer.versions
 $(BENCH)/mixed.cpio: $(BENCH)/sleeper $(BENCH)/matmul
+$(BENCH)/loads.cpio: $(BENCH)/load $(BENCH)/matmul bench/elf-closure $(BUILD)/debian/rt-tests.versions
 $(BENCH)/steps.cpio: $(BENCH)/sleeper
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
 $(filter-out $(BENCH)/matmul.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime

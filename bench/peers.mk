@@ -28,5 +28,5 @@ peers: peers-inputs
 	@bench/scenarios peers $(PEERS_OUT) $(PEERS_RUNS)
 
 peers-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/analyse $(BENCH)/player.cpio $(BENCH)/mixed.cpio \
-	$(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(PEERS_XEN:%=xen-%)
+	$(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(PEERS_XEN:%=xen-%)
 	@[ -z "$(PEERS_UNKNOWN)" ] || { echo "peers: there is no $(PEERS_UNKNOWN); there are: $(PEER_SCENARIOS); bare $(PEER_NAMES)" >&2; exit 2; }

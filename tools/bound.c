@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How late a precise timer can be at most: from its deadline to the entry of its guest with the interrupt
- * pending, as ONTIME_STAT_LATE_MAX measures. docs/system-file.md ("The bound") says why these are the terms;
- * the counts of instructions are hypervisor/base/longest_path.h's.
+ * pending, as ONTIME_STAT_LATE_MAX measures. And how long a declared job takes at most, from its deadline to
+ * its end. docs/bound.md derives both; the counts of instructions are hypervisor/base/longest_path.h's.
  *
  * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it does all
- * that is pending: it writes guests' unfinished lines and serves the deadlines of other vCPUs. Warps of
- * others that have earlier deadlines go first. Each lasts for its L at most, and a little longer: its end,
- * too, is an interrupt that may come late, and a guest that has interrupts masked just then is given a grace.
+ * that is pending: it writes guests' unfinished lines and serves the deadlines of other vCPUs. Urgent work of
+ * others that is due earlier goes first. With the policy cbs that is what their shares give them until the
+ * vCPU's own work is due. With bvt it is warps of L at most, and a little longer: their end, too, is an
+ * interrupt that may come late, and a guest that has interrupts masked just then is given a grace.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -20,9 +21,11 @@
 #include "base/limits.h"
 #include "base/longest_path.h"
 #include "ontime/abi.h"
+#include "time/lead.h"
 
 #define GRACE_NS   (GRACE_STEPS * GRACE_STEP_US * 1000.0)
 #define SILENCE_NS (SILENCE_MS * 1000000.0)
+#define EARLY_NS   ((LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) * 1000.0)
 
 /* ns of the longest stretch, and of a switch. */
 struct costs {
@@ -112,6 +115,35 @@ static double other_warps(const struct system_config *system, const struct vm_co
     return sum;
 }
 
+/* The weight of all vCPUs of the VMs that `counts` counts. */
+static double weights(const struct system_config *system, bool (*counts)(enum timer_mode mode))
+{
+    double sum = 0;
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        if (counts == NULL || counts(system->vms[i].timers))
+            sum += (double)system->vms[i].weight * system->vms[i].vcpus;
+    return sum;
+}
+
+/*
+ * Under cbs: when the work of the vCPU is due, job / share after its deadline, the other servers have had
+ * what their shares give them until then, and each may have been stopped late once. A warp that begins early,
+ * for the vCPU to be in place, makes the job longer and its start earlier by as much.
+ */
+static double earlier_work(const struct system_config *system, const struct vm_config *vm,
+                           const struct costs *costs, unsigned *count)
+{
+    double ratio = (weights(system, timers_warp) - vm->weight) / vm->weight;
+
+    *count = 0;
+    for (unsigned i = 0; i < system->vm_count; i++)
+        if (timers_warp(system->vms[i].timers))
+            *count += vcpus_beside(&system->vms[i], vm);
+    return vm->job_us * 1000.0 * ratio + longer(ratio - 1, 0) * EARLY_NS +
+           *count * (costs->path + tick_ns(system));
+}
+
 /*
  * The least W with which no warp of a VM within its share is denied: C, by which it may be ahead when it ran
  * last; what it may use at the beginning of another's turn; and L. The turns of a VM of less weight are
@@ -132,6 +164,11 @@ static bool is_alone(const struct system_config *system)
 }
 
 /* The terms follow from the order in which BVT runs vCPUs. */
+static bool is_cbs(const struct system_config *system)
+{
+    return strcmp(system->scheduler, "cbs") == 0;
+}
+
 static bool is_bvt(const struct system_config *system)
 {
     return strcmp(system->scheduler, "bvt") == 0;
@@ -142,14 +179,17 @@ static bool has_bound(const struct system_config *system, const struct vm_config
 {
     uint64_t needed = warp_needed(system, vm);
 
-    if (!is_bvt(system)) {
-        snprintf(why, BOUND_WHY, "scheduler = \"%s\" promises none: \"bvt\" does", system->scheduler);
+    if (!is_cbs(system) && !is_bvt(system)) {
+        snprintf(why, BOUND_WHY, "scheduler = \"%s\" promises none: \"cbs\" and \"bvt\" do",
+                 system->scheduler);
         return false;
     }
     if (!timers_warp(vm->timers)) {
         snprintf(why, BOUND_WHY, "it waits for its turn: timers = \"precise\" or \"snoop\" gives one");
         return false;
     }
+    if (is_cbs(system))
+        return true;
     if (is_alone(system) || (vm->unwarp_us == 0 && vm->warp_us >= needed))
         return true;
     if (vm->unwarp_us != 0)
@@ -176,12 +216,18 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
     bound.exists = has_bound(system, vm, bound.why_not);
     if (!bound.exists)
         return bound;
-    warped = other_warps(system, vm, &costs, &bound.warps);
+    warped = is_cbs(system) ? earlier_work(system, vm, &costs, &bound.warps)
+                            : other_warps(system, vm, &costs, &bound.warps);
     bound.path = to_us(costs.path);
     bound.lines = to_us((1 + floor(warped / SILENCE_NS)) * system->vm_count * PATH_LINE * ns_per_instruction);
     bound.deadlines = to_us(deadlines(system) * ns_per_instruction);
     bound.switching = to_us(costs.change);
     bound.warped = to_us(warped);
     bound.total = bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped;
+    if (vm->period_us == 0)
+        return bound;
+    bound.response = bound.total + vm->job_us;
+    bound.demand = (double)vm->job_us / vm->period_us;
+    bound.holds = bound.demand <= vm->weight / weights(system, NULL);
     return bound;
 }

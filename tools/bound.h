@@ -16,9 +16,13 @@ struct bound {
     uint64_t lines;          /* unfinished lines of guests, which the console writes just then */
     uint64_t deadlines;      /* of all vCPUs, reached at the same instant */
     uint64_t switching;      /* from the comparator's interrupt to the entry of the guest */
-    unsigned warps;          /* of other vCPUs, whose deadlines are earlier */
-    uint64_t warped;         /* how long all of them last */
+    unsigned warps;  /* cbs: the other vCPUs with urgent work; bvt: their warps, of earlier deadlines */
+    uint64_t warped; /* how long all of that lasts */
     uint64_t total;
+    /* Of a declared job; `response` is 0 when the VM declares none. */
+    uint64_t response; /* from its deadline to its end */
+    double demand;     /* job / period, the part of the CPU that it asks for */
+    bool holds;        /* it asks for no more than its vCPU's share */
 };
 
 /* The VM's bound; all VMs are on one CPU. */

@@ -81,10 +81,15 @@ static void print_timers(const struct vm_config *vm)
     printf("%s", timer_mode_names[vm->timers]);
     if (vm->timers == TIMERS_TICK)
         printf(": every %" PRIu32 " us", vm->tick_us);
-    if (timers_warp(vm->timers))
-        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32
-               " us, warp-percent %" PRIu32,
-               vm->warp_us, vm->warp_limit_us, vm->unwarp_us, vm->warp_percent);
+    if (!timers_warp(vm->timers))
+        return;
+    if (vm->horizon_us == 0)
+        printf(": warp W %" PRIu32 " us, limit L %" PRIu32 " us, unwarp U %" PRIu32 " us", vm->warp_us,
+               vm->warp_limit_us, vm->unwarp_us);
+    else
+        printf(": horizon %" PRIu32 " us, job %" PRIu32 " us", vm->horizon_us, vm->job_us);
+    if (vm->period_us != 0)
+        printf(" each %" PRIu32 " us", vm->period_us);
 }
 
 static void print_vm(const struct vm_config *vm)
@@ -117,6 +122,19 @@ static void print_system(const char *name, size_t size)
            (double)size / MIB);
 }
 
+static void print_job(const struct vm_config *vm, const struct bound *bound)
+{
+    printf("job vm=%s response-us=%" PRIu64 " job-us=%" PRIu32 " period-us=%" PRIu32
+           " demand=%.1f%% share=%.1f%% %s\n",
+           vm->name, bound->response, vm->job_us, vm->period_us, 100 * bound->demand,
+           100 * share(vm) / vm->vcpus, bound->holds ? "holds" : "too-much");
+    if (!bound->holds)
+        printf(
+            "    %s: its jobs ask for more than its share: a larger weight, a longer period-us or a smaller "
+            "job-us is needed\n",
+            vm->name);
+}
+
 static void print_bound(const struct vm_config *vm, const struct bound *bound)
 {
     if (!bound->exists) {
@@ -130,9 +148,11 @@ static void print_bound(const struct vm_config *vm, const struct bound *bound)
     printf("    %s: a precise timer is at most %" PRIu64 " us late: %" PRIu64
            " us Ontime's longest path + %" PRIu64 " us lines of guests + %" PRIu64
            " us deadlines at the same instant + %" PRIu64 " us switch + %" PRIu64
-           " us for %u warps of others\n",
+           " us urgent work of %u others\n",
            vm->name, bound->total, bound->path, bound->lines, bound->deadlines, bound->switching,
            bound->warped, bound->warps);
+    if (bound->response != 0)
+        print_job(vm, bound);
 }
 
 static void print_bounds(const char *name, double ns_per_instruction)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyse/checks.h"
+#include "analyse/parts.h"
 #include "analyse/util.h"
 
 #define TICK_HZ       250    /* the guests' CONFIG_HZ */
@@ -174,7 +175,8 @@ struct cost bench_cost(enum scenario scenario, enum mode mode)
         cost.el2 = el2 / ran * sum(run->share);
     if (bare)
         cost.products_lost = 1 - sum(run->products_per_s) / sum(bare->products_per_s);
-    look_at_latest(run, &cost);
+    if (!run->in_parts)
+        look_at_latest(run, &cost);
     return cost;
 }
 
@@ -205,6 +207,8 @@ static json_t *one_json(const char *out, enum scenario scenario, enum mode mode)
     struct cost cost = bench_cost(scenario, mode);
 
     add_exact(object, run);
+    if (run->in_parts)
+        json_object_set_new(object, "parts", parts_json(run, mode == BARE ? NULL : bench_bare(scenario)));
     if (mode == BARE)
         return object;
     for (size_t vm = 0; vm < run->log.vm_count; vm++)

@@ -46,9 +46,10 @@ struct target {
     char what[96];
     double value, limit;
     bool at_most;
+    bool in_parts; /* of a part of a load: the table of parts has it */
 };
 
-#define MAX_TARGETS 80
+#define MAX_TARGETS 320
 extern struct target targets[MAX_TARGETS];
 extern size_t target_count;
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include "analyse/bench.h"
 #include "analyse/page.h"
+#include "analyse/parts.h"
 #include "analyse/util.h"
 
 static void write_line(FILE *errors, FILE *costs, enum scenario scenario, enum mode mode)
@@ -32,13 +33,28 @@ void bench_write_data(const char *out)
 
     for (unsigned s = 0; s < SCENARIOS; s++)
         for (unsigned m = 0; m < MODES; m++) {
-            if (!bench_runs[s][m].name)
+            if (!bench_runs[s][m].name || bench_runs[s][m].in_parts)
                 continue;
             run_write_distribution(out, &bench_runs[s][m]);
             write_line(errors, costs, s, m);
         }
     fclose(errors);
     fclose(costs);
+}
+
+static void print_parts(FILE *file)
+{
+    bool any = false;
+
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned m = 0; m < MODES; m++) {
+            if (!bench_runs[s][m].name || !bench_runs[s][m].in_parts)
+                continue;
+            if (!any)
+                parts_print_heading(file);
+            any = true;
+            parts_print(file, &bench_runs[s][m], m == BARE ? NULL : bench_bare(s));
+        }
 }
 
 static void print_percent(FILE *file, double share)
@@ -51,9 +67,9 @@ static void print_percent(FILE *file, double share)
 
 static void print_costs(FILE *file)
 {
-    fprintf(file, "\n%-17s %15s %10s %10s %9s %9s %14s  %s\n", "", "exits a sleep", "products", "time",
+    fprintf(file, "\n%-23s %15s %10s %10s %9s %9s %14s  %s\n", "", "exits a sleep", "products", "time",
             "charged", "switches", "largest EL2", "latest 0.1%,");
-    fprintf(file, "%-17s %15s %10s %10s %9s %9s %14s  %s\n", "run", "own / others'", "lost", "in EL2",
+    fprintf(file, "%-23s %15s %10s %10s %9s %9s %14s  %s\n", "run", "own / others'", "lost", "in EL2",
             "to none", "a second", "lateness, us", "at guest's tick");
     for (unsigned s = 0; s < SCENARIOS; s++)
         for (unsigned m = BARE + 1; m < MODES; m++) {
@@ -69,12 +85,15 @@ static void print_costs(FILE *file)
                 others += vm ? cost.exits_per_sleep[vm] : 0;
                 switches += run->accounts[vm].switches;
             }
-            fprintf(file, "%-17s %7.2f /%6.2f", run->name, cost.exits_per_sleep[0], others);
+            fprintf(file, "%-23s %7.2f /%6.2f", run->name, cost.exits_per_sleep[0], others);
             print_percent(file, cost.products_lost);
             print_percent(file, cost.el2);
             print_percent(file, cost.uncharged);
-            fprintf(file, " %9.0f %14.1f  %zu of %zu\n", (double)switches / run->summary.seconds,
-                    el2_late_max_us(run), cost.latest_at_tick, cost.latest);
+            fprintf(file, " %9.0f %14.1f  ", (double)switches / run->summary.seconds, el2_late_max_us(run));
+            if (run->in_parts)
+                fputs("-\n", file);
+            else
+                fprintf(file, "%zu of %zu\n", cost.latest_at_tick, cost.latest);
         }
 }
 
@@ -97,22 +116,32 @@ static void print_exact(FILE *file)
 
 static void print_targets(FILE *file)
 {
+    size_t parts = 0, met = 0;
+
     fprintf(file, "\n%-58s %8s    %8s\n", "target", "value", "limit");
     for (size_t i = 0; i < target_count; i++) {
         const struct target *t = &targets[i];
 
+        parts += t->in_parts;
+        met += t->in_parts && target_met(t);
+        if (t->in_parts && target_met(t))
+            continue;
         fprintf(file, "%-58s %8.3f %s %8.3f  ", t->what, t->value, t->at_most ? "<=" : ">=", t->limit);
         if (target_met(t))
             fputs("met\n", file);
         else
             fprintf(file, "MISSED by %.3f\n", fabs(t->value - t->limit));
     }
+    if (parts)
+        fprintf(file, "parts: %zu of %zu targets met; those stand only in the table of the parts\n", met,
+                parts);
     fputc('\n', file);
 }
 
 void bench_print(FILE *file)
 {
     text_table(file, bench_runs[0], (size_t)SCENARIOS * MODES);
+    print_parts(file);
     print_costs(file);
     print_exact(file);
     print_targets(file);
@@ -166,6 +195,7 @@ void bench_write_report(const char *out)
     fputs("<h2>Figures</h2><p>Sleep error in us.</p>\n", file);
     page_table(file, bench_runs[0], (size_t)SCENARIOS * MODES);
     fputs("<pre>", file);
+    print_parts(file);
     print_costs(file);
     print_exact(file);
     fputs("</pre>\n", file);

@@ -4,15 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "analyse/bench.h"
+#include "analyse/parts.h"
 #include "analyse/util.h"
 
-#define MEAN_RATIO       1.05
-#define PERCENTILE_RATIO 1.2
-#define MAX_RATIO        1.5
-#define SHARE_POINTS     1.0
-#define PRODUCTS_RATIO   0.99
-#define EXACT_MEAN_US    2.0
-#define EXACT_P99_US     10.0
+#define SHARE_POINTS   1.0
+#define PRODUCTS_RATIO 0.99
+#define EXACT_MEAN_US  2.0
+#define EXACT_P99_US   10.0
 
 struct target targets[MAX_TARGETS];
 size_t target_count;
@@ -44,6 +42,21 @@ static void find_errors(const struct run *page, const struct run *bare)
     add(a->p99_us / b->p99_us, true, PERCENTILE_RATIO, "%s: p99 / %s", page->name, bare->name);
     add(a->p999_us / b->p999_us, true, PERCENTILE_RATIO, "%s: p99.9 / %s", page->name, bare->name);
     add(a->max_us / b->max_us, true, MAX_RATIO, "%s: max / %s", page->name, bare->name);
+}
+
+static void find_parts(const struct run *page, const struct run *bare)
+{
+    for (size_t s = 0; s < page->log.series_count; s++) {
+        const struct series *series = &page->log.series[s];
+        struct part_target found[MAX_PART_TARGETS];
+        unsigned count = part_targets(page, series, bare, found);
+
+        for (unsigned i = 0; i < count; i++) {
+            add(found[i].value, true, found[i].limit, "%s %s: %s / %s", page->name, series->part.name,
+                found[i].what, bare->name);
+            targets[target_count - 1].in_parts = true;
+        }
+    }
 }
 
 static void find_shares(const struct run *page)
@@ -79,7 +92,9 @@ void targets_find(void)
         find_bounds(bench_runs[s]);
         const struct run *page = &bench_runs[s][PRECISE_PAGE];
 
-        if (page->name && bench_bare(s))
+        if (page->name && bench_bare(s) && page->in_parts)
+            find_parts(page, bench_bare(s));
+        else if (page->name && bench_bare(s))
             find_errors(page, bench_bare(s));
         if (page->name && bench_scenarios[s].hogs) /* the sleeper alone does not want its share */
             find_shares(page);

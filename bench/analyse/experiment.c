@@ -24,15 +24,21 @@ void experiment_write_names(const struct experiment *experiment, const char *out
 {
     FILE *file = create("%s/figures/names.gp", out);
 
+    size_t count = 0;
+
     fputs("scenarios = '", file);
     for (size_t s = 0; s < experiment->scenario_count; s++)
-        fprintf(file, "%s%s", s ? " " : "", experiment->scenarios[s].name);
+        if (!experiment->scenarios[s].in_parts)
+            fprintf(file, "%s%s", count++ ? " " : "", experiment->scenarios[s].name);
     fputs("'\nways = '", file);
     for (size_t w = 0; w < experiment->way_count; w++)
-        fprintf(file, "%s%s", w ? " " : "", experiment->ways[w].name);
-    fprintf(file, "'\narray labels[%zu]\n", experiment->scenario_count);
+        if (!experiment->ways[w].for_loads)
+            fprintf(file, "%s%s", w ? " " : "", experiment->ways[w].name);
+    fprintf(file, "'\narray labels[%zu]\n", count);
+    count = 0;
     for (size_t s = 0; s < experiment->scenario_count; s++)
-        fprintf(file, "labels[%zu] = '%s: %s'\n", s + 1, experiment->scenarios[s].name,
-                experiment->scenarios[s].label);
+        if (!experiment->scenarios[s].in_parts)
+            fprintf(file, "labels[%zu] = '%s: %s'\n", ++count, experiment->scenarios[s].name,
+                    experiment->scenarios[s].label);
     fclose(file);
 }

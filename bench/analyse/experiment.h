@@ -16,12 +16,14 @@ struct scenario_facts {
     unsigned hogs; /* in the measured guest, beside the sleeper */
     unsigned bare; /* the scenario whose run on bare metal has the same sleeps */
     unsigned work; /* the one whose run on bare metal has the same work for the core */
+    bool in_parts; /* its runs' series are parts of a load */
 };
 
 struct way_facts {
     const char *name, *title;
     const char *under; /* what is under the guests: "ontime", "xen", "kvm"; "" on bare metal */
     bool detail;       /* not in the README */
+    bool for_loads;    /* only for scenarios in parts */
 };
 
 struct experiment {
@@ -32,14 +34,18 @@ struct experiment {
 };
 
 /* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
-#define IDENTIFIER(id, ...)                                      id,
-#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work) {name, label, guest, hogs, bare, work},
-#define WAY_FACTS(id, name, title, under, detail)                {name, title, under, detail},
+#define IDENTIFIER(id, ...) id,
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts)                                   \
+    {name, label, guest, hogs, bare, work, in_parts},
+#define WAY_FACTS(id, name, title, under, detail, for_loads) {name, title, under, detail, for_loads},
 
 /* The scenario and the way of the run that is called SCENARIO-WAY. Ends the program when there is none. */
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way);
 
-/* OUT/figures/names.gp, for gnuplot: the lists `scenarios` and `ways`, and the scenarios' `labels`. */
+/*
+ * OUT/figures/names.gp, for gnuplot: the lists `scenarios` and `ways`, and the scenarios' `labels`. Scenarios
+ * in parts have no figures, nor have the ways that are only for them.
+ */
 void experiment_write_names(const struct experiment *experiment, const char *out);
 
 /*

@@ -12,6 +12,7 @@ struct reader {
     const char *path, *guest;
     bool bare;
     unsigned seed; /* of the series that follows */
+    struct part_facts part;
     enum place place;
     char *unfinished[MAX_VMS];
     struct log *log;
@@ -46,6 +47,7 @@ static void begin_series(struct reader *reader, const struct series *header)
     if (log->series_count == MAX_SERIES)
         die("%s: more than %d sleep logs", reader->path, MAX_SERIES);
     log->series[log->series_count] = *header;
+    log->series[log->series_count].part = reader->part;
     log->series[log->series_count++].seed = reader->seed;
 }
 
@@ -105,6 +107,19 @@ static void add_progress(struct reader *reader, size_t index, const struct progr
     vm->progress[vm->progress_count++] = *progress;
 }
 
+static void read_part(struct reader *reader, const char *text)
+{
+    struct part_facts part = {0};
+    char kind[16];
+
+    if (sscanf(text, "%31s kind=%15s demand_ppm=%lf period_ns=%" SCNu64 " begin=%" SCNu64 " end=%" SCNu64,
+               part.name, kind, &part.demand, &part.period_ns, &part.begin, &part.end) != 6)
+        die("%s: 'part %s'", reader->path, text);
+    part.response = !strcmp(kind, "response");
+    part.demand /= 1e6;
+    reader->part = part;
+}
+
 /* One line of the measured guest. */
 static void read_guest_line(struct reader *reader, const char *text)
 {
@@ -130,6 +145,8 @@ static void read_guest_line(struct reader *reader, const char *text)
         add_pair(reader, log->conditions, &log->condition_count, MAX_CONDITIONS, text + 10);
     else if (!strncmp(text, "status ", 7))
         add_pair(reader, log->status, &log->status_count, MAX_STATUS, text + 7);
+    else if (!strncmp(text, "part ", 5))
+        read_part(reader, text + 5);
     else if (!strcmp(text, "window begins"))
         reader->place = IN_WINDOW;
     else if (!strcmp(text, "window ends"))
@@ -156,7 +173,7 @@ static void read_whole_line(struct reader *reader, size_t vm, const char *text)
 static bool begins_a_line(const char *text)
 {
     static const char *const words[] = {"matmul ", "sleep ",  "shown ", "sleeplog ", "condition ", "player ",
-                                        "seed ",   "status ", "empty ", "window ",   "up "};
+                                        "seed ",   "status ", "empty ", "window ",   "up ",        "part "};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (!strncmp(text, words[i], strlen(words[i])))

@@ -15,7 +15,7 @@
 
 #define NAME_LENGTH    32
 #define MAX_VMS        4
-#define MAX_SERIES     16
+#define MAX_SERIES     32
 #define MAX_CONDITIONS 16
 #define MAX_STATUS     64
 #define MAX_MARKS      (2 * MAX_SERIES)
@@ -24,9 +24,19 @@ struct sleep {
     uint64_t requested_ns, start, end;
 };
 
-/* The sleeps of one process: one run of the player, or of the sleeper with one seed. */
+/* What one part of a load was; see bench/guest/load.h. */
+struct part_facts {
+    char name[NAME_LENGTH]; /* empty: the sleeps are of another program */
+    bool response;          /* the errors are response times, else lateness */
+    double demand;          /* the part of the core that its work takes where all is on time */
+    uint64_t period_ns;     /* between two wake-ups; 0: none */
+    uint64_t begin, end;    /* ticks */
+};
+
+/* The sleeps of one process: one run of the player, of the sleeper with one seed, or one part of a load. */
 struct series {
     unsigned seed; /* 0: none */
+    struct part_facts part;
     uint64_t hz, slack_ns;
     int policy, priority;
     size_t count;

@@ -27,7 +27,7 @@ void text_table(FILE *file, const struct run *runs, size_t count)
     for (const struct run *run = runs; run < runs + count; run++) {
         const struct summary *s = &run->summary;
 
-        if (!run->name)
+        if (!run->name || run->in_parts)
             continue;
         fprintf(file, "%-17s %6zu %10.1f %10.1f %10.1f %10.1f %10.1f  %5.1f%%  ", run->name, s->n, s->mean_us,
                 s->p50_us, s->p99_us, s->p999_us, s->max_us, 100 * s->within_2ms);
@@ -66,7 +66,7 @@ void page_table(FILE *file, const struct run *runs, size_t count)
     for (const struct run *run = runs; run < runs + count; run++) {
         const struct summary *s = &run->summary;
 
-        if (!run->name)
+        if (!run->name || run->in_parts)
             continue;
         fprintf(file,
                 "<tr><td>%s<td>%zu<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.2f%%<td>",

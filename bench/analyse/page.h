@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include "analyse/results.h"
 
-/* Sleep errors, shares and products of runs. A run without a name was not made, and is left out. */
+/* Sleep errors, shares and products of runs. Left out are a run without a name, which was not made, and
+ * one in parts, which has a table of its own (analyse/parts.h). */
 void text_table(FILE *file, const struct run *runs, size_t count);
 /* The checks: expectations, and what failed. */
 void text_checks(FILE *file);

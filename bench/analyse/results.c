@@ -46,12 +46,14 @@ static void compare_with_trace(struct run *run, const struct mark *from, const s
     }
 }
 
-/* Marks 1 and 2 frame the first series, 3 and 4 the second. */
+/* Marks 1 and 2 frame the first series, 3 and 4 the second. A KVM host places two, for all of them. */
 static void account_between_marks(struct run *run)
 {
     double time = 0;
 
-    for (unsigned s = 0; s < run->log.series_count; s++) {
+    size_t pairs = run->peer && run->log.mark_count == 2 ? 1 : run->log.series_count;
+
+    for (unsigned s = 0; s < pairs; s++) {
         const struct mark *from = log_mark(&run->log, 2 * s + 1), *to = log_mark(&run->log, 2 * s + 2);
 
         if (!from || !to)
@@ -66,7 +68,7 @@ static void account_between_marks(struct run *run)
     run->has_marks = true;
 }
 
-/* From the first sleep of each series to its last. */
+/* From the first sleep of each series to its last, or while the part ran. */
 static void count_products(struct run *run)
 {
     for (size_t vm = 0; vm < run->log.vm_count; vm++) {
@@ -78,8 +80,10 @@ static void count_products(struct run *run)
         for (size_t s = 0; s < run->log.series_count; s++) {
             const struct series *series = &run->log.series[s];
 
-            products += log_products_at(hog, series->sleeps[series->count - 1].end) -
-                        log_products_at(hog, series->sleeps[0].start);
+            uint64_t from = run->in_parts ? series->part.begin : series->sleeps[0].start;
+            uint64_t to = run->in_parts ? series->part.end : series->sleeps[series->count - 1].end;
+
+            products += log_products_at(hog, to) - log_products_at(hog, from);
         }
         run->products_per_s[vm] = products / run->summary.seconds;
     }
@@ -92,13 +96,14 @@ void run_compute(const char *out, struct run *run)
     snprintf(path, sizeof(path), "%s/log/%s.txt", out, run->name);
     log_read(path, run->guest, run->bare, &run->log);
     run->summary = summarise(&run->log);
+    run->in_parts = run->log.series[0].part.name[0] != '\0';
     if (run->log.player_exit == 0)
         run->late_frames = count_late_frames(&run->log.series[0]);
     if (!run->peer)
         count_products(run);
     if (run->bare || (run->peer && run->log.mark_count == 0))
         return;
-    if (!run->peer) {
+    if (!run->peer && !run->in_parts) {
         snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
         trace_read(path, &run->log, &run->trace);
     }
@@ -229,14 +234,17 @@ void run_write_points(const char *out, const struct run *run)
     const struct log *log = &run->log;
     FILE *file = create("%s/csv/%s.csv", out, run->name);
 
-    fputs("seed,sleep,start_ticks,requested_ns,actual_ns,error_ns\n", file);
+    fprintf(file, "%s,sleep,start_ticks,requested_ns,actual_ns,error_ns\n", run->in_parts ? "part" : "seed");
     for (size_t s = 0; s < log->series_count; s++)
         for (size_t k = 0; k < log->series[s].count; k++) {
             const struct sleep *sleep = &log->series[s].sleeps[k];
 
-            fprintf(file, "%u,%zu,%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%" PRId64 "\n", log->series[s].seed, k,
-                    sleep->start, sleep->requested_ns,
-                    ticks_to_ns(&log->series[s], sleep->end - sleep->start),
+            if (run->in_parts)
+                fputs(log->series[s].part.name, file);
+            else
+                fprintf(file, "%u", log->series[s].seed);
+            fprintf(file, ",%zu,%" PRIu64 ",%" PRIu64 ",%" PRId64 ",%" PRId64 "\n", k, sleep->start,
+                    sleep->requested_ns, ticks_to_ns(&log->series[s], sleep->end - sleep->start),
                     sleep_error_ns(&log->series[s], sleep));
         }
     fclose(file);

@@ -15,7 +15,8 @@ struct run {
     /* What may differ from the bare run: the CPU, as KVM needs VHE; page-table isolation, as Xen gives its
      * guests no seed for KASLR. */
     bool other_cpu, other_kpti;
-    bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
+    bool in_parts; /* its series are parts of a load (analyse/parts.h): there is no trace */
+    bool peer;     /* of `make peers`: there is no trace, and the guests may have different clocks */
 
     struct log log;
     struct trace trace;

@@ -29,16 +29,22 @@ static double percentile_us(const int64_t *sorted, size_t n, double share)
     return (double)sorted[rank ? rank - 1 : 0] / 1e3;
 }
 
+static int64_t *errors_of_series(const struct series *series, int64_t *errors, size_t *n)
+{
+    for (size_t i = 0; i < series->count; i++) {
+        errors = grow(errors, *n, sizeof(*errors));
+        errors[(*n)++] = sleep_error_ns(series, &series->sleeps[i]);
+    }
+    return errors;
+}
+
 int64_t *sorted_errors(const struct log *log, size_t *n)
 {
     int64_t *errors = NULL;
 
     *n = 0;
     for (size_t s = 0; s < log->series_count; s++)
-        for (size_t i = 0; i < log->series[s].count; i++) {
-            errors = grow(errors, *n, sizeof(*errors));
-            errors[(*n)++] = sleep_error_ns(&log->series[s], &log->series[s].sleeps[i]);
-        }
+        errors = errors_of_series(&log->series[s], errors, n);
     if (!errors)
         die("no sleep was logged");
     qsort(errors, *n, sizeof(*errors), compare);
@@ -84,13 +90,31 @@ struct summary summarise(const struct log *log)
             summary.bands[band < BANDS ? band : BANDS - 1]++;
             slept += (double)(sleep->end - sleep->start);
         }
-        total += (double)(series->sleeps[series->count - 1].end - series->sleeps[0].start);
+        if (series->part.name[0])
+            total += (double)(series->part.end - series->part.begin);
+        else
+            total += (double)(series->sleeps[series->count - 1].end - series->sleeps[0].start);
     }
     describe_errors(&summary, errors, n);
     for (unsigned i = 0; i < BANDS; i++)
         summary.bands[i] /= (double)n;
     summary.awake = 1 - slept / total;
     summary.seconds = total / (double)log->series[0].hz;
+    free(errors);
+    return summary;
+}
+
+struct summary summarise_series(const struct series *series)
+{
+    struct summary summary = {0};
+    int64_t *errors;
+    size_t n = 0;
+
+    errors = errors_of_series(series, NULL, &n);
+    if (!errors)
+        die("no sleep was logged");
+    qsort(errors, n, sizeof(*errors), compare);
+    describe_errors(&summary, errors, n);
     free(errors);
     return summary;
 }

@@ -23,6 +23,8 @@ struct summary {
 int64_t *sorted_errors(const struct log *log, size_t *n);
 
 struct summary summarise(const struct log *log);
+/* Of one series: its errors only. */
+struct summary summarise_series(const struct series *series);
 /* Of the empty sleeps; `n` is 0 when there are none. */
 struct summary summarise_empties(const struct log *log);
 

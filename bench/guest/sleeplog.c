@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -35,6 +36,8 @@ static struct sleep sleeps[CAPACITY];
 static struct sleep empties[CAPACITY];
 static uint64_t shown[CAPACITY];
 static atomic_uint sleep_count, empty_count, shown_count;
+
+static atomic_bool begun, ended;
 
 static uint64_t counter(void)
 {
@@ -93,14 +96,38 @@ static long timed_sleep(struct sleep *sleep, clockid_t clock, int flags, const s
     return result;
 }
 
+uint64_t sleeplog_counter(void)
+{
+    return counter();
+}
+
+void sleeplog_begin(void)
+{
+    if (!atomic_exchange(&begun, true))
+        place_mark(0);
+}
+
+void sleeplog_end(void)
+{
+    if (!atomic_exchange(&ended, true))
+        place_mark(1);
+}
+
+void sleeplog_add(uint64_t requested, uint64_t start, uint64_t end)
+{
+    unsigned place = atomic_fetch_add(&sleep_count, 1);
+
+    if (place < CAPACITY)
+        sleeps[place] = (struct sleep){requested, start, end};
+}
+
 int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, struct timespec *remain)
 {
     unsigned place = atomic_fetch_add(&sleep_count, 1);
     struct sleep sleep;
     long result;
 
-    if (place == 0)
-        place_mark(0);
+    sleeplog_begin();
     sleep.requested_ns = requested_ns(clock, flags, request);
     result = timed_sleep(&sleep, clock, flags, request, remain);
     if (place < CAPACITY)
@@ -159,7 +186,7 @@ void sleeplog_finish(void)
 
     if (slept == 0)
         return;
-    place_mark(1);
+    sleeplog_end();
     out = path ? fopen(path, "w") : stdout;
     if (!out) {
         perror(path);

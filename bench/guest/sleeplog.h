@@ -19,6 +19,15 @@ int sleeplog_sleep(clockid_t clock, int flags, const struct timespec *request, s
 /* Times, in the same way, a clock_nanosleep() that the kernel refuses: an empty call. */
 void sleeplog_empty(void);
 
+/* For waits that are made otherwise: the counter, and an entry for a wait that lasted from one reading to
+ * another. */
+uint64_t sleeplog_counter(void);
+void sleeplog_add(uint64_t requested_ns, uint64_t start, uint64_t end);
+
+/* Place the first and the second mark now, unless it has been placed. */
+void sleeplog_begin(void);
+void sleeplog_end(void);
+
 /* Notes that a frame has been shown now. */
 void sleeplog_frame_shown(void);
 

@@ -26,7 +26,8 @@
 #define TRACE_KIB_DEFAULT     256
 #define TICK_US_DEFAULT       10000
 #define WARP_LIMIT_US_DEFAULT 5000
-#define WARP_PERCENT_DEFAULT  12
+#define HORIZON_US_DEFAULT    100000
+#define JOB_US_DEFAULT        50
 #define SECOND_US             1000000
 #define MEMORY_MIB_MAX        1048576
 
@@ -35,9 +36,10 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-mib",    "vcpus",        "cpus",         "weight",        "timers",   "tick-us",
-    "warp-us",    "warp-limit-us", "unwarp-us",    "warp-percent", "ends-system",   "observer", "bootargs",
-    "kernel",     "initrd",        "load-address", "phandle",      "linux,phandle", NULL};
+    "compatible", "memory-mib",   "vcpus",       "cpus",          "weight",   "timers",
+    "tick-us",    "horizon-us",   "job-us",      "period-us",     "warp-us",  "warp-limit-us",
+    "unwarp-us",  "warp-percent", "ends-system", "observer",      "bootargs", "kernel",
+    "initrd",     "load-address", "phandle",     "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -180,30 +182,65 @@ static int check_mode_has(const struct tree_reader *reader, int node, bool has, 
     return tree_fail(reader, node, property, "has a meaning only with timers = %s", modes);
 }
 
+/* How urgent work is bounded: under cbs, and under the other policies. */
+static const char *const server_properties[] = {"horizon-us", "job-us", "period-us", NULL};
+static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us", NULL};
+
+static int check_modes(const struct tree_reader *reader, int node, const struct vm_config *vm)
+{
+    static const char *const *const lists[] = {server_properties, warp_properties};
+
+    if (check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
+        return -1;
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        for (const char *const *property = lists[i]; *property != NULL; property++)
+            if (check_mode_has(reader, node, timers_warp(vm->timers), "\"snoop\" or \"precise\"",
+                               *property) != 0)
+                return -1;
+    return 0;
+}
+
+static int check_bounds_urgent_work(const struct tree_reader *reader, int node, bool cbs)
+{
+    if (tree_has(reader, node, "warp-percent"))
+        return tree_fail(
+            reader, node, "warp-percent",
+            "is no longer known: with scheduler = \"cbs\", horizon-us bounds urgent work, and with "
+            "\"bvt\" warp-us, warp-limit-us and unwarp-us do");
+    for (const char *const *property = cbs ? warp_properties : server_properties; *property != NULL;
+         property++)
+        if (tree_has(reader, node, *property))
+            return tree_fail(reader, node, *property, "has a meaning only with scheduler = %s",
+                             cbs ? "\"bvt\" or \"credit\": with \"cbs\", horizon-us bounds urgent work"
+                                 : "\"cbs\"");
+    return 0;
+}
+
+static int read_server(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    vm->horizon_us = HORIZON_US_DEFAULT;
+    vm->job_us = JOB_US_DEFAULT;
+    if (tree_read_number(reader, node, "horizon-us", (struct tree_range){1000, 60 * SECOND_US},
+                         &vm->horizon_us) != 0 ||
+        tree_read_number(reader, node, "job-us", (struct tree_range){10, SECOND_US}, &vm->job_us) != 0 ||
+        tree_read_number(reader, node, "period-us", (struct tree_range){10, 60 * SECOND_US},
+                         &vm->period_us) != 0)
+        return -1;
+    if (vm->period_us == 0)
+        return 0;
+    if (!tree_has(reader, node, "job-us"))
+        return tree_fail(reader, node, "period-us", "needs job-us, the CPU time of each period");
+    if (vm->period_us < vm->job_us)
+        return tree_fail(reader, node, "period-us", "%u is less than job-us, %u", vm->period_us, vm->job_us);
+    return 0;
+}
+
 /*
  * W's default is what a warp of a VM within its share can need, 2 C + L: docs/system-file.md has the
  * arithmetic.
  */
-static int read_timers(const struct tree_reader *reader, int node, uint32_t allowance_us,
-                       struct vm_config *vm)
+static int read_warps(const struct tree_reader *reader, int node, uint32_t allowance_us, struct vm_config *vm)
 {
-    static const char *const warp_properties[] = {"warp-us", "warp-limit-us", "unwarp-us", "warp-percent"};
-
-    if (read_timer_mode(reader, node, vm) != 0 ||
-        check_mode_has(reader, node, vm->timers == TIMERS_TICK, "\"tick\"", "tick-us") != 0)
-        return -1;
-    for (unsigned i = 0; i < sizeof(warp_properties) / sizeof(warp_properties[0]); i++)
-        if (check_mode_has(reader, node, timers_warp(vm->timers), "\"snoop\" or \"precise\"",
-                           warp_properties[i]) != 0)
-            return -1;
-
-    if (vm->timers == TIMERS_TICK) {
-        vm->tick_us = TICK_US_DEFAULT;
-        return tree_read_number(reader, node, "tick-us", (struct tree_range){100, SECOND_US}, &vm->tick_us);
-    }
-    if (!timers_warp(vm->timers))
-        return 0;
-
     vm->warp_limit_us = WARP_LIMIT_US_DEFAULT;
     if (tree_read_number(reader, node, "warp-limit-us", (struct tree_range){1, SECOND_US},
                          &vm->warp_limit_us) != 0)
@@ -211,11 +248,25 @@ static int read_timers(const struct tree_reader *reader, int node, uint32_t allo
     vm->warp_us = 2 * allowance_us + vm->warp_limit_us;
     if (tree_read_number(reader, node, "warp-us", (struct tree_range){0, 60 * SECOND_US}, &vm->warp_us) != 0)
         return -1;
-    vm->warp_percent = WARP_PERCENT_DEFAULT;
-    if (tree_read_number(reader, node, "warp-percent", (struct tree_range){0, 100}, &vm->warp_percent) != 0)
-        return -1;
     return tree_read_number(reader, node, "unwarp-us", (struct tree_range){0, 60 * SECOND_US},
                             &vm->unwarp_us);
+}
+
+static int read_timers(const struct tree_reader *reader, int node, const struct system_config *config,
+                       struct vm_config *vm)
+{
+    bool cbs = strcmp(config->scheduler, "cbs") == 0;
+
+    if (read_timer_mode(reader, node, vm) != 0 || check_modes(reader, node, vm) != 0 ||
+        check_bounds_urgent_work(reader, node, cbs) != 0)
+        return -1;
+    if (vm->timers == TIMERS_TICK) {
+        vm->tick_us = TICK_US_DEFAULT;
+        return tree_read_number(reader, node, "tick-us", (struct tree_range){100, SECOND_US}, &vm->tick_us);
+    }
+    if (!timers_warp(vm->timers))
+        return 0;
+    return cbs ? read_server(reader, node, vm) : read_warps(reader, node, config->allowance_us, vm);
 }
 
 static int read_boot(const struct tree_reader *reader, int node, struct vm_config *vm)
@@ -233,12 +284,13 @@ static int read_boot(const struct tree_reader *reader, int node, struct vm_confi
     return place_images(reader, node, vm);
 }
 
-static int read_vm(const struct tree_reader *reader, int node, uint32_t allowance_us, struct vm_config *vm)
+static int read_vm(const struct tree_reader *reader, int node, const struct system_config *config,
+                   struct vm_config *vm)
 {
     memset(vm, 0, sizeof(*vm));
     if (read_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
-        read_resources(reader, node, vm) != 0 || read_timers(reader, node, allowance_us, vm) != 0 ||
+        read_resources(reader, node, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
         tree_read_flag(reader, node, "observer", &vm->observer) != 0)
         return -1;
@@ -262,7 +314,7 @@ static int read_scheduler(const struct tree_reader *reader, struct system_config
 {
     char word[TREE_WORD_SIZE];
     char list[80];
-    const char *name = "bvt";
+    const char *name = "cbs";
     if (tree_read_string(reader, 0, "scheduler", &name) != 0)
         return -1;
     if (strlen(name) >= sizeof(config->scheduler) || sched_policy_find(name) == NULL)
@@ -301,7 +353,7 @@ static int read_nodes(const struct tree_reader *reader, struct system_config *co
             return tree_fail(reader, node, NULL, "unknown node");
         if (config->vm_count == SYSTEM_MAX_VMS)
             return tree_fail(reader, node, NULL, "more than %u VMs", SYSTEM_MAX_VMS);
-        if (read_vm(reader, node, config->allowance_us, &config->vms[config->vm_count]) != 0)
+        if (read_vm(reader, node, config, &config->vms[config->vm_count]) != 0)
             return -1;
         config->vm_count++;
     }

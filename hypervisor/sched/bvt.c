@@ -19,11 +19,9 @@
  *     another unit interrupts the incumbent, which goes on afterwards with the rest of its allowance. An
  *     incumbent that blocks leaves its place to the least E.
  *
- * Warps are earned, so that a unit that claims them without end does not hold up the others' warps. A blocked
- * unit earns all the time that passes. A unit that runs without a warp earns `warp_percent` of what it uses.
- * A warp costs what is used in it. At most L is kept, and a warp needs L / 64 to begin. This is not of the
- * paper: there, L and U bound each warp, and a unit that warps whenever it may is urgent as long as it is
- * less than W ahead.
+ * L bounds how long a warp lasts, and U how soon after one the next may begin. A unit that warps whenever it
+ * may is urgent as long as it is less than W ahead. The policy `cbs` (cbs.c) builds on this file, and bounds
+ * urgent work in another way.
  *
  * So a unit gets ahead of the least E by C at most. A warped one gets ahead of the least A by W at most, or
  * by W + C if it is the incumbent. Each is over the unit's weight, plus one tick.
@@ -47,14 +45,10 @@
 #include "base/assert.h"
 #include "sched/bvt.h"
 
-/* For rare cases: out of line, so that the usual case needs no stack frame. */
-#define APART __attribute__((noinline))
-
-#define SCALE_SHIFT  10                  /* virtual time units in a tick, at weight 1 */
-#define CHARGE_MAX   (UINT64_C(1) << 50) /* ticks charged in one step */
-#define CREDITED_MAX (UINT64_C(1) << 56) /* ticks; more than any credit, which is below 2^55 */
-#define REBASE_AT    (INT64_C(1) << 61)  /* virtual time */
-#define AHEAD_MAX    (INT64_C(1) << 52)  /* virtual time: pick() is asked again after this at the latest */
+#define SCALE_SHIFT 10                  /* virtual time units in a tick, at weight 1 */
+#define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
+#define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
+#define AHEAD_MAX   (INT64_C(1) << 52)  /* virtual time: pick() is asked again after this at the latest */
 
 /* Ticks of CPU time, as the unit's virtual time. */
 static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
@@ -207,45 +201,24 @@ static void rebase(struct sched_queue *queue)
     bvt_queue(queue)->svt = 0;
 }
 
-#define CREDIT_SHARE 64 /* a warp needs 1/64 of L to begin */
-
-/*
- * `percent` of the ticks, in 1/100 tick. Ticks beyond CREDITED_MAX are left out: the result is more than any
- * credit then, and does not overflow.
- */
-static inline uint64_t credit_for(uint64_t ticks, uint32_t percent)
-{
-    return (ticks < CREDITED_MAX ? ticks : CREDITED_MAX) * percent;
-}
-
-static inline void earn(struct sched_unit *unit, uint64_t ticks, uint32_t percent)
-{
-    uint64_t room = bvt_unit(unit)->credit_max - bvt_unit(unit)->credit;
-    uint64_t earned = credit_for(ticks, percent);
-
-    bvt_unit(unit)->credit += earned < room ? earned : room;
-}
-
-static void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
+void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
 {
     heap_init(&bvt_queue(queue)->urgent, slots, capacity);
     heap_init(&bvt_queue(queue)->spent, slots + capacity, capacity);
     heap_init(&bvt_queue(queue)->warped, slots + 2 * (size_t)capacity, capacity);
 }
 
-static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
+void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     const struct sched_params *params = &unit->params;
     int64_t allowance;
 
     ASSERT(params->weight >= 1 && params->weight <= SCHED_WEIGHT_MAX);
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
-    ASSERT(params->unwarp <= SCHED_TICKS_MAX && params->warp_percent <= 100);
+    ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
     *bvt_unit(unit) = (struct bvt_unit){
         .warp = over_weight(unit, params->warp),
-        .credit = params->warp_limit * 100,
-        .credit_max = params->warp_limit * 100,
         .next = bvt_queue(queue)->units,
     };
     /* At least 1: with 0, two equal units would change places at every pick(). */
@@ -254,7 +227,7 @@ static void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     bvt_queue(queue)->units = unit;
 }
 
-static inline bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     if (!unit->warped)
         return false;
@@ -268,8 +241,6 @@ static bool may_warp(const struct sched_unit *unit, uint64_t now)
 {
     if (unit->warped || !unit->runnable || unit->params.warp_limit == 0)
         return false;
-    if (unit->params.warp_percent != 0 && bvt_unit(unit)->credit < bvt_unit(unit)->credit_max / CREDIT_SHARE)
-        return false;
     return !bvt_unit(unit)->was_warped || now - bvt_unit(unit)->warp_ended >= unit->params.unwarp;
 }
 
@@ -280,30 +251,33 @@ static APART void leave_waiting(struct sched_queue *queue, struct sched_unit *un
     join(queue, unit);
 }
 
-static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
-                     uint64_t now)
+void bvt_begin_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t budget)
 {
-    if (!may_warp(unit, now))
-        return false;
     if (heap_contains(&unit->node))
         leave_waiting(queue, unit);
     unit->warped = true;
     bvt_unit(unit)->spent = false;
     bvt_unit(unit)->deadline = deadline;
-    bvt_unit(unit)->warp_budget = unit->params.warp_limit;
-    if (unit->params.warp_percent != 0 && bvt_unit(unit)->credit < bvt_unit(unit)->credit_max)
-        bvt_unit(unit)->warp_budget = bvt_unit(unit)->credit / 100 + 1;
-    if (needs != 0 && needs < bvt_unit(unit)->warp_budget)
-        bvt_unit(unit)->warp_budget = needs;
+    bvt_unit(unit)->warp_budget = budget;
     bvt_unit(unit)->warp_used = 0;
+}
+
+static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
+                     uint64_t now)
+{
+    uint64_t limit = unit->params.warp_limit;
+
+    if (!may_warp(unit, now))
+        return false;
+    bvt_begin_warp(queue, unit, deadline, needs != 0 && needs < limit ? needs : limit);
     return true;
 }
 
-static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
+    (void)now;
     if (unit->runnable)
         return;
-    earn(unit, now - bvt_unit(unit)->blocked_at, 100);
     update_svt(queue);
     raise_to_svt(queue, unit);
     unit->runnable = true;
@@ -311,7 +285,7 @@ static void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_
         join(queue, unit);
 }
 
-static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
+bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     bool was_warped;
 
@@ -320,7 +294,6 @@ static bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64
     update_svt(queue);
     was_warped = bvt_unwarp(queue, unit, now);
     unit->runnable = false;
-    bvt_unit(unit)->blocked_at = now;
     if (heap_contains(&unit->node))
         dequeue(queue, unit);
     if (unit == bvt_queue(queue)->newcomer)
@@ -346,33 +319,22 @@ static APART void charge_long(struct sched_queue *queue, struct sched_unit *unit
     }
 }
 
-static APART bool charge_warped(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
-                                uint64_t now)
+static inline bool charge_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    uint64_t cost = credit_for(ran, 100);
-
+    if (!unit->warped)
+        return false;
     bvt_unit(unit)->warp_used += ran;
-    bvt_unit(unit)->credit -= cost < bvt_unit(unit)->credit ? cost : bvt_unit(unit)->credit;
     return bvt_unit(unit)->warp_used >= bvt_unit(unit)->warp_budget && bvt_unwarp(queue, unit, now);
-}
-
-static inline bool charge_credit(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
-                                 uint64_t now)
-{
-    if (unit->warped)
-        return charge_warped(queue, unit, ran, now);
-    earn(unit, ran, unit->params.warp_percent);
-    return false;
 }
 
 static APART bool charge_rarely(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran,
                                 uint64_t now)
 {
     charge_long(queue, unit, ran);
-    return charge_credit(queue, unit, ran, now);
+    return charge_warp(queue, unit, ran, now);
 }
 
-static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
+bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
     uint64_t time = (ran << SCALE_SHIFT) + bvt_unit(unit)->remainder;
     int64_t avt = bvt_unit(unit)->avt + (int64_t)(time / unit->params.weight);
@@ -382,7 +344,7 @@ static bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint6
         return charge_rarely(queue, unit, ran, now);
     bvt_unit(unit)->avt = avt;
     bvt_unit(unit)->remainder = (uint32_t)(time % unit->params.weight);
-    return charge_credit(queue, unit, ran, now);
+    return charge_warp(queue, unit, ran, now);
 }
 
 /* Of two units, each of which may be NULL, the one with less E; the first when they are equal. */
@@ -541,15 +503,14 @@ static bool is_consistent(struct sched_queue *queue)
     struct bvt_queue *own = bvt_queue(queue);
 
     for (const struct sched_unit *unit = own->units; unit != NULL; unit = bvt_unit(unit)->next)
-        if (!is_in_place(queue, unit) || (unit->warped && !unit->runnable) ||
-            bvt_unit(unit)->credit > bvt_unit(unit)->credit_max)
+        if (!is_in_place(queue, unit) || (unit->warped && !unit->runnable))
             return false;
     return heap_is_ordered(&queue->waiting) && heap_is_ordered(&own->urgent) &&
            heap_is_ordered(&own->spent) && heap_is_ordered(&own->warped) &&
            own->warped.count == own->urgent.count + own->spent.count;
 }
 
-static struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
+struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
 {
     struct sched_unit *last = queue->current != NULL && queue->current->runnable ? queue->current : NULL;
     struct sched_unit *chosen;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What bvt.c keeps of a unit and of a queue: for bvt.c alone, and for its tests to look at. */
+/*
+ * Borrowed virtual time for the policies that build on it: bvt.c's own, and cbs.c. What it keeps of a unit
+ * and of a queue is for these two alone, and for their tests to look at.
+ */
 #ifndef SCHED_BVT_H
 #define SCHED_BVT_H
 
@@ -14,9 +17,6 @@ struct bvt_unit {
     uint64_t deadline;       /* when this warp's work is due; the urgent unit with the earliest runs */
     uint64_t warp_budget;    /* CPU time that this warp may use, ticks */
     uint64_t warp_used;      /* CPU time used in this warp, ticks */
-    uint64_t credit;         /* CPU time it may use in warps, 1/100 tick */
-    uint64_t credit_max;     /* L, in 1/100 tick */
-    uint64_t blocked_at;     /* when it was blocked, if it is */
     uint64_t warp_ended;     /* when the last warp ended */
     bool was_warped;         /* there was a last warp */
     struct heap_node by_avt; /* in the queue's `warped`, while it waits warped */
@@ -34,5 +34,20 @@ struct bvt_queue {
 
 /* bvt_unit(unit) and bvt_queue(queue). */
 SCHED_STATE_OF(bvt)
+
+/* Hooks of struct sched_policy. */
+void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity);
+void bvt_add(struct sched_queue *queue, struct sched_unit *unit);
+void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+bool bvt_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now);
+struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *until);
+bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+
+/*
+ * Begins a warp of a runnable unit that is not warped. Of several warped units the one with the earliest
+ * `deadline` runs. The warp ends after `budget` ticks of CPU time.
+ */
+void bvt_begin_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t budget);
 
 #endif

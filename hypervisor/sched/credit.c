@@ -29,7 +29,7 @@
  * switch costs, and that is a BOOST like that of any wake-up. A vCPU that was runnable gets it by the warp: a
  * unit that is UNDER becomes BOOST until its work is done, or L of CPU time is used. The end of a warp is the
  * end of the turn. A warp is refused to a unit that is OVER, and until U after the last. It does not preempt
- * another BOOST. W, warp-percent, and C, the allowance, have no effect.
+ * another BOOST. W, and C, the allowance, have no effect.
  *
  * Units: ticks of the counter. A credit is at most BEHIND_MAX accountings, and so is a debt until the next
  * accounting cuts it. Waking, blocking and choosing are O(log n), the accounting O(n log n). Locking: the

@@ -9,6 +9,7 @@
 
 /* clang-format off */
 #define POLICIES(one) \
+    one(cbs) \
     one(bvt) \
     one(credit) \
     one(sedf) \

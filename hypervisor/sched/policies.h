@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include "sched/sched.h"
 
+/* For rare cases: out of line, so that the usual case needs no stack frame. */
+#define APART __attribute__((noinline))
+
 /* A policy's own structure of a unit or of a queue, from the `state` it lies in. */
 static inline void *sched_state(const uint64_t *state)
 {

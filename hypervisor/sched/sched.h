@@ -24,15 +24,14 @@
 #define SCHED_NEVER      UINT64_MAX
 
 struct sched_params {
-    uint32_t weight;     /* 1..SCHED_WEIGHT_MAX */
+    uint32_t weight; /* 1..SCHED_WEIGHT_MAX */
+    /* For the policies with warps of BVT's kind: bvt and credit. */
     uint64_t warp;       /* W: how far a warped unit may run ahead of its share, ticks of CPU time */
     uint64_t warp_limit; /* L: CPU time of one warp, ticks; 0: the unit is never warped */
     uint64_t unwarp;     /* U: least time between two warps, ticks */
-    /*
-     * Percent: how much of the CPU time that it uses without a warp a unit earns for warps; 0: they need not
-     * be earned.
-     */
-    uint32_t warp_percent;
+    /* For cbs. */
+    uint64_t horizon; /* H: how far urgent work may be ahead of the unit's share, ticks; 0: never warped */
+    uint64_t job;     /* CPU time of a warp that is due first, ticks */
 };
 
 /*
@@ -102,12 +101,12 @@ struct sched_policy {
 
     /*
      * Begins a warp of a runnable unit (wake() comes first) for the work that is due at `deadline`. The warp
-     * ends after `needs` ticks of CPU time (0: not known), after L, or after what the unit has earned,
-     * whichever is least.
+     * ends after `needs` ticks of CPU time (0: not known), or when the policy's own limit is reached: L of
+     * bvt and credit, H of cbs.
      *
-     * False when the warp does not begin: L is 0, too little is earned, U forbids it, the unit is warped
-     * already or is not runnable, or the policy refuses it, as one without warps always does. Whether W
-     * suffices is seen by the next pick(), which returns the unit or does not.
+     * False when the warp does not begin: L or H is 0, U forbids it, H is used up, the unit is warped already
+     * or is not runnable, or the policy refuses it, as one without warps always does. Whether W suffices is
+     * seen by the next pick(), which returns the unit or does not.
      */
     bool (*warp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
                  uint64_t now);

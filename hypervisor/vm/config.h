@@ -38,10 +38,12 @@ struct vm_config {
     uint32_t weight;
     enum timer_mode timers;
     uint32_t tick_us;
+    uint32_t horizon_us; /* 0 when urgent work is bounded by the next three, or there is none */
+    uint32_t job_us;
+    uint32_t period_us; /* 0: none is declared */
     uint32_t warp_us;
     uint32_t warp_limit_us;
     uint32_t unwarp_us;
-    uint32_t warp_percent;
     bool ends_system;
     bool observer;
     const char *bootargs; /* inside the system file, or "" */

@@ -126,8 +126,7 @@ static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, precise_order(&vcpu->precise, &cpu->lead, when),
-                                 precise_needs(&vcpu->precise), now))
+    if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when, precise_needs(&vcpu->precise), now))
         return;
     precise_say_warped(&vcpu->precise, true);
     vcpu->stats[ONTIME_STAT_WARPS]++;
@@ -188,14 +187,15 @@ static inline void pick(struct cpu *cpu, uint64_t now)
  * The instant that the policy asked for has come. A guest with its interrupts masked may be between reading
  * the clock and setting its timer for a time from then on. Switched out there, it would set its timer too
  * late by as long as it was out, and miss what the timer is for. So the end of the slice is put off,
- * GRACE_STEPS times at most; the vCPU is charged for that as for all time.
+ * GRACE_STEPS times at most; the vCPU is charged for that as for all time. A vCPU that is warped gets none:
+ * it is cut in the middle of its urgent work only when others' is due before.
  */
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
     struct cpu *cpu = HEAP_ENTRY(slice, struct cpu, deadlines.slice);
     const struct vcpu *vcpu = cpu->current;
 
-    if (vcpu != NULL && vcpu == cpu->loaded && cpu->grace_steps < GRACE_STEPS &&
+    if (vcpu != NULL && vcpu == cpu->loaded && !vcpu->unit.warped && cpu->grace_steps < GRACE_STEPS &&
         arch_vcpu_masks_interrupts(vcpu)) {
         cpu->grace_steps++;
         deadline_set_slice(&cpu->deadlines, now + cpu->grace_step);

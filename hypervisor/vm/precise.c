@@ -21,7 +21,7 @@
  * The guest's own timer is not touched: it expires when the guest set it to, never before.
  *
  * A guest gains nothing by claiming to be late. A deadline in the past counts as of the time at which EL2
- * first looked (`looked_at`), and precise_order() puts it where a deadline could have been kept from then on.
+ * first looked (`looked_at`).
  *
  * The guest may write its page at any time. Each word of it is read once, and any value will do.
  */

@@ -124,19 +124,6 @@ static inline void precise_fetched(struct precise *precise, uint64_t since)
     precise->fetched_at = since;
 }
 
-/*
- * What the warp for the deadline `when` is sorted by among other warps: `when`, but no earlier than the first
- * deadline that could have been kept since EL2 last looked through the vCPU's deadlines. So a guest that
- * claims a deadline which is past, or comes just before another guest's, is served after one that said in
- * time when it must run.
- */
-static inline uint64_t precise_order(const struct precise *precise, const struct lead *lead, uint64_t when)
-{
-    uint64_t soonest = precise->looked_at + lead_for(lead, true);
-
-    return when > soonest ? when : soonest;
-}
-
 /* The vCPU was entered early to work off a backlog, and is done with that at `now`. */
 void precise_worked_off(struct precise *precise, struct lead *lead, uint64_t now);
 

@@ -50,7 +50,8 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
         .warp = us_to_ticks(config->warp_us),
         .warp_limit = us_to_ticks(config->warp_limit_us),
         .unwarp = us_to_ticks(config->unwarp_us),
-        .warp_percent = config->warp_percent,
+        .horizon = us_to_ticks(config->horizon_us),
+        .job = us_to_ticks(config->job_us),
     };
     arch_vcpu_init(vcpu);
     vcpu_attach(vcpu, arch_cpu());

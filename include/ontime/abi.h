@@ -83,16 +83,15 @@
  * earliest.
  *
  * WARPS_DENIED counts the deadlines that were reached while the vCPU was out of the CPU and did not put it
- * first. One that puts it first without a warp is not counted. With the scheduler "bvt" the reasons are:
+ * first. One that puts it first without a warp is not counted. The reasons are:
  *
- *   - U has not passed since the vCPU's last warp ended.
- *   - The vCPU has not earned a warp (warp-percent).
- *   - The vCPU is so far ahead of its share that W is used up.
- *   - Another vCPU is warped for an earlier deadline.
- *
- * In the last two cases the vCPU is warped all the same, and the warp counts as begun too. The other
- * schedulers have reasons of their own: "sedf" and "rr" refuse every warp, and "credit" refuses that of a
- * vCPU in debt and does not preempt another boosted one.
+ *   - Another vCPU's urgent work is due earlier. The vCPU is warped all the same, and the warp counts as
+ * begun too.
+ *   - With the scheduler "cbs", the vCPU's urgent work is ahead of its share by its horizon.
+ *   - With "bvt", U has not passed since the vCPU's last warp ended, or it is so far ahead of its share that
+ * W is used up. In the second case the warp counts as begun, too.
+ *   - "sedf" and "rr" refuse every warp. "credit" refuses that of a vCPU in debt and does not preempt another
+ *     boosted one.
  */
 #define ONTIME_CALL_STAT 0xC6000025
 
@@ -143,8 +142,8 @@
  *   offset 0   written by the guest, 64 bits: the earliest deadline whose work is not done yet, or
  *              ONTIME_NO_DEADLINE. A deadline that has passed stays there until its work is done.
  *   offset 8   written by the guest, 64 bits: the CPU time that this work needs, in ticks; 0: not known. A
- *              warp for it ends after that time. It ends earlier when the VM's warp-limit-us (L), or what
- *              the vCPU has earned (warp-percent), is less.
+ *              warp for it ends after that time, or earlier by the scheduler's own limit (horizon-us of
+ *              "cbs", warp-limit-us of "bvt").
  *   offset 64  written by Ontime, 64 bits: 1 while the vCPU is warped, else 0.
  *
  * When work is done, the guest first stores the next deadline, then reads whether the vCPU is warped, and

@@ -67,8 +67,8 @@ struct ontime_trace_record {
     X(TIMER_IN_PLACE, 15, "timer-in-place")
 
 /*
- * The reasons for which a warp ends: ONTIME_WARP_END_DONE and so on. LIMIT: the CPU time of a warp is L, or
- * what the vCPU had earned, or what its page says that the work needs, whichever is the least.
+ * The reasons for which a warp ends: ONTIME_WARP_END_DONE and so on. LIMIT: the CPU time was used that its
+ * page says that the work needs, or that the scheduler allows.
  */
 #define ONTIME_WARP_ENDS(X)                                                                                  \
     X(DONE, 0, "done")       /* the guest called DONE */                                                     \

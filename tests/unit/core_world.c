@@ -34,7 +34,8 @@ static struct ontime_trace_record records[RECORDS];
 static void *allocated[HEAPS];
 static unsigned allocations;
 static void (*touch)(void);
-static const struct sched_policy *bvt;
+const char *world_policy = "bvt";
+static const struct sched_policy *policy;
 static uint64_t awaited; /* the deadline for which the vCPU is about to be entered, or DEADLINE_NONE */
 
 void *memory_allocate(size_t size)
@@ -245,25 +246,25 @@ bool arch_wait_until(uint64_t when)
 /* The policy with the test's hand in it. */
 static void touched_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
 {
-    bvt->init(queue, slots, capacity);
+    policy->init(queue, slots, capacity);
 }
 
 static void touched_add(struct sched_queue *queue, struct sched_unit *unit)
 {
-    bvt->add(queue, unit);
+    policy->add(queue, unit);
 }
 
 static void touched_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     touch();
-    bvt->wake(queue, unit, now);
+    policy->wake(queue, unit, now);
     touch();
 }
 
 static bool touched_block(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     touch();
-    bool ended = bvt->block(queue, unit, now);
+    bool ended = policy->block(queue, unit, now);
 
     touch();
     return ended;
@@ -272,7 +273,7 @@ static bool touched_block(struct sched_queue *queue, struct sched_unit *unit, ui
 static bool touched_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
     touch();
-    bool cut = bvt->charge(queue, unit, ran, now);
+    bool cut = policy->charge(queue, unit, ran, now);
 
     touch();
     return cut;
@@ -281,7 +282,7 @@ static bool touched_charge(struct sched_queue *queue, struct sched_unit *unit, u
 static struct sched_unit *touched_pick(struct sched_queue *queue, uint64_t now, uint64_t *until)
 {
     touch();
-    struct sched_unit *unit = bvt->pick(queue, now, until);
+    struct sched_unit *unit = policy->pick(queue, now, until);
 
     touch();
     return unit;
@@ -291,7 +292,7 @@ static bool touched_warp(struct sched_queue *queue, struct sched_unit *unit, uin
                          uint64_t needs, uint64_t now)
 {
     touch();
-    bool warped = bvt->warp(queue, unit, deadline, needs, now);
+    bool warped = policy->warp(queue, unit, deadline, needs, now);
 
     touch();
     return warped;
@@ -300,7 +301,7 @@ static bool touched_warp(struct sched_queue *queue, struct sched_unit *unit, uin
 static bool touched_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     touch();
-    bool ended = bvt->unwarp(queue, unit, now);
+    bool ended = policy->unwarp(queue, unit, now);
 
     touch();
     return ended;
@@ -333,9 +334,9 @@ void world_reset(void (*hand)(void))
     vm_count = 0;
     touch = hand;
     trace_init(&world_cpu.trace, records, sizeof(records));
-    bvt = sched_policy_find("bvt");
+    policy = sched_policy_find(world_policy);
     stolen_time_init();
-    cpu_init(&world_cpu, 0, hand != NULL ? &touched : bvt, WORLD_C, WORLD_VMS * WORLD_VCPUS);
+    cpu_init(&world_cpu, 0, hand != NULL ? &touched : policy, WORLD_C, WORLD_VMS * WORLD_VCPUS);
     world_cpu.reschedule = true;
 }
 
@@ -378,8 +379,10 @@ struct vcpu *world_add_with(enum timer_mode timers, unsigned count, struct sched
 
 struct vcpu *world_add(enum timer_mode timers, unsigned count)
 {
-    return world_add_with(timers, count,
-                          (struct sched_params){.weight = 1, .warp = WORLD_W, .warp_limit = WORLD_L});
+    return world_add_with(
+        timers, count,
+        (struct sched_params){
+            .weight = 1, .warp = WORLD_W, .warp_limit = WORLD_L, .horizon = WORLD_H, .job = WORLD_JOB});
 }
 
 struct world_guest *world_guest(const struct vcpu *vcpu)

@@ -21,6 +21,8 @@
 #define WORLD_C       (5000 * WORLD_US)
 #define WORLD_L       (5000 * WORLD_US)
 #define WORLD_W       (3 * WORLD_C)
+#define WORLD_H       (100000 * WORLD_US)
+#define WORLD_JOB     (50 * WORLD_US)
 #define WORLD_RAM_GAP 2 /* pages in the first piece of a VM's RAM, behind which the second piece begins */
 #define WORLD_RAM_END 3 /* pages in both pieces */
 
@@ -38,13 +40,16 @@ struct world_guest {
 
 extern struct cpu world_cpu;
 
+/* The policy of the next world_reset(): "bvt" unless a test sets another. */
+extern const char *world_policy;
+
 /* Makes an idle CPU without VMs. `touch` (NULL: none) is called before and after each hook of the policy. */
 void world_reset(void (*touch)(void));
 
 /* Adds a VM of `count` vCPUs, which are on and blocked. Returns its first vCPU. */
 struct vcpu *world_add(enum timer_mode timers, unsigned count);
 
-/* The same with other parameters than weight 1 and WORLD_W, WORLD_L, U = 0. */
+/* The same with other parameters than weight 1, WORLD_W, WORLD_L, U = 0, WORLD_H and WORLD_JOB. */
 struct vcpu *world_add_with(enum timer_mode timers, unsigned count, struct sched_params params);
 
 struct world_guest *world_guest(const struct vcpu *vcpu);

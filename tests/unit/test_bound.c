@@ -26,6 +26,7 @@ static struct vm_config precise(void)
                               .cpus = 1,
                               .weight = 1,
                               .timers = TIMERS_PRECISE,
+                              .job_us = 100,
                               .warp_us = 15000,
                               .warp_limit_us = 5000};
 }
@@ -203,6 +204,55 @@ static void test_unwarped_deadlines_come_one_by_one(void **state)
     assert_int_equal(bound_of_first().deadlines, without + (uint64_t)ONTIME_DEADLINES * PATH_DUE_EACH);
 }
 
+/* Under cbs the other has what its share gives it until the job is due, and may be stopped late once. */
+static void test_cbs(void **state)
+{
+    (void)state;
+    strcpy(config.scheduler, "cbs");
+    first->warp_us = second->warp_us = first->warp_limit_us = second->warp_limit_us = 0;
+    struct bound bound = bound_of_first();
+    assert_true(bound.exists);
+    assert_int_equal(bound.warps, 1);
+    assert_int_equal(bound.warped, 100 + bound.path);
+    assert_int_equal(bound.total,
+                     bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped);
+    assert_int_equal(bound.response, 0);
+    second->weight = 3;
+    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
+    second->job_us = 1; /* however it divides that */
+    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
+    first->weight = 6;
+    assert_int_equal(bound_of_first().warped, 100 / 2 + bound.path);
+    second->timers = TIMERS_WAKE;
+    assert_int_equal(bound_of_first().warped, 0);
+    second->timers = TIMERS_TICK;
+    second->tick_us = 10000;
+    second->vcpus = 2;
+    first->vcpus = 2;
+    assert_int_equal(bound_of_first().warped, 100 + bound.path + 10000);
+    first->timers = TIMERS_WAKE;
+    assert_none("turn");
+}
+
+static void test_declared_job(void **state)
+{
+    (void)state;
+    strcpy(config.scheduler, "cbs");
+    first->period_us = 200;
+    struct bound bound = bound_of_first();
+    assert_int_equal(bound.response, bound.total + 100);
+    assert_true(bound.holds);
+    first->period_us = 199;
+    assert_false(bound_of_first().holds);
+    second->timers = TIMERS_WAKE; /* its share counts, too */
+    assert_false(bound_of_first().holds);
+    second->weight = 2;
+    first->period_us = 300;
+    assert_true(bound_of_first().holds);
+    first->vcpus = 2;
+    assert_false(bound_of_first().holds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup(test_weight, two),
         cmocka_unit_test_setup(test_alone_needs_no_warp, two),
         cmocka_unit_test_setup(test_unwarped_deadlines_come_one_by_one, two),
+        cmocka_unit_test_setup(test_cbs, two),
+        cmocka_unit_test_setup(test_declared_job, two),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

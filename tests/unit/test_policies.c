@@ -45,7 +45,8 @@ static void random_system(struct random *random, const char *policy, uint64_t st
                                 .warp = random_below(random, 8 * allowance),
                                 .warp_limit = random_below(random, 2) * random_below(random, 6 * SIM_MS),
                                 .unwarp = random_below(random, 2) * random_below(random, 10 * SIM_MS),
-                                .warp_percent = (uint32_t)random_below(random, 20),
+                                .horizon = random_below(random, 3) * random_below(random, 50 * SIM_MS),
+                                .job = random_below(random, SIM_MS),
                             });
     for (unsigned i = 0; i < HOGS; i++)
         sim_wake(&sim, i);
@@ -237,7 +238,7 @@ static void all_weights_from_least_to_most(void **state)
 
 static void policies_have_names(void **state)
 {
-    static const char *const names[] = {"bvt", "credit", "sedf", "rr"};
+    static const char *const names[] = {"cbs", "bvt", "credit", "sedf", "rr"};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

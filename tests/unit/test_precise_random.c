@@ -75,6 +75,7 @@ static void make_system(uint64_t seed)
     noise = (struct random){seed + 1000};
     for (unsigned i = 0; i < ATTACKERS; i++)
         attacker[i] = NULL;
+    world_policy = random_below(&random, 2) ? "cbs" : "bvt";
     world_reset(scribble);
     fake_set_reading_cost(random_below(&random, 2) ? random_below(&random, 60) : 0);
     hog = world_add(TIMERS_WAKE, 1);
@@ -87,6 +88,8 @@ static void make_system(uint64_t seed)
             .warp = random_below(&random, WORLD_W),
             .warp_limit = random_below(&random, WORLD_L),
             .unwarp = random_below(&random, 2) ? random_below(&random, MS) : 0,
+            .horizon = random_below(&random, WORLD_H),
+            .job = random_below(&random, WORLD_L),
         };
 
         attacker[i] = world_add_with(TIMERS_PRECISE, 2, params);

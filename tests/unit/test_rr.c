@@ -162,7 +162,7 @@ static void there_are_no_warps(void **state)
 {
     (void)state;
     unsigned a = add_hog(1);
-    unsigned b = sim_add(&sim, (struct sched_params){1, 5 * C, 3 * C, 0, 0});
+    unsigned b = sim_add(&sim, (struct sched_params){.weight = 1, .warp = 5 * C, .warp_limit = 3 * C});
 
     assert_false(sim_wake_warped(&sim, b));
     assert_int_equal(sim_running(&sim), a);

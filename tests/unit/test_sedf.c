@@ -254,7 +254,7 @@ static void there_are_no_warps(void **state)
 {
     (void)state;
     unsigned a = add(1);
-    unsigned b = sim_add(&sim, (struct sched_params){1, 5 * MS, 3 * MS, 0, 0});
+    unsigned b = sim_add(&sim, (struct sched_params){.weight = 1, .warp = 5 * MS, .warp_limit = 3 * MS});
 
     sim_wake(&sim, a);
     assert_false(sim_wake_warped(&sim, b));

@@ -166,7 +166,7 @@ static void defaults_are_as_documented(void **state)
     (void)state;
     struct file file = accepted("minimal.dts");
     const struct vm_config *vm = &config.vms[0];
-    assert_string_equal(config.scheduler, "bvt");
+    assert_string_equal(config.scheduler, "cbs");
     assert_int_equal(config.allowance_us, 5000);
     assert_int_equal(config.trace_kib, 256);
     assert_int_equal(config.vm_count, 1);
@@ -176,6 +176,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(vm->weight, 1);
     assert_int_equal(vm->timers, TIMERS_WAKE);
     assert_int_equal(vm->tick_us | vm->warp_us | vm->warp_limit_us | vm->unwarp_us, 0);
+    assert_int_equal(vm->horizon_us | vm->job_us | vm->period_us, 0);
     assert_false(vm->ends_system);
     assert_false(vm->observer);
     assert_string_equal(vm->bootargs, "");
@@ -205,9 +206,27 @@ static void timer_defaults_are_as_documented(void **state)
     assert_int_equal(tick->warp_us | tick->warp_limit_us | tick->unwarp_us, 0);
     assert_int_equal(precise->timers, TIMERS_PRECISE);
     assert_int_equal(precise->tick_us, 0);
-    assert_int_equal(precise->warp_limit_us, 5000);
-    assert_int_equal(precise->warp_us, 2 * 5000 + 5000);
-    assert_int_equal(precise->unwarp_us, 0);
+    assert_int_equal(precise->horizon_us, 100000);
+    assert_int_equal(precise->job_us, 50);
+    assert_int_equal(precise->period_us, 0);
+    assert_int_equal(precise->warp_us | precise->warp_limit_us | precise->unwarp_us, 0);
+    free(file.data);
+}
+
+static void warp_defaults_are_as_documented(void **state)
+{
+    (void)state;
+    struct file file = accepted("bvt.dts");
+    const struct vm_config *snoop = vm_named("snoop");
+    assert_string_equal(config.scheduler, "bvt");
+    assert_int_equal(snoop->warp_limit_us, 5000);
+    assert_int_equal(snoop->warp_us, 2 * 5000 + 5000);
+    assert_int_equal(snoop->unwarp_us, 0);
+    assert_int_equal(snoop->horizon_us | snoop->job_us | snoop->period_us, 0);
+    const struct vm_config *precise = vm_named("precise");
+    assert_int_equal(precise->warp_us, 20000);
+    assert_int_equal(precise->warp_limit_us, 2000);
+    assert_int_equal(precise->unwarp_us, 100);
     free(file.data);
 }
 
@@ -231,9 +250,9 @@ static void values_are_read(void **state)
     assert_int_equal(player->cpus, 1 << 1 | 1 << 3);
     assert_int_equal(player->weight, 3);
     assert_int_equal(player->timers, TIMERS_PRECISE);
-    assert_int_equal(player->warp_us, 20000);
-    assert_int_equal(player->warp_limit_us, 2000);
-    assert_int_equal(player->unwarp_us, 100);
+    assert_int_equal(player->horizon_us, 250000);
+    assert_int_equal(player->job_us, 400);
+    assert_int_equal(player->period_us, 10000);
     assert_true(player->ends_system);
     assert_true(player->observer);
     assert_string_equal(player->bootargs, "console=ttyAMA0 quiet");
@@ -493,6 +512,7 @@ int main(void)
         cmocka_unit_test(good_files_are_accepted),
         cmocka_unit_test(defaults_are_as_documented),
         cmocka_unit_test(timer_defaults_are_as_documented),
+        cmocka_unit_test(warp_defaults_are_as_documented),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),

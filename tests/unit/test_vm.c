@@ -39,7 +39,8 @@ static int setup(void **state)
         .warp_us = 3, /* 187.5 ticks */
         .warp_limit_us = 4,
         .unwarp_us = 5,
-        .warp_percent = 60,
+        .horizon_us = 6,
+        .job_us = 7,
     };
     return 0;
 }
@@ -87,7 +88,8 @@ static void a_vm_is_as_its_configuration(void **state)
         assert_int_equal(params->warp, 188);
         assert_int_equal(params->warp_limit, 250);
         assert_int_equal(params->unwarp, 313);
-        assert_int_equal(params->warp_percent, 60);
+        assert_int_equal(params->horizon, 375);
+        assert_int_equal(params->job, 438);
     }
 }
 

@@ -34,9 +34,11 @@ lead_SRCS := hypervisor/time/lead.c
 console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
 # sched
-UNIT_TESTS += bvt bvt_random policies credit sedf rr
+UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr
 bvt_SRCS := $(UNIT_SCHED) tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
+cbs_SRCS := $(bvt_SRCS)
+cbs_bound_SRCS := $(bvt_SRCS)
 policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What cbs.c keeps of a unit and of a queue: for cbs.c alone, and for its tests to look at. */
+#ifndef SCHED_CBS_H
+#define SCHED_CBS_H
+
+#include "sched/bvt.h"
+
+struct cbs_unit {
+    struct bvt_unit bvt; /* first: bvt_unit() finds it, too */
+    uint64_t start;      /* when this warp began, or `served` if that was later */
+    uint64_t served;     /* when all urgent work so far would be over at the rate of the unit's share */
+    uint64_t job;        /* CPU time of this warp that is due first: the unit's job, and what came early */
+    uint64_t remainder;  /* of the division by the weight, not yet in `served` */
+} __attribute__((may_alias));
+
+struct cbs_queue {
+    struct bvt_queue bvt;
+    uint64_t weights; /* of all units */
+} __attribute__((may_alias));
+
+/* cbs_unit(unit) and cbs_queue(queue). */
+SCHED_STATE_OF(cbs)
+
+#endif
