@@ -4,11 +4,11 @@
  * pending, as ONTIME_STAT_LATE_MAX measures. And how long a declared job takes at most, from its deadline to
  * its end. docs/bound.md derives both; the counts of instructions are hypervisor/base/longest_path.h's.
  *
- * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it does all
- * that is pending: it writes guests' unfinished lines and serves the deadlines of other vCPUs. Urgent work of
- * others that is due earlier goes first. With the policy cbs that is what their shares give them until the
- * vCPU's own work is due. With bvt it is warps of L at most, and a little longer: their end, too, is an
- * interrupt that may come late, and a guest that has interrupts masked just then is given a grace.
+ * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it serves
+ * the deadlines that were reached before, one at an interrupt. Urgent work of others that is due earlier goes
+ * first. With the policy cbs that is what their shares give them until the vCPU's own work is due. With bvt
+ * it is warps of L at most, and a little longer: their end, too, is an interrupt that may come late, and a
+ * guest that has interrupts masked just then is given a grace.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -23,9 +23,8 @@
 #include "ontime/abi.h"
 #include "time/lead.h"
 
-#define GRACE_NS   (GRACE_STEPS * GRACE_STEP_US * 1000.0)
-#define SILENCE_NS (SILENCE_MS * 1000000.0)
-#define EARLY_NS   ((LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) * 1000.0)
+#define GRACE_NS (GRACE_STEPS * GRACE_STEP_US * 1000.0)
+#define EARLY_NS ((LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) * 1000.0)
 
 /* ns of the longest stretch, and of a switch. */
 struct costs {
@@ -47,30 +46,37 @@ static unsigned vcpus_beside(const struct vm_config *one, const struct vm_config
     return one->vcpus - (one == vm);
 }
 
+/* Marks and trace dumps are an observer's; a mark's first piece notes the CPU time of each vCPU. */
 static double longest_path(const struct system_config *system)
 {
-    double path = longer(PATH_LOAD, longer(PATH_EXIT, PATH_LINE));
+    double path = longer(longer(PATH_LOAD, PATH_DUE), longer(PATH_EXIT, PATH_LINE));
+    unsigned vcpus = 0;
+    bool observed = false;
 
-    for (unsigned i = 0; i < system->vm_count; i++)
-        if (system->vms[i].observer)
-            path = longer(path, longer(PATH_TRACE, (double)PATH_MARK_VM * system->vm_count));
-    return path;
+    for (unsigned i = 0; i < system->vm_count; i++) {
+        vcpus += system->vms[i].vcpus;
+        observed = observed || system->vms[i].observer;
+    }
+    return observed ? longer(longer(path, PATH_TRACE), PATH_MARK + (double)PATH_MARK_VM * vcpus) : path;
 }
 
-/* Instructions for the deadlines and timers of all vCPUs, this VM's included, reached at once. */
-static double deadlines(const struct system_config *system)
+/*
+ * Instructions for the deadlines and timers that are reached before: two for each vCPU, and the precise ones
+ * of the others. The two are a wake-up and the physical timer. This vCPU needs no wake-up, but the console
+ * may be due.
+ */
+static double deadlines(const struct system_config *system, const struct vm_config *vm)
 {
     double sum = 0;
 
     for (unsigned i = 0; i < system->vm_count; i++) {
         const struct vm_config *one = &system->vms[i];
-        double each = 2 * PATH_DUE_EACH; /* its wake-up and its physical timer */
 
+        sum += one->vcpus * 2 * PATH_DUE_EACH;
         if (timers_warp(one->timers))
-            each += PATH_DUE;
+            sum += vcpus_beside(one, vm) * PATH_DUE;
         if (one->unwarp_us != 0) /* while U forbids a warp, each deadline is a wake-up of its own */
-            each += (double)ONTIME_DEADLINES * PATH_DUE_EACH;
-        sum += one->vcpus * each;
+            sum += one->vcpus * (double)ONTIME_DEADLINES * PATH_DUE_EACH;
     }
     return sum;
 }
@@ -219,11 +225,10 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
     warped = is_cbs(system) ? earlier_work(system, vm, &costs, &bound.warps)
                             : other_warps(system, vm, &costs, &bound.warps);
     bound.path = to_us(costs.path);
-    bound.lines = to_us((1 + floor(warped / SILENCE_NS)) * system->vm_count * PATH_LINE * ns_per_instruction);
-    bound.deadlines = to_us(deadlines(system) * ns_per_instruction);
+    bound.deadlines = to_us(deadlines(system, vm) * ns_per_instruction);
     bound.switching = to_us(costs.change);
     bound.warped = to_us(warped);
-    bound.total = bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped;
+    bound.total = bound.path + bound.deadlines + bound.switching + bound.warped;
     if (vm->period_us == 0)
         return bound;
     bound.response = bound.total + vm->job_us;

@@ -13,8 +13,7 @@ struct bound {
     bool exists;
     char why_not[BOUND_WHY]; /* when there is none, in one line, with what to change */
     uint64_t path;           /* the longest stretch of EL2 without a look at interrupts */
-    uint64_t lines;          /* unfinished lines of guests, which the console writes just then */
-    uint64_t deadlines;      /* of all vCPUs, reached at the same instant */
+    uint64_t deadlines;      /* those that are reached before, of all vCPUs */
     uint64_t switching;      /* from the comparator's interrupt to the entry of the guest */
     unsigned warps;  /* cbs: the other vCPUs with urgent work; bvt: their warps, of earlier deadlines */
     uint64_t warped; /* how long all of that lasts */

@@ -141,16 +141,15 @@ static void print_bound(const struct vm_config *vm, const struct bound *bound)
         printf("bound vm=%s none: %s\n", vm->name, bound->why_not);
         return;
     }
-    printf("bound vm=%s us=%" PRIu64 " path=%" PRIu64 " lines=%" PRIu64 " deadlines=%" PRIu64
-           " switch=%" PRIu64 " warps=%u warped=%" PRIu64 "\n",
-           vm->name, bound->total, bound->path, bound->lines, bound->deadlines, bound->switching,
-           bound->warps, bound->warped);
+    printf("bound vm=%s us=%" PRIu64 " path=%" PRIu64 " deadlines=%" PRIu64 " switch=%" PRIu64
+           " warps=%u warped=%" PRIu64 "\n",
+           vm->name, bound->total, bound->path, bound->deadlines, bound->switching, bound->warps,
+           bound->warped);
     printf("    %s: a precise timer is at most %" PRIu64 " us late: %" PRIu64
-           " us Ontime's longest path + %" PRIu64 " us lines of guests + %" PRIu64
-           " us deadlines at the same instant + %" PRIu64 " us switch + %" PRIu64
+           " us Ontime's longest path + %" PRIu64 " us deadlines before + %" PRIu64 " us switch + %" PRIu64
            " us urgent work of %u others\n",
-           vm->name, bound->total, bound->path, bound->lines, bound->deadlines, bound->switching,
-           bound->warped, bound->warps);
+           vm->name, bound->total, bound->path, bound->deadlines, bound->switching, bound->warped,
+           bound->warps);
     if (bound->response != 0)
         print_job(vm, bound);
 }

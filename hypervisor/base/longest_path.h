@@ -20,7 +20,7 @@
 #define PATH_MARK_VM  40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE    3000 /* one piece of ONTIME_CALL_TRACE (2,321) */
 #define PATH_DUE      3200 /* 64 deadlines each of the vCPU that comes and of the one that leaves (3,001) */
-#define PATH_DUE_EACH 1000 /* a vCPU made runnable by one deadline or timer (673) */
+#define PATH_DUE_EACH 750  /* a vCPU made runnable by one deadline or timer (673) */
 #define PATH_SWITCH   3800 /* from the comparator's interrupt to the entry, these included (3,529) */
 
 #endif

@@ -15,7 +15,7 @@ SEED ?= 1
 # Each source that a unit test links is compiled once, with the flags of all these tests, and without warnings, as a
 # mutant would have some, but for the one of a function that returns nothing.
 MUTATE_LINKED = $(sort $(foreach test,$(UNIT_TESTS),$($(test)_SRCS)))
-MUTATE_SOURCES = $(filter $(MUTATE_FOLDERS:%=%/%) $(GUEST_LINUX_QUEUE),$(MUTATE_LINKED))
+MUTATE_SOURCES = $(filter $(MUTATE_FOLDERS:%=%/%) $(GUEST_LINUX_QUEUE) $(GUEST_LINUX)/work.c,$(MUTATE_LINKED))
 MUTATE_UNTESTED = $(filter-out $(MUTATE_LINKED),$(wildcard $(MUTATE_FOLDERS:%=%/*.c)))
 MUTATE_CC := $(HOST_CC) $(filter-out $(WARNINGS),$(UNIT_CFLAGS)) -Werror=return-type
 mutate_test_sources = tests/unit/test_$(1).c hypervisor/arch/fake/fake.c $($(1)_SRCS)

@@ -54,14 +54,13 @@ static void test_alone(void **state)
     config.vm_count = 1;
     struct bound bound = bound_of_first();
     assert_true(bound.exists);
-    assert_true(PATH_LOAD <= PATH_LINE && PATH_EXIT <= PATH_LINE);
-    assert_int_equal(bound.path, PATH_LINE);
-    assert_int_equal(bound.lines, PATH_LINE);
-    assert_int_equal(bound.deadlines, PATH_DUE + 2 * PATH_DUE_EACH);
+    assert_true(PATH_LOAD <= PATH_DUE && PATH_EXIT <= PATH_DUE && PATH_LINE <= PATH_DUE);
+    assert_int_equal(bound.path, PATH_DUE);
+    assert_int_equal(bound.deadlines, 2 * PATH_DUE_EACH);
     assert_int_equal(bound.switching, PATH_SWITCH);
     assert_int_equal(bound.warps, 0);
     assert_int_equal(bound.warped, 0);
-    assert_int_equal(bound.total, bound.path + bound.lines + bound.deadlines + bound.switching);
+    assert_int_equal(bound.total, bound.path + bound.deadlines + bound.switching);
 }
 
 static void test_instructions_are_time(void **state)
@@ -80,7 +79,7 @@ static void test_another(void **state)
     assert_true(bound.exists);
     assert_int_equal(bound.warps, 2);
     assert_int_equal(bound.warped, 2 * (5000 + 100 + bound.path + PATH_SWITCH));
-    assert_int_equal(bound.deadlines, 2 * (PATH_DUE + 2 * PATH_DUE_EACH));
+    assert_int_equal(bound.deadlines, PATH_DUE + 4 * PATH_DUE_EACH);
     second->warp_limit_us = 1000;
     assert_int_equal(bound_of_first().warped, bound.warped - 8000);
     second->timers = TIMERS_SNOOP;
@@ -89,7 +88,7 @@ static void test_another(void **state)
     second->warp_limit_us = 0;
     bound = bound_of_first();
     assert_int_equal(bound.warps, 0);
-    assert_int_equal(bound.deadlines, PATH_DUE + 4 * PATH_DUE_EACH);
+    assert_int_equal(bound.deadlines, 4 * PATH_DUE_EACH);
 }
 
 static void test_own_other_vcpus(void **state)
@@ -119,17 +118,11 @@ static void test_observer(void **state)
 {
     (void)state;
     second->observer = true;
-    assert_int_equal(bound_of_first().path, PATH_TRACE);
+    assert_int_equal(bound_of_first().path, fmax(PATH_DUE, PATH_MARK + 2 * PATH_MARK_VM));
     config.vm_count = 4;
     config.vms[2] = config.vms[3] = precise();
-    assert_int_equal(bound_of_first().path, fmax(PATH_TRACE, 4 * PATH_MARK_VM));
-}
-
-static void test_lines_come_again(void **state)
-{
-    (void)state;
-    second->warp_limit_us = 60000; /* two warps are more than 100 ms */
-    assert_int_equal(bound_of_first().lines, 2 * 2 * PATH_LINE);
+    config.vms[3].vcpus = 8;
+    assert_int_equal(bound_of_first().path, PATH_MARK + 11 * PATH_MARK_VM);
 }
 
 static void assert_none(const char *part)
@@ -214,8 +207,7 @@ static void test_cbs(void **state)
     assert_true(bound.exists);
     assert_int_equal(bound.warps, 1);
     assert_int_equal(bound.warped, 100 + bound.path);
-    assert_int_equal(bound.total,
-                     bound.path + bound.lines + bound.deadlines + bound.switching + bound.warped);
+    assert_int_equal(bound.total, bound.path + bound.deadlines + bound.switching + bound.warped);
     assert_int_equal(bound.response, 0);
     second->weight = 3;
     assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
@@ -262,7 +254,6 @@ int main(void)
         cmocka_unit_test_setup(test_own_other_vcpus, two),
         cmocka_unit_test_setup(test_tick_ends_warps, two),
         cmocka_unit_test_setup(test_observer, two),
-        cmocka_unit_test_setup(test_lines_come_again, two),
         cmocka_unit_test_setup(test_none, two),
         cmocka_unit_test_setup(test_other_schedulers_have_none, two),
         cmocka_unit_test_setup(test_snoop_has_one, two),
