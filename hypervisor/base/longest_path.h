@@ -13,12 +13,12 @@
 #define BASE_LONGEST_PATH_H
 
 /* In parentheses: the largest count found. */
-#define PATH_LOAD     3000 /* one piece of loading a VM (1,790) */
+#define PATH_LOAD     3000 /* one piece of loading a VM (1,808) */
 #define PATH_EXIT     3000 /* an exit or a switch that writes no line (2,561: a fault) */
-#define PATH_LINE     3000 /* a line of a guest, or of Ontime about one; a piece of output (2,105) */
-#define PATH_MARK     3000 /* one piece of ONTIME_CALL_MARK (2,487) */
+#define PATH_LINE     3000 /* a line of a guest, or of Ontime about one; a piece of output (2,158) */
+#define PATH_MARK     3000 /* one piece of ONTIME_CALL_MARK (2,514) */
 #define PATH_MARK_VM  40   /* the first piece, each vCPU: its CPU time is noted */
-#define PATH_TRACE    3000 /* one piece of ONTIME_CALL_TRACE (2,321) */
+#define PATH_TRACE    3000 /* one piece of ONTIME_CALL_TRACE (2,300) */
 #define PATH_DUE      3200 /* 64 deadlines each of the vCPU that comes and of the one that leaves (3,001) */
 #define PATH_DUE_EACH 750  /* a vCPU made runnable by one deadline or timer (673) */
 #define PATH_SWITCH   3800 /* from the comparator's interrupt to the entry, these included (3,529) */

@@ -67,7 +67,6 @@ static void cbs_add(struct sched_queue *queue, struct sched_unit *unit)
     ASSERT(unit->params.horizon <= CHARGED_MAX && unit->params.job <= CHARGED_MAX);
     unit->params.warp = SCHED_TICKS_MAX;
     bvt_add(queue, unit);
-    cbs_unit(unit)->start = cbs_unit(unit)->served = cbs_unit(unit)->remainder = 0;
     cbs_queue(queue)->weights += unit->params.weight;
 }
 

@@ -33,23 +33,6 @@ static struct observer observers[2];
 static struct ontime_trace_record records[RECORDS];
 static struct vcpu *caller;
 
-/* Statistic `stat` of vCPU `index`: no two are alike, and the largest is in the middle. */
-static uint64_t counted(unsigned index, unsigned stat)
-{
-    static const uint64_t scale[VCPUS] = {100, 10000, 1};
-
-    return scale[index] * (stat + 1);
-}
-
-static void count_at(struct vcpu *vcpu, unsigned index)
-{
-    for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
-        vcpu->stats[stat] = counted(index, stat);
-    vcpu->stats[ONTIME_STAT_LATE_MAX] = 0;
-    vcpu->precise.armed_count = 1000000;
-    vcpu->precise.late_max = counted(index, ONTIME_STAT_LATE_MAX);
-}
-
 static struct vm *create(unsigned index, const char *name, unsigned vcpus)
 {
     static const unsigned pieces[] = {2};
@@ -61,7 +44,7 @@ static struct vm *create(unsigned index, const char *name, unsigned vcpus)
     vm = vm_create(&config[index], &world_hooks);
     assert_non_null(vm);
     for (unsigned i = 0; i < vcpus; i++)
-        count_at(&vm->vcpus[i], i);
+        world_count(&vm->vcpus[i], i);
     return vm;
 }
 

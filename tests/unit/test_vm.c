@@ -348,29 +348,12 @@ static void no_complaint_is_forgotten(void **state)
     assert_in_range(said, STEPS * ASKING / TENTH * 9 / 10, STEPS * ASKING / TENTH);
 }
 
-/* Statistic `stat` of vCPU `index`: no two are alike, and the largest is in the middle. */
-static uint64_t counted(unsigned index, unsigned stat)
-{
-    static const uint64_t scale[VCPUS] = {100, 10000, 1};
-
-    return scale[index] * (stat + 1);
-}
-
-static void count_at(struct vcpu *vcpu, unsigned index)
-{
-    for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
-        vcpu->stats[stat] = counted(index, stat);
-    vcpu->stats[ONTIME_STAT_LATE_MAX] = 0;
-    vcpu->precise.armed_count = 1000000;
-    vcpu->precise.late_max = counted(index, ONTIME_STAT_LATE_MAX);
-}
-
 static struct vm *create_counted(void)
 {
     struct vm *vm = create_whole();
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        count_at(&vm->vcpus[i], i);
+        world_count(&vm->vcpus[i], i);
     world_cpu.lead.switch_cost = 123;
     world_cpu.lead.backlog = 64 * 456 + 63;
     return vm;
@@ -382,12 +365,12 @@ static void statistics_are_sums_and_maxima(void **state)
     const struct vm *vm = create_counted();
 
     for (unsigned stat = 0; stat < ONTIME_STAT_LEAD_SWITCH; stat++) {
-        uint64_t expected = counted(0, stat) + counted(1, stat) + counted(2, stat);
+        uint64_t expected = world_counted(0, stat) + world_counted(1, stat) + world_counted(2, stat);
 
         if (stat == ONTIME_STAT_ARMED)
             expected += 3 * 1000000;
         if (stat == ONTIME_STAT_LATE_MAX)
-            expected = counted(1, stat);
+            expected = world_counted(1, stat);
         assert_int_equal(vm_stat(vm, stat), expected);
     }
     assert_int_equal(vm_stat(vm, ONTIME_STAT_LEAD_SWITCH), 123);

@@ -323,3 +323,19 @@ void world_step(void)
 {
     dispatch_step(&world_cpu);
 }
+
+uint64_t world_counted(unsigned index, unsigned stat)
+{
+    static const uint64_t scale[] = {100, 10000, 1};
+
+    return scale[index] * (stat + 1);
+}
+
+void world_count(struct vcpu *vcpu, unsigned index)
+{
+    for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
+        vcpu->stats[stat] = world_counted(index, stat);
+    vcpu->stats[ONTIME_STAT_LATE_MAX] = 0;
+    vcpu->precise.armed_count = 1000000;
+    vcpu->precise.late_max = world_counted(index, ONTIME_STAT_LATE_MAX);
+}

@@ -77,6 +77,13 @@ void world_step(void);
 /* Does call(argument) switch the machine off? */
 bool world_ends(void (*call)(void *argument), void *argument);
 
+/*
+ * Statistic `stat` that world_count() gives vCPU `index`, 0 to 2, of a VM: no two are alike, and the largest
+ * is in the middle.
+ */
+uint64_t world_counted(unsigned index, unsigned stat);
+void world_count(struct vcpu *vcpu, unsigned index);
+
 /* The last line printed is this one. */
 void world_expect_line(const char *line);
 
