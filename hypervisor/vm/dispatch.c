@@ -473,8 +473,10 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     struct vcpu *vcpu;
 
     arch_interrupts_handle();
-    if (cpu->reschedule)
+    if (cpu->reschedule) {
         pick_at_once(cpu);
+        arch_interrupts_handle(); /* before the switch */
+    }
     vcpu = cpu->current;
     if (vcpu == NULL) {
         arch_wait_for_interrupt();
