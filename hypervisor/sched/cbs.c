@@ -11,8 +11,9 @@
  *     present if that is past. Its first `job` of CPU time is due when the share has given that much since
  *     the start: at start + job / share. What goes beyond is due in steps of STEP_MS of CPU time: at
  *     start + k STEP / share for the k-th. When a unit has used what was due, its deadline moves on, and
- *     another unit may be the first then. A unit that was brought in before its start, to be in place by
- *     then, uses nothing of what is due until then, as long as no other is urgent.
+ *     another unit may be the first then. A unit is brought in before the guest's deadline, to be in place
+ *     by then. What it uses until then is not of what is due, as long as no other is urgent. With others it
+ *     is, but as much is added to the job when that is used up.
  *  2. A unit may be urgent beyond its share for as long as its horizon H allows. `served` is the instant at
  *     which the work that it did urgently would be over if it had been done at the rate of the share. It
  *     moves by 1 / share for each tick used in a warp, and is brought up to the present when one begins:
@@ -62,7 +63,11 @@ static uint64_t due(const struct sched_queue *queue, const struct sched_unit *un
     uint64_t step = STEP_MS * queue->ms;
     uint64_t job = unit->params.job;
 
-    return used(unit) < job ? job : (used(unit) / step + 1) * step;
+    if (used(unit) < job)
+        return job;
+    if (used(unit) < job + cbs_unit(unit)->extra)
+        return job + cbs_unit(unit)->extra;
+    return (used(unit) / step + 1) * step;
 }
 
 static void set_deadline(const struct sched_queue *queue, struct sched_unit *unit)
@@ -83,8 +88,8 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* When a warp for this deadline starts, which may be EARLY_MS from now at most. */
-static uint64_t start_for(const struct sched_queue *queue, uint64_t deadline, uint64_t now)
+/* When the work for this deadline is to begin, which may be EARLY_MS from now at most. */
+static uint64_t begin_for(const struct sched_queue *queue, uint64_t deadline, uint64_t now)
 {
     uint64_t most = now + EARLY_MS * queue->ms;
 
@@ -104,22 +109,27 @@ static bool cbs_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     }
     if (cbs_unit(unit)->served - now > horizon - horizon / HEADROOM)
         return false;
-    cbs_unit(unit)->start = later(cbs_unit(unit)->served, start_for(queue, deadline, now));
-    cbs_unit(unit)->early = 0;
+    cbs_unit(unit)->begin = begin_for(queue, deadline, now);
+    cbs_unit(unit)->start = later(cbs_unit(unit)->served, cbs_unit(unit)->begin);
+    cbs_unit(unit)->early = cbs_unit(unit)->extra = 0;
     bvt_begin_warp(queue, unit, 0, needs != 0 ? needs : SCHED_TICKS_MAX);
     set_deadline(queue, unit);
     return true;
 }
 
-/* How much of the last `ran` ticks of a unit was before its start, with no other urgent. */
-static uint64_t early(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t ran,
-                      uint64_t now)
+/* Of the last `ran` ticks of a unit, notes those before its work was to begin. */
+static void note_early(const struct sched_queue *queue, struct sched_unit *unit, uint64_t ran, uint64_t now)
 {
-    uint64_t start = cbs_unit(unit)->start;
+    uint64_t begin = cbs_unit(unit)->begin;
+    uint64_t before;
 
-    if (bvt_queue(queue)->urgent.count != 0 || now - ran >= start)
-        return 0;
-    return now > start ? ran - (now - start) : ran;
+    if (now - ran >= begin)
+        return;
+    before = now > begin ? ran - (now - begin) : ran;
+    if (bvt_queue(queue)->urgent.count == 0)
+        cbs_unit(unit)->early += before;
+    else
+        cbs_unit(unit)->extra += before;
 }
 
 /* Returns whether the horizon ended the warp. */
@@ -128,7 +138,7 @@ static bool charge_server(struct sched_queue *queue, struct sched_unit *unit, ui
     uint64_t time =
         (ran < CHARGED_MAX ? ran : CHARGED_MAX) * cbs_queue(queue)->weights + cbs_unit(unit)->remainder;
 
-    cbs_unit(unit)->early += early(queue, unit, ran, now);
+    note_early(queue, unit, ran, now);
     cbs_unit(unit)->served += time / unit->params.weight;
     cbs_unit(unit)->remainder = time % unit->params.weight;
     if (!unit->warped)

@@ -7,9 +7,11 @@
 
 struct cbs_unit {
     struct bvt_unit bvt; /* first: bvt_unit() finds it, too */
-    uint64_t start;      /* of this warp: what is due is counted from here on */
+    uint64_t begin;      /* of this warp: the guest's deadline, or when it was warped if that was later */
+    uint64_t start;      /* the same, or `served` if that was later: what is due is counted from here on */
     uint64_t served;     /* when all urgent work so far would be over at the rate of the unit's share */
-    uint64_t early;      /* CPU time of this warp, before its start, that is none of what is due */
+    uint64_t early;      /* CPU time of this warp before `begin` with no other unit urgent */
+    uint64_t extra;      /* the same, with others */
     uint64_t remainder;  /* of the division by the weight, not yet in `served` */
 } __attribute__((may_alias));
 

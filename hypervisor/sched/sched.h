@@ -39,7 +39,7 @@ struct sched_params {
  * there. It is zero when the policy's add() or init() is called. A policy that needs more does not compile
  * (SCHED_STATE_FITS()).
  */
-#define SCHED_UNIT_WORDS  18
+#define SCHED_UNIT_WORDS  20
 #define SCHED_QUEUE_WORDS 16
 
 struct sched_unit {

@@ -226,8 +226,11 @@ void cpu_start_tick(struct cpu *cpu, uint64_t period)
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count)
 {
-    /* For each vCPU its wake and its physical timer, and for the CPU its tick and the console's silence. */
-    unsigned others = vcpu_count * 2 + 2;
+    /*
+     * For each vCPU its wake and its physical timer, and for the CPU its tick, the console's silence, and the
+     * UART's interrupt.
+     */
+    unsigned others = vcpu_count * 2 + 3;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),
@@ -475,7 +478,9 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     arch_interrupts_handle();
     if (cpu->reschedule) {
         pick_at_once(cpu);
-        arch_interrupts_handle(); /* before the switch */
+        arch_interrupts_handle(); /* the switch takes long */
+        if (cpu->reschedule)
+            pick_at_once(cpu);
     }
     vcpu = cpu->current;
     if (vcpu == NULL) {

@@ -213,6 +213,25 @@ static void the_time_before_the_deadline_is_not_the_jobs(void **state)
     assert_int_equal(deadline(b), sim.now + SIM_MS + 2 * JOB);
 }
 
+/* What it ran before its deadline while another was urgent is added to its job. */
+static void time_that_counts_before_the_deadline_is_added(void **state)
+{
+    (void)state;
+    unsigned a = add(4), b = add(4);
+
+    (void)sim_wake_warped(&sim, b);
+    sim_advance(&sim, JOB); /* the rest of b's work is due in a step */
+    assert_true(sim_wake_warped_for(&sim, a, sim.now + 30));
+    assert_int_equal(sim_running(&sim), a);
+    assert_int_equal(deadline(a), START + JOB + 30 + 2 * JOB);
+    sim_advance(&sim, JOB);
+    assert_int_equal(deadline(a), START + JOB + 30 + 2 * (JOB + 30));
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, 30);
+    assert_int_equal(deadline(a), START + JOB + 30 + 2 * STEP);
+    assert_int_equal(sim_running(&sim), b);
+}
+
 /* Alone, it may run up to its deadline and then for its whole job. */
 static void the_time_before_the_deadline_ends_there(void **state)
 {
@@ -341,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup(earliest_deadline_runs, setup),
         cmocka_unit_test_setup(the_time_before_the_deadline_is_not_the_jobs, setup),
         cmocka_unit_test_setup(the_time_before_the_deadline_ends_there, setup),
+        cmocka_unit_test_setup(time_that_counts_before_the_deadline_is_added, setup),
         cmocka_unit_test_setup(a_step_is_a_look, setup),
         cmocka_unit_test_setup(work_beyond_the_share_is_due_later, setup),
         cmocka_unit_test_setup(shares_hold, setup),

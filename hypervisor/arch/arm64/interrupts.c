@@ -5,6 +5,7 @@
  */
 #include "arch/arm64/vcpu.h"
 #include "base/arch.h"
+#include "base/units.h"
 #include "boot/arch_boot.h"
 #include "console/console.h"
 #include "devices/vgic.h"
@@ -18,7 +19,31 @@
 #define INTID_MASK     1023
 #define GIC_SPECIAL    1020 /* from here on: no interrupt */
 
+#define PUT_OFF_US 1000
+
 static struct interrupt_numbers numbers;
+static struct deadline uart_again;
+static uint32_t uart_acknowledged;
+
+/* Takes the UART's interrupt, which was put off and is still active, when it is pending again. */
+static void take_uart_again(struct deadline *deadline, uint64_t now)
+{
+    (void)deadline, (void)now;
+    gic->deactivate(uart_acknowledged);
+}
+
+/*
+ * The UART may interrupt again as soon as it is served, for as long as there is output. That may not hold up
+ * urgent work, so it waits while there is any.
+ */
+static bool put_off_uart(struct cpu *cpu, uint32_t acknowledged)
+{
+    if (cpu->current == NULL || !cpu->current->unit.warped)
+        return false;
+    uart_acknowledged = acknowledged;
+    deadline_set(&cpu->deadlines, &uart_again, arch_counter() + us_to_ticks(PUT_OFF_US));
+    return true;
+}
 
 const char *arch_interrupts_init(const struct interrupt_numbers *machine)
 {
@@ -27,6 +52,7 @@ const char *arch_interrupts_init(const struct interrupt_numbers *machine)
     if (problem != (void *)0)
         return problem;
     numbers = *machine;
+    deadline_init(&uart_again, DEADLINE_OTHER, take_uart_again);
     arch_comparator_off();
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
@@ -83,6 +109,8 @@ static void handle_one(struct cpu *cpu, uint32_t acknowledged)
         vgic_timer_fired(cpu->loaded);
         return;
     }
+    if (numbers.uart != 0 && intid == numbers.uart && put_off_uart(cpu, acknowledged))
+        return;
     handle(cpu, intid);
     gic->deactivate(acknowledged);
 }
