@@ -23,6 +23,11 @@ static size_t count_missed(const struct series *series)
     return missed;
 }
 
+bool part_demands_too_much(const struct run *run, const struct series *series)
+{
+    return series->part.demand > DEMAND_LIMIT / (double)run->log.vm_count;
+}
+
 unsigned part_targets(const struct run *run, const struct series *series, const struct run *bare,
                       struct part_target found[MAX_PART_TARGETS])
 {
@@ -30,7 +35,7 @@ unsigned part_targets(const struct run *run, const struct series *series, const 
     struct summary a, b;
     unsigned count = 0;
 
-    if (!other || series->part.demand > DEMAND_LIMIT / (double)run->log.vm_count)
+    if (!other || part_demands_too_much(run, series))
         return 0;
     a = summarise_series(series);
     b = summarise_series(other);

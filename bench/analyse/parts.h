@@ -25,6 +25,9 @@ struct part_target {
 
 #define MAX_PART_TARGETS 4
 
+/* Does the part's work take more of the core than targets are set for, in the run's system? */
+bool part_demands_too_much(const struct run *run, const struct series *series);
+
 /*
  * The targets of a series against the same part of the bare run. Returns how many there are: none of a series
  * that demands too much, or that the bare run does not have. p99.9 has none where fewer than 1,000 errors

@@ -275,6 +275,8 @@ def attacks(run, *words):
         print(f"         {one.row(hog)}")
         found = one.faults(hog, share, tolerance, limits)
         faults += [f"{one.name}: {fault}" for fault in found]
+    largest = max(one.max for one in tried)
+    print(f"         bound {bound} us, {bound / largest:.1f} times the largest error")
     check(not faults, "; ".join(faults))
 
 
