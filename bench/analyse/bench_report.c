@@ -70,7 +70,7 @@ static void print_bound(FILE *file, const struct run *run)
 {
     double found = el2_late_max_us(run);
 
-    if (run->bound_us > 0)
+    if (run->bound_us > 0 && !run_demands_too_much(run))
         fprintf(file, "%9.1f %5.0f %6.1f  ", found, run->bound_us, run->bound_us / found);
     else
         fprintf(file, "%9.1f %5s %6s  ", found, "-", "-");

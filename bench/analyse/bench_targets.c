@@ -77,19 +77,11 @@ static void find_exact(const struct run *exact)
     add(exact->summary.p99_us, true, EXACT_P99_US, "%s: p99, us", exact->name);
 }
 
-static bool demands_too_much(const struct run *run)
-{
-    for (size_t s = 0; s < run->log.series_count; s++)
-        if (part_demands_too_much(run, &run->log.series[s]))
-            return true;
-    return false;
-}
-
 /* Of each run whose system file promises a bound, for a VM within its share. */
 static void find_bounds(const struct run runs[MODES])
 {
     for (unsigned m = 0; m < MODES; m++)
-        if (runs[m].name && runs[m].bound_us > 0 && !demands_too_much(&runs[m]))
+        if (runs[m].name && runs[m].bound_us > 0 && !run_demands_too_much(&runs[m]))
             add(el2_late_max_us(&runs[m]), true, runs[m].bound_us, "%s: largest EL2 lateness, us",
                 runs[m].name);
 }

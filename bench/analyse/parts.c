@@ -28,6 +28,14 @@ bool part_demands_too_much(const struct run *run, const struct series *series)
     return series->part.demand > DEMAND_LIMIT / (double)run->log.vm_count;
 }
 
+bool run_demands_too_much(const struct run *run)
+{
+    for (size_t s = 0; s < run->log.series_count; s++)
+        if (part_demands_too_much(run, &run->log.series[s]))
+            return true;
+    return false;
+}
+
 unsigned part_targets(const struct run *run, const struct series *series, const struct run *bare,
                       struct part_target found[MAX_PART_TARGETS])
 {

@@ -25,8 +25,9 @@ struct part_target {
 
 #define MAX_PART_TARGETS 4
 
-/* Does the part's work take more of the core than targets are set for, in the run's system? */
+/* Does a part's work, or one of the run's parts, take more of the core than targets are set for? */
 bool part_demands_too_much(const struct run *run, const struct series *series);
+bool run_demands_too_much(const struct run *run);
 
 /*
  * The targets of a series against the same part of the bare run. Returns how many there are: none of a series
