@@ -66,6 +66,9 @@ static void check_identification(void)
     uint64_t dfr0 = read_sysreg(ID_AA64DFR0_EL1);
     uint64_t isar1 = read_sysreg(ID_AA64ISAR1_EL1);
 
+    check_field("id-el1-is-aarch64", pfr0, 4, 1, 1);
+    check_field("id-no-scxtnum", pfr0, 56, 0, 1);
+    check_field("id-40-bits-at-most", read_sysreg(ID_AA64MMFR0_EL1), 0, 2, 1);
     check_field("id-no-sve", pfr0, 32, 0, 0);
     check_field("id-no-amu", pfr0, 44, 0, 0);
     check_field("id-no-mte", pfr1, 8, 0, 1);
@@ -130,6 +133,8 @@ static void check_other(void)
     CHECK_REGISTER("implementation-3", "S3_7_C11_C15_7", ANYTHING);
     CHECK_READ("l2ctlr", "S3_1_C11_C0_2", ANYTHING);
     CHECK_REGISTER("pauth-key", "S3_0_C2_C1_0", off);
+    CHECK_REGISTER("scxtnum-el0", "S3_3_C13_C0_7", UNDEFINED);
+    CHECK_REGISTER("scxtnum-el1", "S3_0_C13_C0_7", UNDEFINED);
     CHECK_REGISTER("zcr", "S3_0_C1_C2_0", off);
     CHECK_REGISTER("smcr", "S3_0_C1_C2_6", off);
     CHECK_REGISTER("trfcr", "S3_0_C1_C2_1", off);

@@ -98,6 +98,21 @@ def guests(run, *names):
         machine.wait_off()
 
 
+def registers(run, first, second):
+    """Guests that try all system registers; what they found at their beginnings is the same."""
+    with run.boot() as machine:
+        found = []
+        for name in (first, second):
+            check_guest(machine, name)
+            lines = re.findall(r"REGISTER ([0-9a-f]{4}) ([0-9a-f]{16}) (.*?)\.", machine.joined(name))
+            found.append({(encoding, register): value for encoding, value, register in lines})
+        machine.wait_off()
+    check(len(found[0]) > 20, f"{first} found {len(found[0])} registers only")
+    for key in sorted(found[0].keys() | found[1].keys()):
+        one, other = (values.get(key, "0") for values in found)
+        check(one == other, f"{key[1]} ({key[0]}) was {one} for {first} and {other} for {second}")
+
+
 def bare(run, *names):
     """The same guests without Ontime: what they expect of it is what the machine does."""
     for name in names:

@@ -148,7 +148,7 @@ bool exit_serror(struct vcpu *vcpu)
     vcpu->stats[ONTIME_STAT_EXITS]++;
     cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
     vm_complain(vcpu, "vCPU %u: SError, syndrome 0x%lx", vcpu->index, (unsigned long)read_sysreg(esr_el2));
-    vcpu_raise_serror();
+    vcpu_raise_serror(vcpu);
     return goes_on(vcpu);
 }
 

@@ -11,6 +11,8 @@
  *   ignore writes.
  * - PMU registers (MDCR_EL2.TPM, TPMCR): undefined, as on a CPU whose ID registers say that it has no PMU.
  * - ACTLR_EL1 (HCR_EL2.TACR): reads as zero and ignores writes.
+ * - ICC_SRE_EL1 (ICC_SRE_EL2.Enable): reads as "by system registers only" and ignores writes. A guest that
+ *   could clear SRE would clear it for the next one.
  * - The physical timer (CNTHCTL_EL2): emulated by guest_timer.c.
  * - SGIs and ICC_DIR_EL1 (HCR_EL2.IMO, ICH_HCR_EL2.TDIR): emulated by devices/vgic.c.
  * - Everything else, such as implementation-defined registers, LORegions, trace, RAS and SVE: undefined.
@@ -34,47 +36,53 @@
 struct id_register {
     uint8_t crm, op2;
     uint64_t offered; /* the fields a guest sees */
-    uint64_t fixed;   /* fields with a value of our own */
+    uint64_t limited; /* of these, the fields that are cut to the value in `limit` when they are greater */
+    uint64_t limit;
 };
 
 /*
  * AArch64 ID registers (Arm ARM D17.2): op0 3, op1 0, crn 0, crm 4 to 7. One that is not listed reads as
  * zero. The debug architecture does not allow fewer than two breakpoints and watchpoints, so that is what a
  * guest is told.
+ *
+ * CSV2 greater than 1 would promise SCXTNUM_EL1 and SCXTNUM_EL0, which trap: they would be four registers
+ * more to switch (EL0's and EL1's, and what predictors make of them), for a hint. EL1: AArch64 only, as
+ * HCR_EL2.RW says. PARange: stage 2 has 40 bits.
  */
 static const struct id_register id_registers[] = {
     /* ID_AA64PFR0_EL1 */
     {4, 0,
      ID_AA64PFR0_EL1_EL0 | ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_FP | ID_AA64PFR0_EL1_ADVSIMD |
          ID_AA64PFR0_EL1_GIC | ID_AA64PFR0_EL1_DIT | ID_AA64PFR0_EL1_CSV2 | ID_AA64PFR0_EL1_CSV3,
-     0},
+     ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_CSV2, ID_AA64PFR0_EL1_EL1_64 | ID_AA64PFR0_EL1_CSV2_1},
     /* ID_AA64PFR1_EL1 */
-    {4, 1, ID_AA64PFR1_EL1_BT | ID_AA64PFR1_EL1_SSBS, 0},
+    {4, 1, ID_AA64PFR1_EL1_BT | ID_AA64PFR1_EL1_SSBS, 0, 0},
     /* ID_AA64DFR0_EL1 */
-    {5, 0, ID_AA64DFR0_EL1_DEBUGVER, ID_AA64DFR0_EL1_BRPS(2) | ID_AA64DFR0_EL1_WRPS(2)},
+    {5, 0, ID_AA64DFR0_EL1_DEBUGVER | ID_AA64DFR0_EL1_BRPS | ID_AA64DFR0_EL1_WRPS,
+     ID_AA64DFR0_EL1_BRPS | ID_AA64DFR0_EL1_WRPS, ID_AA64DFR0_EL1_BRPS_2 | ID_AA64DFR0_EL1_WRPS_2},
     /* ID_AA64ISAR0_EL1: no transactional memory */
-    {6, 0, UINT64_MAX & ~ID_AA64ISAR0_EL1_TME, 0},
+    {6, 0, UINT64_MAX & ~ID_AA64ISAR0_EL1_TME, 0, 0},
     /* ID_AA64ISAR1_EL1: no pointer authentication */
     {6, 1,
      ID_AA64ISAR1_EL1_DPB | ID_AA64ISAR1_EL1_JSCVT | ID_AA64ISAR1_EL1_FCMA | ID_AA64ISAR1_EL1_LRCPC |
          ID_AA64ISAR1_EL1_FRINTTS | ID_AA64ISAR1_EL1_SB | ID_AA64ISAR1_EL1_SPECRES | ID_AA64ISAR1_EL1_BF16 |
          ID_AA64ISAR1_EL1_DGH | ID_AA64ISAR1_EL1_I8MM,
-     0},
+     0, 0},
     /* ID_AA64ISAR2_EL1 */
-    {6, 2, ID_AA64ISAR2_EL1_WFXT | ID_AA64ISAR2_EL1_RPRES | ID_AA64ISAR2_EL1_MOPS, 0},
+    {6, 2, ID_AA64ISAR2_EL1_WFXT | ID_AA64ISAR2_EL1_RPRES | ID_AA64ISAR2_EL1_MOPS, 0, 0},
     /* ID_AA64MMFR0_EL1: no fine-grained traps, no enhanced counter virtualization */
-    {7, 0, UINT64_MAX & ~(ID_AA64MMFR0_EL1_FGT | ID_AA64MMFR0_EL1_ECV), 0},
+    {7, 0, UINT64_MAX & ~(ID_AA64MMFR0_EL1_FGT | ID_AA64MMFR0_EL1_ECV), ID_AA64MMFR0_EL1_PARANGE, PA_40_BITS},
     /* ID_AA64MMFR1_EL1: no virtualization host extensions, no LORegions */
     {7, 1,
      ID_AA64MMFR1_EL1_HAFDBS | ID_AA64MMFR1_EL1_VMIDBITS | ID_AA64MMFR1_EL1_HPDS | ID_AA64MMFR1_EL1_PAN |
          ID_AA64MMFR1_EL1_SPECSEI | ID_AA64MMFR1_EL1_XNX,
-     0},
+     0, 0},
     /* ID_AA64MMFR2_EL1: no nested virtualization, no forced write-back */
     {7, 2,
      ID_AA64MMFR2_EL1_CNP | ID_AA64MMFR2_EL1_UAO | ID_AA64MMFR2_EL1_LSM | ID_AA64MMFR2_EL1_IESB |
          ID_AA64MMFR2_EL1_VARANGE | ID_AA64MMFR2_EL1_CCIDX | ID_AA64MMFR2_EL1_ST | ID_AA64MMFR2_EL1_AT |
          ID_AA64MMFR2_EL1_IDS | ID_AA64MMFR2_EL1_TTL | ID_AA64MMFR2_EL1_BBM | ID_AA64MMFR2_EL1_E0PD,
-     0},
+     0, 0},
 };
 
 /* What of ID_DFR0_EL1 is not offered. */
@@ -153,6 +161,18 @@ static uint64_t id_value_32(unsigned crm, unsigned op2)
     }
 }
 
+/* The value with each field of `limited` cut to that of `limit`. */
+static uint64_t limit_fields(uint64_t value, uint64_t limited, uint64_t limit)
+{
+    for (unsigned shift = 0; shift < 64; shift += 4) {
+        uint64_t field = ID_FIELD(shift);
+
+        if ((limited & field) != 0 && (value & field) > (limit & field))
+            value = (value & ~field) | (limit & field);
+    }
+    return value;
+}
+
 static uint64_t id_register_value(unsigned crm, unsigned op2)
 {
     if (crm < 4)
@@ -161,7 +181,7 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
         const struct id_register *reg = &id_registers[i];
 
         if (reg->crm == crm && reg->op2 == op2)
-            return (id_value_64(crm, op2) & reg->offered) | reg->fixed;
+            return limit_fields(id_value_64(crm, op2) & reg->offered, reg->limited, reg->limit);
     }
     return 0;
 }
@@ -180,6 +200,17 @@ static void send_sgis(struct vcpu *vcpu, uint64_t value)
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (others ? i != vcpu->index : this_group && (value >> i & 1) != 0)
             vgic_send_sgi(&vm->vcpus[i], REGISTER_GET(value, ICC_SGI1R_INTID), vcpu);
+}
+
+/*
+ * Is this a debug register? op1 3 are EL0's, MDCCSR_EL0 and DBGDTR_EL0. QEMU 10's HCR_EL2.TIDCP traps others
+ * with op0 2, too.
+ */
+static bool is_debug(uint32_t reg)
+{
+    unsigned crn = REGISTER_GET(reg, ISS_CRN(15));
+
+    return OP0(reg) == 2 && ((OP1(reg) == 0 && (crn <= 1 || crn == 7)) || (OP1(reg) == 3 && crn == 0));
 }
 
 /* The registers that are emulated; false for those that are not there. */
@@ -203,7 +234,8 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
     case REG(3, 0, 12, 11, 1): /* ICC_DIR_EL1: trapped while drivers/gicv3.c asks for it */
         vgic_deactivate(vcpu, value & ICC_DIR_EL1_INTID);
         return true;
-    case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
+    case REG(3, 0, 1, 0, 1):   /* ACTLR_EL1 */
+    case REG(3, 0, 12, 12, 5): /* ICC_SRE_EL1 */
         return true;
     case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
         vcpu->arch.mdscr = value & UINT32_MAX;
@@ -212,7 +244,7 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
         vcpu->arch.osdlr = value & OSDLR_EL1_DLK;
         return true;
     default:
-        return OP0(reg) == 2 && OP1(reg) == 0; /* debug */
+        return OP1(reg) == 0 && is_debug(reg);
     }
 }
 
@@ -231,6 +263,9 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         return true;
     case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
         return true;
+    case REG(3, 0, 12, 12, 5): /* ICC_SRE_EL1 */
+        *value = ICC_SRE_EL1_SRE | ICC_SRE_EL1_DFB | ICC_SRE_EL1_DIB;
+        return true;
     case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
         *value = vcpu->arch.mdscr;
         return true;
@@ -247,8 +282,7 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         *value = id_register_value(CRM(reg), OP2(reg));
         return true;
     }
-    /* Debug, AArch64; also MDCCSR_EL0 and DBGDTR_EL0. */
-    return OP0(reg) == 2 && (OP1(reg) == 0 || OP1(reg) == 3);
+    return is_debug(reg);
 }
 
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome)

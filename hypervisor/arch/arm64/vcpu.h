@@ -24,7 +24,7 @@ static inline uint64_t exit_instant(void)
 }
 
 /* A virtual SError for the loaded vCPU. */
-void vcpu_raise_serror(void);
+void vcpu_raise_serror(struct vcpu *vcpu);
 
 /* vectors.S: runs the loaded vCPU until the dispatcher is needed; its exits are handled by the functions
  * below. */
