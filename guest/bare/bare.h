@@ -139,6 +139,12 @@ static inline void wfi(void)
     __asm__ volatile("dsb sy\n\twfi" ::: "memory");
 }
 
+/*
+ * Called at each synchronous exception with its class; may change where and how to go on. False: it was none
+ * of its own.
+ */
+extern bool (*volatile on_debug)(unsigned class, uint64_t *pc, uint64_t *pstate);
+
 /* The GIC, of the version that the device tree says. Registers of SGIs and PPIs are the calling CPU's. */
 #define GIC_SPURIOUS 1023u
 

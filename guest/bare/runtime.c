@@ -15,6 +15,7 @@ struct frame { /* the registers, as start.S saves them */
 };
 
 void (*volatile on_irq)(void);
+bool (*volatile on_debug)(unsigned class, uint64_t *pc, uint64_t *pstate);
 static volatile bool fault_armed;
 static volatile unsigned fault_count;
 static volatile uint64_t fault_esr, fault_far;
@@ -102,6 +103,9 @@ void exception(struct frame *frame, unsigned kind)
 {
     if (kind == KIND_IRQ && on_irq != NULL)
         on_irq();
+    else if (kind == KIND_SYNC && on_debug != NULL &&
+             on_debug((unsigned)(read_sysreg(ESR_EL1) >> 26), &frame->elr, &frame->spsr))
+        ; /* it was a debug exception */
     else if (kind == KIND_SYNC && fault_armed)
         step_over(frame);
     else

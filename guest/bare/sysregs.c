@@ -170,6 +170,68 @@ static void check_instructions(void)
     expect_equal("cache-by-set-and-way", fault.count, 0);
 }
 
+/* An exception that EL2 makes the guest take keeps PSTATE.DIT, as the CPU's own do. */
+static volatile uint64_t dit_in_handler;
+
+static bool note_dit(unsigned class, uint64_t *pc, uint64_t *pstate)
+{
+    (void)class;
+    (void)pc;
+    (void)pstate;
+    dit_in_handler = read_sysreg(S3_3_C4_C2_5);
+    return false;
+}
+
+static void check_dit(void)
+{
+    const uint64_t dit = 1u << 24;
+
+    if ((read_sysreg(ID_AA64PFR0_EL1) >> 48 & 0xF) == 0)
+        return;
+    on_debug = note_dit;
+    write_sysreg(S3_3_C4_C2_5, dit);
+    struct fault fault = CATCH(__asm__ volatile("mrs xzr, PMCR_EL0"));
+    write_sysreg(S3_3_C4_C2_5, 0);
+    on_debug = NULL;
+    expect_equal("dit-undefined", fault.count, 1);
+    expect_equal("dit-is-kept", dit_in_handler, dit);
+}
+
+/* What the ID registers show works. */
+static void check_shown(void)
+{
+    uint64_t isar2 = read_sysreg(S3_0_C0_C6_2);
+    static uint8_t from[64], to[64];
+
+    for (unsigned i = 0; i < sizeof(from); i++)
+        from[i] = (uint8_t)(i + 1);
+    if ((isar2 >> 16 & 0xF) != 0) { /* MOPS: cpyfp, cpyfm, cpyfe [x0]!, [x1]!, x2! */
+        unsigned wrong = 0;
+        struct fault fault = CATCH(__asm__ volatile("mov x0, %0\n\tmov x1, %1\n\tmov x2, %2\n\t"
+                                                    ".inst 0x19010440, 0x19410440, 0x19810440" ::"r"(to),
+                                                    "r"(from), "r"(sizeof(to))
+                                                    : "x0", "x1", "x2", "cc", "memory"));
+
+        for (unsigned i = 0; i < sizeof(to); i++)
+            wrong += *(volatile uint8_t *)&to[i] != from[i];
+        result(fault.count == 0 && wrong == 0, "mops-shown-and-works", ": esr 0x%lx, %u wrong\n", fault.esr,
+               wrong);
+    }
+
+    if ((isar2 & 0xF) != 0) { /* WFIT x0, for 1 ms, while the guest's timer is set for 1 s */
+        uint64_t begin = now_virtual();
+        uint64_t until = begin + microseconds(1000);
+
+        write_sysreg(CNTV_CVAL_EL0, begin + microseconds(1000000));
+        write_sysreg(CNTV_CTL_EL0, 1);
+        struct fault fault = CATCH(__asm__ volatile("mov x0, %0\n\t.inst 0xd5031020" ::"r"(until) : "x0"));
+        uint64_t took = now_virtual() - begin;
+        write_sysreg(CNTV_CTL_EL0, 0);
+        result(fault.count == 0 && took < microseconds(500000), "wfit-shown-and-works",
+               ": esr 0x%lx, %lu ticks\n", fault.esr, took);
+    }
+}
+
 /* Loads and stores at a device whose operand is register 31, or is sign-extended. */
 static void check_device_operands(void)
 {
@@ -313,6 +375,8 @@ void guest_main(void)
     write_sysreg(CPACR_EL1, FP_ON | SVE_ON | SME_ON);
     check_other();
     check_instructions();
+    check_shown();
+    check_dit();
     write_sysreg(CPACR_EL1, FP_ON);
     check_device_operands();
     check_survival();

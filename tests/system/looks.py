@@ -446,6 +446,23 @@ def linux_sleeps(run, *names):
             check(line.group(2) == "0", f"{name}: {line.group(0)}")
 
 
+def debugger(run):
+    """In a Linux guest a process is stepped and stopped by hardware breakpoints and watchpoints, as on bare QEMU."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "debugger")
+        steps = machine.wait_said("linux", r"debugger: (\d+) steps").group(1)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    with run.boot_bare(KERNEL, "console=ttyAMA0", INITRAMFS) as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "debugger")
+        bare_steps = machine.wait_for(r"debugger: (\d+) steps").group(1)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    check(steps == bare_steps, f"{steps} steps, and {bare_steps} on bare QEMU")
+
+
 def module(run):
     """The kernel module loads, watches a command's sleeps, counts them, and goes."""
     with run.boot() as machine:

@@ -7,6 +7,7 @@
 #include "register_bits.h"
 #include "arch/arm64/vcpu.h"
 #include <string.h>
+#include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
 #include "base/memory.h"
@@ -196,7 +197,7 @@ void arch_cpu_init(void)
     write_sysreg(cntvoff_el2, 0);
     write_sysreg(cntv_ctl_el0, 0);
     write_sysreg(cntp_ctl_el0, 0);
-    write_sysreg(mdscr_el1, 0);
+    guest_debug_init_cpu();
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(vtcr_el2, stage2_vtcr());
     isb();
@@ -209,24 +210,33 @@ void arch_cpu_init(void)
 void arch_vcpu_init(struct vcpu *vcpu)
 {
     guest_timer_init(vcpu);
+    guest_debug_init(vcpu);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
+    struct guest_debug *debug = vcpu->arch.debug;
+
     memset(&vcpu->arch, 0, sizeof(vcpu->arch));
+    vcpu->arch.debug = debug;
     vcpu->arch.regs.pc = entry;
     vcpu->arch.regs.pstate = SPSR_M_EL1H | SPSR_DAIF;
     vcpu->arch.regs.x[0] = argument;
     vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = VMPIDR_EL2_RES1 | vcpu->index;
     vcpu->arch.rare = has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0;
+    guest_debug_reset(vcpu);
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
 }
 
 /* Out of line, so that vCPUs without such state pay for one test. */
-static __attribute__((noinline, cold)) void load_rare(const struct arch_vcpu *arch)
+static __attribute__((noinline, cold)) void load_rare(const struct vcpu *vcpu)
 {
+    const struct arch_vcpu *arch = &vcpu->arch;
+
+    if ((arch->rare & ARCH_DEBUG) != 0)
+        guest_debug_load(vcpu);
     if ((arch->rare & ARCH_SERROR) != 0)
         write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
     if (has_disr)
@@ -237,6 +247,8 @@ static __attribute__((noinline, cold)) void load_rare(const struct arch_vcpu *ar
 
 static __attribute__((noinline, cold)) void save_rare(struct arch_vcpu *arch)
 {
+    if ((arch->rare & ARCH_DEBUG) != 0)
+        guest_debug_save();
     if ((arch->rare & ARCH_SERROR) != 0) {
         if ((read_sysreg(hcr_el2) & HCR_EL2_VSE) == 0)
             arch->rare &= ~(uint64_t)ARCH_SERROR; /* the guest has taken it */
@@ -256,7 +268,7 @@ void arch_vcpu_load(struct vcpu *vcpu)
     el1_load(&arch->el1);
     write_sysreg(vmpidr_el2, arch->vmpidr);
     if (arch->rare != 0)
-        load_rare(arch);
+        load_rare(vcpu);
     write_sysreg(vttbr_el2, vm->arch.vttbr);
     if (vm->vcpu_count > 1) {
         /*

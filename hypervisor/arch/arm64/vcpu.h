@@ -57,6 +57,20 @@ void inject_exception(struct arch_vcpu *vcpu, uint64_t syndrome);
 void inject_undefined(struct arch_vcpu *vcpu);
 void inject_abort(struct arch_vcpu *vcpu, uint64_t trapped_syndrome, uint64_t fault_address);
 
+/*
+ * Goes past an instruction that was emulated, or is not to be executed: PC, and what of PSTATE an instruction
+ * leaves behind. `syndrome` is ESR_EL2.
+ */
+void skip_rare_instruction(struct arch_vcpu *vcpu, uint64_t syndrome);
+
+static inline void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
+{
+    if ((vcpu->regs.pstate & (SPSR_M_AARCH32 | SPSR_BTYPE | SPSR_SS)) == 0)
+        vcpu->regs.pc += 4;
+    else
+        skip_rare_instruction(vcpu, syndrome);
+}
+
 /* Carries out, or refuses, a trapped MSR or MRS; `syndrome` is ESR_EL2. */
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome);
 

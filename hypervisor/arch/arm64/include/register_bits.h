@@ -129,22 +129,23 @@
 
 /* SPSR_ELx. M[4] is AArch32; M[3:0] has the exception level in its upper half, and says which stack pointer.
  */
-#define SPSR_M         REGISTER_FIELD(15, 0)
-#define SPSR_M_SP      REGISTER_BIT(0)
-#define SPSR_M_EL0T    REGISTER_FIELD(0, 0)
-#define SPSR_M_EL1H    REGISTER_FIELD(5, 0)
-#define SPSR_M_AARCH32 REGISTER_BIT(4)
-#define SPSR_I         REGISTER_BIT(7)
-#define SPSR_DAIF      REGISTER_FIELD(15, 6)
-#define SPSR_T32       REGISTER_BIT(5)        /* AArch32 */
-#define SPSR_IT_HIGH   REGISTER_FIELD(63, 10) /* AArch32: IT[7:2] */
-#define SPSR_BTYPE     REGISTER_FIELD(3, 10)  /* AArch64 */
-#define SPSR_SSBS      REGISTER_BIT(12)
-#define SPSR_SS        REGISTER_BIT(21)
-#define SPSR_PAN       REGISTER_BIT(22)
-#define SPSR_DIT       REGISTER_BIT(24)
-#define SPSR_IT_LOW    REGISTER_FIELD(3, 25) /* AArch32: IT[1:0] */
-#define SPSR_NZCV      REGISTER_FIELD(15, 28)
+#define SPSR_M             REGISTER_FIELD(15, 0)
+#define SPSR_M_SP          REGISTER_BIT(0)
+#define SPSR_M_EL0T        REGISTER_FIELD(0, 0)
+#define SPSR_M_EL1H        REGISTER_FIELD(5, 0)
+#define SPSR_M_AARCH32     REGISTER_BIT(4)
+#define SPSR_I             REGISTER_BIT(7)
+#define SPSR_DAIF          REGISTER_FIELD(15, 6)
+#define SPSR_IT_HIGH_SHIFT 10
+#define SPSR_IT_HIGH       REGISTER_FIELD(63, SPSR_IT_HIGH_SHIFT) /* AArch32: IT[7:2] */
+#define SPSR_BTYPE         REGISTER_FIELD(3, 10)                  /* AArch64 */
+#define SPSR_SSBS          REGISTER_BIT(12)
+#define SPSR_SS            REGISTER_BIT(21)
+#define SPSR_PAN           REGISTER_BIT(22)
+#define SPSR_DIT           REGISTER_BIT(24)
+#define SPSR_IT_LOW_SHIFT  25
+#define SPSR_IT_LOW        REGISTER_FIELD(3, SPSR_IT_LOW_SHIFT) /* AArch32: IT[1:0] */
+#define SPSR_NZCV          REGISTER_FIELD(15, 28)
 
 /* The table at VBAR_ELx: four groups of four vectors, by where the exception comes from. */
 #define VECTOR_SIZE            0x80
@@ -169,7 +170,12 @@
 #define EC_SAME_EL  UINT64_C(1)    /* added to the two: from the same level */
 #define EC_SERROR   UINT64_C(0x2F)
 
-#define ISS_WFE REGISTER_BIT(0) /* EC_WFX */
+/* EC_WFX */
+#define ISS_WFE     REGISTER_BIT(0)
+#define ISS_WFXT    REGISTER_BIT(1)        /* with a timeout */
+#define ISS_COND    REGISTER_FIELD(15, 20) /* AArch32: valid with CV */
+#define ISS_CV      REGISTER_BIT(24)
+#define ISS_COND_AL REGISTER_FIELD(14, 20)
 
 /* EC_REGISTER: the direction, the system register, and the general register. */
 #define ISS_READ   REGISTER_BIT(0)
@@ -179,6 +185,8 @@
 #define ISS_OP1(n) REGISTER_FIELD(n, 14)
 #define ISS_OP2(n) REGISTER_FIELD(n, 17)
 #define ISS_OP0(n) REGISTER_FIELD(n, 20)
+#define ISS_REGISTER(op0, op1, crn, crm, op2)                                                                \
+    (ISS_OP0(op0) | ISS_OP1(op1) | ISS_CRN(crn) | ISS_CRM(crm) | ISS_OP2(op2))
 
 /* EC_IABORT and EC_DABORT. SAS, SSE, SRT and SF are valid with ISV. */
 #define ISS_WNR   REGISTER_BIT(6)  /* a write */
@@ -268,9 +276,7 @@
 #define ID_AA64DFR0_EL1_PMUVER         ID_FIELD(8)
 #define ID_AA64DFR0_EL1_PMUVER_IMP_DEF 15
 #define ID_AA64DFR0_EL1_BRPS           ID_FIELD(12)
-#define ID_AA64DFR0_EL1_BRPS_2         REGISTER_FIELD(1, 12)
 #define ID_AA64DFR0_EL1_WRPS           ID_FIELD(20)
-#define ID_AA64DFR0_EL1_WRPS_2         REGISTER_FIELD(1, 20)
 #define ID_AA64DFR0_EL1_CTX_CMPS       ID_FIELD(28)
 #define ID_AA64DFR0_EL1_DOUBLELOCK     ID_FIELD(36)
 #define ID_AA64DFR0_EL1_TRACEFILT      ID_FIELD(40)
@@ -289,7 +295,6 @@
 #define ID_AA64ISAR1_EL1_DGH     ID_FIELD(48)
 #define ID_AA64ISAR1_EL1_I8MM    ID_FIELD(52)
 
-#define ID_AA64ISAR2_EL1_WFXT  ID_FIELD(0)
 #define ID_AA64ISAR2_EL1_RPRES ID_FIELD(4)
 #define ID_AA64ISAR2_EL1_MOPS  ID_FIELD(16)
 
