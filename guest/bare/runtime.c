@@ -148,6 +148,17 @@ int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
     return (function & 0x40000000) != 0 ? x0 : (int32_t)x0;
 }
 
+int64_t psci_by_smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+    register uint64_t r0 __asm__("x0") = function;
+    register uint64_t r1 __asm__("x1") = x1;
+    register uint64_t r2 __asm__("x2") = x2;
+    register uint64_t r3 __asm__("x3") = x3;
+
+    __asm__ volatile(".inst 0xd4000003" : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)::"memory"); /* smc #0 */
+    return (function & 0x40000000) != 0 ? (int64_t)r0 : (int32_t)r0;
+}
+
 bool ontime_present(void)
 {
     fault_begin();
@@ -196,6 +207,15 @@ int64_t cpu_start(unsigned cpu, void (*function)(unsigned cpu))
     secondary_function[cpu] = function;
     __asm__ volatile("dsb sy" ::: "memory");
     return psci(PSCI_CPU_ON, cpu, (uintptr_t)secondary_entry, cpu);
+}
+
+int64_t system_suspend(void (*function)(unsigned cpu))
+{
+    unsigned cpu = cpu_number();
+
+    secondary_function[cpu] = function;
+    __asm__ volatile("dsb sy" ::: "memory");
+    return psci(PSCI_SYSTEM_SUSPEND, (uintptr_t)secondary_entry, cpu, 0);
 }
 
 void secondary_start(unsigned cpu)

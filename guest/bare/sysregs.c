@@ -156,10 +156,6 @@ static void check_instructions(void)
     check_outcome("sve-instruction", fault, 1, UNDEFINED);
     fault = CATCH(__asm__ volatile("hint #25\n\thint #29" ::: "x30")); /* paciasp, autiasp */
     expect_equal("pauth-hints-do-nothing", fault.count, 0);
-    uint64_t x0 = 0x84000000;
-    fault = CATCH(__asm__ volatile("mov x0, %0\n\t.inst 0xd4000003 /* smc #0 */\n\tmov %0, x0"
-                                   : "+r"(x0)::"x0", "x1", "x2", "x3"));
-    check_outcome("smc", fault, (uint32_t)x0 + 1, READS_ZERO | UNDEFINED);
     fault = CATCH(__asm__ volatile("hvc #1" ::: "x0", "x1", "x2", "x3"));
     check_outcome("hvc-1", fault, 0, ANYTHING);
     fault = CATCH(__asm__ volatile("brk #1"));

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import subprocess
+import time
 
 from machine import BUILD, ROOT, Failure, Machine, NotRun
 
@@ -461,6 +462,24 @@ def debugger(run):
         machine.send("poweroff -f\n")
         machine.wait_off()
     check(steps == bare_steps, f"{steps} steps, and {bare_steps} on bare QEMU")
+
+
+def suspend(run):
+    """A Linux guest that sleeps, by WFI (freeze) and by PSCI (mem), comes back when something is typed."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "echo enabled >/sys/class/tty/ttyAMA0/power/wakeup")
+        for count, kind in enumerate(("freeze", "mem"), 1):
+            machine.send(f"echo {kind} >/sys/power/state\n")
+            machine.wait_for("Suspending console", count)
+            time.sleep(2)
+            check(machine.text().count("PM: suspend exit") < count, f"'{kind}' came back by itself")
+            machine.send("\n")
+            machine.wait_for("PM: suspend exit", count)
+            machine.wait_for(r"linux: done \(0\)", 1 + 2 * count)
+        command(machine, "warnings", 0)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
 
 
 def module(run):

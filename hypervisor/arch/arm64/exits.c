@@ -108,11 +108,18 @@ static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
         other_data_abort(vcpu, syndrome);
 }
 
-/* SMC: no secure world is offered; the call returns as the SMCCC asks for an unknown function. */
+/*
+ * SMC, which no firmware sees: a guest's code may have chosen either way to call. The instruction is gone
+ * past first, as the call may give the vCPU other registers. (A trapped SMC returns to itself, an HVC does
+ * not.)
+ */
 static void secure_call(struct vcpu *vcpu)
 {
-    vcpu->arch.regs.x[0] = (uint64_t)(int64_t)ONTIME_NOT_SUPPORTED;
-    skip_instruction(&vcpu->arch, ESR_IL); /* a trapped SMC returns to itself */
+    skip_instruction(&vcpu->arch, ESR_IL);
+    if (hypercall_is_vendors(vcpu))
+        vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
+    else
+        hypercall_standard(vcpu);
 }
 
 /* Not inline, so that the other exits pay nothing for the call. */
@@ -131,8 +138,8 @@ uint64_t exit_synchronous_quick(struct vcpu *vcpu)
     return class == EC_HVC64 && hypercall_is_vendors(vcpu) ? vendor_call(vcpu) : EXIT_FURTHER;
 }
 
-/* Those that are seldom, or take long anyhow. */
-static void other_exit(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
+/* Those that are seldom, or take long anyhow: out of line, so that the others need no larger frame. */
+static __attribute__((noinline)) void other_exit(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
 {
     switch (class) {
     case EC_SMC64:

@@ -7,6 +7,7 @@
 #include "register_bits.h"
 #include "arch/arm64/vcpu.h"
 #include <string.h>
+#include "arch/arm64/firmware.h"
 #include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
@@ -198,6 +199,7 @@ void arch_cpu_init(void)
     write_sysreg(cntv_ctl_el0, 0);
     write_sysreg(cntp_ctl_el0, 0);
     guest_debug_init_cpu();
+    firmware_protect_cpu();
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(vtcr_el2, stage2_vtcr());
     isb();
