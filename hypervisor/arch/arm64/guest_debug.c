@@ -31,33 +31,39 @@ struct guest_debug {
 static unsigned breakpoints, watchpoints; /* the machine's */
 static bool has_double_lock;
 
-#define EACH_REGISTER(each)                                                                                  \
-    each(0) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8) each(9) each(10) each(11)        \
-        each(12) each(13) each(14) each(15)
+#define FROM_THE_LAST(each)                                                                                  \
+    each(15) each(14) each(13) each(12) each(11) each(10) each(9) each(8) each(7) each(6) each(5) each(4)    \
+        each(3) each(2) each(1) each(0)
 
-static void load_breakpoint(const struct guest_debug *debug, unsigned number)
+/* Loads breakpoint `number` and, with `all`, those before it. Straight on, as it is part of a world switch.
+ */
+static void load_breakpoints(const struct guest_debug *debug, unsigned number, bool all)
 {
     switch (number) {
 #define BREAKPOINT(n)                                                                                        \
     case n:                                                                                                  \
         write_sysreg(dbgbvr##n##_el1, debug->bvr[n]);                                                        \
         write_sysreg(dbgbcr##n##_el1, debug->bcr[n]);                                                        \
-        break;
-        EACH_REGISTER(BREAKPOINT)
+        if (!all)                                                                                            \
+            break;                                                                                           \
+        __attribute__((fallthrough));
+        FROM_THE_LAST(BREAKPOINT)
     default:
         break;
     }
 }
 
-static void load_watchpoint(const struct guest_debug *debug, unsigned number)
+static void load_watchpoints(const struct guest_debug *debug, unsigned number, bool all)
 {
     switch (number) {
 #define WATCHPOINT(n)                                                                                        \
     case n:                                                                                                  \
         write_sysreg(dbgwvr##n##_el1, debug->wvr[n]);                                                        \
         write_sysreg(dbgwcr##n##_el1, debug->wcr[n]);                                                        \
-        break;
-        EACH_REGISTER(WATCHPOINT)
+        if (!all)                                                                                            \
+            break;                                                                                           \
+        __attribute__((fallthrough));
+        FROM_THE_LAST(WATCHPOINT)
     default:
         break;
     }
@@ -91,10 +97,8 @@ void guest_debug_load(const struct vcpu *vcpu)
 {
     const struct guest_debug *debug = vcpu->arch.debug;
 
-    for (unsigned n = 0; n < breakpoints; n++)
-        load_breakpoint(debug, n);
-    for (unsigned n = 0; n < watchpoints; n++)
-        load_watchpoint(debug, n);
+    load_breakpoints(debug, breakpoints - 1, true);
+    load_watchpoints(debug, watchpoints - 1, true);
     write_sysreg(mdscr_el1, debug->mdscr);
 }
 
@@ -149,9 +153,9 @@ static bool write_value(struct vcpu *vcpu, unsigned number, unsigned op2, uint64
     *place = value & bits[op2];
     if ((vcpu->arch.rare & ARCH_DEBUG) != 0) {
         if (op2 < 6)
-            load_breakpoint(debug, number);
+            load_breakpoints(debug, number, false);
         else
-            load_watchpoint(debug, number);
+            load_watchpoints(debug, number, false);
     }
     return true;
 }
