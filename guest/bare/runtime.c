@@ -6,8 +6,9 @@
 #include "print.h"
 #include "ontime/abi.h"
 
-#define KIND_SYNC 0u
-#define KIND_IRQ  1u
+#define KIND_SYNC         0u
+#define KIND_IRQ          1u
+#define KIND_SYNC_AARCH32 12u /* from EL0 */
 
 struct frame { /* the registers, as start.S saves them */
     uint64_t x[31];
@@ -103,7 +104,7 @@ void exception(struct frame *frame, unsigned kind)
 {
     if (kind == KIND_IRQ && on_irq != NULL)
         on_irq();
-    else if (kind == KIND_SYNC && on_debug != NULL &&
+    else if (on_debug != NULL && (kind == KIND_SYNC || kind == KIND_SYNC_AARCH32) &&
              on_debug((unsigned)(read_sysreg(ESR_EL1) >> 26), &frame->elr, &frame->spsr))
         ; /* it was a debug exception */
     else if (kind == KIND_SYNC && fault_armed)

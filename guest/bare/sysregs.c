@@ -193,6 +193,69 @@ static void check_dit(void)
     expect_equal("dit-is-kept", dit_in_handler, dit);
 }
 
+/*
+ * An instruction of T32 that EL2 carries out is one of its IT block: the next one has the next condition. The
+ * code runs at EL0 by a mapping of its own, and ends by SVC.
+ */
+#define EL0_CAN     (1u << 6) /* in a page table's entry */
+#define EL0_RAM     0xC0000000u
+#define EL0_DEVICES 0x80000000u
+#define T32_AT_EL0  0x1F0u /* PSTATE: user mode, T32, masked */
+#define EL1H        0x3C5u
+#define CLASS_SVC32 0x11u
+
+static const uint16_t it_block[] = {
+    0x2000, /* movs r0, #0 */
+    0x2300, /* movs r3, #0 */
+    0x2400, /* movs r4, #0 */
+    0x2800, /* cmp r0, #0 */
+    0xBF0C, /* ite eq */
+    0x6811, /* ldreq r1, [r2]: a device */
+    0x2301, /* movne r3, #1 */
+    0x2401, /* movs r4, #1 */
+    0xDF00, /* svc #0 */
+};
+
+uint64_t run_at_el0(uint64_t code, uint64_t pstate, uint64_t device); /* r3 and, from bit 32 on, r4 */
+extern char ended_at_el0[];
+__asm__("run_at_el0:\n\t"
+        "stp x19, x20, [sp, #-96]!\n\tstp x21, x22, [sp, #16]\n\tstp x23, x24, [sp, #32]\n\t"
+        "stp x25, x26, [sp, #48]\n\tstp x27, x28, [sp, #64]\n\tstp x29, x30, [sp, #80]\n\t"
+        "msr ELR_EL1, x0\n\tmsr SPSR_EL1, x1\n\teret\n"
+        "ended_at_el0:\n\t"
+        "ldp x21, x22, [sp, #16]\n\tldp x23, x24, [sp, #32]\n\tldp x25, x26, [sp, #48]\n\t"
+        "ldp x27, x28, [sp, #64]\n\tldp x29, x30, [sp, #80]\n\tldp x19, x20, [sp], #96\n\t"
+        "mov w0, w3\n\tbfi x0, x4, #32, #32\n\tret");
+
+static bool end_of_el0(unsigned class, uint64_t *pc, uint64_t *pstate)
+{
+    if (class != CLASS_SVC32)
+        return false;
+    *pc = (uintptr_t)ended_at_el0;
+    *pstate = EL1H;
+    return true;
+}
+
+static void check_it_block(void)
+{
+    uint64_t ram = page_table[GUEST_RAM_BASE >> 30], devices = page_table[EL0_DEVICES >> 30];
+    uint64_t unused = page_table[EL0_RAM >> 30];
+
+    if ((read_sysreg(ID_AA64PFR0_EL1) & 0xF) != 2)
+        return;
+    page_table[EL0_RAM >> 30] = ram | EL0_CAN;
+    page_table[EL0_DEVICES >> 30] = devices | EL0_CAN;
+    tlb_flush();
+    on_debug = end_of_el0;
+    uint64_t got = run_at_el0(EL0_RAM + ((uintptr_t)it_block - GUEST_RAM_BASE), T32_AT_EL0,
+                              EL0_DEVICES + GUEST_UART_BASE + UART_FR);
+    on_debug = NULL;
+    page_table[EL0_RAM >> 30] = unused;
+    page_table[EL0_DEVICES >> 30] = devices;
+    tlb_flush();
+    expect_equal("it-block", got, UINT64_C(1) << 32);
+}
+
 /* What the ID registers show works. */
 static void check_shown(void)
 {
@@ -373,6 +436,7 @@ void guest_main(void)
     check_instructions();
     check_shown();
     check_dit();
+    check_it_block();
     write_sysreg(CPACR_EL1, FP_ON);
     check_device_operands();
     check_survival();
