@@ -5,10 +5,10 @@
  * its end. docs/bound.md derives both; the counts of instructions are hypervisor/base/longest_path.h's.
  *
  * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it serves
- * the deadlines that were reached before, one at an interrupt. Urgent work of others that is due earlier goes
- * first. With the policy cbs that is what their shares give them until the vCPU's own work is due. With bvt
- * it is warps of L at most, and a little longer: their end, too, is an interrupt that may come late, and a
- * guest that has interrupts masked just then is given a grace.
+ * the urgent deadlines that were reached before, one at an interrupt. Urgent work of others that is due
+ * earlier goes first. With the policy cbs that is what their shares give them until the vCPU's own work is
+ * due. With bvt it is warps of L at most, and a little longer: their end, too, is an interrupt that may come
+ * late, and a guest that has interrupts masked just then is given a grace.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -24,11 +24,11 @@
 #include "time/lead.h"
 
 #define GRACE_NS (GRACE_STEPS * GRACE_STEP_US * 1000.0)
-#define EARLY_NS ((LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) * 1000.0)
+#define EARLY_US (LEAD_SWITCH_MAX_US + LEAD_BACKLOG_MAX_US) /* a vCPU is brought in before its deadline */
 
-/* ns of the longest stretch, and of a switch. */
+/* ns of the longest stretch, of the longest that a guest causes itself while it runs, and of a switch. */
 struct costs {
-    double path, change;
+    double path, own_path, change;
 };
 
 static uint64_t to_us(double ns)
@@ -47,9 +47,9 @@ static unsigned vcpus_beside(const struct vm_config *one, const struct vm_config
 }
 
 /* Marks and trace dumps are an observer's; a mark's first piece notes the CPU time of each vCPU. */
-static double longest_path(const struct system_config *system)
+static double longest_own_path(const struct system_config *system)
 {
-    double path = longer(longer(PATH_LOAD, PATH_DUE), longer(PATH_EXIT, PATH_LINE));
+    double path = longer(longer(PATH_LOAD, PATH_EXIT), PATH_LINE);
     unsigned vcpus = 0;
     bool observed = false;
 
@@ -61,9 +61,8 @@ static double longest_path(const struct system_config *system)
 }
 
 /*
- * Instructions for the deadlines and timers that are reached before: two for each vCPU, and the precise ones
- * of the others. The two are a wake-up and the physical timer. This vCPU needs no wake-up, but the console
- * may be due.
+ * Instructions for the deadlines of others that are reached before, one for each vCPU: it has no other until
+ * it has run. But while U forbids a warp, each deadline of a vCPU is a wake-up of its own.
  */
 static double deadlines(const struct system_config *system, const struct vm_config *vm)
 {
@@ -72,11 +71,10 @@ static double deadlines(const struct system_config *system, const struct vm_conf
     for (unsigned i = 0; i < system->vm_count; i++) {
         const struct vm_config *one = &system->vms[i];
 
-        sum += one->vcpus * 2 * PATH_DUE_EACH;
         if (timers_warp(one->timers))
-            sum += vcpus_beside(one, vm) * PATH_DUE;
-        if (one->unwarp_us != 0) /* while U forbids a warp, each deadline is a wake-up of its own */
-            sum += one->vcpus * (double)ONTIME_DEADLINES * PATH_DUE_EACH;
+            sum += vcpus_beside(one, vm) * PATH_DUE_OTHER;
+        if (one->unwarp_us != 0)
+            sum += one->vcpus * (double)ONTIME_DEADLINES * PATH_DUE_OTHER;
     }
     return sum;
 }
@@ -115,8 +113,8 @@ static double other_warps(const struct system_config *system, const struct vm_co
         unsigned warps = vcpus_beside(one, vm) * warps_of(one);
 
         *count += warps;
-        sum +=
-            warps * (one->warp_limit_us * 1000.0 + GRACE_NS + tick_ns(system) + costs->path + costs->change);
+        sum += warps *
+               (one->warp_limit_us * 1000.0 + GRACE_NS + tick_ns(system) + costs->own_path + costs->change);
     }
     return sum;
 }
@@ -134,8 +132,7 @@ static double weights(const struct system_config *system, bool (*counts)(enum ti
 
 /*
  * Under cbs: when the work of the vCPU is due, job / share after its deadline, the other servers have had
- * what their shares give them until then, and each may have been stopped late once. A warp that begins early,
- * for the vCPU to be in place, makes the job longer and its start earlier by as much.
+ * what their shares give them until then, and each may have been stopped late once.
  */
 static double earlier_work(const struct system_config *system, const struct vm_config *vm,
                            const struct costs *costs, unsigned *count)
@@ -146,8 +143,7 @@ static double earlier_work(const struct system_config *system, const struct vm_c
     for (unsigned i = 0; i < system->vm_count; i++)
         if (timers_warp(system->vms[i].timers))
             *count += vcpus_beside(&system->vms[i], vm);
-    return vm->job_us * 1000.0 * ratio + longer(ratio - 1, 0) * EARLY_NS +
-           *count * (costs->path + tick_ns(system));
+    return vm->job_us * 1000.0 * ratio + *count * (costs->own_path + tick_ns(system));
 }
 
 /*
@@ -214,7 +210,8 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
 {
     struct bound bound = {.exists = false};
     struct costs costs = {
-        .path = longest_path(system) * ns_per_instruction,
+        .path = longer(longest_own_path(system), PATH_DUE) * ns_per_instruction,
+        .own_path = longest_own_path(system) * ns_per_instruction,
         .change = PATH_SWITCH * ns_per_instruction,
     };
     double warped;
@@ -233,6 +230,6 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
         return bound;
     bound.response = bound.total + vm->job_us;
     bound.demand = (double)vm->job_us / vm->period_us;
-    bound.holds = bound.demand <= vm->weight / weights(system, NULL);
+    bound.holds = (double)(vm->job_us + EARLY_US) / vm->period_us <= vm->weight / weights(system, NULL);
     return bound;
 }

@@ -5,8 +5,8 @@
  * pending or active and debugging on, writes to the distributor that change every interrupt and wake every
  * vCPU, faults that Ontime writes long lines about, unfinished lines that the console has to write out
  * together, and the end of a VM with all its vCPUs on. Boot arguments: rounds=N; deadlines=N, in each round;
- * cpus=N (1), which otherwise wait for the first one's interrupts; observer: the guest also marks, and dumps
- * the trace.
+ * ahead=N, by how many microseconds they are before the instant that the guests agree on; cpus=N (1), which
+ * otherwise wait for the first one's interrupts; observer: the guest also marks, and dumps the trace.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -35,12 +35,12 @@ static void debug_on(void)
     write_sysreg(MDSCR_EL1, 1u << 15); /* MDE */
 }
 
-/* The guests share the counter, so this is the same instant in all of them. */
+/* The guests share the counter, so but for `ahead` this is the same instant in all of them. */
 static uint64_t next_instant(void)
 {
     uint64_t period = microseconds(100000);
 
-    return (now_virtual() / period + 2) * period;
+    return (now_virtual() / period + 2) * period - microseconds(option_number("ahead", 0));
 }
 
 /* All SPIs and all SGIs. */

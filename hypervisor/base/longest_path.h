@@ -13,14 +13,14 @@
 #define BASE_LONGEST_PATH_H
 
 /* In parentheses: the largest count found. */
-#define PATH_LOAD     3000 /* one piece of loading a VM (1,808) */
-#define PATH_EXIT     3000 /* an exit or a switch that writes no line (2,561: a fault) */
-#define PATH_LINE     3000 /* a line of a guest, or of Ontime about one; a piece of output (2,158) */
-#define PATH_MARK     3000 /* one piece of ONTIME_CALL_MARK (2,514) */
-#define PATH_MARK_VM  40   /* the first piece, each vCPU: its CPU time is noted */
-#define PATH_TRACE    3000 /* one piece of ONTIME_CALL_TRACE (2,300) */
-#define PATH_DUE      3200 /* 64 deadlines each of the vCPU that comes and of the one that leaves (3,001) */
-#define PATH_DUE_EACH 750  /* a vCPU made runnable by one deadline or timer (673) */
-#define PATH_SWITCH   3800 /* from the comparator's interrupt to the entry, these included (3,529) */
+#define PATH_LOAD      1500 /* one piece of loading a VM (1,258) */
+#define PATH_EXIT      2700 /* an exit or a switch that writes no line (2,561: a fault) */
+#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,235) */
+#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,173) */
+#define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
+#define PATH_TRACE     2200 /* one piece of ONTIME_CALL_TRACE (2,022) */
+#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,783) */
+#define PATH_DUE_OTHER 1600 /* such a deadline whose vCPU is not switched to (1,476) */
+#define PATH_SWITCH    3000 /* from the comparator's interrupt to the entry, these included (2,783) */
 
 #endif

@@ -261,7 +261,7 @@ void console_add(struct console_source *source, const char *name, console_delive
 
 void console_init(const struct uart_driver *driver, struct deadline_queue *queue)
 {
-    deadline_init(&silence, silence_over);
+    deadline_init(&silence, DEADLINE_OTHER, silence_over);
     deadlines = queue;
     silence_ticks = us_to_ticks(SILENCE_MS * 1000);
     uart = driver;

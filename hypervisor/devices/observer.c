@@ -15,7 +15,7 @@
 #include "vm/dispatch.h"
 #include "vm/vm.h"
 
-#define PIECE_FIELDS 3 /* counters that one piece adds to a mark's line */
+#define PIECE 3 /* counters of vCPUs that are read in one piece of a mark's line */
 
 _Static_assert(TRACE_LINE_SIZE <= OBSERVER_LINE, "a line of the trace has room");
 
@@ -45,7 +45,8 @@ static void begin_line(struct observer *observer)
 {
     observer->length = 0;
     observer->complete = false;
-    observer->field = 0;
+    observer->field = observer->vcpu = 0;
+    observer->value = 0;
 }
 
 /* The vCPU does not go back to its guest before the work is done. */
@@ -73,6 +74,18 @@ __attribute__((format(printf, 2, 3))) static void append(struct observer *observ
     DEBUG_ASSERT(observer->length < OBSERVER_LINE);
 }
 
+/* Reads a counter of the next vCPU; that of the last one completes the field. */
+static void add_counter(struct observer *observer, const struct vm *vm)
+{
+    observer->value = vm_stat_with(&vm->vcpus[observer->vcpu], fields[observer->field].stat, observer->value);
+    if (++observer->vcpu < vm->vcpu_count)
+        return;
+    append(observer, " %s=%lu", fields[observer->field].name, (unsigned long)observer->value);
+    observer->vcpu = 0;
+    observer->value = 0;
+    observer->field++;
+}
+
 static void add_fields(struct observer *observer)
 {
     const struct vm *vm = vms[observer->vm];
@@ -82,9 +95,8 @@ static void add_fields(struct observer *observer)
                (unsigned long)observer->run[observer->vm]);
         return;
     }
-    for (unsigned n = 0; n < PIECE_FIELDS && observer->field < FIELDS; n++, observer->field++)
-        append(observer, " %s=%lu", fields[observer->field].name,
-               (unsigned long)vm_stat(vm, fields[observer->field].stat));
+    for (unsigned n = 0; n < PIECE && observer->field < FIELDS; n++)
+        add_counter(observer, vm);
     if (observer->field < FIELDS)
         return;
     append(observer, " counter=%lu", (unsigned long)observer->counter);

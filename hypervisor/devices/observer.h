@@ -22,7 +22,9 @@ struct observer {
     uint64_t counter;
     uint64_t run[SYSTEM_MAX_VMS];
     unsigned vm;    /* the line's */
-    unsigned field; /* of the line: what comes next */
+    unsigned field; /* of the line: what comes next, from this vCPU on */
+    unsigned vcpu;
+    uint64_t value; /* the field's, of the vCPUs before */
 };
 
 /*

@@ -7,18 +7,19 @@
  * done, or waits. Each unit has a server of the bandwidth of its share, which is its weight over the weights
  * of all units of the core. So the bandwidths add up to the core, and a server is never short of its own.
  *
- *  1. Among urgent units the earliest deadline runs. A warp's first `job` of CPU time is due when the share
- *     has given that much since the warp began, at start + job / share. By how much the warp begins before
- *     the guest's deadline, for the unit to be in place then, is added to the job. What goes beyond is due in
- *     steps of STEP_MS of CPU time: at start + k STEP / share for the k-th. When a unit has used what was
- * due, its deadline moves on, and another unit may be the first then.
+ *  1. Among urgent units the earliest deadline runs. A warp starts at the guest's deadline, or at the
+ *     present if that is past. Its first `job` of CPU time is due when the share has given that much since
+ *     the start: at start + job / share. What goes beyond is due in steps of STEP_MS of CPU time: at
+ *     start + k STEP / share for the k-th. When a unit has used what was due, its deadline moves on, and
+ *     another unit may be the first then. A unit that was brought in before its start, to be in place by
+ *     then, uses nothing of what is due until then, as long as no other is urgent.
  *  2. A unit may be urgent beyond its share for as long as its horizon H allows. `served` is the instant at
  *     which the work that it did urgently would be over if it had been done at the rate of the share. It
- *     moves by 1 / share for each tick used in a warp, and it is no earlier than the last warp's beginning:
+ *     moves by 1 / share for each tick used in a warp, and is brought up to the present when one begins:
  *     what a unit does not use is kept in this form only, that its next work is served at once. A warp ends
  *     when `served` is H ahead of the present, and none begins within H / HEADROOM of that.
- *  3. A warp that begins while `served` is in the future begins at `served`: the work of a unit that is ahead
- *     of its share is due later, and so comes after that of units that are not.
+ *  3. A warp that would start before `served` starts at `served`: the work of a unit that is ahead of its
+ *     share is due later, and so comes after that of units that are not.
  *
  * So a unit whose urgent work is within its share has it done at once, whatever others do: its first `job` of
  * each warp by start + job / share at the latest, as all servers' deadlines can be kept together (the theorem
@@ -35,6 +36,7 @@
 #include "sched/cbs.h"
 
 #define STEP_MS  2
+#define EARLY_MS 1
 #define HEADROOM 64
 
 /* Ticks: beyond any horizon, and its product with all weights fits into 64 bits. */
@@ -48,13 +50,19 @@ static uint64_t at_share(const struct sched_queue *queue, const struct sched_uni
     return (bounded * cbs_queue(queue)->weights + unit->params.weight - 1) / unit->params.weight;
 }
 
-/* The CPU time of this warp that is due first and not used yet. */
+/* The CPU time of this warp that counts in what is due. */
+static uint64_t used(const struct sched_unit *unit)
+{
+    return bvt_unit(unit)->warp_used - cbs_unit(unit)->early;
+}
+
+/* How much of it is due first and not used yet. */
 static uint64_t due(const struct sched_queue *queue, const struct sched_unit *unit)
 {
-    uint64_t used = bvt_unit(unit)->warp_used;
     uint64_t step = STEP_MS * queue->ms;
+    uint64_t job = unit->params.job;
 
-    return used < cbs_unit(unit)->job ? cbs_unit(unit)->job : (used / step + 1) * step;
+    return used(unit) < job ? job : (used(unit) / step + 1) * step;
 }
 
 static void set_deadline(const struct sched_queue *queue, struct sched_unit *unit)
@@ -70,12 +78,17 @@ static void cbs_add(struct sched_queue *queue, struct sched_unit *unit)
     cbs_queue(queue)->weights += unit->params.weight;
 }
 
-/* How long before its deadline a unit is warped: to be in place by then. That is no part of its job. */
-static uint64_t early(const struct sched_queue *queue, uint64_t deadline, uint64_t now)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-    uint64_t ticks = deadline > now ? deadline - now : 0;
+    return a > b ? a : b;
+}
 
-    return ticks < queue->ms ? ticks : queue->ms;
+/* When a warp for this deadline starts, which may be EARLY_MS from now at most. */
+static uint64_t start_for(const struct sched_queue *queue, uint64_t deadline, uint64_t now)
+{
+    uint64_t most = now + EARLY_MS * queue->ms;
+
+    return later(deadline < most ? deadline : most, now);
 }
 
 static bool cbs_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t needs,
@@ -91,11 +104,22 @@ static bool cbs_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
     }
     if (cbs_unit(unit)->served - now > horizon - horizon / HEADROOM)
         return false;
-    cbs_unit(unit)->start = cbs_unit(unit)->served;
-    cbs_unit(unit)->job = unit->params.job + early(queue, deadline, now);
+    cbs_unit(unit)->start = later(cbs_unit(unit)->served, start_for(queue, deadline, now));
+    cbs_unit(unit)->early = 0;
     bvt_begin_warp(queue, unit, 0, needs != 0 ? needs : SCHED_TICKS_MAX);
     set_deadline(queue, unit);
     return true;
+}
+
+/* How much of the last `ran` ticks of a unit was before its start, with no other urgent. */
+static uint64_t early(const struct sched_queue *queue, const struct sched_unit *unit, uint64_t ran,
+                      uint64_t now)
+{
+    uint64_t start = cbs_unit(unit)->start;
+
+    if (bvt_queue(queue)->urgent.count != 0 || now - ran >= start)
+        return 0;
+    return now > start ? ran - (now - start) : ran;
 }
 
 /* Returns whether the horizon ended the warp. */
@@ -104,6 +128,7 @@ static bool charge_server(struct sched_queue *queue, struct sched_unit *unit, ui
     uint64_t time =
         (ran < CHARGED_MAX ? ran : CHARGED_MAX) * cbs_queue(queue)->weights + cbs_unit(unit)->remainder;
 
+    cbs_unit(unit)->early += early(queue, unit, ran, now);
     cbs_unit(unit)->served += time / unit->params.weight;
     cbs_unit(unit)->remainder = time % unit->params.weight;
     if (!unit->warped)
@@ -137,7 +162,7 @@ static APART uint64_t urgent_slice(const struct sched_queue *queue, const struct
                                    uint64_t now)
 {
     uint64_t slice = within_horizon(queue, unit, now);
-    uint64_t to_step = due(queue, unit) - bvt_unit(unit)->warp_used;
+    uint64_t to_step = due(queue, unit) - used(unit);
 
     return bvt_queue(queue)->urgent.count != 0 && to_step < slice ? to_step : slice;
 }

@@ -7,9 +7,9 @@
 
 struct cbs_unit {
     struct bvt_unit bvt; /* first: bvt_unit() finds it, too */
-    uint64_t start;      /* when this warp began, or `served` if that was later */
+    uint64_t start;      /* of this warp: what is due is counted from here on */
     uint64_t served;     /* when all urgent work so far would be over at the rate of the unit's share */
-    uint64_t job;        /* CPU time of this warp that is due first: the unit's job, and what came early */
+    uint64_t early;      /* CPU time of this warp, before its start, that is none of what is due */
     uint64_t remainder;  /* of the division by the weight, not yet in `served` */
 } __attribute__((may_alias));
 

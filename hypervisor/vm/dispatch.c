@@ -226,18 +226,15 @@ void cpu_start_tick(struct cpu *cpu, uint64_t period)
 void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy, uint64_t allowance,
               unsigned vcpu_count)
 {
-    /*
-     * Three for each vCPU (wake, physical and precise timer), and the CPU's two: tick, and the console's
-     * silence.
-     */
-    unsigned deadlines = vcpu_count * 3 + 2;
+    /* For each vCPU its wake and its physical timer, and for the CPU its tick and the console's silence. */
+    unsigned others = vcpu_count * 2 + 2;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),
                      memory_allocate(SCHED_SLOTS(vcpu_count) * sizeof(struct heap_node *)), vcpu_count);
-    deadline_queue_init(&cpu->deadlines, memory_allocate(deadlines * sizeof(struct heap_node *)), deadlines,
-                        slice_ended);
-    deadline_init(&cpu->tick, tick);
+    deadline_queue_init(&cpu->deadlines, memory_allocate((vcpu_count + others) * sizeof(struct heap_node *)),
+                        vcpu_count, others, slice_ended);
+    deadline_init(&cpu->tick, DEADLINE_OTHER, tick);
     cpu->charged_until = cpu->started = arch_counter();
     cpu->slice_end = SCHED_NEVER;
     cpu->grace_step = us_to_ticks(GRACE_STEP_US);
@@ -342,8 +339,8 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
     *end = vcpu;
     vcpu->cpu = cpu;
     vcpu->ready_since = DEADLINE_NONE;
-    deadline_init(&vcpu->wake_timer, wake_timer_expired);
-    deadline_init(&vcpu->precise_timer, deadline_reached);
+    deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
+    deadline_init(&vcpu->precise_timer, DEADLINE_URGENT, deadline_reached);
     precise_init(&vcpu->precise, vcpu->timers);
     cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
 }
@@ -476,8 +473,10 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     struct vcpu *vcpu;
 
     arch_interrupts_handle();
-    if (cpu->reschedule)
+    if (cpu->reschedule) {
         pick_at_once(cpu);
+        arch_interrupts_handle(); /* before the switch */
+    }
     vcpu = cpu->current;
     if (vcpu == NULL) {
         arch_wait_for_interrupt();

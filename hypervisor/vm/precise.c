@@ -29,7 +29,9 @@
 #include "base/assert.h"
 #include <stddef.h>
 
-_Static_assert(ONTIME_DEADLINES == 64, "a bit for each");
+#define GROUP 8 /* ids that are looked through together */
+
+_Static_assert(ONTIME_DEADLINES == 8 * GROUP, "a bit of `groups` for each group");
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -52,45 +54,61 @@ static uint64_t page_deadline(const struct precise *precise)
     return when != precise->page_served ? when : DEADLINE_NONE;
 }
 
-static uint64_t first_of(const struct precise *precise, uint64_t paged)
+/*
+ * Looks for the first of those armed by call. Not inline: mostly it is known. The distance from `origin`
+ * wraps round for a deadline that is taken, and so is beyond that of one that is not armed.
+ */
+static __attribute__((noinline)) void look_for_first_armed(struct precise *precise)
 {
-    return earlier(earlier(precise->first_armed, paged), precise->snooped);
+    uint64_t origin = precise->taken_until + 1;
+    uint64_t never = DEADLINE_NONE - origin;
+    uint64_t first = never;
+
+    for (unsigned left = precise->groups; left != 0; left &= left - 1) {
+        unsigned group = (unsigned)__builtin_ctz(left);
+        const uint64_t *deadline = &precise->deadline[group * GROUP];
+        uint64_t first_here = never;
+
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < GROUP; i++)
+            first_here = earlier(deadline[i] - origin, first_here);
+        if (first_here == never)
+            precise->groups &= (uint8_t) ~(1u << group);
+        first = earlier(first_here, first);
+    }
+    precise->first_armed = first + origin;
 }
 
-uint64_t precise_first(const struct precise *precise)
+static inline uint64_t first_armed(struct precise *precise)
+{
+    if (precise->first_armed <= precise->taken_until)
+        look_for_first_armed(precise);
+    return precise->first_armed;
+}
+
+bool precise_has_passed(struct precise *precise, uint64_t now)
+{
+    return first_armed(precise) <= now;
+}
+
+static uint64_t first_of(struct precise *precise, uint64_t paged)
+{
+    return earlier(earlier(first_armed(precise), paged), precise->snooped);
+}
+
+uint64_t precise_first(struct precise *precise)
 {
     return first_of(precise, page_deadline(precise));
 }
 
-/* Takes those armed by call up to `now`, and finds the first of the others. */
-static void take_armed(struct precise *precise, uint64_t now)
-{
-    uint64_t first = DEADLINE_NONE;
-    uint64_t armed = 0;
-    unsigned count = 0;
-
-    for (uint64_t left = precise->armed; left != 0; left &= left - 1) {
-        uint64_t when = precise->deadline[__builtin_ctzll(left)];
-
-        if (when <= now) {
-            count++;
-        } else {
-            armed |= left & -left;
-            first = earlier(when, first);
-        }
-    }
-    precise->fired_count += count;
-    precise->armed = armed;
-    precise->first_armed = first;
-}
-
-/* Is `first_armed` the first of those that are armed? */
+/* For assertions: is `first_armed` known, and is it the first of those armed by call? */
 static bool first_is_right(const struct precise *precise)
 {
     uint64_t first = DEADLINE_NONE;
 
-    for (uint64_t left = precise->armed; left != 0; left &= left - 1)
-        first = earlier(precise->deadline[__builtin_ctzll(left)], first);
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        if (precise->deadline[id] > precise->taken_until)
+            first = earlier(precise->deadline[id], first);
     return precise->first_armed == first;
 }
 
@@ -99,7 +117,7 @@ static __attribute__((noinline)) void take(struct precise *precise, uint64_t now
                                            uint64_t paged)
 {
     if (precise->first_armed <= now)
-        take_armed(precise, now);
+        precise->taken_until = now;
     if (paged <= soon) {
         precise->page_served = paged;
         precise->fired_count++;
@@ -130,7 +148,6 @@ uint64_t precise_reached(struct precise *precise, uint64_t now)
 {
     uint64_t first = take_reached(precise, now, later(now, precise->due));
 
-    DEBUG_ASSERT(first_is_right(precise));
     if (first != DEADLINE_NONE)
         precise->reached = earlier(first, precise->reached);
     return first;
@@ -170,6 +187,7 @@ uint64_t precise_leaving(struct precise *precise, uint64_t now)
 {
     uint64_t due = precise_first(precise);
 
+    DEBUG_ASSERT(first_is_right(precise));
     precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
     precise->looked_at = now;
     precise->due = due;
@@ -185,10 +203,33 @@ uint64_t precise_comparator(struct precise *precise, const struct lead *lead, bo
     return precise->due > early ? precise->due - early : 0;
 }
 
+static bool is_armed(const struct precise *precise, unsigned id)
+{
+    return precise->deadline[id] > precise->taken_until;
+}
+
+static uint64_t count_armed(const struct precise *precise)
+{
+    uint64_t count = 0;
+
+    for (unsigned left = precise->groups; left != 0; left &= left - 1) {
+        const uint64_t *deadline = &precise->deadline[__builtin_ctz(left) * GROUP];
+
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < GROUP; i++)
+            count += deadline[i] > precise->taken_until;
+    }
+    return count;
+}
+
 static void forget(struct precise *precise)
 {
     precise->page = NULL;
-    precise->armed = 0;
+#pragma GCC unroll 8
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        precise->deadline[id] = 0;
+    precise->groups = 0;
+    precise->taken_until = 0;
     precise->first_armed = DEADLINE_NONE;
     precise->page_served = precise->snooped = precise->reached = DEADLINE_NONE;
     precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
@@ -202,33 +243,34 @@ void precise_init(struct precise *precise, enum timer_mode mode)
 
 void precise_reset(struct precise *precise)
 {
+    precise->dropped_count += count_armed(precise);
     forget(precise);
-}
-
-static bool is_armed(const struct precise *precise, unsigned id)
-{
-    return (precise->armed >> id & 1) != 0;
 }
 
 /* Forgets an id that is armed. Only the first one leaves a gap that has to be looked for. */
 static void disarm(struct precise *precise, unsigned id)
 {
-    precise->armed &= ~(UINT64_C(1) << id);
-    if (precise->deadline[id] != precise->first_armed)
-        return;
-    precise->first_armed = DEADLINE_NONE;
-    for (uint64_t left = precise->armed; left != 0; left &= left - 1)
-        precise->first_armed = earlier(precise->deadline[__builtin_ctzll(left)], precise->first_armed);
+    uint64_t deadline = precise->deadline[id];
+
+    precise->deadline[id] = 0;
+    if (deadline == first_armed(precise))
+        look_for_first_armed(precise);
 }
 
 void precise_arm(struct precise *precise, unsigned id, uint64_t deadline)
 {
+    uint64_t first = first_armed(precise);
+
     DEBUG_ASSERT(id < ONTIME_DEADLINES && deadline != DEADLINE_NONE);
-    if (is_armed(precise, id))
+    if (is_armed(precise, id)) {
         disarm(precise, id);
-    precise->armed |= UINT64_C(1) << id;
+        precise->dropped_count++;
+        first = precise->first_armed;
+    }
+    deadline = later(deadline, precise->taken_until + 1); /* what is in the past is still to be taken */
     precise->deadline[id] = deadline;
-    precise->first_armed = earlier(deadline, precise->first_armed);
+    precise->groups |= (uint8_t)(1u << id / GROUP);
+    precise->first_armed = earlier(deadline, first);
     precise->armed_count++;
 }
 
@@ -291,8 +333,9 @@ uint64_t precise_stat(const struct precise *precise, unsigned stat)
         return precise->armed_count;
     case ONTIME_STAT_CANCELLED:
         return precise->cancelled_count;
-    case ONTIME_STAT_FIRED:
-        return precise->fired_count;
+    case ONTIME_STAT_FIRED: /* those armed by call, until they are cancelled, dropped, or taken */
+        return precise->fired_count + precise->armed_count - precise->cancelled_count -
+               precise->dropped_count - count_armed(precise);
     case ONTIME_STAT_LATE_MAX:
         return precise->late_max;
     case ONTIME_STAT_LATE_TICKS:

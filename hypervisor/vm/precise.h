@@ -21,8 +21,14 @@
 
 struct precise {
     enum timer_mode mode;
-    uint64_t armed;          /* bit n: the deadline of id n was armed by call, and not yet taken as reached */
-    uint64_t first_armed;    /* the earliest of these, or DEADLINE_NONE */
+    /*
+     * Those armed by call, until they are taken as reached: deadline[id] > taken_until. The first of them is
+     * looked for when it is needed next, so that bringing a vCPU in costs the same whatever it has armed.
+     */
+    uint64_t taken_until;   /* up to here they are taken */
+    uint64_t counted_until; /* up to here those taken are counted as fired */
+    uint64_t first_armed;   /* the earliest, or DEADLINE_NONE; not known when it is not after `taken_until` */
+    uint8_t groups;         /* bit n: one of the eight ids from 8 n on may be armed */
     volatile uint64_t *page; /* the vCPU's deadline page, which the guest writes at any time; or NULL */
     uint64_t page_served;    /* the page's deadline that was taken last, or DEADLINE_NONE */
     uint64_t snooped;        /* mode `snoop`, while blocked: when its own timers expire; or DEADLINE_NONE */
@@ -36,8 +42,10 @@ struct precise {
     /* While the vCPU works off a backlog: the deadline it was entered early for; or DEADLINE_NONE. */
     uint64_t backlog_until;
     /* ONTIME_STAT_* of these names. */
-    uint64_t armed_count, cancelled_count, fired_count, late_ticks, late_max;
-    uint64_t deadline[ONTIME_DEADLINES]; /* by id, while it is armed */
+    uint64_t armed_count, cancelled_count, late_ticks, late_max;
+    uint64_t fired_count;   /* of the page's and of snooped ones only */
+    uint64_t dropped_count; /* of those armed by call: moved, or forgotten with the vCPU switched off */
+    uint64_t deadline[ONTIME_DEADLINES]; /* by id; 0: not armed */
 };
 
 /* Sets up those of a new vCPU. */
@@ -66,13 +74,10 @@ void precise_set_page(struct precise *precise, uint64_t *page, bool warped);
 void precise_done(struct precise *precise, uint64_t now);
 
 /* Is a deadline that was armed by call past, and not yet taken as reached? */
-static inline bool precise_has_passed(const struct precise *precise, uint64_t now)
-{
-    return precise->first_armed <= now;
-}
+bool precise_has_passed(struct precise *precise, uint64_t now);
 
 /* The first deadline that is still to come or not yet taken as reached; DEADLINE_NONE when there is none. */
-uint64_t precise_first(const struct precise *precise);
+uint64_t precise_first(struct precise *precise);
 
 /* The CPU time, in ticks, that the guest says in its page its work needs; 0: not known. */
 static inline uint64_t precise_needs(const struct precise *precise)

@@ -142,23 +142,26 @@ void vm_write_complaints(void)
             console_write_line(vms[i]->complaint);
 }
 
-uint64_t vm_stat(const struct vm *vm, unsigned stat)
+uint64_t vm_stat_with(const struct vcpu *vcpu, unsigned stat, uint64_t value)
 {
-    const struct lead *lead = &vm->vcpus[0].cpu->lead;
-    uint64_t value = 0;
+    const struct lead *lead = &vcpu->cpu->lead;
+    uint64_t own;
 
     if (stat == ONTIME_STAT_LEAD_SWITCH)
         return lead_for(lead, false);
     if (stat == ONTIME_STAT_LEAD_BACKLOG)
         return lead_for(lead, true) - lead_for(lead, false);
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        const struct vcpu *vcpu = &vm->vcpus[i];
-        uint64_t one = vcpu->stats[stat] + precise_stat(&vcpu->precise, stat);
+    own = vcpu->stats[stat] + precise_stat(&vcpu->precise, stat);
+    if (stat != ONTIME_STAT_LATE_MAX)
+        return value + own;
+    return own > value ? own : value;
+}
 
-        if (stat != ONTIME_STAT_LATE_MAX)
-            value += one;
-        else if (one > value)
-            value = one;
-    }
+uint64_t vm_stat(const struct vm *vm, unsigned stat)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        value = vm_stat_with(&vm->vcpus[i], stat, value);
     return value;
 }

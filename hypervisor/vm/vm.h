@@ -89,4 +89,7 @@ void vm_write_complaints(void);
  */
 uint64_t vm_stat(const struct vm *vm, unsigned stat);
 
+/* The same, made one vCPU at a time: `value` of those before, 0 at first, with that of `vcpu`. */
+uint64_t vm_stat_with(const struct vcpu *vcpu, unsigned stat, uint64_t value);
+
 #endif

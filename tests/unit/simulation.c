@@ -102,10 +102,15 @@ bool sim_unwarp(struct simulation *sim, unsigned unit)
     return ended;
 }
 
-bool sim_wake_warped(struct simulation *sim, unsigned unit)
+bool sim_wake_warped_for(struct simulation *sim, unsigned unit, uint64_t deadline)
 {
     sim->queue.policy->wake(&sim->queue, &sim->units[unit], sim->now);
-    return sim_warp(sim, unit);
+    return sim_warp_for(sim, unit, deadline, 0);
+}
+
+bool sim_wake_warped(struct simulation *sim, unsigned unit)
+{
+    return sim_wake_warped_for(sim, unit, sim->now);
 }
 
 void sim_advance(struct simulation *sim, uint64_t ticks)

@@ -44,8 +44,12 @@ bool sim_warp(struct simulation *sim, unsigned unit);
 bool sim_warp_for(struct simulation *sim, unsigned unit, uint64_t deadline, uint64_t needs);
 bool sim_unwarp(struct simulation *sim, unsigned unit);
 
-/* Wakes and warps a unit before one pick, as a deadline does. Returns false when the warp was refused. */
+/*
+ * Wakes and warps a unit before one pick, as a deadline does: one of the present, or `deadline`. Returns
+ * false when the warp was refused.
+ */
 bool sim_wake_warped(struct simulation *sim, unsigned unit);
+bool sim_wake_warped_for(struct simulation *sim, unsigned unit, uint64_t deadline);
 
 /* Lets so many ticks pass. */
 void sim_advance(struct simulation *sim, uint64_t ticks);

@@ -56,7 +56,7 @@ static void test_alone(void **state)
     assert_true(bound.exists);
     assert_true(PATH_LOAD <= PATH_DUE && PATH_EXIT <= PATH_DUE && PATH_LINE <= PATH_DUE);
     assert_int_equal(bound.path, PATH_DUE);
-    assert_int_equal(bound.deadlines, 2 * PATH_DUE_EACH);
+    assert_int_equal(bound.deadlines, 0);
     assert_int_equal(bound.switching, PATH_SWITCH);
     assert_int_equal(bound.warps, 0);
     assert_int_equal(bound.warped, 0);
@@ -78,8 +78,8 @@ static void test_another(void **state)
     struct bound bound = bound_of_first();
     assert_true(bound.exists);
     assert_int_equal(bound.warps, 2);
-    assert_int_equal(bound.warped, 2 * (5000 + 100 + bound.path + PATH_SWITCH));
-    assert_int_equal(bound.deadlines, PATH_DUE + 4 * PATH_DUE_EACH);
+    assert_int_equal(bound.warped, 2 * (5000 + 100 + PATH_EXIT + PATH_SWITCH));
+    assert_int_equal(bound.deadlines, PATH_DUE_OTHER);
     second->warp_limit_us = 1000;
     assert_int_equal(bound_of_first().warped, bound.warped - 8000);
     second->timers = TIMERS_SNOOP;
@@ -88,7 +88,7 @@ static void test_another(void **state)
     second->warp_limit_us = 0;
     bound = bound_of_first();
     assert_int_equal(bound.warps, 0);
-    assert_int_equal(bound.deadlines, 4 * PATH_DUE_EACH);
+    assert_int_equal(bound.deadlines, 0);
 }
 
 static void test_own_other_vcpus(void **state)
@@ -122,7 +122,9 @@ static void test_observer(void **state)
     config.vm_count = 4;
     config.vms[2] = config.vms[3] = precise();
     config.vms[3].vcpus = 8;
-    assert_int_equal(bound_of_first().path, PATH_MARK + 11 * PATH_MARK_VM);
+    assert_int_equal(bound_of_first().path, fmax(PATH_DUE, PATH_MARK + 11 * PATH_MARK_VM));
+    config.vms[2].vcpus = 8;
+    assert_int_equal(bound_of_first().path, PATH_MARK + 18 * PATH_MARK_VM);
 }
 
 static void assert_none(const char *part)
@@ -194,7 +196,7 @@ static void test_unwarped_deadlines_come_one_by_one(void **state)
     (void)state;
     uint64_t without = bound_of_first().deadlines;
     second->unwarp_us = 1;
-    assert_int_equal(bound_of_first().deadlines, without + (uint64_t)ONTIME_DEADLINES * PATH_DUE_EACH);
+    assert_int_equal(bound_of_first().deadlines, without + (uint64_t)ONTIME_DEADLINES * PATH_DUE_OTHER);
 }
 
 /* Under cbs the other has what its share gives it until the job is due, and may be stopped late once. */
@@ -206,22 +208,23 @@ static void test_cbs(void **state)
     struct bound bound = bound_of_first();
     assert_true(bound.exists);
     assert_int_equal(bound.warps, 1);
-    assert_int_equal(bound.warped, 100 + bound.path);
+    assert_true(PATH_LOAD <= PATH_EXIT && PATH_LINE <= PATH_EXIT);
+    assert_int_equal(bound.warped, 100 + PATH_EXIT);
     assert_int_equal(bound.total, bound.path + bound.deadlines + bound.switching + bound.warped);
     assert_int_equal(bound.response, 0);
     second->weight = 3;
-    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
+    assert_int_equal(bound_of_first().warped, 3 * 100 + PATH_EXIT);
     second->job_us = 1; /* however it divides that */
-    assert_int_equal(bound_of_first().warped, 3 * 100 + 2 * 200 + bound.path);
+    assert_int_equal(bound_of_first().warped, 3 * 100 + PATH_EXIT);
     first->weight = 6;
-    assert_int_equal(bound_of_first().warped, 100 / 2 + bound.path);
+    assert_int_equal(bound_of_first().warped, 100 / 2 + PATH_EXIT);
     second->timers = TIMERS_WAKE;
     assert_int_equal(bound_of_first().warped, 0);
     second->timers = TIMERS_TICK;
     second->tick_us = 10000;
     second->vcpus = 2;
     first->vcpus = 2;
-    assert_int_equal(bound_of_first().warped, 100 + bound.path + 10000);
+    assert_int_equal(bound_of_first().warped, 100 + PATH_EXIT + 10000);
     first->timers = TIMERS_WAKE;
     assert_none("turn");
 }
@@ -230,16 +233,16 @@ static void test_declared_job(void **state)
 {
     (void)state;
     strcpy(config.scheduler, "cbs");
-    first->period_us = 200;
+    first->period_us = 2 * (100 + 200); /* 200: it is brought in so early at most */
     struct bound bound = bound_of_first();
     assert_int_equal(bound.response, bound.total + 100);
     assert_true(bound.holds);
-    first->period_us = 199;
+    first->period_us = 2 * (100 + 200) - 1;
     assert_false(bound_of_first().holds);
     second->timers = TIMERS_WAKE; /* its share counts, too */
     assert_false(bound_of_first().holds);
     second->weight = 2;
-    first->period_us = 300;
+    first->period_us = 3 * (100 + 200);
     assert_true(bound_of_first().holds);
     first->vcpus = 2;
     assert_false(bound_of_first().holds);

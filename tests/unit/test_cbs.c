@@ -194,22 +194,40 @@ static void the_time_before_the_deadline_is_not_the_jobs(void **state)
     (void)state;
     unsigned a = add(1), b = add(1);
 
-    (void)sim_wake_warped(&sim, b);
-    sim_wake(&sim, a);
-    assert_true(sim_warp_for(&sim, a, sim.now + 70, 0));
-    assert_int_equal(deadline(a), START + 2 * (JOB + 70));
-    sim_block(&sim, b);
-    (void)sim_wake_warped(&sim, b);
+    assert_true(sim_wake_warped_for(&sim, a, sim.now + 70));
+    assert_int_equal(deadline(a), START + 70 + 2 * JOB);
+    sim_advance(&sim, 50);
+    (void)sim_wake_warped(&sim, b); /* from here on a's time counts, before its deadline, too */
+    assert_int_equal(deadline(b), START + 50 + 2 * JOB);
     assert_int_equal(sim_running(&sim), b);
-    sim_block(&sim, b);
-    sim_advance(&sim, 69 + JOB);
-    assert_int_equal(deadline(a), START + 2 * (JOB + 70));
+    sim_advance(&sim, JOB);
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, JOB - 1);
+    assert_int_equal(deadline(a), START + 70 + 2 * JOB);
     sim_advance(&sim, 1);
-    assert_int_equal(deadline(a), START + 2 * STEP);
+    assert_int_equal(deadline(a), START + 70 + 2 * STEP);
     sim_block(&sim, a);
+    sim_block(&sim, b);
+    sim_advance(&sim, 10 * SIM_MS);
+    assert_true(sim_wake_warped_for(&sim, b, sim.now + 5 * SIM_MS));
+    assert_int_equal(deadline(b), sim.now + SIM_MS + 2 * JOB);
+}
+
+/* Alone, it may run up to its deadline and then for its whole job. */
+static void the_time_before_the_deadline_ends_there(void **state)
+{
+    (void)state;
+    unsigned a = add(1), b = add(1);
+
     sim_wake(&sim, b);
-    assert_true(sim_warp_for(&sim, b, sim.now + 5 * SIM_MS, 0));
-    assert_int_equal(deadline(b), sim.now + 2 * (JOB + SIM_MS));
+    assert_true(sim_wake_warped_for(&sim, a, sim.now + 70));
+    sim_advance(&sim, 70 + JOB - 1);
+    (void)sim_warp(&sim, b);
+    assert_int_equal(deadline(a), START + 70 + 2 * JOB);
+    assert_int_equal(sim_running(&sim), a);
+    sim_advance(&sim, 1);
+    assert_int_equal(deadline(a), START + 70 + 2 * STEP);
+    assert_int_equal(sim_running(&sim), b);
 }
 
 /* The last instant of what is due is used: the step is not asked for before. */
@@ -322,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup(needs_shorten_a_warp, setup),
         cmocka_unit_test_setup(earliest_deadline_runs, setup),
         cmocka_unit_test_setup(the_time_before_the_deadline_is_not_the_jobs, setup),
+        cmocka_unit_test_setup(the_time_before_the_deadline_ends_there, setup),
         cmocka_unit_test_setup(a_step_is_a_look, setup),
         cmocka_unit_test_setup(work_beyond_the_share_is_due_later, setup),
         cmocka_unit_test_setup(shares_hold, setup),

@@ -6,8 +6,8 @@
  * ticks. What EL2 adds is no matter of the policy.
  *
  * An honest unit has one job after the other, each at a time when its share has paid for those before, and
- * blocks in between or goes on with other work. A
- * hostile one wakes, claims deadlines, says done and blocks at any time.
+ * blocks in between or goes on with other work. It may be woken before the job's deadline. A hostile one
+ * wakes, claims deadlines, says done and blocks at any time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,10 +27,11 @@
 struct unit {
     bool honest;
     bool busy;         /* it has other work, so it never blocks */
+    bool churns;       /* a hostile one that claims its work done and a new deadline, over and over */
     uint64_t job;      /* the most that one of its jobs takes */
     uint64_t late_max; /* the bounds, ticks */
     uint64_t due_max;
-    uint64_t since; /* when the job's deadline was; NEVER: none is under way */
+    uint64_t since; /* the job's deadline, for which it may begin early; NEVER: none is under way */
     bool begun;
     double end; /* the job is done when the unit has run so much */
     uint64_t next;
@@ -73,6 +74,8 @@ static void check(struct simulation *simulation, const struct sched_unit *last,
     if (unit->since == NEVER || unit->begun)
         return;
     unit->begun = true;
+    if (simulation->now <= unit->since)
+        return;
     if (simulation->now - unit->since > unit->late_max)
         fail_msg("late by %lu of %lu", (unsigned long)(simulation->now - unit->since),
                  (unsigned long)unit->late_max);
@@ -87,15 +90,22 @@ static void add(bool honest, struct sched_params params)
     world.units[number] = (struct unit){.honest = honest, .job = params.job, .since = NEVER};
 }
 
-static void begin_job(unsigned number, uint64_t takes)
+/* A job of `takes` ticks of CPU time, for which the unit is woken `early` ticks before its deadline. */
+static void begin_job(unsigned number, uint64_t takes, uint64_t early)
 {
     struct unit *unit = &world.units[number];
 
-    unit->since = sim->now;
+    unit->since = sim->now + early;
     unit->begun = false;
     unit->end = sim->ran[number] + (double)takes;
     world.wake_ups++;
-    assert_true(sim_wake_warped(sim, number));
+    assert_true(sim_wake_warped_for(sim, number, unit->since));
+}
+
+/* When the unit has run so much, its job is done: what it ran before that was due does not count. */
+static double job_ends(unsigned number)
+{
+    return world.units[number].end + (double)cbs_unit(&sim->units[number])->early;
 }
 
 static bool may_begin(unsigned number)
@@ -113,12 +123,13 @@ static void pass(uint64_t most)
     uint64_t step = sim->until - sim->now < most ? sim->until - sim->now : most;
     struct unit *unit = running >= 0 ? &world.units[running] : NULL;
 
-    if (unit != NULL && unit->since != NEVER && unit->end - sim->ran[running] < (double)step)
-        step = (uint64_t)(unit->end - sim->ran[running]);
+    if (unit != NULL && unit->since != NEVER &&
+        job_ends((unsigned)running) - sim->ran[running] < (double)step)
+        step = (uint64_t)(job_ends((unsigned)running) - sim->ran[running]);
     sim_advance(sim, step);
-    if (unit == NULL || unit->since == NEVER || sim->ran[running] < unit->end)
+    if (unit == NULL || unit->since == NEVER || sim->ran[running] < job_ends((unsigned)running))
         return;
-    if (sim->now - unit->since > unit->due_max)
+    if (sim->now > unit->since && sim->now - unit->since > unit->due_max)
         fail_msg("done after %lu of %lu", (unsigned long)(sim->now - unit->since),
                  (unsigned long)unit->due_max);
     unit->since = NEVER;
@@ -132,7 +143,7 @@ static void attack(unsigned number, unsigned how)
 {
     switch (how) {
     case 0:
-        (void)sim_wake_warped(sim, number);
+        (void)sim_wake_warped_for(sim, number, sim->now + number % 2);
         break;
     case 1:
         (void)sim_unwarp(sim, number);
@@ -161,8 +172,10 @@ static void random_system(struct random *random)
             });
     for (unsigned i = 0; i < units; i++)
         world.units[i].honest = world.units[i].honest && sim->units[i].params.horizon != 0;
-    for (unsigned i = 0; i < units; i++)
+    for (unsigned i = 0; i < units; i++) {
         world.units[i].busy = random_below(random, 2);
+        world.units[i].churns = !world.units[i].honest && random_below(random, 2);
+    }
     set_bounds();
 }
 
@@ -170,9 +183,14 @@ static void random_step(struct random *random)
 {
     for (unsigned i = 0; i < sim->count; i++) {
         if (may_begin(i)) {
-            begin_job(i, random_below(random, 3) ? world.units[i].job
-                                                 : random_between(random, 1, world.units[i].job));
+            begin_job(i,
+                      random_below(random, 3) ? world.units[i].job
+                                              : random_between(random, 1, world.units[i].job),
+                      random_below(random, 2) * random_below(random, 300));
             world.units[i].next = sim->now + random_below(random, 3) * random_below(random, 3000);
+        } else if (world.units[i].churns) {
+            attack(i, 1);
+            attack(i, 0);
         } else if (!world.units[i].honest && random_below(random, 4) == 0) {
             attack(i, (unsigned)random_below(random, 4));
         }
@@ -208,7 +226,7 @@ static void the_bound_is_reached(void **state)
             add(true, (struct sched_params){.weight = 1, .horizon = 100 * SIM_MS, .job = 100});
         set_bounds();
         for (unsigned i = 0; i < units; i++)
-            begin_job(i, 100);
+            begin_job(i, 100, 0);
         while (world.units[units - 1].since != NEVER)
             pass(1000);
         assert_true(world.nearest * (double)world.units[0].late_max >= 100.0 * (units - 1));
@@ -234,7 +252,7 @@ static bool choose(unsigned all)
         } else if (choice == 1) {
             if (!may_begin(i))
                 return false;
-            begin_job(i, world.units[i].job);
+            begin_job(i, world.units[i].job, sim->now % 3);
         } else if (choice != 0) {
             return false;
         }

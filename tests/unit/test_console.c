@@ -170,7 +170,7 @@ static void kept_until_there_is_a_uart(void **state)
 {
     (void)state;
     fake_reset();
-    deadline_queue_init(&deadlines, deadline_slots, 4, NULL);
+    deadline_queue_init(&deadlines, deadline_slots, 0, 4, NULL);
     typing = "";
     uart_room = UNLIMITED;
     console_print("number %u", 1);

@@ -25,7 +25,7 @@ struct timer {
 };
 
 static struct deadline_queue queue;
-static struct heap_node *slots[TIMERS];
+static struct heap_node *slots[2 * TIMERS];
 static struct timer timers[TIMERS];
 static unsigned order[TIMERS * 2];
 static unsigned fired;
@@ -75,10 +75,10 @@ static int setup(void **state)
     fake_reset();
     fired = 0;
     slice_fired_at = DEADLINE_NONE;
-    deadline_queue_init(&queue, slots, TIMERS, slice_ended);
+    deadline_queue_init(&queue, slots, TIMERS, TIMERS, slice_ended);
     for (unsigned i = 0; i < TIMERS; i++) {
         timers[i] = (struct timer){.fired_at = DEADLINE_NONE};
-        deadline_init(&timers[i].deadline, note);
+        deadline_init(&timers[i].deadline, DEADLINE_OTHER, note);
     }
     return 0;
 }
@@ -174,8 +174,8 @@ static void periodic_timer_does_not_starve_others(void **state)
     static const unsigned expected[] = {0, 1, 2};
 
     (void)state;
-    deadline_init(&timers[0].deadline, long_past);
-    deadline_init(&timers[1].deadline, again);
+    deadline_init(&timers[0].deadline, DEADLINE_OTHER, long_past);
+    deadline_init(&timers[1].deadline, DEADLINE_OTHER, again);
     timers[1].period = 0;
     set(0, 10);
     set(1, 20);
@@ -194,7 +194,7 @@ static void periodic_timer_does_not_starve_others(void **state)
 static void rearmed_in_fire_keeps_its_period(void **state)
 {
     (void)state;
-    deadline_init(&timers[0].deadline, again);
+    deadline_init(&timers[0].deadline, DEADLINE_OTHER, again);
     timers[0].period = 1000;
     set(0, 1000);
     for (unsigned i = 1; i <= 20; i++) {
@@ -207,7 +207,7 @@ static void rearmed_in_fire_keeps_its_period(void **state)
 static void cancelled_by_another_does_not_fire(void **state)
 {
     (void)state;
-    deadline_init(&timers[0].deadline, cancel_other);
+    deadline_init(&timers[0].deadline, DEADLINE_OTHER, cancel_other);
     timers[0].other = &timers[1];
     set(0, 10);
     set(1, 10);
@@ -223,7 +223,7 @@ static void one_fires_at_a_time(void **state)
     (void)state;
     fake_set_counter(20);
     for (unsigned i = 0; i < 5; i++) {
-        deadline_init(&timers[i].deadline, again);
+        deadline_init(&timers[i].deadline, DEADLINE_OTHER, again);
         timers[i].period = 100 - i;
         set(i, 10 + i);
     }
@@ -281,7 +281,7 @@ static void slice_stands_beside_the_others(void **state)
 static void slice_moved_by_another_does_not_fire(void **state)
 {
     (void)state;
-    deadline_init(&timers[0].deadline, set_slice_in_fire);
+    deadline_init(&timers[0].deadline, DEADLINE_OTHER, set_slice_in_fire);
     set(0, 50);
     deadline_set_slice(&queue, 50);
     unsigned writes = fake_comparator_writes();
@@ -293,6 +293,48 @@ static void slice_moved_by_another_does_not_fire(void **state)
     assert_int_equal(fake_comparator_writes(), writes + 1);
     run_at(57);
     assert_int_equal(slice_fired_at, 57);
+}
+
+/* What is urgent and due comes before what has been due for longer, each at an interrupt of its own. */
+static void urgent_ones_come_first(void **state)
+{
+    static const unsigned expected[] = {3, 1, 0, 2};
+
+    (void)state;
+    deadline_init(&timers[1].deadline, DEADLINE_URGENT, note);
+    deadline_init(&timers[3].deadline, DEADLINE_URGENT, note);
+    set(0, 100);
+    set(1, 300);
+    set(2, 200);
+    set(3, 250);
+    deadline_set_slice(&queue, 50);
+    assert_int_equal(fake_comparator(), 50);
+    fake_set_counter(300);
+    for (unsigned i = 0; i < 4; i++) {
+        deadline_queue_run(&queue, 300);
+        assert_int_equal(fired, i + 1);
+        assert_int_equal(order[i], expected[i]);
+        assert_true(fake_interrupt_pending());
+    }
+    assert_int_equal(slice_fired_at, DEADLINE_NONE);
+    run_at(300);
+    assert_int_equal(slice_fired_at, 300);
+}
+
+/* One that is not urgent is not lost, nor is its instant, while an urgent one is armed. */
+static void both_kinds_set_the_comparator(void **state)
+{
+    (void)state;
+    deadline_init(&timers[1].deadline, DEADLINE_URGENT, note);
+    set(0, 100);
+    set(1, 200);
+    assert_int_equal(fake_comparator(), 100);
+    run_at(100);
+    assert_int_equal(fake_comparator(), 200);
+    set(0, 300);
+    assert_int_equal(fake_comparator(), 200);
+    assert_true(deadline_cancel(&queue, &timers[1].deadline));
+    assert_int_equal(fake_comparator(), 300);
 }
 
 static uint64_t least_armed(void)
@@ -325,8 +367,10 @@ static void random_walk(void **state)
     uint64_t now = 0;
 
     (void)state;
-    for (unsigned i = 0; i < TIMERS; i++)
+    for (unsigned i = 0; i < TIMERS; i++) {
+        deadline_init(&timers[i].deadline, i % 2 == 0 ? DEADLINE_URGENT : DEADLINE_OTHER, note);
         armed[i] = DEADLINE_NONE;
+    }
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned i = (unsigned)random_below(&random, TIMERS);
         unsigned writes = fake_comparator_writes();
@@ -372,7 +416,7 @@ static void fire_nested(struct deadline *deadline, uint64_t now)
 static void misuse_is_caught(void **state)
 {
     (void)state;
-    deadline_init(&timers[0].deadline, fire_nested);
+    deadline_init(&timers[0].deadline, DEADLINE_OTHER, fire_nested);
     set(0, 1);
     assert_true(fake_assert_fails(run_nested, NULL));
 }
@@ -385,7 +429,7 @@ static void queues_of_two_cpus_are_apart(void **state)
     (void)state;
     set(0, 100);
     fake_set_cpu(1);
-    deadline_queue_init(&second, second_slots, 1, slice_ended);
+    deadline_queue_init(&second, second_slots, 0, 1, slice_ended);
     deadline_set(&second, &timers[1].deadline, 50);
     assert_int_equal(fake_comparator(), 50);
     fake_set_cpu(0);
@@ -406,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup(one_fires_at_a_time, setup),
         cmocka_unit_test_setup(slice_stands_beside_the_others, setup),
         cmocka_unit_test_setup(slice_moved_by_another_does_not_fire, setup),
+        cmocka_unit_test_setup(urgent_ones_come_first, setup),
+        cmocka_unit_test_setup(both_kinds_set_the_comparator, setup),
         cmocka_unit_test_setup(random_walk, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
         cmocka_unit_test_setup(queues_of_two_cpus_are_apart, setup),

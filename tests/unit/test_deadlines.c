@@ -186,6 +186,57 @@ static void claims_in_the_past_are_put_behind(void **state)
     assert_int_equal(precise_notice(&precise, NOW + 1, COST), NOW);
 }
 
+/* Of many, those up to now are taken together, each is counted once, and the next is found. */
+static void many_are_taken_at_once(void **state)
+{
+    (void)state;
+    for (unsigned id = 0; id < ONTIME_DEADLINES; id++)
+        precise_arm(&precise, id, NOW + (id * 5) % ONTIME_DEADLINES);
+    assert_int_equal(precise_leaving(&precise, NOW - 9), NOW);
+    assert_int_equal(precise_reached(&precise, NOW + 9), NOW);
+    assert_int_equal(fired(), 10);
+    assert_int_equal(precise_leaving(&precise, NOW + 9), NOW + 10);
+    assert_int_equal(fired(), 10);
+    assert_int_equal(precise_deadline(&precise, 5), NOW + 25);
+    assert_int_equal(precise_deadline(&precise, 1), NONE);
+    assert_false(precise_cancel(&precise, 1));
+    assert_int_equal(precise_notice(&precise, NOW + 99, COST), NOW + 10);
+    assert_int_equal(fired(), ONTIME_DEADLINES);
+    assert_int_equal(precise_first(&precise), NONE);
+}
+
+/* One that is moved, or forgotten with the vCPU, was not reached. */
+static void only_what_was_reached_is_counted(void **state)
+{
+    (void)state;
+    precise_arm(&precise, 9, NOW);
+    precise_arm(&precise, 9, NOW + 5);
+    assert_int_equal(precise_first(&precise), NOW + 5);
+    assert_int_equal(fired(), 0);
+    assert_int_equal(precise_notice(&precise, NOW + 5, COST), NOW + 5);
+    precise_arm(&precise, 9, NOW + 7);
+    precise_arm(&precise, 63, NOW + 6);
+    assert_true(precise_cancel(&precise, 63));
+    assert_int_equal(precise_first(&precise), NOW + 7);
+    assert_int_equal(fired(), 1);
+    precise_reset(&precise);
+    assert_int_equal(fired(), 1);
+    assert_int_equal(precise_stat(&precise, ONTIME_STAT_ARMED), 4);
+}
+
+/* A claim in the past that comes after what is past was taken is still to be taken. */
+static void a_late_claim_is_not_lost(void **state)
+{
+    (void)state;
+    precise_arm(&precise, 0, NOW);
+    assert_int_equal(precise_notice(&precise, NOW, COST), NOW);
+    precise_arm(&precise, 0, NOW - 5);
+    assert_true(precise_has_passed(&precise, NOW + 1));
+    assert_int_equal(precise_notice(&precise, NOW + 1, COST), NOW + 1);
+    assert_int_equal(fired(), 2);
+    assert_false(precise_has_passed(&precise, NOW + 1));
+}
+
 static void reset_forgets(void **state)
 {
     (void)state;
@@ -215,6 +266,9 @@ int main(void)
         cmocka_unit_test_setup(work_before_the_deadline_leaves_it_to_come, setup),
         cmocka_unit_test_setup(work_at_the_deadline_has_served_it, setup),
         cmocka_unit_test_setup(claims_in_the_past_are_put_behind, setup),
+        cmocka_unit_test_setup(many_are_taken_at_once, setup),
+        cmocka_unit_test_setup(only_what_was_reached_is_counted, setup),
+        cmocka_unit_test_setup(a_late_claim_is_not_lost, setup),
         cmocka_unit_test_setup(reset_forgets, setup),
     };
 

@@ -506,7 +506,7 @@ static void snoop_takes_the_earlier_timer(void **state)
 
     for (unsigned i = 0; i < 2; i++) {
         world_bring_in(vcpu);
-        deadline_init(&vcpu->physical_timer, physical_fires);
+        deadline_init(&vcpu->physical_timer, DEADLINE_OTHER, physical_fires);
         uint64_t base = now() + 20 * MS;
 
         deadline_set(&world_cpu.deadlines, &vcpu->physical_timer, base + (i == 0 ? 0 : MS));
@@ -581,7 +581,7 @@ static void held_through_other_interrupts(void **state)
     (void)state;
     struct vcpu *vcpu = add_sleeper(20 * MS);
 
-    deadline_init(&other, interrupted);
+    deadline_init(&other, DEADLINE_OTHER, interrupted);
     deadline_set(&world_cpu.deadlines, &other, page[0] - LEAD / 2);
     world_run_until(page[0] - LEAD);
     assert_int_equal(world_guest(vcpu)->entered, page[0]);

@@ -336,6 +336,6 @@ void world_count(struct vcpu *vcpu, unsigned index)
     for (unsigned stat = 0; stat < ONTIME_STAT_COUNT; stat++)
         vcpu->stats[stat] = world_counted(index, stat);
     vcpu->stats[ONTIME_STAT_LATE_MAX] = 0;
-    vcpu->precise.armed_count = 1000000;
+    vcpu->precise.armed_count = vcpu->precise.dropped_count = 1000000; /* so none of them is reached */
     vcpu->precise.late_max = world_counted(index, ONTIME_STAT_LATE_MAX);
 }

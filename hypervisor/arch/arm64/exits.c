@@ -44,9 +44,10 @@ __attribute__((noinline, cold)) static void refuse_access(struct vcpu *vcpu, uin
 {
     bool physical = fault_address_is_valid(syndrome);
 
-    vm_complain(vcpu, "vCPU %u: %s at guest %s 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
-                physical ? "physical" : "virtual",
-                (unsigned long)(physical ? fault_address() : read_sysreg(far_el2)),
+    vm_complain(vcpu,
+                physical ? "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort"
+                         : "vCPU %u: %s at guest virtual 0x%lx, pc 0x%lx: external abort",
+                vcpu->index, what, (unsigned long)(physical ? fault_address() : read_sysreg(far_el2)),
                 (unsigned long)vcpu->arch.regs.pc);
     inject_abort(&vcpu->arch, syndrome, read_sysreg(far_el2));
 }

@@ -22,8 +22,12 @@
 
 #define REGISTERS 16 /* of each kind at most */
 
+struct points {
+    uint64_t value[REGISTERS], control[REGISTERS];
+};
+
 struct guest_debug {
-    uint64_t bvr[REGISTERS], bcr[REGISTERS], wvr[REGISTERS], wcr[REGISTERS];
+    struct points breakpoints, watchpoints;
     uint64_t mdscr;
     bool os_lock, double_lock;
 };
@@ -35,17 +39,14 @@ static bool has_double_lock;
     each(15) each(14) each(13) each(12) each(11) each(10) each(9) each(8) each(7) each(6) each(5) each(4)    \
         each(3) each(2) each(1) each(0)
 
-/* Loads breakpoint `number` and, with `all`, those before it. Straight on, as it is part of a world switch.
- */
-static void load_breakpoints(const struct guest_debug *debug, unsigned number, bool all)
+/* Straight on from the machine's last one, as this is a part of a world switch. */
+static void load_breakpoints(const struct points *points)
 {
-    switch (number) {
+    switch (breakpoints - 1) {
 #define BREAKPOINT(n)                                                                                        \
     case n:                                                                                                  \
-        write_sysreg(dbgbvr##n##_el1, debug->bvr[n]);                                                        \
-        write_sysreg(dbgbcr##n##_el1, debug->bcr[n]);                                                        \
-        if (!all)                                                                                            \
-            break;                                                                                           \
+        write_sysreg(dbgbvr##n##_el1, points->value[n]);                                                     \
+        write_sysreg(dbgbcr##n##_el1, points->control[n]);                                                   \
         __attribute__((fallthrough));
         FROM_THE_LAST(BREAKPOINT)
     default:
@@ -53,15 +54,13 @@ static void load_breakpoints(const struct guest_debug *debug, unsigned number, b
     }
 }
 
-static void load_watchpoints(const struct guest_debug *debug, unsigned number, bool all)
+static void load_watchpoints(const struct points *points)
 {
-    switch (number) {
+    switch (watchpoints - 1) {
 #define WATCHPOINT(n)                                                                                        \
     case n:                                                                                                  \
-        write_sysreg(dbgwvr##n##_el1, debug->wvr[n]);                                                        \
-        write_sysreg(dbgwcr##n##_el1, debug->wcr[n]);                                                        \
-        if (!all)                                                                                            \
-            break;                                                                                           \
+        write_sysreg(dbgwvr##n##_el1, points->value[n]);                                                     \
+        write_sysreg(dbgwcr##n##_el1, points->control[n]);                                                   \
         __attribute__((fallthrough));
         FROM_THE_LAST(WATCHPOINT)
     default:
@@ -97,8 +96,8 @@ void guest_debug_load(const struct vcpu *vcpu)
 {
     const struct guest_debug *debug = vcpu->arch.debug;
 
-    load_breakpoints(debug, breakpoints - 1, true);
-    load_watchpoints(debug, watchpoints - 1, true);
+    load_breakpoints(&debug->breakpoints);
+    load_watchpoints(&debug->watchpoints);
     write_sysreg(mdscr_el1, debug->mdscr);
 }
 
@@ -127,36 +126,24 @@ static void switch_on_or_off(struct vcpu *vcpu)
 /* The place of DBGBVRn_EL1 and its kin, or NULL: the machine has no such register. */
 static uint64_t *find_value(struct guest_debug *debug, unsigned number, unsigned op2)
 {
+    struct points *points = op2 < 6 ? &debug->breakpoints : &debug->watchpoints;
+
     if (number >= (op2 < 6 ? breakpoints : watchpoints))
         return NULL;
-    switch (op2) {
-    case 4:
-        return &debug->bvr[number];
-    case 5:
-        return &debug->bcr[number];
-    case 6:
-        return &debug->wvr[number];
-    default:
-        return &debug->wcr[number];
-    }
+    return (op2 & 1) == 0 ? &points->value[number] : &points->control[number];
 }
 
 static bool write_value(struct vcpu *vcpu, unsigned number, unsigned op2, uint64_t value)
 {
     static const uint64_t bits[] = {
         [4] = ~DBGBVR_EL1_RES0, [5] = DBGBCR_EL1_BITS, [6] = ~DBGBVR_EL1_RES0, [7] = DBGWCR_EL1_BITS};
-    struct guest_debug *debug = vcpu->arch.debug;
-    uint64_t *place = find_value(debug, number, op2);
+    uint64_t *place = find_value(vcpu->arch.debug, number, op2);
 
     if (place == NULL)
         return false;
     *place = value & bits[op2];
-    if ((vcpu->arch.rare & ARCH_DEBUG) != 0) {
-        if (op2 < 6)
-            load_breakpoints(debug, number, false);
-        else
-            load_watchpoints(debug, number, false);
-    }
+    if ((vcpu->arch.rare & ARCH_DEBUG) != 0)
+        guest_debug_load(vcpu);
     return true;
 }
 

@@ -101,7 +101,7 @@ void guest_timer_write(struct vcpu *vcpu, enum guest_timer_register reg, uint64_
 
 void guest_timer_init(struct vcpu *vcpu)
 {
-    deadline_init(&vcpu->physical_timer, physical_timer_expired);
+    deadline_init(&vcpu->physical_timer, DEADLINE_OTHER, physical_timer_expired);
 }
 
 void guest_timer_reset(struct vcpu *vcpu)
