@@ -139,6 +139,12 @@ static inline void wfi(void)
     __asm__ volatile("dsb sy\n\twfi" ::: "memory");
 }
 
+/*
+ * Called at each synchronous exception with its class; may change where and how to go on. False: it was none
+ * of its own.
+ */
+extern bool (*volatile on_debug)(unsigned class, uint64_t *pc, uint64_t *pstate);
+
 /* The GIC, of the version that the device tree says. Registers of SGIs and PPIs are the calling CPU's. */
 #define GIC_SPURIOUS 1023u
 
@@ -214,6 +220,8 @@ bool page_offer(void);
 #define PSCI_SYSTEM_OFF      0x84000008u
 #define PSCI_SYSTEM_RESET    0x84000009u
 #define PSCI_FEATURES        0x8400000Au
+#define PSCI_SYSTEM_SUSPEND  0xC400000Eu
+#define PSCI_SYSTEM_RESET2   0xC4000012u
 #define SMCCC_VERSION        0x80000000u
 #define SMCCC_ARCH_FEATURES  0x80000001u
 #define PSCI_NOT_SUPPORTED   (-1)
@@ -222,6 +230,12 @@ bool page_offer(void);
 #define PSCI_ALREADY_ON      (-4)
 #define PSCI_INVALID_ADDRESS (-9)
 int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+/* The same by SMC. */
+int64_t psci_by_smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+
+/* Suspends the system and goes on in `function`; returns PSCI's answer if it does not. */
+int64_t system_suspend(void (*function)(unsigned cpu));
 
 /* Starts another CPU in `function`; returns PSCI's answer. */
 #define MAX_CPUS 8u

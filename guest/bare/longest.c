@@ -2,11 +2,11 @@
 /*
  * Makes Ontime do whatever takes it longest without a look at its interrupts, for bench/longest-path. Several
  * such guests do the same at the same time: all deadlines at one instant, switches with every interrupt
- * pending or active, writes to the distributor that change every interrupt and wake every vCPU, faults that
- * Ontime writes long lines about, unfinished lines that the console has to write out together, and the end of
- * a VM with all its vCPUs on. Boot arguments: rounds=N; deadlines=N, in each round; ahead=N, by
- * how many microseconds they are before the instant that the guests agree on; cpus=N (1), which otherwise
- * wait for the first one's interrupts; observer: the guest also marks, and dumps the trace.
+ * pending or active and debugging on, writes to the distributor that change every interrupt and wake every
+ * vCPU, faults that Ontime writes long lines about, unfinished lines that the console has to write out
+ * together, and the end of a VM with all its vCPUs on. Boot arguments: rounds=N; deadlines=N, in each round;
+ * ahead=N, by how many microseconds they are before the instant that the guests agree on; cpus=N (1), which
+ * otherwise wait for the first one's interrupts; observer: the guest also marks, and dumps the trace.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -26,6 +26,13 @@ static void timer_interrupt(void)
     interrupts++;
     if (intid != GIC_SPURIOUS)
         gic_end(intid);
+}
+
+/* No breakpoint is enabled, but a switch has all of them to load. */
+static void debug_on(void)
+{
+    write_sysreg(OSLAR_EL1, 0);
+    write_sysreg(MDSCR_EL1, 1u << 15); /* MDE */
 }
 
 /* The guests share the counter, so but for `ahead` this is the same instant in all of them. */
@@ -56,6 +63,7 @@ static void arm_all(uint64_t deadline, bool later)
 static void wait_for_ever(unsigned cpu)
 {
     (void)cpu;
+    debug_on();
     gic_enable(SGI);
     for (;;) {
         arm_all(next_instant(), false);
@@ -134,6 +142,7 @@ void guest_main(void)
     uint64_t rounds = option_number("rounds", 4);
     unsigned cpus = (unsigned)option_number("cpus", 1);
 
+    debug_on();
     on_irq = timer_interrupt;
     gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (unsigned cpu = 1; cpu < cpus; cpu++)

@@ -6,8 +6,9 @@
 #include "print.h"
 #include "ontime/abi.h"
 
-#define KIND_SYNC 0u
-#define KIND_IRQ  1u
+#define KIND_SYNC         0u
+#define KIND_IRQ          1u
+#define KIND_SYNC_AARCH32 12u /* from EL0 */
 
 struct frame { /* the registers, as start.S saves them */
     uint64_t x[31];
@@ -15,6 +16,7 @@ struct frame { /* the registers, as start.S saves them */
 };
 
 void (*volatile on_irq)(void);
+bool (*volatile on_debug)(unsigned class, uint64_t *pc, uint64_t *pstate);
 static volatile bool fault_armed;
 static volatile unsigned fault_count;
 static volatile uint64_t fault_esr, fault_far;
@@ -102,6 +104,9 @@ void exception(struct frame *frame, unsigned kind)
 {
     if (kind == KIND_IRQ && on_irq != NULL)
         on_irq();
+    else if (on_debug != NULL && (kind == KIND_SYNC || kind == KIND_SYNC_AARCH32) &&
+             on_debug((unsigned)(read_sysreg(ESR_EL1) >> 26), &frame->elr, &frame->spsr))
+        ; /* it was a debug exception */
     else if (kind == KIND_SYNC && fault_armed)
         step_over(frame);
     else
@@ -142,6 +147,17 @@ int64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
     int64_t x0 = (int64_t)call(function, x1, x2, x3).x[0];
 
     return (function & 0x40000000) != 0 ? x0 : (int32_t)x0;
+}
+
+int64_t psci_by_smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+    register uint64_t r0 __asm__("x0") = function;
+    register uint64_t r1 __asm__("x1") = x1;
+    register uint64_t r2 __asm__("x2") = x2;
+    register uint64_t r3 __asm__("x3") = x3;
+
+    __asm__ volatile(".inst 0xd4000003" : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)::"memory"); /* smc #0 */
+    return (function & 0x40000000) != 0 ? (int64_t)r0 : (int32_t)r0;
 }
 
 bool ontime_present(void)
@@ -192,6 +208,15 @@ int64_t cpu_start(unsigned cpu, void (*function)(unsigned cpu))
     secondary_function[cpu] = function;
     __asm__ volatile("dsb sy" ::: "memory");
     return psci(PSCI_CPU_ON, cpu, (uintptr_t)secondary_entry, cpu);
+}
+
+int64_t system_suspend(void (*function)(unsigned cpu))
+{
+    unsigned cpu = cpu_number();
+
+    secondary_function[cpu] = function;
+    __asm__ volatile("dsb sy" ::: "memory");
+    return psci(PSCI_SYSTEM_SUSPEND, (uintptr_t)secondary_entry, cpu, 0);
 }
 
 void secondary_start(unsigned cpu)

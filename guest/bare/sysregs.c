@@ -66,6 +66,9 @@ static void check_identification(void)
     uint64_t dfr0 = read_sysreg(ID_AA64DFR0_EL1);
     uint64_t isar1 = read_sysreg(ID_AA64ISAR1_EL1);
 
+    check_field("id-el1-is-aarch64", pfr0, 4, 1, 1);
+    check_field("id-no-scxtnum", pfr0, 56, 0, 1);
+    check_field("id-40-bits-at-most", read_sysreg(ID_AA64MMFR0_EL1), 0, 2, 1);
     check_field("id-no-sve", pfr0, 32, 0, 0);
     check_field("id-no-amu", pfr0, 44, 0, 0);
     check_field("id-no-mte", pfr1, 8, 0, 1);
@@ -130,6 +133,8 @@ static void check_other(void)
     CHECK_REGISTER("implementation-3", "S3_7_C11_C15_7", ANYTHING);
     CHECK_READ("l2ctlr", "S3_1_C11_C0_2", ANYTHING);
     CHECK_REGISTER("pauth-key", "S3_0_C2_C1_0", off);
+    CHECK_REGISTER("scxtnum-el0", "S3_3_C13_C0_7", UNDEFINED);
+    CHECK_REGISTER("scxtnum-el1", "S3_0_C13_C0_7", UNDEFINED);
     CHECK_REGISTER("zcr", "S3_0_C1_C2_0", off);
     CHECK_REGISTER("smcr", "S3_0_C1_C2_6", off);
     CHECK_REGISTER("trfcr", "S3_0_C1_C2_1", off);
@@ -151,10 +156,6 @@ static void check_instructions(void)
     check_outcome("sve-instruction", fault, 1, UNDEFINED);
     fault = CATCH(__asm__ volatile("hint #25\n\thint #29" ::: "x30")); /* paciasp, autiasp */
     expect_equal("pauth-hints-do-nothing", fault.count, 0);
-    uint64_t x0 = 0x84000000;
-    fault = CATCH(__asm__ volatile("mov x0, %0\n\t.inst 0xd4000003 /* smc #0 */\n\tmov %0, x0"
-                                   : "+r"(x0)::"x0", "x1", "x2", "x3"));
-    check_outcome("smc", fault, (uint32_t)x0 + 1, READS_ZERO | UNDEFINED);
     fault = CATCH(__asm__ volatile("hvc #1" ::: "x0", "x1", "x2", "x3"));
     check_outcome("hvc-1", fault, 0, ANYTHING);
     fault = CATCH(__asm__ volatile("brk #1"));
@@ -163,6 +164,131 @@ static void check_instructions(void)
     expect_equal("wfe", fault.count, 0);
     fault = CATCH(__asm__ volatile("dc isw, xzr\n\tdsb sy"));
     expect_equal("cache-by-set-and-way", fault.count, 0);
+}
+
+/* An exception that EL2 makes the guest take keeps PSTATE.DIT, as the CPU's own do. */
+static volatile uint64_t dit_in_handler;
+
+static bool note_dit(unsigned class, uint64_t *pc, uint64_t *pstate)
+{
+    (void)class;
+    (void)pc;
+    (void)pstate;
+    dit_in_handler = read_sysreg(S3_3_C4_C2_5);
+    return false;
+}
+
+static void check_dit(void)
+{
+    const uint64_t dit = 1u << 24;
+
+    if ((read_sysreg(ID_AA64PFR0_EL1) >> 48 & 0xF) == 0)
+        return;
+    on_debug = note_dit;
+    write_sysreg(S3_3_C4_C2_5, dit);
+    struct fault fault = CATCH(__asm__ volatile("mrs xzr, PMCR_EL0"));
+    write_sysreg(S3_3_C4_C2_5, 0);
+    on_debug = NULL;
+    expect_equal("dit-undefined", fault.count, 1);
+    expect_equal("dit-is-kept", dit_in_handler, dit);
+}
+
+/*
+ * An instruction of T32 that EL2 carries out is one of its IT block: the next one has the next condition. The
+ * code runs at EL0 by a mapping of its own, and ends by SVC.
+ */
+#define EL0_CAN     (1u << 6) /* in a page table's entry */
+#define EL0_RAM     0xC0000000u
+#define EL0_DEVICES 0x80000000u
+#define T32_AT_EL0  0x1F0u /* PSTATE: user mode, T32, masked */
+#define EL1H        0x3C5u
+#define CLASS_SVC32 0x11u
+
+static const uint16_t it_block[] = {
+    0x2000, /* movs r0, #0 */
+    0x2300, /* movs r3, #0 */
+    0x2400, /* movs r4, #0 */
+    0x2800, /* cmp r0, #0 */
+    0xBF0C, /* ite eq */
+    0x6811, /* ldreq r1, [r2]: a device */
+    0x2301, /* movne r3, #1 */
+    0x2401, /* movs r4, #1 */
+    0xDF00, /* svc #0 */
+};
+
+uint64_t run_at_el0(uint64_t code, uint64_t pstate, uint64_t device); /* r3 and, from bit 32 on, r4 */
+extern char ended_at_el0[];
+__asm__("run_at_el0:\n\t"
+        "stp x19, x20, [sp, #-96]!\n\tstp x21, x22, [sp, #16]\n\tstp x23, x24, [sp, #32]\n\t"
+        "stp x25, x26, [sp, #48]\n\tstp x27, x28, [sp, #64]\n\tstp x29, x30, [sp, #80]\n\t"
+        "msr ELR_EL1, x0\n\tmsr SPSR_EL1, x1\n\teret\n"
+        "ended_at_el0:\n\t"
+        "ldp x21, x22, [sp, #16]\n\tldp x23, x24, [sp, #32]\n\tldp x25, x26, [sp, #48]\n\t"
+        "ldp x27, x28, [sp, #64]\n\tldp x29, x30, [sp, #80]\n\tldp x19, x20, [sp], #96\n\t"
+        "mov w0, w3\n\tbfi x0, x4, #32, #32\n\tret");
+
+static bool end_of_el0(unsigned class, uint64_t *pc, uint64_t *pstate)
+{
+    if (class != CLASS_SVC32)
+        return false;
+    *pc = (uintptr_t)ended_at_el0;
+    *pstate = EL1H;
+    return true;
+}
+
+static void check_it_block(void)
+{
+    uint64_t ram = page_table[GUEST_RAM_BASE >> 30], devices = page_table[EL0_DEVICES >> 30];
+    uint64_t unused = page_table[EL0_RAM >> 30];
+
+    if ((read_sysreg(ID_AA64PFR0_EL1) & 0xF) != 2)
+        return;
+    page_table[EL0_RAM >> 30] = ram | EL0_CAN;
+    page_table[EL0_DEVICES >> 30] = devices | EL0_CAN;
+    tlb_flush();
+    on_debug = end_of_el0;
+    uint64_t got = run_at_el0(EL0_RAM + ((uintptr_t)it_block - GUEST_RAM_BASE), T32_AT_EL0,
+                              EL0_DEVICES + GUEST_UART_BASE + UART_FR);
+    on_debug = NULL;
+    page_table[EL0_RAM >> 30] = unused;
+    page_table[EL0_DEVICES >> 30] = devices;
+    tlb_flush();
+    expect_equal("it-block", got, UINT64_C(1) << 32);
+}
+
+/* What the ID registers show works. */
+static void check_shown(void)
+{
+    uint64_t isar2 = read_sysreg(S3_0_C0_C6_2);
+    static uint8_t from[64], to[64];
+
+    for (unsigned i = 0; i < sizeof(from); i++)
+        from[i] = (uint8_t)(i + 1);
+    if ((isar2 >> 16 & 0xF) != 0) { /* MOPS: cpyfp, cpyfm, cpyfe [x0]!, [x1]!, x2! */
+        unsigned wrong = 0;
+        struct fault fault = CATCH(__asm__ volatile("mov x0, %0\n\tmov x1, %1\n\tmov x2, %2\n\t"
+                                                    ".inst 0x19010440, 0x19410440, 0x19810440" ::"r"(to),
+                                                    "r"(from), "r"(sizeof(to))
+                                                    : "x0", "x1", "x2", "cc", "memory"));
+
+        for (unsigned i = 0; i < sizeof(to); i++)
+            wrong += *(volatile uint8_t *)&to[i] != from[i];
+        result(fault.count == 0 && wrong == 0, "mops-shown-and-works", ": esr 0x%lx, %u wrong\n", fault.esr,
+               wrong);
+    }
+
+    if ((isar2 & 0xF) != 0) { /* WFIT x0, for 1 ms, while the guest's timer is set for 1 s */
+        uint64_t begin = now_virtual();
+        uint64_t until = begin + microseconds(1000);
+
+        write_sysreg(CNTV_CVAL_EL0, begin + microseconds(1000000));
+        write_sysreg(CNTV_CTL_EL0, 1);
+        struct fault fault = CATCH(__asm__ volatile("mov x0, %0\n\t.inst 0xd5031020" ::"r"(until) : "x0"));
+        uint64_t took = now_virtual() - begin;
+        write_sysreg(CNTV_CTL_EL0, 0);
+        result(fault.count == 0 && took < microseconds(500000), "wfit-shown-and-works",
+               ": esr 0x%lx, %lu ticks\n", fault.esr, took);
+    }
 }
 
 /* Loads and stores at a device whose operand is register 31, or is sign-extended. */
@@ -308,6 +434,9 @@ void guest_main(void)
     write_sysreg(CPACR_EL1, FP_ON | SVE_ON | SME_ON);
     check_other();
     check_instructions();
+    check_shown();
+    check_dit();
+    check_it_block();
     write_sysreg(CPACR_EL1, FP_ON);
     check_device_operands();
     check_survival();

@@ -13,8 +13,8 @@
 /* The calling CPU's own structure, which arch_cpu() returns from now on. */
 void arch_cpu_set(struct cpu *cpu);
 
-/* How the firmware's PSCI is called: by HVC, or else by SMC. */
-void arch_firmware_init(bool by_hvc);
+/* Has the firmware PSCI 0.2 or later, and how is it called: by HVC, or else by SMC? */
+void arch_firmware_init(bool psci, bool by_hvc);
 
 /* NULL, or why Ontime cannot run on this CPU. */
 const char *arch_cpu_problem(void);

@@ -88,6 +88,7 @@ const char *board_read(const void *tree, struct board *board)
     if (missing != NULL)
         return missing;
     read_cpu(tree, board);
+    board->psci = psci >= 0;
     board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
     board->comparator_irq = timer >= 0 ? machine_tree_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
     if (board->comparator_irq == 0)

@@ -257,7 +257,7 @@ _Noreturn void boot_main(const void *tree)
 
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
-    arch_firmware_init(board.psci_by_hvc);
+    arch_firmware_init(board.psci, board.psci_by_hvc);
     start_console(cpu);
     console_print("Ontime " ONTIME_VERSION);
     check_machine(tree, missing);

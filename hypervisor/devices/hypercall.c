@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest can call by HVC: SMCCC's own queries (Arm DEN0028), PSCI (devices/psci.c), stolen time
- * (DEN0057), and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
+ * What a guest can call by HVC, or by SMC: SMCCC's own queries (Arm DEN0028), PSCI (devices/psci.c), stolen
+ * time (DEN0057), and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
  */
 #include "devices/hypercall.h"
 #include "devices/deadline_calls.h"
@@ -9,6 +9,7 @@
 #include "devices/psci.h"
 #include "devices/stolen_time.h"
 #include "devices/wait.h"
+#include "vm/arch_vm.h"
 #include "vm/dispatch.h"
 #include "vm/vm.h"
 
@@ -23,6 +24,10 @@ static int64_t arch_features(uint64_t number)
     case SMCCC_ARCH_FEATURES:
     case PV_TIME_FEATURES:
         return 0;
+    case ARCH_WORKAROUND_1:
+    case ARCH_WORKAROUND_2:
+    case ARCH_WORKAROUND_3:
+        return arch_workaround((uint32_t)number);
     default:
         return ONTIME_NOT_SUPPORTED;
     }
@@ -33,6 +38,38 @@ static int64_t pv_time(const struct vcpu *vcpu, uint32_t call, uint64_t about)
     if (call == PV_TIME_ST)
         return (int64_t)stolen_time_address(vcpu);
     return about == PV_TIME_FEATURES || about == PV_TIME_ST ? 0 : ONTIME_NOT_SUPPORTED;
+}
+
+/* One that a guest need not call does nothing. */
+static int64_t workaround(uint32_t number)
+{
+    int32_t offered = arch_workaround(number);
+
+    if (offered < 0)
+        return ONTIME_NOT_SUPPORTED;
+    if (offered == 0)
+        arch_workaround_call(number);
+    return 0;
+}
+
+/* What is neither PSCI's nor the vendor's. */
+static int64_t other_call(const struct vcpu *vcpu, uint32_t number, uint64_t argument)
+{
+    switch (number) {
+    case SMCCC_VERSION:
+        return SMCCC_1_1;
+    case SMCCC_ARCH_FEATURES:
+        return arch_features(argument);
+    case ARCH_WORKAROUND_1:
+    case ARCH_WORKAROUND_2:
+    case ARCH_WORKAROUND_3:
+        return workaround(number);
+    case PV_TIME_FEATURES:
+    case PV_TIME_ST:
+        return pv_time(vcpu, number, argument & UINT32_MAX);
+    default:
+        return ONTIME_NOT_SUPPORTED;
+    }
 }
 
 static uint64_t feature_bits(const struct vcpu *vcpu)
@@ -127,23 +164,16 @@ void hypercall_standard(struct vcpu *vcpu)
     uint64_t *x = vcpu->arch.regs.x;
     uint32_t number = (uint32_t)x[0];
     int64_t result = ONTIME_NOT_SUPPORTED;
+    enum psci_outcome outcome;
 
-    switch (psci_call(vcpu, number, &x[1], &result)) {
-    case PSCI_RETURN:
-        break;
-    case PSCI_NO_RETURN:
-        return;
-    case PSCI_SUSPEND:
-        wait_for_interrupt(vcpu);
-        break;
-    case PSCI_UNKNOWN:
-        if (number == SMCCC_VERSION)
-            result = SMCCC_1_1;
-        else if (number == SMCCC_ARCH_FEATURES)
-            result = arch_features(x[1]);
-        else if (number == PV_TIME_FEATURES || number == PV_TIME_ST)
-            result = pv_time(vcpu, number, x[1] & UINT32_MAX);
-        break;
+    outcome = psci_call(vcpu, number, &x[1], &result);
+    if (outcome != PSCI_RETURN) {
+        if (outcome == PSCI_NO_RETURN)
+            return;
+        if (outcome == PSCI_SUSPEND)
+            wait_for_interrupt(vcpu);
+        else
+            result = other_call(vcpu, number, x[1]);
     }
     x[0] = (uint64_t)result;
 }

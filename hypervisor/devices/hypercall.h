@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest's HVC: SMCCC 1.1 calls, see hypercall.c. */
+/* A guest's HVC or SMC: SMCCC 1.1 calls, see hypercall.c. */
 #ifndef DEVICES_HYPERCALL_H
 #define DEVICES_HYPERCALL_H
 

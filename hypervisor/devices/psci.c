@@ -7,6 +7,7 @@
  * Locking: the VM's lock, for the power state of all its vCPUs.
  */
 #include "devices/psci.h"
+#include "devices/vgic.h"
 #include "vm/power.h"
 
 #define VERSION           0x84000000
@@ -18,20 +19,26 @@
 #define SYSTEM_OFF        0x84000008
 #define SYSTEM_RESET      0x84000009
 #define FEATURES          0x8400000A
+#define SYSTEM_SUSPEND32  0x8400000E
+#define SYSTEM_RESET2_32  0x84000012
 #define CPU_SUSPEND64     0xC4000001
 #define CPU_ON64          0xC4000003
 #define AFFINITY_INFO64   0xC4000004
+#define SYSTEM_SUSPEND64  0xC400000E
+#define SYSTEM_RESET2_64  0xC4000012
 #define SMCCC_VERSION     0x80000000
 
 #define PSCI_1_1           0x00010001
 #define SUCCESS            0
 #define NOT_SUPPORTED      (-1)
 #define INVALID_PARAMETERS (-2)
+#define DENIED             (-3)
 #define ALREADY_ON         (-4)
 #define INVALID_ADDRESS    (-9)
 #define AFFINITY_ON        0
 #define AFFINITY_OFF       1
 #define MIGRATE_NOT_NEEDED 2
+#define WARM_RESET         0
 #define SMC64              0x40000000u
 
 static bool is_offered(uint32_t number)
@@ -49,6 +56,10 @@ static bool is_offered(uint32_t number)
     case SYSTEM_OFF:
     case SYSTEM_RESET:
     case FEATURES:
+    case SYSTEM_SUSPEND32:
+    case SYSTEM_SUSPEND64:
+    case SYSTEM_RESET2_32:
+    case SYSTEM_RESET2_64:
         return true;
     default:
         return false;
@@ -61,6 +72,11 @@ static struct vcpu *find_vcpu(struct vm *vm, uint64_t affinity)
     return affinity < vm->vcpu_count ? &vm->vcpus[affinity] : (struct vcpu *)0;
 }
 
+static bool is_entry(const struct vm *vm, uint64_t address)
+{
+    return (address & 3) == 0 && vm_config_in_ram(vm->config, address, 4);
+}
+
 static int64_t cpu_on(struct vm *vm, uint64_t affinity, uint64_t entry, uint64_t context)
 {
     struct vcpu *target = find_vcpu(vm, affinity);
@@ -68,7 +84,7 @@ static int64_t cpu_on(struct vm *vm, uint64_t affinity, uint64_t entry, uint64_t
 
     if (target == (struct vcpu *)0)
         return INVALID_PARAMETERS;
-    if ((entry & 3) != 0 || !vm_config_in_ram(vm->config, entry, 4))
+    if (!is_entry(vm, entry))
         return INVALID_ADDRESS;
     spin_lock(&vm->lock);
     if (target->on)
@@ -101,6 +117,39 @@ static enum psci_outcome cpu_off(struct vcpu *vcpu)
     spin_unlock(&vm->lock);
     if (!any)
         vm_stop(vm, false);
+    return PSCI_NO_RETURN;
+}
+
+/*
+ * The VM sleeps: its one vCPU that is on waits for an interrupt, and then begins at `entry`. What wakes it is
+ * an interrupt that is enabled at the distributor, whatever the vCPU's own interface lets through: Linux
+ * closes that before it calls. As WFI does, it may end without one.
+ */
+static __attribute__((noinline)) enum psci_outcome system_suspend(struct vcpu *vcpu, uint64_t entry,
+                                                                  uint64_t context, int64_t *result)
+{
+    struct vm *vm = vcpu->vm;
+    bool alone = true;
+
+    spin_lock(&vm->lock);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        alone = alone && (&vm->vcpus[i] == vcpu || !vm->vcpus[i].on);
+    spin_unlock(&vm->lock);
+    *result = alone ? INVALID_ADDRESS : DENIED;
+    if (!alone || !is_entry(vm, entry))
+        return PSCI_RETURN;
+    vcpu_suspend(vcpu, entry, context, vgic_has_deliverable(vcpu));
+    return PSCI_NO_RETURN;
+}
+
+/* No reset but a whole one is offered: RAM is as at the first boot, as a warm reset may leave it. */
+static enum psci_outcome system_reset2(struct vcpu *vcpu, uint32_t type, int64_t *result)
+{
+    if (type != WARM_RESET) {
+        *result = INVALID_PARAMETERS;
+        return PSCI_RETURN;
+    }
+    vm_stop_by(vcpu, true);
     return PSCI_NO_RETURN;
 }
 
@@ -140,6 +189,12 @@ enum psci_outcome psci_call(struct vcpu *vcpu, uint32_t number, const uint64_t a
     case FEATURES:
         *result = features(first);
         return PSCI_RETURN;
+    case SYSTEM_SUSPEND32:
+    case SYSTEM_SUSPEND64:
+        return system_suspend(vcpu, first, second, result);
+    case SYSTEM_RESET2_32:
+    case SYSTEM_RESET2_64:
+        return system_reset2(vcpu, (uint32_t)first, result);
     case SYSTEM_OFF:
     case SYSTEM_RESET:
         vm_stop_by(vcpu, number == SYSTEM_RESET);

@@ -9,7 +9,7 @@ struct vcpu;
 
 enum psci_outcome {
     PSCI_RETURN,    /* *result goes to the guest's x0 */
-    PSCI_NO_RETURN, /* x0 is left alone: the calling vCPU is off, or its registers were set anew */
+    PSCI_NO_RETURN, /* x0 is left alone: the calling vCPU is off, or gets its registers anew */
     PSCI_SUSPEND,   /* *result goes to x0, and the vCPU waits for an interrupt as by WFI */
     PSCI_UNKNOWN,   /* not a PSCI function */
 };

@@ -531,6 +531,20 @@ bool vgic_wakes(struct vcpu *vcpu)
     return wakes;
 }
 
+bool vgic_has_deliverable(struct vcpu *vcpu)
+{
+    const struct vgic_bank *own = &vcpu->vgic.own;
+    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
+    bool has;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    has = (bank_deliverable(vcpu, own) & ~own->active) != 0 ||
+          (going_to(vcpu, 32, bank_deliverable(vcpu, spis)) & ~spis->active) != 0;
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return has;
+}
+
 void vgic_changed(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;

@@ -73,6 +73,10 @@ void vgic_refresh(struct vcpu *vcpu);
 /* Would an interrupt that is pending wake this loaded vCPU from WFI? */
 bool vgic_wakes(struct vcpu *vcpu);
 
+/* Is an interrupt pending for this loaded vCPU that the distributor lets through, whatever its interface
+ * does? */
+bool vgic_has_deliverable(struct vcpu *vcpu);
+
 /*
  * The guest's registers (vgic_mmio.c): the distributor, the redistributors of a GICv3, the second page of a
  * GICv2's CPU interface. access->offset is from the first of them.

@@ -44,6 +44,8 @@
 #define ICC_SRE_EL1     S3_0_C12_C12_5
 #define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
 #define ICC_SRE_EL2     S3_4_C12_C9_5
+#define SRE_ON          UINT64_C(1)
+#define SRE_EL2_ENABLE  UINT64_C(8) /* EL1 may access ICC_SRE_EL1 */
 #define ICH_AP0R0_EL2   S3_4_C12_C8_0
 #define ICH_AP0R1_EL2   S3_4_C12_C8_1
 #define ICH_AP0R2_EL2   S3_4_C12_C8_2
@@ -331,9 +333,11 @@ static const char *gicv3_init_cpu(void)
     for (unsigned k = 0; k < 8; k++)
         device_write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
 
-    write_sysreg_(ICC_SRE_EL2, read_sysreg_(ICC_SRE_EL2) | 9); /* system registers on, for EL1 as well */
+    /* System registers on. A guest's access to ICC_SRE_EL1 traps: it would switch them off for the next one.
+     */
+    write_sysreg_(ICC_SRE_EL2, (read_sysreg_(ICC_SRE_EL2) & ~SRE_EL2_ENABLE) | SRE_ON);
     isb();
-    write_sysreg_(ICC_SRE_EL1, 1);
+    write_sysreg_(ICC_SRE_EL1, SRE_ON);
     write_sysreg_(ICC_PMR_EL1, 0xFF);
     write_sysreg_(ICC_CTLR_EL1, 2); /* EOImode */
     write_sysreg_(ICC_IGRPEN1_EL1, 1);

@@ -81,6 +81,17 @@ bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
 /* Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
 
+/* Workarounds for weaknesses of CPUs that have function numbers of SMCCC (Arm DEN0028, 7). */
+#define ARCH_WORKAROUND_1 UINT32_C(0x80008000) /* branch targets */
+#define ARCH_WORKAROUND_2 UINT32_C(0x80007FFF) /* stores that are bypassed */
+#define ARCH_WORKAROUND_3 UINT32_C(0x80003FFF) /* the branches' history, and as the first */
+
+/* 0: guests are to call it; 1: they need not; negative: it is not known whether they would have to. */
+int32_t arch_workaround(uint32_t workaround);
+
+/* Carries it out, where guests are to call it. */
+void arch_workaround_call(uint32_t workaround);
+
 /* The hypervisor's tick has come: looks at the emulated timer of a vCPU in timer mode `tick`. */
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now);
 

@@ -132,3 +132,26 @@ void vm_stop_by(struct vcpu *vcpu, bool restart)
     vcpu->work = restart ? restart_work : stop_work;
     vcpu->cpu->reschedule = true;
 }
+
+/* At the suspended vCPU's first turn. */
+static void resume_work(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    vcpu->work = (void *)0;
+    if (cpu->loaded == vcpu) {
+        arch_vcpu_save(vcpu);
+        cpu->loaded = (void *)0;
+    }
+    arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
+}
+
+void vcpu_suspend(struct vcpu *vcpu, uint64_t entry, uint64_t argument, bool is_pending)
+{
+    vcpu->resume_entry = entry;
+    vcpu->resume_argument = argument;
+    vcpu->work = resume_work;
+    vcpu->cpu->reschedule = true; /* not back to its guest, even if it does not block */
+    if (!is_pending)
+        vcpu_block(vcpu);
+}

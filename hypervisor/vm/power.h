@@ -26,4 +26,11 @@ void vm_stop_by(struct vcpu *vcpu, bool restart);
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 void vcpu_power_off(struct vcpu *vcpu);
 
+/*
+ * The vCPU, which has the CPU, waits for an interrupt, unless one `is_pending`. Then it begins at `entry`
+ * (guest physical) with x0 = argument and all its registers as after a reset. Its interrupts, its deadlines
+ * and the VM's RAM stay.
+ */
+void vcpu_suspend(struct vcpu *vcpu, uint64_t entry, uint64_t argument, bool is_pending);
+
 #endif

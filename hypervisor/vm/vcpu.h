@@ -49,8 +49,9 @@ struct vcpu {
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */
     struct observer *observer;      /* devices/observer.c's; NULL when its VM is no observer */
     uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
-    uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
-    struct precise precise;            /* precise.c's: its deadlines; last, as it is large */
+    uint64_t stats[ONTIME_STAT_COUNT];      /* those that are not counted in `precise` */
+    struct precise precise;                 /* precise.c's: its deadlines; late, as it is large */
+    uint64_t resume_entry, resume_argument; /* vcpu_suspend()'s */
 };
 
 #endif

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import subprocess
+import time
 
 from machine import BUILD, ROOT, Failure, Machine, NotRun
 
@@ -96,6 +97,21 @@ def guests(run, *names):
         for name in names:
             check_guest(machine, name)
         machine.wait_off()
+
+
+def registers(run, first, second):
+    """Guests that try all system registers; what they found at their beginnings is the same."""
+    with run.boot() as machine:
+        found = []
+        for name in (first, second):
+            check_guest(machine, name)
+            lines = re.findall(r"REGISTER ([0-9a-f]{4}) ([0-9a-f]{16}) (.*?)\.", machine.joined(name))
+            found.append({(encoding, register): value for encoding, value, register in lines})
+        machine.wait_off()
+    check(len(found[0]) > 20, f"{first} found {len(found[0])} registers only")
+    for key in sorted(found[0].keys() | found[1].keys()):
+        one, other = (values.get(key, "0") for values in found)
+        check(one == other, f"{key[1]} ({key[0]}) was {one} for {first} and {other} for {second}")
 
 
 def bare(run, *names):
@@ -431,6 +447,41 @@ def linux_sleeps(run, *names):
             line = re.search(r"sleeps: count (\d+) early (\d+) mean-us (\d+) max-us (\d+)", machine.joined(name))
             print(f"         {name}: {line.group(0)}")
             check(line.group(2) == "0", f"{name}: {line.group(0)}")
+
+
+def debugger(run):
+    """In a Linux guest a process is stepped and stopped by hardware breakpoints and watchpoints, as on bare QEMU."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "debugger")
+        steps = machine.wait_said("linux", r"debugger: (\d+) steps").group(1)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    with run.boot_bare(KERNEL, "console=ttyAMA0", INITRAMFS) as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "debugger")
+        bare_steps = machine.wait_for(r"debugger: (\d+) steps").group(1)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    check(steps == bare_steps, f"{steps} steps, and {bare_steps} on bare QEMU")
+
+
+def suspend(run):
+    """A Linux guest that sleeps, by WFI (freeze) and by PSCI (mem), comes back when something is typed."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "echo enabled >/sys/class/tty/ttyAMA0/power/wakeup")
+        for count, kind in enumerate(("freeze", "mem"), 1):
+            machine.send(f"echo {kind} >/sys/power/state\n")
+            machine.wait_for("Suspending console", count)
+            time.sleep(2)
+            check(machine.text().count("PM: suspend exit") < count, f"'{kind}' came back by itself")
+            machine.send("\n")
+            machine.wait_for("PM: suspend exit", count)
+            machine.wait_for(r"linux: done \(0\)", 1 + 2 * count)
+        command(machine, "warnings", 0)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
 
 
 def module(run):

@@ -23,7 +23,7 @@ test-system-files: $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/o
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1
 
-TEST_PROGRAMS := never_early victim
+TEST_PROGRAMS := never_early victim debugger
 $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<

@@ -145,6 +145,7 @@ static void a_board_is_read(void **state)
     assert_string_equal(board.uart_compatible, "arm,pl011");
     assert_int_equal(board.uart_irq, 33);
     assert_int_equal(board.comparator_irq, 26);
+    assert_true(board.psci);
     assert_false(board.psci_by_hvc);
     assert_string_equal(board.cpu_compatible, "arm,cortex-a72");
     assert_int_equal(board.initrd, 0x48000000);
@@ -233,6 +234,7 @@ static void the_firmware_is_called_as_it_wants(void **state)
     expect_complete("&psci { method = \"hvc\"; compatible = \"arm,psci-0.2\"; };");
     assert_true(board.psci_by_hvc);
     expect_complete("&psci { method = \"hvc\"; compatible = \"arm,psci\"; };"); /* 0.1: other numbers */
+    assert_false(board.psci);
     assert_false(board.psci_by_hvc);
     expect_complete("&psci { /delete-property/ method; };");
     assert_false(board.psci_by_hvc);

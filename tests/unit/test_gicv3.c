@@ -183,7 +183,7 @@ static void make_gic(unsigned lines, unsigned list_registers, unsigned preemptio
     fake_sysreg(ICC_CTLR_EL1, 1);
     fake_sysreg(ICC_SRE_EL1, 0);
     fake_sysreg(ICC_IGRPEN1_EL1, 0);
-    fake_sysreg(ICC_SRE_EL2, 6);
+    fake_sysreg(ICC_SRE_EL2, 6 | SRE_EL1_MAY);
     fake_sysreg(ICH_HCR_EL2, HCR_NPIE);
     fake_sysreg(ICH_VTR_EL2, UINT64_C(6) << VTR_PRI_BITS | (uint64_t)(preemption_bits - 1) << VTR_PRE_BITS |
                                  (traps_deactivation ? VTR_TDS : 0) | (list_registers - 1));
@@ -525,13 +525,13 @@ static void the_interface_takes_all_and_ends_in_two_steps(void **state)
     make_redistributors();
     assert_null(init());
     assert_null(driver->init_cpu());
-    assert_int_equal(fake_sysreg_get(ICC_SRE_EL2), 6 | SRE | SRE_EL1_MAY);
+    assert_int_equal(fake_sysreg_get(ICC_SRE_EL2), 6 | SRE);
     assert_int_equal(fake_sysreg_get(ICC_SRE_EL1), SRE);
     assert_int_equal(fake_sysreg_get(ICC_PMR_EL1), 0xFF);
     assert_int_equal(fake_sysreg_get(ICC_CTLR_EL1), EOI_MODE);
     assert_int_equal(fake_sysreg_get(ICC_IGRPEN1_EL1), 1);
 
-    first = fake_log_first(SYSREG_WRITE(ICC_SRE_EL2, 6 | SRE | SRE_EL1_MAY));
+    first = fake_log_first(SYSREG_WRITE(ICC_SRE_EL2, 6 | SRE));
     last = fake_log_first(SYSREG_WRITE(ICC_IGRPEN1_EL1, 1));
     assert_true(fake_log_first(BARRIER("isb")) == first + 1);
     assert_true(fake_log_first(SYSREG_WRITE(ICC_SRE_EL1, SRE)) > first + 1);

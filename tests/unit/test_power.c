@@ -14,6 +14,7 @@
 #include <string.h>
 #include "arch/fake/fake.h"
 #include "random.h"
+#include "vm/dispatch.h"
 #include "vm/load.h"
 #include "vm/power.h"
 #include "vm_world.h"
@@ -292,6 +293,41 @@ static void a_restart_waits_for_the_console(void **state)
     assert_int_equal(noted.zeroed, 2 * VM_LOAD_ZERO);
 }
 
+/* Its registers are set anew when it wakes, not before; it is not switched off in between. */
+static void a_suspended_vcpu_begins_anew(void **state)
+{
+    (void)state;
+    struct vm *vm = start(0);
+    struct vcpu *vcpu = &vm->vcpus[0];
+
+    world_step();
+    assert_ptr_equal(world_cpu.loaded, vcpu);
+    notes_begin();
+    world_cpu.reschedule = false;
+    vcpu_suspend(vcpu, ENTRY + 8, 5, false);
+    assert_true(vcpu->on && !vcpu->unit.runnable && world_cpu.current == NULL);
+    world_step();
+    assert_true(noted.entries == 0 && noted.reset == NULL);
+    vcpu_wake(vcpu);
+    world_step();
+    assert_ptr_equal(noted.reset, vcpu);
+    assert_int_equal(noted.entry, ENTRY + 8);
+    assert_int_equal(noted.argument, 5);
+    assert_true(noted.entries == 0 && world_cpu.loaded == NULL);
+    world_step();
+    assert_int_equal(noted.entries, 1);
+
+    /* With an interrupt pending it does not wait. */
+    notes_begin();
+    world_cpu.reschedule = false;
+    vcpu_suspend(vcpu, ENTRY + 12, 6, true);
+    assert_true(world_cpu.reschedule && vcpu->unit.runnable);
+    world_step();
+    assert_int_equal(noted.entry, ENTRY + 12);
+    world_step();
+    assert_int_equal(noted.entries, 1);
+}
+
 /* The calling vCPU switches the others off one by one, then itself; another that it meets does not go on. */
 static void a_vm_is_stopped_in_pieces(void **state)
 {
@@ -489,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup(what_does_not_lie_in_ram_is_left_out, setup),
         cmocka_unit_test_setup(a_restart_is_a_fresh_boot, setup),
         cmocka_unit_test_setup(a_restart_waits_for_the_console, setup),
+        cmocka_unit_test_setup(a_suspended_vcpu_begins_anew, setup),
         cmocka_unit_test_setup(a_vm_is_stopped_in_pieces, setup),
         cmocka_unit_test_setup(any_vm_is_loaded, setup),
         cmocka_unit_test_setup(loading_shares_the_core, setup),

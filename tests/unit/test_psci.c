@@ -17,6 +17,7 @@
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
 #include "random.h"
+#include "vm/arch_vm.h"
 #include "vm/dispatch.h"
 #include "vm/power.h"
 
@@ -38,13 +39,18 @@
 #define PSCI_SYSTEM_OFF     0x84000008
 #define PSCI_SYSTEM_RESET   0x84000009
 #define PSCI_FEATURES       0x8400000A
+#define PSCI_SUSPEND_ALL32  0x8400000E
+#define PSCI_RESET2_32      0x84000012
 #define PSCI_CPU_SUSPEND    0xC4000001
 #define PSCI_CPU_ON         0xC4000003
 #define PSCI_AFFINITY       0xC4000004
+#define PSCI_SUSPEND_ALL    0xC400000E
+#define PSCI_RESET2         0xC4000012
 #define SMCCC_VERSION       0x80000000
 #define SMCCC_ARCH_FEATURES 0x80000001
 #define NOT_SUPPORTED       (-1)
 #define INVALID_PARAMETERS  (-2)
+#define DENIED              (-3)
 #define ALREADY_ON          (-4)
 #define INVALID_ADDRESS     (-9)
 #define STATE_ON            0
@@ -60,7 +66,10 @@ static struct {
     uint64_t entry, argument;
     unsigned stops, restarts;
     unsigned blocks, caught_up;
-    bool wakes;
+    bool wakes, deliverable;
+    struct vcpu *suspended;
+    bool pending;
+    uint32_t workaround; /* the last that was called */
     uint64_t precise[2]; /* the arguments of the last call */
     unsigned stat;
     uint32_t mark;
@@ -114,6 +123,40 @@ bool vgic_wakes(struct vcpu *vcpu)
 {
     (void)vcpu;
     return seen.wakes;
+}
+
+bool vgic_has_deliverable(struct vcpu *vcpu)
+{
+    assert_ptr_equal(vcpu, &vcpus[0]);
+    return seen.deliverable;
+}
+
+void vcpu_suspend(struct vcpu *vcpu, uint64_t entry, uint64_t argument, bool is_pending)
+{
+    seen.suspended = vcpu;
+    seen.entry = entry;
+    seen.argument = argument;
+    seen.pending = is_pending;
+}
+
+static int32_t workarounds[3]; /* what the machine says of them */
+
+int32_t arch_workaround(uint32_t workaround)
+{
+    switch (workaround) {
+    case 0x80008000:
+        return workarounds[0];
+    case 0x80007FFF:
+        return workarounds[1];
+    default:
+        assert_int_equal(workaround, 0x80003FFF);
+        return workarounds[2];
+    }
+}
+
+void arch_workaround_call(uint32_t workaround)
+{
+    seen.workaround = workaround;
 }
 
 void vcpu_block(struct vcpu *vcpu)
@@ -209,6 +252,8 @@ static int reset(void **state)
         vcpus[i].index = vcpus[i].id = (uint16_t)i;
     }
     vcpus[0].on = true;
+    for (unsigned i = 0; i < 3; i++)
+        workarounds[i] = NOT_SUPPORTED;
     return 0;
 }
 
@@ -243,10 +288,11 @@ static void version_and_features(void **state)
     static const uint32_t offered[] = {
         PSCI_VERSION,      PSCI_CPU_SUSPEND32, PSCI_CPU_SUSPEND, PSCI_CPU_OFF,      PSCI_CPU_ON32,
         PSCI_CPU_ON,       PSCI_AFFINITY32,    PSCI_AFFINITY,    PSCI_MIGRATE_TYPE, PSCI_SYSTEM_OFF,
-        PSCI_SYSTEM_RESET, PSCI_FEATURES,      SMCCC_VERSION};
-    static const uint32_t unknown[] = {0x84000005, 0x84000007,          0x8400000B, 0x84000012,
+        PSCI_SYSTEM_RESET, PSCI_FEATURES,      SMCCC_VERSION,    PSCI_SUSPEND_ALL,  PSCI_SUSPEND_ALL32,
+        PSCI_RESET2,       PSCI_RESET2_32};
+    static const uint32_t unknown[] = {0x84000005, 0x84000007,          0x8400000B, 0x84000013,
                                        0xC4000000, 0xC4000002,          0xC400000A, 0xC4000008,
-                                       0xC4000012, SMCCC_ARCH_FEATURES, 0x86000020, 0};
+                                       0xC4000013, SMCCC_ARCH_FEATURES, 0x86000020, 0};
 
     (void)state;
     assert_int_equal(call(PSCI_VERSION, 0, 0, 0), 0x10001);
@@ -370,6 +416,59 @@ static void system_off_and_reset(void **state)
     assert_int_equal(call(PSCI_SYSTEM_RESET, 0, 0, 0), PSCI_SYSTEM_RESET);
     assert_int_equal(seen.stops, 2);
     assert_int_equal(seen.restarts, 1);
+}
+
+static void a_warm_reset_is_a_reset(void **state)
+{
+    (void)state;
+    assert_int_equal(call(PSCI_RESET2, 1, 0, 0), INVALID_PARAMETERS);
+    assert_int_equal(call(PSCI_RESET2, 0x80000000, 0, 0), INVALID_PARAMETERS);
+    assert_int_equal(call(PSCI_RESET2_32, UPPER | 1, 0, 0), INVALID_PARAMETERS);
+    assert_int_equal(seen.stops, 0);
+    assert_int_equal(call(PSCI_RESET2, 0, 5, 0), PSCI_RESET2);
+    assert_int_equal(call(PSCI_RESET2_32, UPPER, 5, 0), PSCI_RESET2_32);
+    assert_int_equal(seen.stops, 2);
+    assert_int_equal(seen.restarts, 2);
+}
+
+static void a_system_is_suspended_by_its_last_vcpu(void **state)
+{
+    (void)state;
+    assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY + 2, 7, 0), INVALID_ADDRESS);
+    assert_int_equal(call(PSCI_SUSPEND_ALL, RAM - 4, 7, 0), INVALID_ADDRESS);
+    vcpus[VCPUS - 1].on = true;
+    assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY, 7, 0), DENIED);
+    assert_null(seen.suspended);
+    vcpus[VCPUS - 1].on = false;
+    assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY, UPPER | 7, 0), PSCI_SUSPEND_ALL);
+    assert_ptr_equal(seen.suspended, &vcpus[0]);
+    assert_int_equal(seen.entry, ENTRY);
+    assert_int_equal(seen.argument, UPPER | 7);
+    assert_false(seen.pending);
+    seen.deliverable = true;
+    assert_int_equal(call(PSCI_SUSPEND_ALL32, UPPER | ENTRY, UPPER | 7, 0), PSCI_SUSPEND_ALL32);
+    assert_int_equal(seen.argument, 7);
+    assert_true(seen.pending);
+}
+
+static void workarounds_are_the_machines(void **state)
+{
+    static const uint32_t numbers[] = {0x80008000, 0x80007FFF, 0x80003FFF};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(call(SMCCC_ARCH_FEATURES, numbers[i], 0, 0), NOT_SUPPORTED);
+        assert_int_equal(call(numbers[i], 0, 0, 0), NOT_SUPPORTED);
+        workarounds[i] = 1;
+        assert_int_equal(call(SMCCC_ARCH_FEATURES, UPPER | numbers[i], 0, 0), 1);
+        assert_int_equal(call(numbers[i], 0, 0, 0), 0);
+        assert_int_equal(seen.workaround, 0);
+        workarounds[i] = 0;
+        assert_int_equal(call(SMCCC_ARCH_FEATURES, numbers[i], 0, 0), 0);
+        assert_int_equal(call(numbers[i], 0, 0, 0), 0);
+        assert_int_equal(seen.workaround, numbers[i]);
+        seen.workaround = 0;
+    }
 }
 
 static void suspend_is_a_wait(void **state)
@@ -538,6 +637,9 @@ int main(void)
         cmocka_unit_test_setup(affinity_info, reset),
         cmocka_unit_test_setup(cpu_off, reset),
         cmocka_unit_test_setup(system_off_and_reset, reset),
+        cmocka_unit_test_setup(a_warm_reset_is_a_reset, reset),
+        cmocka_unit_test_setup(a_system_is_suspended_by_its_last_vcpu, reset),
+        cmocka_unit_test_setup(workarounds_are_the_machines, reset),
         cmocka_unit_test_setup(suspend_is_a_wait, reset),
         cmocka_unit_test_setup(states_follow_the_calls, reset),
         cmocka_unit_test_setup(smccc, reset),

@@ -660,10 +660,12 @@ BOTH(a_vcpu_reset_forgets_its_own)
 BOTH(only_what_can_be_taken_ends_a_wait)
 {
     assert_false(vgic_wakes(world_loaded()));
+    assert_false(vgic_has_deliverable(world_loaded()));
     world_send(0, 1);
     assert_true(vgic_wakes(world_loaded()));
     fake_guest_mask(0xA0);
     assert_false(vgic_wakes(world_loaded()));
+    assert_true(vgic_has_deliverable(world_loaded()));
     fake_guest_mask(0xA8);
     assert_true(vgic_wakes(world_loaded()));
     fake_guest_groups(2);
@@ -674,10 +676,13 @@ BOTH(only_what_can_be_taken_ends_a_wait)
     assert_false(vgic_wakes(world_loaded()));
     world_send(0, 1);
     assert_false(vgic_wakes(world_loaded())); /* pending, but active too */
+    assert_false(vgic_has_deliverable(world_loaded()));
     world_line(SPI, true);
     assert_true(vgic_wakes(world_loaded()));
+    assert_true(vgic_has_deliverable(world_loaded()));
     world_route(SPI, 1);
     assert_false(vgic_wakes(world_loaded()));
+    assert_false(vgic_has_deliverable(world_loaded()));
     world_route(SPI, 0);
     world_set(GIC_ICENABLER, SPI);
     assert_false(vgic_wakes(world_loaded()));

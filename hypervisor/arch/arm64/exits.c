@@ -11,16 +11,26 @@
 #include "vm/arch_vm.h"
 #include "vm/vm.h"
 
-static void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
-{
-    vcpu->regs.pc += (syndrome & ESR_IL) != 0 ? 4 : 2;
-}
-
+/*
+ * WFI, which may end at any time. So these do not wait: WFE; WFIT, of which no guest is told, as it has a
+ * timeout; and an instruction of AArch32 that has a condition, as it may be trapped though that fails.
+ */
 static void wait_instruction(struct vcpu *vcpu, uint64_t syndrome)
 {
+    const uint64_t looked_at = ISS_WFE | ISS_WFXT | ISS_CV | ISS_COND;
+
     skip_instruction(&vcpu->arch, syndrome);
-    if ((syndrome & ISS_WFE) == 0)
+    if ((syndrome & looked_at) == (ISS_CV | ISS_COND_AL))
         wait_for_interrupt(vcpu);
+}
+
+/*
+ * HPFAR_EL2 is valid when a translation is missing, and for all faults of a walk of stage 1's tables. For a
+ * permission fault of the access itself it is unknown: there is memory, so no device is looked for.
+ */
+static bool fault_address_is_valid(uint64_t syndrome)
+{
+    return FSC_KIND(syndrome) == FSC_TRANSLATION || (syndrome & ISS_S1PTW) != 0;
 }
 
 /* Guest physical address of a stage-2 fault: the page from HPFAR_EL2, the rest from FAR_EL2. */
@@ -32,8 +42,13 @@ static uint64_t fault_address(void)
 __attribute__((noinline, cold)) static void refuse_access(struct vcpu *vcpu, uint64_t syndrome,
                                                           const char *what)
 {
-    vm_complain(vcpu, "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort", vcpu->index, what,
-                (unsigned long)fault_address(), (unsigned long)vcpu->arch.regs.pc);
+    bool physical = fault_address_is_valid(syndrome);
+
+    vm_complain(vcpu,
+                physical ? "vCPU %u: %s at guest physical 0x%lx, pc 0x%lx: external abort"
+                         : "vCPU %u: %s at guest virtual 0x%lx, pc 0x%lx: external abort",
+                vcpu->index, what, (unsigned long)(physical ? fault_address() : read_sysreg(far_el2)),
+                (unsigned long)vcpu->arch.regs.pc);
     inject_abort(&vcpu->arch, syndrome, read_sysreg(far_el2));
 }
 
@@ -69,25 +84,43 @@ static void device_access(struct vcpu *vcpu, uint64_t syndrome)
     skip_instruction(&vcpu->arch, syndrome);
 }
 
-static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
+/* Any data abort but that of a load or store which EL2 can carry out. */
+__attribute__((noinline, cold)) static void other_data_abort(struct vcpu *vcpu, uint64_t syndrome)
 {
     uint64_t kind = FSC_KIND(syndrome);
 
     if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_FNV)) != 0)
         refuse_access(vcpu, syndrome, "table walk or bus error");
-    else if ((syndrome & (ISS_CM | ISS_ISV)) == ISS_ISV)
-        device_access(vcpu, syndrome);
     else if ((syndrome & ISS_CM) != 0)
         skip_instruction(&vcpu->arch, syndrome); /* cache maintenance of what is no memory */
+    else if (kind == FSC_PERMISSION)
+        refuse_access(vcpu, syndrome, (syndrome & ISS_WNR) != 0 ? "write" : "read");
     else
         refuse_access(vcpu, syndrome, "access by an instruction that is not emulated");
 }
 
-/* SMC: no secure world is offered; the call returns as the SMCCC asks for an unknown function. */
+static void data_abort(struct vcpu *vcpu, uint64_t syndrome)
+{
+    const uint64_t looked_at = ISS_ISV | ISS_CM | ISS_S1PTW | ISS_FNV | FSC_KIND(UINT64_MAX);
+
+    if ((syndrome & looked_at) == (ISS_ISV | FSC_TRANSLATION))
+        device_access(vcpu, syndrome);
+    else
+        other_data_abort(vcpu, syndrome);
+}
+
+/*
+ * SMC, which no firmware sees: a guest's code may have chosen either way to call. The instruction is gone
+ * past first, as the call may give the vCPU other registers. (A trapped SMC returns to itself, an HVC does
+ * not.)
+ */
 static void secure_call(struct vcpu *vcpu)
 {
-    vcpu->arch.regs.x[0] = (uint64_t)(int64_t)ONTIME_NOT_SUPPORTED;
-    vcpu->arch.regs.pc += 4; /* a trapped SMC returns to itself */
+    skip_instruction(&vcpu->arch, ESR_IL);
+    if (hypercall_is_vendors(vcpu))
+        vcpu->arch.regs.x[0] = (uint64_t)hypercall_vendor(vcpu);
+    else
+        hypercall_standard(vcpu);
 }
 
 /* Not inline, so that the other exits pay nothing for the call. */
@@ -106,20 +139,12 @@ uint64_t exit_synchronous_quick(struct vcpu *vcpu)
     return class == EC_HVC64 && hypercall_is_vendors(vcpu) ? vendor_call(vcpu) : EXIT_FURTHER;
 }
 
-static void handle_synchronous(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
+/* Those that are seldom, or take long anyhow: out of line, so that the others need no larger frame. */
+static __attribute__((noinline)) void other_exit(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
 {
     switch (class) {
-    case EC_WFX:
-        wait_instruction(vcpu, syndrome);
-        break;
-    case EC_HVC64:
-        hypercall_standard(vcpu); /* the vendor's were for exit_synchronous_quick() */
-        break;
     case EC_SMC64:
         secure_call(vcpu);
-        break;
-    case EC_REGISTER:
-        trapped_register_access(vcpu, syndrome);
         break;
     case EC_IABORT:
         refuse_access(vcpu, syndrome, "instruction fetch");
@@ -136,10 +161,17 @@ bool exit_synchronous(struct vcpu *vcpu)
     uint64_t syndrome = read_sysreg(esr_el2);
     unsigned class = REGISTER_GET(syndrome, ESR_EC);
 
+    /* The most frequent first: the compiler's order for a switch is another. */
     if (class == EC_DABORT)
         data_abort(vcpu, syndrome);
+    else if (class == EC_WFX)
+        wait_instruction(vcpu, syndrome);
+    else if (class == EC_HVC64)
+        hypercall_standard(vcpu); /* the vendor's were for exit_synchronous_quick() */
+    else if (class == EC_REGISTER)
+        trapped_register_access(vcpu, syndrome);
     else
-        handle_synchronous(vcpu, class, syndrome);
+        other_exit(vcpu, class, syndrome);
     return goes_on(vcpu);
 }
 
@@ -148,7 +180,7 @@ bool exit_serror(struct vcpu *vcpu)
     vcpu->stats[ONTIME_STAT_EXITS]++;
     cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
     vm_complain(vcpu, "vCPU %u: SError, syndrome 0x%lx", vcpu->index, (unsigned long)read_sysreg(esr_el2));
-    vcpu_raise_serror();
+    vcpu_raise_serror(vcpu);
     return goes_on(vcpu);
 }
 

@@ -109,6 +109,7 @@ void guest_timer_reset(struct vcpu *vcpu)
     vcpu->arch.cntv_ctl = vcpu->arch.cntp_ctl = 0;
     vcpu->arch.cntv_cval = vcpu->arch.cntp_cval = 0;
     deadline_cancel(&vcpu->cpu->deadlines, &vcpu->physical_timer);
+    vgic_set_line(vcpu, VGIC_PHYSICAL_TIMER, false);
 }
 
 void guest_timer_load(const struct vcpu *vcpu)

@@ -7,6 +7,30 @@
 #include "arch/arm64/vcpu.h"
 #include "register_bits.h"
 
+/* IT of AArch32 after an instruction (Arm ARM, AArch32.ITAdvance): the mask of those to come moves up. */
+static uint64_t it_advanced(uint64_t pstate)
+{
+    uint64_t it = REGISTER_GET(pstate, SPSR_IT_HIGH) << 2 | REGISTER_GET(pstate, SPSR_IT_LOW);
+
+    it = (it & 7) == 0 ? 0 : (it & 0xE0) | (it << 1 & 0x1F);
+    return (pstate & ~(SPSR_IT_HIGH | SPSR_IT_LOW)) | REGISTER_FIELD(it >> 2, SPSR_IT_HIGH_SHIFT) |
+           REGISTER_FIELD(it & 3, SPSR_IT_LOW_SHIFT);
+}
+
+/* A step that is on comes after the instruction, which is what SS 0 means. */
+void skip_rare_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
+{
+    uint64_t pstate = vcpu->regs.pstate;
+
+    if ((pstate & SPSR_M_AARCH32) == 0) {
+        vcpu->regs.pc += 4;
+        vcpu->regs.pstate = pstate & ~(SPSR_BTYPE | SPSR_SS);
+    } else {
+        vcpu->regs.pc += (syndrome & ESR_IL) != 0 ? 4 : 2;
+        vcpu->regs.pstate = it_advanced(pstate) & ~SPSR_SS;
+    }
+}
+
 /* Where the exception goes from VBAR_EL1, by what the guest was doing. */
 static uint64_t vector_offset(uint64_t pstate)
 {
@@ -34,8 +58,8 @@ void inject_exception(struct arch_vcpu *vcpu, uint64_t syndrome)
     write_sysreg(spsr_el1, pstate);
     write_sysreg(elr_el1, vcpu->regs.pc);
     vcpu->regs.pc = read_sysreg(vbar_el1) + vector_offset(pstate);
-    vcpu->regs.pstate = SPSR_M_EL1H | SPSR_DAIF | (pstate & (SPSR_NZCV | SPSR_PAN)) | pan_set(sctlr) |
-                        ((sctlr & SCTLR_EL1_DSSBS) != 0 ? SPSR_SSBS : 0);
+    vcpu->regs.pstate = SPSR_M_EL1H | SPSR_DAIF | (pstate & (SPSR_NZCV | SPSR_PAN | SPSR_DIT)) |
+                        pan_set(sctlr) | ((sctlr & SCTLR_EL1_DSSBS) != 0 ? SPSR_SSBS : 0);
 }
 
 void inject_undefined(struct arch_vcpu *vcpu)

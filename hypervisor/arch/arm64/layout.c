@@ -58,6 +58,32 @@ struct listed {
 
 SAME(sizeof(struct listed), sizeof(struct arch_el1));
 
+/*
+ * What system_registers.def says is switched has a member, and each member of struct arch_el1 is there: all
+ * but sp_el1, which has no name at EL1.
+ */
+#define REGISTERS(name, op0, op1, crn, crm, op2, how, trap, why) how
+#define SWITCHED(member)                                         SAME(8, sizeof(((struct arch_vcpu *)0)->member));
+#define PSTATE
+#define VIRTUAL
+#define EMULATED
+#define CONSTANT
+#define CLOCK
+#define ABSENT
+#define OPEN
+#include "system_registers.def"
+#undef SWITCHED
+
+#define IN_EL1(member)                                                                                       \
+    (offsetof(struct arch_vcpu, member) >= offsetof(struct arch_vcpu, el1) &&                                \
+     offsetof(struct arch_vcpu, member) < offsetof(struct arch_vcpu, el1) + sizeof(struct arch_el1))
+#define SWITCHED(member) +IN_EL1(member) // NOLINT(bugprone-macro-parentheses): a summand
+enum {
+    switched_of_el1 = 0
+#include "system_registers.def"
+};
+SAME(switched_of_el1, sizeof(struct arch_el1) / 8 - 1);
+
 SAME(FP_Q(0), offsetof(struct arch_fp, v[0]));
 SAME(FP_Q(31), offsetof(struct arch_fp, v[31]));
 SAME(FP_FPSR, offsetof(struct arch_fp, fpsr));

@@ -6,25 +6,24 @@
  *   MTE, pointer authentication, activity monitors, RAS, the PMU, statistical profiling, trace, EL2, EL3,
  *   virtualization host extensions, LORegions and MPAM. ID_AA64ISAR0_EL1, ID_AA64MMFR0_EL1 and AArch32's are
  *   let through less such fields. Of the others only the fields that are listed here are let through.
- * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): breakpoints and watchpoints are not offered. MDSCR_EL1 and
- *   OSDLR_EL1 read as written, without effect. OSLSR_EL1 reads as "not locked". The others read as zero and
- *   ignore writes.
+ * - Debug registers (MDCR_EL2.TDA, TDOSA, TDRA): guest_debug.c. The debugger's channel reads as zero.
  * - PMU registers (MDCR_EL2.TPM, TPMCR): undefined, as on a CPU whose ID registers say that it has no PMU.
  * - ACTLR_EL1 (HCR_EL2.TACR): reads as zero and ignores writes.
+ * - ICC_SRE_EL1 (ICC_SRE_EL2.Enable): reads as "by system registers only" and ignores writes. A guest that
+ *   could clear SRE would clear it for the next one.
  * - The physical timer (CNTHCTL_EL2): emulated by guest_timer.c.
  * - SGIs and ICC_DIR_EL1 (HCR_EL2.IMO, ICH_HCR_EL2.TDIR): emulated by devices/vgic.c.
  * - Everything else, such as implementation-defined registers, LORegions, trace, RAS and SVE: undefined.
  */
 #include "register_bits.h"
+#include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/vcpu.h"
 #include "devices/vgic.h"
 #include "sysreg.h"
 #include "vm/vm.h"
 
-/* A register's encoding, as in the syndrome. */
-#define REG(op0, op1, crn, crm, op2)                                                                         \
-    (ISS_OP0(op0) | ISS_OP1(op1) | ISS_CRN(crn) | ISS_CRM(crm) | ISS_OP2(op2))
+#define REG      ISS_REGISTER
 #define REG_ALL  REG(3, 7, 15, 15, 7)
 #define OP0(reg) REGISTER_GET(reg, ISS_OP0(3))
 #define OP1(reg) REGISTER_GET(reg, ISS_OP1(7))
@@ -34,47 +33,54 @@
 struct id_register {
     uint8_t crm, op2;
     uint64_t offered; /* the fields a guest sees */
-    uint64_t fixed;   /* fields with a value of our own */
+    uint64_t limited; /* of these, the fields that are cut to the value in `limit` when they are greater */
+    uint64_t limit;
 };
 
 /*
  * AArch64 ID registers (Arm ARM D17.2): op0 3, op1 0, crn 0, crm 4 to 7. One that is not listed reads as
- * zero. The debug architecture does not allow fewer than two breakpoints and watchpoints, so that is what a
- * guest is told.
+ * zero.
+ *
+ * CSV2 greater than 1 would promise SCXTNUM_EL1 and SCXTNUM_EL0, which trap: they would be four registers
+ * more to switch (EL0's and EL1's, and what predictors make of them), for a hint. EL1: AArch64 only, as
+ * HCR_EL2.RW says. PARange: stage 2 has 40 bits.
  */
 static const struct id_register id_registers[] = {
     /* ID_AA64PFR0_EL1 */
     {4, 0,
      ID_AA64PFR0_EL1_EL0 | ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_FP | ID_AA64PFR0_EL1_ADVSIMD |
          ID_AA64PFR0_EL1_GIC | ID_AA64PFR0_EL1_DIT | ID_AA64PFR0_EL1_CSV2 | ID_AA64PFR0_EL1_CSV3,
-     0},
+     ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_CSV2, ID_AA64PFR0_EL1_EL1_64 | ID_AA64PFR0_EL1_CSV2_1},
     /* ID_AA64PFR1_EL1 */
-    {4, 1, ID_AA64PFR1_EL1_BT | ID_AA64PFR1_EL1_SSBS, 0},
+    {4, 1, ID_AA64PFR1_EL1_BT | ID_AA64PFR1_EL1_SSBS, 0, 0},
     /* ID_AA64DFR0_EL1 */
-    {5, 0, ID_AA64DFR0_EL1_DEBUGVER, ID_AA64DFR0_EL1_BRPS(2) | ID_AA64DFR0_EL1_WRPS(2)},
+    {5, 0,
+     ID_AA64DFR0_EL1_DEBUGVER | ID_AA64DFR0_EL1_BRPS | ID_AA64DFR0_EL1_WRPS | ID_AA64DFR0_EL1_CTX_CMPS |
+         ID_AA64DFR0_EL1_DOUBLELOCK,
+     0, 0},
     /* ID_AA64ISAR0_EL1: no transactional memory */
-    {6, 0, UINT64_MAX & ~ID_AA64ISAR0_EL1_TME, 0},
+    {6, 0, UINT64_MAX & ~ID_AA64ISAR0_EL1_TME, 0, 0},
     /* ID_AA64ISAR1_EL1: no pointer authentication */
     {6, 1,
      ID_AA64ISAR1_EL1_DPB | ID_AA64ISAR1_EL1_JSCVT | ID_AA64ISAR1_EL1_FCMA | ID_AA64ISAR1_EL1_LRCPC |
          ID_AA64ISAR1_EL1_FRINTTS | ID_AA64ISAR1_EL1_SB | ID_AA64ISAR1_EL1_SPECRES | ID_AA64ISAR1_EL1_BF16 |
          ID_AA64ISAR1_EL1_DGH | ID_AA64ISAR1_EL1_I8MM,
-     0},
-    /* ID_AA64ISAR2_EL1 */
-    {6, 2, ID_AA64ISAR2_EL1_WFXT | ID_AA64ISAR2_EL1_RPRES | ID_AA64ISAR2_EL1_MOPS, 0},
+     0, 0},
+    /* ID_AA64ISAR2_EL1: no WFIT: QEMU 10 tells EL2 of it as of WFI, so that its timeout would be lost */
+    {6, 2, ID_AA64ISAR2_EL1_RPRES | ID_AA64ISAR2_EL1_MOPS, 0, 0},
     /* ID_AA64MMFR0_EL1: no fine-grained traps, no enhanced counter virtualization */
-    {7, 0, UINT64_MAX & ~(ID_AA64MMFR0_EL1_FGT | ID_AA64MMFR0_EL1_ECV), 0},
+    {7, 0, UINT64_MAX & ~(ID_AA64MMFR0_EL1_FGT | ID_AA64MMFR0_EL1_ECV), ID_AA64MMFR0_EL1_PARANGE, PA_40_BITS},
     /* ID_AA64MMFR1_EL1: no virtualization host extensions, no LORegions */
     {7, 1,
      ID_AA64MMFR1_EL1_HAFDBS | ID_AA64MMFR1_EL1_VMIDBITS | ID_AA64MMFR1_EL1_HPDS | ID_AA64MMFR1_EL1_PAN |
          ID_AA64MMFR1_EL1_SPECSEI | ID_AA64MMFR1_EL1_XNX,
-     0},
+     0, 0},
     /* ID_AA64MMFR2_EL1: no nested virtualization, no forced write-back */
     {7, 2,
      ID_AA64MMFR2_EL1_CNP | ID_AA64MMFR2_EL1_UAO | ID_AA64MMFR2_EL1_LSM | ID_AA64MMFR2_EL1_IESB |
          ID_AA64MMFR2_EL1_VARANGE | ID_AA64MMFR2_EL1_CCIDX | ID_AA64MMFR2_EL1_ST | ID_AA64MMFR2_EL1_AT |
          ID_AA64MMFR2_EL1_IDS | ID_AA64MMFR2_EL1_TTL | ID_AA64MMFR2_EL1_BBM | ID_AA64MMFR2_EL1_E0PD,
-     0},
+     0, 0},
 };
 
 /* What of ID_DFR0_EL1 is not offered. */
@@ -153,6 +159,18 @@ static uint64_t id_value_32(unsigned crm, unsigned op2)
     }
 }
 
+/* The value with each field of `limited` cut to that of `limit`. */
+static uint64_t limit_fields(uint64_t value, uint64_t limited, uint64_t limit)
+{
+    for (unsigned shift = 0; shift < 64; shift += 4) {
+        uint64_t field = ID_FIELD(shift);
+
+        if ((limited & field) != 0 && (value & field) > (limit & field))
+            value = (value & ~field) | (limit & field);
+    }
+    return value;
+}
+
 static uint64_t id_register_value(unsigned crm, unsigned op2)
 {
     if (crm < 4)
@@ -161,7 +179,7 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
         const struct id_register *reg = &id_registers[i];
 
         if (reg->crm == crm && reg->op2 == op2)
-            return (id_value_64(crm, op2) & reg->offered) | reg->fixed;
+            return limit_fields(id_value_64(crm, op2) & reg->offered, reg->limited, reg->limit);
     }
     return 0;
 }
@@ -180,6 +198,17 @@ static void send_sgis(struct vcpu *vcpu, uint64_t value)
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         if (others ? i != vcpu->index : this_group && (value >> i & 1) != 0)
             vgic_send_sgi(&vm->vcpus[i], REGISTER_GET(value, ICC_SGI1R_INTID), vcpu);
+}
+
+/*
+ * Is this a debug register? op1 3 are EL0's, MDCCSR_EL0 and DBGDTR_EL0. QEMU 10's HCR_EL2.TIDCP traps others
+ * with op0 2, too.
+ */
+static bool is_debug(uint32_t reg)
+{
+    unsigned crn = REGISTER_GET(reg, ISS_CRN(15));
+
+    return OP0(reg) == 2 && ((OP1(reg) == 0 && (crn <= 1 || crn == 7)) || (OP1(reg) == 3 && crn == 0));
 }
 
 /* The registers that are emulated; false for those that are not there. */
@@ -203,16 +232,11 @@ static bool write_register(struct vcpu *vcpu, uint32_t reg, uint64_t value)
     case REG(3, 0, 12, 11, 1): /* ICC_DIR_EL1: trapped while drivers/gicv3.c asks for it */
         vgic_deactivate(vcpu, value & ICC_DIR_EL1_INTID);
         return true;
-    case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
-        return true;
-    case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
-        vcpu->arch.mdscr = value & UINT32_MAX;
-        return true;
-    case REG(2, 0, 1, 3, 4): /* OSDLR_EL1 */
-        vcpu->arch.osdlr = value & OSDLR_EL1_DLK;
+    case REG(3, 0, 1, 0, 1):   /* ACTLR_EL1 */
+    case REG(3, 0, 12, 12, 5): /* ICC_SRE_EL1 */
         return true;
     default:
-        return OP0(reg) == 2 && OP1(reg) == 0; /* debug */
+        return is_debug(reg) && OP1(reg) == 0 && guest_debug_write(vcpu, reg, value);
     }
 }
 
@@ -231,14 +255,8 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         return true;
     case REG(3, 0, 1, 0, 1): /* ACTLR_EL1 */
         return true;
-    case REG(2, 0, 0, 2, 2): /* MDSCR_EL1 */
-        *value = vcpu->arch.mdscr;
-        return true;
-    case REG(2, 0, 1, 1, 4): /* OSLSR_EL1: the OS lock is implemented and not locked */
-        *value = OSLSR_EL1_OSLM_IMPLEMENTED;
-        return true;
-    case REG(2, 0, 1, 3, 4): /* OSDLR_EL1 */
-        *value = vcpu->arch.osdlr;
+    case REG(3, 0, 12, 12, 5): /* ICC_SRE_EL1 */
+        *value = ICC_SRE_EL1_SRE | ICC_SRE_EL1_DFB | ICC_SRE_EL1_DIB;
         return true;
     default:
         break;
@@ -247,8 +265,11 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         *value = id_register_value(CRM(reg), OP2(reg));
         return true;
     }
-    /* Debug, AArch64; also MDCCSR_EL0 and DBGDTR_EL0. */
-    return OP0(reg) == 2 && (OP1(reg) == 0 || OP1(reg) == 3);
+    if (!is_debug(reg))
+        return false;
+    if (OP1(reg) == 3) /* the channel of EL0, always empty */
+        return (vcpu->arch.regs.pstate & SPSR_M) != SPSR_M_EL0T || !guest_debug_denies_el0(vcpu);
+    return guest_debug_read(vcpu, reg, value);
 }
 
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome)
@@ -264,5 +285,5 @@ void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome)
     }
     if (is_read && rt != 31)
         vcpu->arch.regs.x[rt] = value;
-    vcpu->arch.regs.pc += 4;
+    skip_instruction(&vcpu->arch, syndrome);
 }

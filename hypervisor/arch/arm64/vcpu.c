@@ -7,6 +7,8 @@
 #include "register_bits.h"
 #include "arch/arm64/vcpu.h"
 #include <string.h>
+#include "arch/arm64/firmware.h"
+#include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
 #include "base/memory.h"
@@ -19,21 +21,81 @@
 #define SCTLR_EL1_RESET                                                                                      \
     (SCTLR_EL1_EOS | SCTLR_EL1_TSCXT | SCTLR_EL1_EIS | SCTLR_EL1_SPAN | SCTLR_EL1_NTLSMD | SCTLR_EL1_LSMAOE)
 
-/* TWE is not set: a vCPU that spins in WFE is preempted like any other. */
-#define HCR                                                                                                  \
-    (HCR_EL2_VM | HCR_EL2_SWIO | HCR_EL2_FMO | HCR_EL2_IMO | HCR_EL2_AMO | HCR_EL2_FB | HCR_EL2_BSU_INNER |  \
-     HCR_EL2_TWI | HCR_EL2_TID3 | HCR_EL2_TSC | HCR_EL2_TIDCP | HCR_EL2_TACR | HCR_EL2_RW | HCR_EL2_TLOR |   \
-     HCR_EL2_TERR)
+/* The bits that trap system registers, by system_registers.def. */
+#define BETWEEN(first, last)                                     0
+#define ANY                                                      0
+#define REGISTERS(name, op0, op1, crn, crm, op2, how, trap, why) | (trap)
+#define NO                                                       0
+#define CLEAR(control)                                           0
+#define OTHER(control)                                           0
+#define SET(control, bit)                                        SET_IN_##control(bit)
 
-/* TFP is not set: SIMD and floating point are not trapped. */
-#define CPTR (CPTR_EL2_RES1 | CPTR_EL2_TZ | CPTR_EL2_TSM | CPTR_EL2_TTA)
+#define SET_IN_HCR(bit)  HCR_EL2_##bit
+#define SET_IN_MDCR(bit) 0
+#define SET_IN_CPTR(bit) 0
+static const uint64_t hcr_traps = 0
+#include "system_registers.def"
+    ;
+#undef SET_IN_HCR
+#undef SET_IN_MDCR
+#define SET_IN_HCR(bit)  0
+#define SET_IN_MDCR(bit) MDCR_EL2_##bit
+static const uint64_t mdcr_traps = 0
+#include "system_registers.def"
+    ;
+#undef SET_IN_MDCR
+#undef SET_IN_CPTR
+#define SET_IN_MDCR(bit) 0
+#define SET_IN_CPTR(bit) CPTR_EL2_##bit
+static const uint64_t cptr_traps = 0
+#include "system_registers.def"
+    ;
+
+/*
+ * TWE is not set: a vCPU that spins in WFE is preempted like any other. PTW: a guest whose tables lie in a
+ * device's page reads the device by no walk.
+ */
+#define HCR                                                                                                  \
+    (HCR_EL2_VM | HCR_EL2_SWIO | HCR_EL2_PTW | HCR_EL2_FMO | HCR_EL2_IMO | HCR_EL2_AMO | HCR_EL2_FB |        \
+     HCR_EL2_BSU_INNER | HCR_EL2_TWI | HCR_EL2_TSC | HCR_EL2_RW | hcr_traps)
 
 /* EL1PCEN is not set: the physical timer is trapped. */
 #define CNTHCTL CNTHCTL_EL2_EL1PCTEN
 
-#define MDCR                                                                                                 \
-    (MDCR_EL2_TPMCR | MDCR_EL2_TPM | MDCR_EL2_TDA | MDCR_EL2_TDOSA | MDCR_EL2_TDRA | MDCR_EL2_TPMS |         \
-     MDCR_EL2_TTRF)
+/* Registers that older assemblers do not know. */
+#define HCRX_EL2         S3_4_C1_C2_2
+#define HFGRTR_EL2       S3_4_C1_C1_4
+#define HFGWTR_EL2       S3_4_C1_C1_5
+#define HFGITR_EL2       S3_4_C1_C1_6
+#define HDFGRTR_EL2      S3_4_C3_C1_4
+#define HDFGWTR_EL2      S3_4_C3_C1_5
+#define HAFGRTR_EL2      S3_4_C3_C1_6
+#define HDFGRTR2_EL2     S3_4_C3_C1_0
+#define HDFGWTR2_EL2     S3_4_C3_C1_1
+#define HFGRTR2_EL2      S3_4_C3_C1_2
+#define HFGWTR2_EL2      S3_4_C3_C1_3
+#define HFGITR2_EL2      S3_4_C3_C1_7
+#define MPAM0_EL1        S3_0_C10_C5_1
+#define MPAM1_EL1        S3_0_C10_C5_0
+#define MPAM2_EL2        S3_4_C10_C5_0
+#define MPAMHCR_EL2      S3_4_C10_C4_0
+#define MPAMIDR_EL1      S3_0_C10_C4_4
+#define VSESR_EL2        S3_4_C5_C2_3
+#define VDISR_EL2        S3_4_C12_C1_1
+#define TRFCR_EL2        S3_4_C1_C2_1
+#define BRBCR_EL2        S2_4_C9_C0_0
+#define GCSCR_EL2        S3_4_C2_C5_0
+#define TCR2_EL2         S3_4_C2_C0_3
+#define SCTLR2_EL2       S3_4_C1_C0_3
+#define TPIDR2_EL0       S3_3_C13_C0_5
+#define ID_AA64ISAR2_EL1 S3_0_C0_C6_2
+#define ID_AA64MMFR3_EL1 S3_0_C0_C7_3
+
+/* Has this CPU what the field of an ID register stands for? */
+#define CPU_HAS(reg, field) ((read_sysreg_(reg) & reg##_##field) != 0)
+
+/* Which of the registers that a guest can reach though it is not told of them does this machine have? */
+static bool has_disr, has_tpidr2;
 
 /* HPMN of MDCR_EL2: all event counters that there are, none of them EL2's own. */
 static uint64_t event_counters(void)
@@ -43,6 +105,72 @@ static uint64_t event_counters(void)
     if (pmu == 0 || pmu == ID_AA64DFR0_EL1_PMUVER_IMP_DEF)
         return 0;
     return REGISTER_GET(read_sysreg(pmcr_el0), PMCR_EL0_N);
+}
+
+/* Fine-grained traps. The bits for what came after them trap while they are 0; the others would while 1. */
+static void clear_fine_grained_traps(void)
+{
+    uint64_t fgt = REGISTER_GET(read_sysreg(id_aa64mmfr0_el1), ID_AA64MMFR0_EL1_FGT);
+
+    if (fgt == 0)
+        return;
+    write_sysreg_(HFGRTR_EL2, 0);
+    write_sysreg_(HFGWTR_EL2, 0);
+    write_sysreg_(HFGITR_EL2, 0);
+    write_sysreg_(HDFGRTR_EL2, 0);
+    write_sysreg_(HDFGWTR_EL2, 0);
+    if (CPU_HAS(ID_AA64PFR0_EL1, AMU))
+        write_sysreg_(HAFGRTR_EL2, 0);
+    if (fgt < ID_AA64MMFR0_EL1_FGT_FGT2)
+        return;
+    write_sysreg_(HFGRTR2_EL2, 0);
+    write_sysreg_(HFGWTR2_EL2, 0);
+    write_sysreg_(HFGITR2_EL2, 0);
+    write_sysreg_(HDFGRTR2_EL2, 0);
+    write_sysreg_(HDFGWTR2_EL2, 0);
+}
+
+/* Partitions of caches and memory: a guest has none of its own, nor is it told of them. */
+static void trap_mpam(void)
+{
+    uint64_t mpamidr;
+
+    if (!CPU_HAS(ID_AA64PFR0_EL1, MPAM) && !CPU_HAS(ID_AA64PFR1_EL1, MPAM_FRAC))
+        return;
+    mpamidr = read_sysreg_(MPAMIDR_EL1);
+    write_sysreg_(MPAM2_EL2, MPAM2_EL2_TRAPMPAM0EL1 | MPAM2_EL2_TRAPMPAM1EL1 |
+                                 ((mpamidr & MPAMIDR_EL1_HAS_TIDR) != 0 ? MPAM2_EL2_TIDR : 0));
+    if ((mpamidr & MPAMIDR_EL1_HAS_HCR) != 0)
+        write_sysreg_(MPAMHCR_EL2, MPAMHCR_EL2_TRAP_MPAMIDR);
+    write_sysreg_(MPAM1_EL1, 0);
+    write_sysreg_(MPAM0_EL1, 0);
+}
+
+/*
+ * EL2's controls of extensions, which are unknown at reset: each is written where it exists, so that what a
+ * guest is not told of traps or does nothing. SME without fine-grained traps, as in QEMU 7.2, leaves
+ * TPIDR2_EL0 to the world switch, and RAS leaves it DISR_EL1.
+ */
+static void init_extensions(void)
+{
+    clear_fine_grained_traps();
+    trap_mpam();
+    if (CPU_HAS(ID_AA64MMFR1_EL1, HCX))
+        write_sysreg_(HCRX_EL2, CPU_HAS(ID_AA64ISAR2_EL1, MOPS) ? HCRX_EL2_MSCEN : 0);
+    if (CPU_HAS(ID_AA64PFR0_EL1, RAS))
+        write_sysreg_(VSESR_EL2, 0);
+    if (CPU_HAS(ID_AA64DFR0_EL1, TRACEFILT))
+        write_sysreg_(TRFCR_EL2, 0);
+    if (CPU_HAS(ID_AA64DFR0_EL1, BRBE))
+        write_sysreg_(BRBCR_EL2, 0);
+    if (CPU_HAS(ID_AA64PFR1_EL1, GCS))
+        write_sysreg_(GCSCR_EL2, 0);
+    if (CPU_HAS(ID_AA64MMFR3_EL1, TCRX))
+        write_sysreg_(TCR2_EL2, 0);
+    if (CPU_HAS(ID_AA64MMFR3_EL1, SCTLRX))
+        write_sysreg_(SCTLR2_EL2, 0);
+    has_disr = CPU_HAS(ID_AA64PFR0_EL1, RAS);
+    has_tpidr2 = CPU_HAS(ID_AA64PFR1_EL1, SME) && !CPU_HAS(ID_AA64MMFR0_EL1, FGT);
 }
 
 void arch_cpu_set(struct cpu *cpu)
@@ -60,15 +188,18 @@ void arch_cpu_init(void)
     uint64_t counters = event_counters();
 
     write_sysreg(hcr_el2, HCR);
-    write_sysreg(cptr_el2, CPTR);
+    /* TFP is not set: SIMD and floating point are not trapped. */
+    write_sysreg(cptr_el2, CPTR_EL2_RES1 | cptr_traps | (CPU_HAS(ID_AA64PFR0_EL1, AMU) ? CPTR_EL2_TAM : 0));
     write_sysreg(hstr_el2, 0);
     write_sysreg(actlr_el2, 0);
-    write_sysreg(mdcr_el2, MDCR | counters);
+    write_sysreg(mdcr_el2, mdcr_traps | counters);
+    init_extensions();
     write_sysreg(cnthctl_el2, CNTHCTL);
     write_sysreg(cntvoff_el2, 0);
     write_sysreg(cntv_ctl_el0, 0);
     write_sysreg(cntp_ctl_el0, 0);
-    write_sysreg(mdscr_el1, 0);
+    guest_debug_init_cpu();
+    firmware_protect_cpu();
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(vtcr_el2, stage2_vtcr());
     isb();
@@ -81,18 +212,54 @@ void arch_cpu_init(void)
 void arch_vcpu_init(struct vcpu *vcpu)
 {
     guest_timer_init(vcpu);
+    guest_debug_init(vcpu);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
+    struct guest_debug *debug = vcpu->arch.debug;
+
     memset(&vcpu->arch, 0, sizeof(vcpu->arch));
+    vcpu->arch.debug = debug;
     vcpu->arch.regs.pc = entry;
     vcpu->arch.regs.pstate = SPSR_M_EL1H | SPSR_DAIF;
     vcpu->arch.regs.x[0] = argument;
     vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = VMPIDR_EL2_RES1 | vcpu->index;
+    vcpu->arch.rare = has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0;
+    guest_debug_reset(vcpu);
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
+}
+
+/* Out of line, so that vCPUs without such state pay for one test. */
+static __attribute__((noinline, cold)) void load_rare(const struct vcpu *vcpu)
+{
+    const struct arch_vcpu *arch = &vcpu->arch;
+
+    if ((arch->rare & ARCH_DEBUG) != 0)
+        guest_debug_load(vcpu);
+    if ((arch->rare & ARCH_SERROR) != 0)
+        write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
+    if (has_disr)
+        write_sysreg_(VDISR_EL2, arch->disr_el1);
+    if (has_tpidr2)
+        write_sysreg_(TPIDR2_EL0, arch->tpidr2_el0);
+}
+
+static __attribute__((noinline, cold)) void save_rare(struct arch_vcpu *arch)
+{
+    if ((arch->rare & ARCH_DEBUG) != 0)
+        guest_debug_save();
+    if ((arch->rare & ARCH_SERROR) != 0) {
+        if ((read_sysreg(hcr_el2) & HCR_EL2_VSE) == 0)
+            arch->rare &= ~(uint64_t)ARCH_SERROR; /* the guest has taken it */
+        write_sysreg(hcr_el2, HCR);
+    }
+    if (has_disr)
+        arch->disr_el1 = read_sysreg_(VDISR_EL2);
+    if (has_tpidr2)
+        arch->tpidr2_el0 = read_sysreg_(TPIDR2_EL0);
 }
 
 void arch_vcpu_load(struct vcpu *vcpu)
@@ -102,8 +269,8 @@ void arch_vcpu_load(struct vcpu *vcpu)
 
     el1_load(&arch->el1);
     write_sysreg(vmpidr_el2, arch->vmpidr);
-    if (arch->virtual_serror != 0)
-        vcpu_raise_serror();
+    if (arch->rare != 0)
+        load_rare(vcpu);
     write_sysreg(vttbr_el2, vm->arch.vttbr);
     if (vm->vcpu_count > 1) {
         /*
@@ -127,14 +294,14 @@ void arch_vcpu_save(struct vcpu *vcpu)
     vgic_save(vcpu);
     guest_timer_save(vcpu);
     el1_save(&arch->el1);
-    arch->virtual_serror = read_sysreg(hcr_el2) & HCR_EL2_VSE;
-    if (arch->virtual_serror != 0)
-        write_sysreg(hcr_el2, HCR);
+    if (arch->rare != 0)
+        save_rare(arch);
     fp_save(&arch->fp);
 }
 
-void vcpu_raise_serror(void)
+void vcpu_raise_serror(struct vcpu *vcpu)
 {
+    vcpu->arch.rare |= ARCH_SERROR;
     write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
 }
 

@@ -24,7 +24,7 @@ static inline uint64_t exit_instant(void)
 }
 
 /* A virtual SError for the loaded vCPU. */
-void vcpu_raise_serror(void);
+void vcpu_raise_serror(struct vcpu *vcpu);
 
 /* vectors.S: runs the loaded vCPU until the dispatcher is needed; its exits are handled by the functions
  * below. */
@@ -56,6 +56,20 @@ void fp_load(const struct arch_fp *fp);
 void inject_exception(struct arch_vcpu *vcpu, uint64_t syndrome);
 void inject_undefined(struct arch_vcpu *vcpu);
 void inject_abort(struct arch_vcpu *vcpu, uint64_t trapped_syndrome, uint64_t fault_address);
+
+/*
+ * Goes past an instruction that was emulated, or is not to be executed: PC, and what of PSTATE an instruction
+ * leaves behind. `syndrome` is ESR_EL2.
+ */
+void skip_rare_instruction(struct arch_vcpu *vcpu, uint64_t syndrome);
+
+static inline void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
+{
+    if ((vcpu->regs.pstate & (SPSR_M_AARCH32 | SPSR_BTYPE | SPSR_SS)) == 0)
+        vcpu->regs.pc += 4;
+    else
+        skip_rare_instruction(vcpu, syndrome);
+}
 
 /* Carries out, or refuses, a trapped MSR or MRS; `syndrome` is ESR_EL2. */
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome);

@@ -29,6 +29,14 @@ struct arch_el1 {
     uint64_t cntkctl_el1;
 };
 
+enum rare_state {
+    ARCH_SERROR = 1,     /* a virtual SError was raised, and may be pending still */
+    ARCH_EXTENSIONS = 2, /* the CPU has registers that a guest can reach though its ID registers deny them */
+    ARCH_DEBUG = 4,      /* the guest debugs: its registers are in the CPU with it, see guest_debug.c */
+};
+
+struct guest_debug;
+
 struct arch_vcpu {
     struct arch_regs regs;
     struct arch_fp fp;
@@ -37,8 +45,10 @@ struct arch_vcpu {
     uint64_t cntv_ctl, cntv_cval;
 
     uint64_t vmpidr;
-    uint64_t mdscr; /* what the guest wrote; debug is trapped and has no effect */
-    uint64_t osdlr;
+    /* What the world switch does for few vCPUs: bits of enum rare_state. */
+    uint64_t rare;
+    uint64_t disr_el1, tpidr2_el0; /* with ARCH_EXTENSIONS */
+    struct guest_debug *debug;     /* guest_debug.c's; kept over a reset */
 
     /* Physical timer (CNTP), emulated: see guest_timer.c. */
     uint64_t cntp_ctl, cntp_cval;
@@ -48,8 +58,6 @@ struct arch_vcpu {
      * each.
      */
     uint64_t gic_vmcr, gic_ap0[4], gic_ap1[4];
-
-    uint64_t virtual_serror; /* HCR_EL2.VSE while a virtual SError is pending */
 };
 
 /* What stage 2 needs of a VM. */

@@ -25,6 +25,7 @@
 /* The bits whose names begin with T trap what is named. So in CPTR_EL2 and MDCR_EL2. */
 #define HCR_EL2_VM        REGISTER_BIT(0)       /* stage 2 */
 #define HCR_EL2_SWIO      REGISTER_BIT(1)       /* invalidation by set/way cleans too */
+#define HCR_EL2_PTW       REGISTER_BIT(2)       /* a walk of stage 1's tables in device memory faults */
 #define HCR_EL2_FMO       REGISTER_BIT(3)       /* FIQs go to EL2, and EL1 gets virtual ones */
 #define HCR_EL2_IMO       REGISTER_BIT(4)       /* so IRQs */
 #define HCR_EL2_AMO       REGISTER_BIT(5)       /* and SErrors */
@@ -44,6 +45,16 @@
 #define CPTR_EL2_TZ   REGISTER_BIT(8)  /* SVE */
 #define CPTR_EL2_TSM  REGISTER_BIT(12) /* SME; RES1 without it */
 #define CPTR_EL2_TTA  REGISTER_BIT(20) /* trace registers */
+#define CPTR_EL2_TAM  REGISTER_BIT(30) /* activity monitors; RES0 without them */
+
+#define HCRX_EL2_MSCEN REGISTER_BIT(11) /* EL1 and EL0 have the instructions that copy and set memory */
+
+#define MPAM2_EL2_TRAPMPAM1EL1   REGISTER_BIT(48)
+#define MPAM2_EL2_TRAPMPAM0EL1   REGISTER_BIT(49)
+#define MPAM2_EL2_TIDR           REGISTER_BIT(58) /* MPAMIDR_EL1, with MPAMIDR_EL1.HAS_TIDR */
+#define MPAMIDR_EL1_HAS_HCR      REGISTER_BIT(17)
+#define MPAMIDR_EL1_HAS_TIDR     REGISTER_BIT(58)
+#define MPAMHCR_EL2_TRAP_MPAMIDR REGISTER_BIT(31)
 
 #define MDCR_EL2_TPMCR REGISTER_BIT(5) /* PMCR_EL0 */
 #define MDCR_EL2_TPM   REGISTER_BIT(6) /* PMU */
@@ -118,16 +129,23 @@
 
 /* SPSR_ELx. M[4] is AArch32; M[3:0] has the exception level in its upper half, and says which stack pointer.
  */
-#define SPSR_M         REGISTER_FIELD(15, 0)
-#define SPSR_M_SP      REGISTER_BIT(0)
-#define SPSR_M_EL0T    REGISTER_FIELD(0, 0)
-#define SPSR_M_EL1H    REGISTER_FIELD(5, 0)
-#define SPSR_M_AARCH32 REGISTER_BIT(4)
-#define SPSR_I         REGISTER_BIT(7)
-#define SPSR_DAIF      REGISTER_FIELD(15, 6)
-#define SPSR_SSBS      REGISTER_BIT(12)
-#define SPSR_PAN       REGISTER_BIT(22)
-#define SPSR_NZCV      REGISTER_FIELD(15, 28)
+#define SPSR_M             REGISTER_FIELD(15, 0)
+#define SPSR_M_SP          REGISTER_BIT(0)
+#define SPSR_M_EL0T        REGISTER_FIELD(0, 0)
+#define SPSR_M_EL1H        REGISTER_FIELD(5, 0)
+#define SPSR_M_AARCH32     REGISTER_BIT(4)
+#define SPSR_I             REGISTER_BIT(7)
+#define SPSR_DAIF          REGISTER_FIELD(15, 6)
+#define SPSR_IT_HIGH_SHIFT 10
+#define SPSR_IT_HIGH       REGISTER_FIELD(63, SPSR_IT_HIGH_SHIFT) /* AArch32: IT[7:2] */
+#define SPSR_BTYPE         REGISTER_FIELD(3, 10)                  /* AArch64 */
+#define SPSR_SSBS          REGISTER_BIT(12)
+#define SPSR_SS            REGISTER_BIT(21)
+#define SPSR_PAN           REGISTER_BIT(22)
+#define SPSR_DIT           REGISTER_BIT(24)
+#define SPSR_IT_LOW_SHIFT  25
+#define SPSR_IT_LOW        REGISTER_FIELD(3, SPSR_IT_LOW_SHIFT) /* AArch32: IT[1:0] */
+#define SPSR_NZCV          REGISTER_FIELD(15, 28)
 
 /* The table at VBAR_ELx: four groups of four vectors, by where the exception comes from. */
 #define VECTOR_SIZE            0x80
@@ -152,7 +170,12 @@
 #define EC_SAME_EL  UINT64_C(1)    /* added to the two: from the same level */
 #define EC_SERROR   UINT64_C(0x2F)
 
-#define ISS_WFE REGISTER_BIT(0) /* EC_WFX */
+/* EC_WFX */
+#define ISS_WFE     REGISTER_BIT(0)
+#define ISS_WFXT    REGISTER_BIT(1)        /* with a timeout */
+#define ISS_COND    REGISTER_FIELD(15, 20) /* AArch32: valid with CV */
+#define ISS_CV      REGISTER_BIT(24)
+#define ISS_COND_AL REGISTER_FIELD(14, 20)
 
 /* EC_REGISTER: the direction, the system register, and the general register. */
 #define ISS_READ   REGISTER_BIT(0)
@@ -162,6 +185,8 @@
 #define ISS_OP1(n) REGISTER_FIELD(n, 14)
 #define ISS_OP2(n) REGISTER_FIELD(n, 17)
 #define ISS_OP0(n) REGISTER_FIELD(n, 20)
+#define ISS_REGISTER(op0, op1, crn, crm, op2)                                                                \
+    (ISS_OP0(op0) | ISS_OP1(op1) | ISS_CRN(crn) | ISS_CRM(crm) | ISS_OP2(op2))
 
 /* EC_IABORT and EC_DABORT. SAS, SSE, SRT and SF are valid with ISV. */
 #define ISS_WNR   REGISTER_BIT(6)  /* a write */
@@ -199,8 +224,22 @@
 #define DCZID_EL0_DZP REGISTER_BIT(4)        /* DC ZVA is prohibited */
 #define PMCR_EL0_N    REGISTER_FIELD(31, 11) /* number of event counters */
 
+/* Self-hosted debug. */
+#define OSLAR_EL1_OSLK             REGISTER_BIT(0)
+#define OSLSR_EL1_OSLK             REGISTER_BIT(1)
 #define OSLSR_EL1_OSLM_IMPLEMENTED REGISTER_BIT(3)
 #define OSDLR_EL1_DLK              REGISTER_BIT(0)
+#define MDSCR_EL1_SS               REGISTER_BIT(0)  /* software step */
+#define MDSCR_EL1_TDCC             REGISTER_BIT(12) /* EL0 may not use the debugger's channel */
+#define MDSCR_EL1_KDE              REGISTER_BIT(13) /* debug exceptions from EL1 too */
+#define MDSCR_EL1_MDE              REGISTER_BIT(15) /* breakpoints and watchpoints */
+#define DBGBVR_EL1_RES0            REGISTER_FIELD(3, 0)
+#define DBGBCR_EL1_BITS            (REGISTER_FIELD(0x1E7, 0) | REGISTER_FIELD(0x7FF, 13))
+#define DBGWCR_EL1_BITS            (REGISTER_FIELD(0x3FFF, 0) | REGISTER_FIELD(0x7F, 14) | REGISTER_FIELD(31, 24))
+
+#define ICC_SRE_EL1_SRE REGISTER_BIT(0) /* system registers, not memory */
+#define ICC_SRE_EL1_DFB REGISTER_BIT(1)
+#define ICC_SRE_EL1_DIB REGISTER_BIT(2)
 
 #define ICC_DIR_EL1_INTID REGISTER_FIELD(0xFFFFFF, 0)
 #define ICC_SGI1R_AFF1    REGISTER_FIELD(0xFF, 16)
@@ -213,23 +252,37 @@
 /* ID registers. Their fields have 4 bits. */
 #define ID_FIELD(shift) REGISTER_FIELD(15, shift)
 
-#define ID_AA64PFR0_EL1_EL0     ID_FIELD(0)
-#define ID_AA64PFR0_EL1_EL1     ID_FIELD(4)
-#define ID_AA64PFR0_EL1_FP      ID_FIELD(16)
-#define ID_AA64PFR0_EL1_ADVSIMD ID_FIELD(20)
-#define ID_AA64PFR0_EL1_GIC     ID_FIELD(24)
-#define ID_AA64PFR0_EL1_DIT     ID_FIELD(48)
-#define ID_AA64PFR0_EL1_CSV2    ID_FIELD(56)
-#define ID_AA64PFR0_EL1_CSV3    ID_FIELD(60)
+#define ID_AA64PFR0_EL1_EL0           ID_FIELD(0)
+#define ID_AA64PFR0_EL1_EL1           ID_FIELD(4)
+#define ID_AA64PFR0_EL1_EL1_64        REGISTER_FIELD(1, 4)
+#define ID_AA64PFR0_EL1_FP            ID_FIELD(16)
+#define ID_AA64PFR0_EL1_ADVSIMD       ID_FIELD(20)
+#define ID_AA64PFR0_EL1_GIC           ID_FIELD(24)
+#define ID_AA64PFR0_EL1_RAS           ID_FIELD(28)
+#define ID_AA64PFR0_EL1_MPAM          ID_FIELD(40)
+#define ID_AA64PFR0_EL1_AMU           ID_FIELD(44)
+#define ID_AA64PFR0_EL1_DIT           ID_FIELD(48)
+#define ID_AA64PFR0_EL1_CSV2          ID_FIELD(56)
+#define ID_AA64PFR0_EL1_CSV2_1        REGISTER_FIELD(1, 56)
+#define ID_AA64PFR0_EL1_CSV2_BRANCHES 1 /* predicted branches of one context are not another's */
+#define ID_AA64PFR0_EL1_CSV2_HISTORY  3 /* nor what led to them */
+#define ID_AA64PFR0_EL1_CSV3          ID_FIELD(60)
 
-#define ID_AA64PFR1_EL1_BT   ID_FIELD(0)
-#define ID_AA64PFR1_EL1_SSBS ID_FIELD(4)
+#define ID_AA64PFR1_EL1_BT        ID_FIELD(0)
+#define ID_AA64PFR1_EL1_SSBS      ID_FIELD(4)
+#define ID_AA64PFR1_EL1_MPAM_FRAC ID_FIELD(16)
+#define ID_AA64PFR1_EL1_SME       ID_FIELD(24)
+#define ID_AA64PFR1_EL1_GCS       ID_FIELD(44)
 
 #define ID_AA64DFR0_EL1_DEBUGVER       ID_FIELD(0)
 #define ID_AA64DFR0_EL1_PMUVER         ID_FIELD(8)
 #define ID_AA64DFR0_EL1_PMUVER_IMP_DEF 15
-#define ID_AA64DFR0_EL1_BRPS(n)        REGISTER_FIELD((n)-1, 12)
-#define ID_AA64DFR0_EL1_WRPS(n)        REGISTER_FIELD((n)-1, 20)
+#define ID_AA64DFR0_EL1_BRPS           ID_FIELD(12)
+#define ID_AA64DFR0_EL1_WRPS           ID_FIELD(20)
+#define ID_AA64DFR0_EL1_CTX_CMPS       ID_FIELD(28)
+#define ID_AA64DFR0_EL1_DOUBLELOCK     ID_FIELD(36)
+#define ID_AA64DFR0_EL1_TRACEFILT      ID_FIELD(40)
+#define ID_AA64DFR0_EL1_BRBE           ID_FIELD(52)
 
 #define ID_AA64ISAR0_EL1_TME ID_FIELD(24)
 
@@ -244,13 +297,13 @@
 #define ID_AA64ISAR1_EL1_DGH     ID_FIELD(48)
 #define ID_AA64ISAR1_EL1_I8MM    ID_FIELD(52)
 
-#define ID_AA64ISAR2_EL1_WFXT  ID_FIELD(0)
 #define ID_AA64ISAR2_EL1_RPRES ID_FIELD(4)
 #define ID_AA64ISAR2_EL1_MOPS  ID_FIELD(16)
 
-#define ID_AA64MMFR0_EL1_PARANGE ID_FIELD(0)
-#define ID_AA64MMFR0_EL1_FGT     ID_FIELD(56)
-#define ID_AA64MMFR0_EL1_ECV     ID_FIELD(60)
+#define ID_AA64MMFR0_EL1_PARANGE  ID_FIELD(0)
+#define ID_AA64MMFR0_EL1_FGT      ID_FIELD(56)
+#define ID_AA64MMFR0_EL1_FGT_FGT2 2
+#define ID_AA64MMFR0_EL1_ECV      ID_FIELD(60)
 
 #define ID_AA64MMFR1_EL1_HAFDBS   ID_FIELD(0)
 #define ID_AA64MMFR1_EL1_VMIDBITS ID_FIELD(4)
@@ -258,6 +311,7 @@
 #define ID_AA64MMFR1_EL1_PAN      ID_FIELD(20)
 #define ID_AA64MMFR1_EL1_SPECSEI  ID_FIELD(24)
 #define ID_AA64MMFR1_EL1_XNX      ID_FIELD(28)
+#define ID_AA64MMFR1_EL1_HCX      ID_FIELD(40)
 
 #define ID_AA64MMFR2_EL1_CNP     ID_FIELD(0)
 #define ID_AA64MMFR2_EL1_UAO     ID_FIELD(4)
@@ -271,6 +325,9 @@
 #define ID_AA64MMFR2_EL1_TTL     ID_FIELD(48)
 #define ID_AA64MMFR2_EL1_BBM     ID_FIELD(52)
 #define ID_AA64MMFR2_EL1_E0PD    ID_FIELD(60)
+
+#define ID_AA64MMFR3_EL1_TCRX   ID_FIELD(0)
+#define ID_AA64MMFR3_EL1_SCTLRX ID_FIELD(4)
 
 /* The same for AArch32. */
 #define ID_PFR0_EL1_AMU            ID_FIELD(20)
