@@ -3,9 +3,14 @@
  * The console multiplexer: one UART for Ontime and all guests.
  *
  * Each source collects a line, and a whole line is written as `[name] text`. An unfinished line is written
- * after 100 ms of silence, or when CONSOLE_LINE characters have come, or at once when its source has the
- * input and somebody has typed. When another source's line comes then, it begins on a new line, and the rest
- * of the unfinished one follows later with its prefix again.
+ * after 100 ms of silence, or when it fills its buffer, or at once when its source has the input and somebody
+ * has typed. When another source's line comes then, it begins on a new line, and the rest of the unfinished
+ * one follows later with its prefix again. A buffer that is full is written up to its last space, so that no
+ * word is cut there which fits into it.
+ *
+ * What a guest writes is made safe for the terminal (safe_text.c): a line's prefix stays, and is its
+ * writer's. A source that is `raw` writes what it likes while it has the input. Before the next line of
+ * anybody else an unfinished sequence of it is cancelled, and its colours end.
  *
  * What is written goes into a ring, a whole line at a time, and from there to the UART as fast as the UART
  * takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so that no
@@ -36,6 +41,7 @@
 #define BURST         16    /* characters that are written to the UART, or read from it, at once */
 #define ESCAPE        0x1d  /* Ctrl-] */
 #define OWN_PREFIX    "[ontime] "
+#define END_OF_RAW    "\x18\x1b[0m" /* CAN, SGR 0 (ECMA-48) */
 
 static struct spinlock console_lock = SPINLOCK_INIT;
 static const struct uart_driver *uart;
@@ -43,6 +49,7 @@ static char ring[RING];
 static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */
 static struct console_source *sources;
 static struct console_source *open_source; /* the one whose unfinished line the cursor stands behind */
+static struct console_source *raw_source;  /* the last that has written raw, with nobody else's line since */
 static struct console_source *input_source;
 static bool typed; /* there has been input: somebody is there who wants to see each character */
 static struct deadline silence;
@@ -106,6 +113,10 @@ static void end_line(void)
  */
 static void close_open_line(const struct console_source *except)
 {
+    if (raw_source != NULL && raw_source != except) {
+        push(END_OF_RAW, sizeof(END_OF_RAW) - 1);
+        raw_source = NULL;
+    }
     if (open_source == NULL || open_source == except)
         return;
     end_line();
@@ -113,19 +124,31 @@ static void close_open_line(const struct console_source *except)
     open_source = NULL;
 }
 
-static void emit_source(struct console_source *source, bool whole)
+/* Writes the first `length` characters that were collected. */
+static void emit_part(struct console_source *source, unsigned length, bool whole)
 {
-    DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE);
+    DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE && length <= source->length);
     DEBUG_ASSERT(open_source == NULL || open_source->continued);
     close_open_line(source);
     if (!source->continued)
         push(source->prefix, source->prefix_length);
-    push(source->line, source->length);
-    source->length = 0;
+    push(source->line, length);
+    if (source->acted)
+        raw_source = source;
+    source->length -= length;
+    source->acted = source->acted && source->length != 0;
+    if (source->length != 0)
+        memmove(source->line, source->line + length, source->length);
+    source->word = 0;
     if (whole)
         end_line();
     source->continued = !whole;
     open_source = whole ? NULL : source;
+}
+
+static void emit_source(struct console_source *source, bool whole)
+{
+    emit_part(source, source->length, whole);
 }
 
 static void emit_own(const char *line, unsigned length)
@@ -214,6 +237,49 @@ bool console_has_room(void)
     return ring_room() >= GUEST_RESERVE;
 }
 
+/* Is this more than text and returns, as all control sequences are? */
+static bool is_control(char c)
+{
+    return ((uint8_t)c < ' ' && c != '\t' && c != '\r') || (uint8_t)c >= 0x7F;
+}
+
+/* Adds a character that ends no line to what is collected. There is room for SAFE_TEXT_MAX characters. */
+static void collect(struct console_source *source, char c)
+{
+    if (source->raw && source == input_source) {
+        source->length += safe_text_end(&source->text, source->line + source->length);
+        source->line[source->length++] = c;
+        source->acted |= is_control(c);
+    } else {
+        source->length += safe_text_take(&source->text, (uint8_t)c, source->line + source->length);
+    }
+    if (c == ' ')
+        source->word = source->length;
+}
+
+/* Ends the line that is collected. A CR at its end is part of the line's end, from a raw source, too. */
+static void collect_end(struct console_source *source)
+{
+    if (source->length != 0 && source->line[source->length - 1] == '\r')
+        source->length--;
+    source->length += safe_text_end(&source->text, source->line + source->length);
+    emit_source(source, true);
+}
+
+/* Writes an unfinished line when it is time for that; false: it waits for silence. */
+static bool emit_unfinished(struct console_source *source)
+{
+    bool full = source->length > CONSOLE_LINE - SAFE_TEXT_MAX;
+
+    if (source == input_source && typed && source->length != 0)
+        emit_source(source, false);
+    else if (full)
+        emit_part(source, source->word != 0 ? source->word : source->length, false);
+    else
+        return false;
+    return true;
+}
+
 bool console_put(struct console_source *source, char c)
 {
     bool wait_for_silence = false;
@@ -226,18 +292,14 @@ bool console_put(struct console_source *source, char c)
     }
     source->written_at = arch_counter();
     if (c == '\n') {
-        if (source->length != 0 && source->line[source->length - 1] == '\r')
-            source->length--;
-        emit_source(source, true);
+        collect_end(source);
         drain(BURST);
     } else {
-        source->line[source->length++] = c;
-        if ((source == input_source && typed) || source->length == CONSOLE_LINE) {
-            emit_source(source, false);
+        collect(source, c);
+        if (emit_unfinished(source))
             drain(BURST);
-        } else {
+        else
             wait_for_silence = !deadline_is_armed(&silence);
-        }
     }
     spin_unlock(&console_lock);
     if (wait_for_silence)
@@ -345,8 +407,8 @@ void console_finish(void)
 {
     spin_lock(&console_lock);
     for (struct console_source *source = sources; source != NULL; source = source->next)
-        if (source->length != 0)
-            emit_source(source, true);
+        if (source->length != 0 || source->text.held_count != 0)
+            collect_end(source);
     close_open_line(NULL);
     while (uart != NULL && ring_tail != ring_head)
         drain(RING);

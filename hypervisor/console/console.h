@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "console/safe_text.h"
 #include "drivers/uart.h"
 #include "time/deadline_queue.h"
 
@@ -19,13 +20,17 @@ struct console_source;
 /* Gives a character of input to the source. Called by console_interrupt(), without the console's lock. */
 typedef void console_deliver(struct console_source *source, char c);
 
-/* A guest, which writes lines and reads input. Zero before console_add(). */
+/* A guest, which writes lines and reads input. Zero before console_add(), but for `raw`. */
 struct console_source {
     const char *name;
+    bool raw; /* while it has the input, its output goes to the terminal as it is */
     char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
     unsigned prefix_length;
+    struct safe_text text;
     char line[CONSOLE_LINE];
     unsigned length;     /* characters collected and not yet written */
+    unsigned word;       /* how many of them there are up to the last space; 0: there is none */
+    bool acted;          /* they have raw control characters among them */
     bool continued;      /* the beginning of the line is written already */
     uint64_t written_at; /* when the last character came, ticks */
     struct console_source *next;

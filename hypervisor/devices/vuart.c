@@ -187,6 +187,7 @@ struct vuart *vuart_create(struct vm *vm)
     uart->vm = vm;
     uart->lock = (struct spinlock)SPINLOCK_INIT;
     vuart_reset(uart);
+    uart->console.raw = vm->config->console_raw;
     console_add(&uart->console, vm->config->name, deliver);
     return uart;
 }

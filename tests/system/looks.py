@@ -10,6 +10,7 @@ import re
 import subprocess
 
 from machine import BUILD, ROOT, Failure, Machine, NotRun
+from terminal import Terminal
 
 ESCAPE = "\x1d"  # Ctrl-]
 KERNEL = os.path.join(BUILD, "debian", "kernel-6.1", "vmlinuz")
@@ -308,7 +309,7 @@ def console(run):
         machine.send(ESCAPE + "nobody\r")
         say(machine, "four", "alpha", "\r")
         machine.send(ESCAPE + ESCAPE)
-        say(machine, "five", "alpha", "\r", "\x1dfive")
+        say(machine, "five", "alpha", "\r", r"\^\]five")
         check_whole_lines(machine)
         machine.send("reset\r")
         machine.wait_said("alpha", "uart: ready", 2)
@@ -338,6 +339,52 @@ def check_whole_lines(machine):
     whole = [text for text in machine.lines("beta") if re.fullmatch(line, text)]
     # Not all, as the test is in real time: a host that stalls for 100 ms cuts the line that it stalls in.
     check(len(whole) >= 450, f"of beta's lines {len(whole)} are whole")
+
+
+def terminal(run):
+    """On a terminal no guest writes over a prefix, in another's name, or anywhere but behind what is there."""
+    with run.boot() as machine:
+        machine.wait_off()
+        bare_title = Terminal(b"", 80).title
+        for columns in (80, 300):
+            screen = Terminal(machine.output, columns)
+            check(screen.title == bare_title, f"the title is {screen.title!r}")
+            check_screen(screen.lines, f"on {columns} columns ")
+
+
+def check_screen(lines, where):
+    lines = [line for line in lines if line]
+    for line in lines:
+        check(re.match(r"\[(ontime|hostile|victim)\] ?", line), f"{where}a line is {line!r}")
+    said = {name: [line[len(name) + 3 :] for line in lines if line.startswith(f"[{name}]")] for name in VMS_ON_SCREEN}
+    check(said["ontime"][-1:] == ["all VMs are off"], f"{where}the last of Ontime's lines is {said['ontime'][-1:]}")
+    allowed = r"Ontime .*|VM (hostile|victim): .*|(hostile|victim): off|all VMs are off"
+    for line in said["ontime"]:
+        check(re.fullmatch(allowed, line), f"{where}Ontime says {line!r}")
+    check(len(said["ontime"]) == 6, f"{where}Ontime has {len(said['ontime'])} lines")
+    wanted = [f"line {number} that nobody writes over" for number in range(400)] + ["END passed=0 failed=0"]
+    check(said["victim"] == wanted, f"{where}the victim's lines are not what it wrote")
+    text = "\n".join(said["hostile"])
+    for shown in SHOWN_ON_SCREEN:
+        check(shown in text, f"{where}{shown!r} is not shown")
+    joined = "".join(said["hostile"])
+    check("word:" + ("abcdefghijklmnopqrstuvwxyz" * 347)[:9000] + ":" in joined, f"{where}the long word is not whole")
+    words = re.findall("word[0-9]{4}", text)
+    check(words == [f"word{number:04}" for number in range(1000)], f"{where}{len(words)} words are whole")
+
+
+VMS_ON_SCREEN = ("ontime", "hostile", "victim")
+SHOWN_ON_SCREEN = (
+    "^M[ontime] victim: vCPU 0: SError",
+    "^[[2K^[[1G[ontime] all VMs are off",
+    "a^M[victim] b",
+    "^[]0;title^G",
+    "^[[1A^[[2K[victim] the line above",
+    "\\x9b2K\\x9b1G[ontime] eight bits",
+    "\\u009b2K\\u009b1G[ontime] C1 in UTF-8",
+    "^A ^? \\xff \\xf0\\x9f\\x98",
+    "grüß €",
+)
 
 
 # ---- files that are refused

@@ -191,9 +191,45 @@ static void whole_lines_have_a_prefix(void **state)
     put(2, "three\n\n");
     put(0, "four\n");
     assert_string_equal(shown(), "[beta] one\n[beta] two\n[c3] three\n[c3] \n[alpha] four\n");
-    put(1, "a\rb\r\n");
+}
+
+/* A line's prefix stays where it is, and is that of its writer: case line-rewrite. */
+static void a_guest_cannot_act_on_the_terminal(void **state)
+{
+    (void)state;
+    put(1, "\r[ontime] victim: vCPU 0: SError\n\033[2K\033[1G[ontime] all VMs are off\n");
+    put(0, "a\r[c3] b\r\n\033]0;title\007\n\x9b\xc2\x9b\xe2\n");
+    assert_string_equal(shown(), "[beta] ^M[ontime] victim: vCPU 0: SError\n"
+                                 "[beta] ^[[2K^[[1G[ontime] all VMs are off\n"
+                                 "[alpha] a^M[c3] b\n[alpha] ^[]0;title^G\n[alpha] \\x9b\\u009b\\xe2\n");
+    clear();
+    put(0, "\xe2\x82"); /* nothing can come between the bytes of a character */
+    console_print("own");
+    put(0, "\xac\n");
+    assert_string_equal(shown(), "[ontime] own\n[alpha] \xe2\x82\xac\n");
+}
+
+/* For the one who has the input, and until somebody else's line. */
+static void a_raw_source_acts_while_it_has_the_input(void **state)
+{
+    (void)state;
+    sources[0].raw = true;
+    put(0, "\033[31mred\n\r");
     drain();
-    assert_non_null(strstr(screen, "[beta] a\rb\r\n"));
+    assert_non_null(strstr(screen, "[alpha] \033[31mred\r\n[alpha] \r"));
+    clear();
+    put(1, "plain\033\n");
+    put(0, "a\r\nb\033[1m");
+    put(2, "plain\n");
+    assert_string_equal(shown(), "\x18\033[0m\n[beta] plain^[\n"
+                                 "[alpha] a\n[alpha] b\033[1m\x18\033[0m\n[c3] plain\n");
+    clear();
+    put(0, "text\n");
+    put(1, "plain\n");
+    type(CTRL_BRACKET "2");
+    put(0, "\033[31mred\n");
+    assert_string_equal(shown(), "[alpha] text\n[beta] plain\n[ontime] input: beta\n[alpha] ^[[31mred\n");
+    sources[0].raw = false;
 }
 
 static void unfinished_lines_wait(void **state)
@@ -276,6 +312,33 @@ static void long_lines_are_one_line(void **state)
     put(2, "next\n");
     assert_non_null(strstr(shown(), "x\n[ontime] x"));
     assert_non_null(strstr(shown(), "x\n[c3] next\n"));
+}
+
+/* A buffer that is full ends at a word, so that another's line does not come into the middle of one. */
+static void long_lines_are_cut_between_words(void **state)
+{
+    char word[CONSOLE_LINE];
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) {
+        put(1, "word-of-20-characters ");
+        console_print("own");
+    }
+    put(1, "\n");
+    for (const char *at = strstr(shown(), "[beta] "); at != NULL; at = strstr(at, "[beta] ")) {
+        for (at += strlen("[beta] "); *at != '\n'; at += strlen("word-of-20-characters "))
+            assert_memory_equal(at, "word-of-20-characters ", strlen("word-of-20-characters "));
+    }
+    clear();
+    memset(word, 'x', sizeof(word));
+    word[CONSOLE_LINE - 17] = '\0';
+    put(1, "a ");
+    put(1, word);
+    put(1, "y");
+    put(2, "between\n");
+    put(1, "z\n");
+    assert_memory_equal(shown(), "[beta] a \n[c3] between\n[beta] xxx", 33);
+    assert_non_null(strstr(shown(), "xxyz\n"));
 }
 
 /* ---- output that waits */
@@ -622,6 +685,9 @@ int main(void)
         cmocka_unit_test_setup(who_has_the_input_is_shown_at_once, begin),
         cmocka_unit_test_setup(another_line_begins_anew, begin),
         cmocka_unit_test_setup(long_lines_are_one_line, begin),
+        cmocka_unit_test_setup(a_guest_cannot_act_on_the_terminal, begin),
+        cmocka_unit_test_setup(a_raw_source_acts_while_it_has_the_input, begin),
+        cmocka_unit_test_setup(long_lines_are_cut_between_words, begin),
         cmocka_unit_test_setup(a_full_uart_is_not_waited_for, begin),
         cmocka_unit_test_setup(output_goes_in_bursts, begin),
         cmocka_unit_test_setup(guests_are_refused_when_full_and_nothing_is_lost, begin),

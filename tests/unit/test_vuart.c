@@ -44,7 +44,7 @@
 #define STEPS  200000
 #define UNREAD 0x5A5A5A5A5A5A5A5A
 
-static const struct vm_config config = {.name = "alpha"};
+static const struct vm_config config = {.name = "alpha", .console_raw = true};
 static struct vcpu vcpus[VCPUS];
 static struct vm vm;
 static struct vuart memory;
@@ -95,6 +95,7 @@ bool console_put(struct console_source *source, char c)
 void console_add(struct console_source *source, const char *name, console_deliver *deliver)
 {
     assert_ptr_equal(source, &memory.console);
+    assert_int_equal(source->raw, config.console_raw);
     assert_string_equal(name, config.name);
     deliver_to_it = deliver;
 }

@@ -28,10 +28,11 @@ gicv3_SRCS := $(gicv2_SRCS)
 gicv3_FLAGS := -lfdt
 
 # time, console
-UNIT_TESTS += deadline_queue lead console
+UNIT_TESTS += deadline_queue lead safe_text console
 deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 lead_SRCS := hypervisor/time/lead.c
-console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+safe_text_SRCS := hypervisor/console/safe_text.c
+console_SRCS := $(wildcard hypervisor/console/*.c) hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
 # sched
 UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr
