@@ -14,16 +14,20 @@
  *
  * What is written goes into a ring, a whole line at a time, and from there to the UART as fast as the UART
  * takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so that no
- * deadline has to wait for output. While the ring is nearly full, a guest sees its own UART full, and a line
- * that its call asks for is refused until there is room. The few lines that follow neither from input nor
- * from a guest's calls have the rest of the ring, and wait when that is full, too.
+ * deadline has to wait for output. While the ring is nearly full, a guest sees its own UART full, a line that
+ * its call asks for is refused until there is room, and one about the input is left out. The lines about VMs
+ * that stop have the rest of the ring.
  *
  * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
  * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
  *
+ * While the source that has the input is full, nothing is read from the UART, so that what is pasted waits in
+ * the terminal. A source that does not read for a second loses what comes, until it reads again: otherwise
+ * nobody could take the input from it.
+ *
  * Locking: the console's lock, the last in the lock order, covers the sources' lines, the ring and what is
- * sent to the UART. After boot the state of the input is changed by the UART's interrupt alone, without the
- * lock; console_put() reads it.
+ * sent to the UART, and whether input is read. After boot the rest of the input's state is changed by the
+ * UART's interrupt alone, without the lock; console_put() reads it.
  */
 #include "console/console.h"
 #include <stdarg.h>
@@ -37,9 +41,11 @@
 
 #define RING          32768 /* bytes, a power of two */
 #define GUEST_RESERVE 8192  /* bytes that guests' own lines leave free */
-#define OFFER_RESERVE 4096  /* bytes that the lines of console_offer() leave free */
-#define BURST         16    /* characters that are written to the UART, or read from it, at once */
-#define ESCAPE        0x1d  /* Ctrl-] */
+#define OFFER_RESERVE 6144  /* bytes that the lines of console_offer() leave free */
+#define PATIENCE_MS   1000
+#define LOOK_MS       2    /* from one look whether the source has room to the next */
+#define BURST         16   /* characters that are written to the UART, or read from it, at once */
+#define ESCAPE        0x1d /* Ctrl-] */
 #define OWN_PREFIX    "[ontime] "
 #define END_OF_RAW    "\x18\x1b[0m" /* CAN, SGR 0 (ECMA-48) */
 
@@ -54,10 +60,18 @@ static struct console_source *input_source;
 static bool typed; /* there has been input: somebody is there who wants to see each character */
 static struct deadline silence;
 static struct deadline_queue *deadlines; /* of the CPU that serves the console */
-static uint64_t silence_ticks;
+static uint64_t silence_ticks, patience_ticks, look_ticks;
+static bool input_stopped;  /* nothing is read, as the source that has the input is full */
+static bool input_is_lost;  /* it has been full for too long: what does not fit is lost */
+static uint64_t stopped_at; /* ticks */
 static bool escaped;
 static char wanted_name[CONSOLE_NAME_LENGTH + 1];
 static unsigned wanted_length;
+
+/* Lines about VMs that stop, each of a restart after console_is_calm(), never wait for the UART. */
+_Static_assert(CONSOLE_STOP_LINES *(CONSOLE_STOP_LINE + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4) <
+                   OFFER_RESERVE,
+               "there is room for a line about each VM");
 
 static unsigned ring_room(void)
 {
@@ -172,7 +186,7 @@ bool console_offer(const char *line, size_t length)
     bool room;
 
     spin_lock(&console_lock);
-    room = ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + 4; /* and two ends of lines */
+    room = ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4;
     if (room)
         emit_own(line, (unsigned)length);
     else
@@ -215,6 +229,26 @@ static struct console_source *silent_source(uint64_t now, uint64_t *next)
     return silent;
 }
 
+/* Can a character be read? What follows Ctrl-] is not for the source that has the input. */
+static bool can_read(void)
+{
+    return escaped || input_source == NULL || !input_source->full || input_is_lost;
+}
+
+/* Reads input again when its source has room, or was full for too long; else *next: when to look again. */
+static void resume_input(uint64_t now, uint64_t *next)
+{
+    if (!input_stopped)
+        return;
+    input_is_lost = now - stopped_at >= patience_ticks;
+    if (!can_read()) {
+        *next = now + look_ticks < *next ? now + look_ticks : *next;
+        return;
+    }
+    input_stopped = false;
+    uart->want_input(true);
+}
+
 /* Writes one line. For others that are due the deadline is set again, and is reached at once. */
 static void silence_over(struct deadline *deadline, uint64_t now)
 {
@@ -227,6 +261,7 @@ static void silence_over(struct deadline *deadline, uint64_t now)
         emit_source(silent, false);
     else if (silent != NULL)
         next = now + silence_ticks;
+    resume_input(now, &next);
     drain(BURST);
     spin_unlock(&console_lock);
     deadline_set(deadlines, deadline, next);
@@ -326,19 +361,27 @@ void console_init(const struct uart_driver *driver, struct deadline_queue *queue
     deadline_init(&silence, silence_over);
     deadlines = queue;
     silence_ticks = us_to_ticks(SILENCE_MS * 1000);
+    patience_ticks = us_to_ticks(PATIENCE_MS * 1000);
+    look_ticks = us_to_ticks(LOOK_MS * 1000);
     uart = driver;
     drain(RING);
 }
 
+/* The answer is left out when the console has little room. */
 static void give_input(struct console_source *source)
 {
+    static const char no_such[] = "input: no such VM; Ctrl-] then a digit, or a name and Enter";
+    char line[CONSOLE_NAME_LENGTH + sizeof("input: ")];
+
     escaped = false;
     if (source == NULL) {
-        console_print("input: no such VM; Ctrl-] then a digit, or a name and Enter");
+        (void)console_offer(no_such, sizeof(no_such) - 1);
         return;
     }
     input_source = source;
-    console_print("input: %s", source->name);
+    input_is_lost = false;
+    snprintf(line, sizeof(line), "input: %s", source->name);
+    (void)console_offer(line, strlen(line));
 }
 
 static struct console_source *source_by_number(unsigned number)
@@ -383,11 +426,29 @@ static void choose(char c)
     }
 }
 
+static void stop_input(void)
+{
+    bool stop;
+
+    spin_lock(&console_lock);
+    stop = !input_stopped;
+    if (stop) {
+        input_stopped = true;
+        stopped_at = arch_counter();
+        uart->want_input(false);
+    }
+    spin_unlock(&console_lock);
+    if (stop)
+        deadline_set(deadlines, &silence, stopped_at + look_ticks);
+}
+
 void console_interrupt(void)
 {
     char c;
 
-    for (unsigned n = 0; n < BURST && uart->get(&c); n++) {
+    if (input_source != NULL && !input_source->full)
+        input_is_lost = false;
+    for (unsigned n = 0; n < BURST && can_read() && uart->get(&c); n++) {
         typed = true;
         if (escaped) {
             choose(c);
@@ -398,6 +459,8 @@ void console_interrupt(void)
             deliver(c);
         }
     }
+    if (!can_read())
+        stop_input();
     spin_lock(&console_lock);
     drain(BURST);
     spin_unlock(&console_lock);

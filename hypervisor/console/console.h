@@ -14,6 +14,8 @@
 
 #define CONSOLE_LINE        256
 #define CONSOLE_NAME_LENGTH 31
+#define CONSOLE_STOP_LINES  64 /* as many as there can be VMs */
+#define CONSOLE_STOP_LINE   68 /* with its VM's name */
 
 struct console_source;
 
@@ -23,7 +25,8 @@ typedef void console_deliver(struct console_source *source, char c);
 /* A guest, which writes lines and reads input. Zero before console_add(), but for `raw`. */
 struct console_source {
     const char *name;
-    bool raw; /* while it has the input, its output goes to the terminal as it is */
+    bool raw;  /* while it has the input, its output goes to the terminal as it is */
+    bool full; /* its owner's: the next character of input would be lost. False again when much has room */
     char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
     unsigned prefix_length;
     struct safe_text text;
@@ -45,7 +48,8 @@ void console_init(const struct uart_driver *driver, struct deadline_queue *queue
 
 /*
  * Writes `[ontime] text`, where the text has 511 characters at most, and no end of line. Waits for the UART
- * while the ring is full: for lines of the boot, of what is typed, of VMs that stop, and for the last ones.
+ * while the ring is full: for lines of the boot, and for the last ones. A line about a VM that stops does not
+ * have to wait: each VM writes one at most, of CONSOLE_STOP_LINE characters, after console_is_calm().
  */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -56,6 +56,8 @@ struct vm {
     size_t complaint_length;        /* 0: none waits */
     uint64_t complained_at;         /* when the last one was made, ticks; 0: never */
     unsigned complaints;            /* how many were left out since */
+    uint64_t restart_told_at;       /* when the last line about a restart was written, ticks; 0: never */
+    unsigned restarts;              /* how many were not told since */
 };
 
 extern struct vm *vms[SYSTEM_MAX_VMS];

@@ -320,6 +320,31 @@ def console(run):
         machine.wait_off()
 
 
+def paste(run):
+    """Nothing of what is pasted is lost; a VM that does not read can't keep the input; floods go both ways at once."""
+    with run.boot() as machine:
+        for name in ("alpha", "beta"):
+            machine.wait_said(name, "> ")
+        pasted = "".join(chr(ord("a") + number * 7 % 26) for number in range(100_000))
+        total = 0
+        for character in pasted:
+            total = (total * 31 + ord(character)) % 2**32
+        machine.send("take\r")
+        machine.wait_said("alpha", "takes")
+        machine.send(ESCAPE + "2flood\r" + ESCAPE + "1" + pasted + ".")
+        machine.wait_said("alpha", f"took 100000 characters, sum {total}> ")
+        machine.wait_said("beta", "flooded")
+        machine.send("deaf\r")
+        machine.wait_said("alpha", "deaf")
+        machine.send(pasted[:5000] + ESCAPE + "2" + "hello\r")
+        machine.wait_said("beta", "got: hello")
+        check("hears" not in machine.joined("alpha"), "beta got the input only when alpha had read it")
+        machine.send("off\r")
+        machine.wait_said("alpha", "hears")
+        machine.send(ESCAPE + "1" + "\r\roff\r")
+        machine.wait_off()
+
+
 def say(machine, text, name, end, answer=None):
     machine.send(text + end)
     machine.wait_said(name, f"got: {answer or text}")

@@ -23,7 +23,7 @@
 #define UNLIMITED    UINT32_MAX
 #define RING         32768
 #define RESERVE      8192 /* for Ontime's own lines */
-#define OFFERED      4096 /* of that, what offered lines leave */
+#define OFFERED      6144 /* of that, what offered lines leave */
 #define BURST        16
 #define FLOOD_LINES  3000
 #define LINE_MAX     100
@@ -37,7 +37,7 @@ static const char *const names[SOURCES] = {"alpha", "beta", "c3"};
 static char screen[SCREEN];
 static size_t screen_length;
 static uint32_t uart_room; /* characters it takes before it is full */
-static bool space_wanted;
+static bool space_wanted, input_wanted = true;
 static const char *typing;
 static char delivered[SOURCES][TYPED];
 static size_t delivered_length[SOURCES];
@@ -75,12 +75,19 @@ static void uart_want_space(bool wanted)
     space_wanted = wanted;
 }
 
+static void uart_want_input(bool wanted)
+{
+    assert_true(wanted != input_wanted);
+    input_wanted = wanted;
+}
+
 static const struct uart_driver uart = {
     .compatible = "test,uart",
     .init = uart_init,
     .put = uart_put,
     .get = uart_get,
     .want_space = uart_want_space,
+    .want_input = uart_want_input,
 };
 
 // cppcheck-suppress constParameter ; it is a console_deliver
@@ -550,6 +557,86 @@ static void input_comes_in_bursts_too(void **state)
     assert_string_equal(delivered[0], text);
 }
 
+/* What is pasted waits in the terminal until the source has room. */
+static void a_full_source_stops_the_input(void **state)
+{
+    (void)state;
+    type("ab");
+    sources[0].full = true;
+    typing = "cd";
+    console_interrupt();
+    assert_false(input_wanted);
+    assert_string_equal(typing, "cd");
+    for (unsigned i = 0; i < 499; i++)
+        wait_ms(2);
+    console_interrupt(); /* for output */
+    assert_string_equal(typing, "cd");
+    assert_false(input_wanted);
+    sources[0].full = false;
+    wait_ms(2);
+    assert_true(input_wanted);
+    console_interrupt();
+    assert_string_equal(delivered[0], "abcd");
+    assert_int_equal(fake_comparator(), UINT64_MAX);
+    sources[0].full = true;
+    typing = "e";
+    console_interrupt();
+    put(1, "an unfinished line");
+    sources[0].full = false;
+    wait_ms(1);
+    assert_false(input_wanted);
+    wait_ms(1);
+    assert_true(input_wanted);
+    type(typing);
+    wait_ms(98);
+    assert_string_equal(shown(), "[beta] an unfinished line");
+}
+
+/* Ctrl-] has to be read even when the source that has the input never reads. */
+static void a_source_that_does_not_read_loses_input(void **state)
+{
+    (void)state;
+    sources[0].full = true;
+    typing = "lost" CTRL_BRACKET "2kept";
+    console_interrupt();
+    put(1, "a line\n");
+    wait_ms(998);
+    assert_false(input_wanted);
+    wait_ms(2);
+    assert_true(input_wanted);
+    type(typing);
+    assert_string_equal(delivered[0], "lost"); /* its owner loses it */
+    assert_string_equal(delivered[1], "kept");
+    type(CTRL_BRACKET "1");
+    typing = "x";
+    console_interrupt();
+    assert_false(input_wanted); /* a second again */
+    wait_ms(1000);
+    type("xy");
+    sources[0].full = false; /* it reads again */
+    type("z");
+    sources[0].full = true;
+    typing = "w";
+    console_interrupt();
+    assert_false(input_wanted);
+    assert_string_equal(delivered[0], "lostxyz");
+    sources[0].full = false;
+    wait_ms(2);
+    type(typing);
+}
+
+/* The confirmations of what is typed never wait for the UART. */
+static void many_choices_are_not_waited_for(void **state)
+{
+    (void)state;
+    uart_room = 0;
+    for (unsigned i = 0; i < RING; i++)
+        type(CTRL_BRACKET "1");
+    assert_int_equal(screen_length, 0);
+    assert_true(console_is_calm());
+    drain();
+}
+
 /* ---- everything at once */
 
 struct writer {
@@ -699,6 +786,9 @@ int main(void)
         cmocka_unit_test_setup(input_of_nobody_stays, begin),
         cmocka_unit_test_setup(the_escape_itself, begin),
         cmocka_unit_test_setup(input_comes_in_bursts_too, begin),
+        cmocka_unit_test_setup(a_full_source_stops_the_input, begin),
+        cmocka_unit_test_setup(a_source_that_does_not_read_loses_input, begin),
+        cmocka_unit_test_setup(many_choices_are_not_waited_for, begin),
         cmocka_unit_test_setup(without_a_uart_nothing_is_sent, begin),
         cmocka_unit_test_setup(lines_are_never_mixed, begin),
     };
