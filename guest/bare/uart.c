@@ -7,6 +7,7 @@
  *   number    prints how many lines were typed
  *   take      reads what comes up to a `.`, slowly, and prints how many characters that were, and a sum
  *   deaf      reads nothing for 3 seconds
+ *   seeds     prints the random bytes of the device tree
  *   reset     resets the VM
  *   off       ends, and switches the VM off
  */
@@ -111,6 +112,17 @@ static void be_deaf(void)
     irq_enable();
 }
 
+static void print_seed(const char *property)
+{
+    uint32_t size;
+    const uint8_t *bytes = tree_property("chosen", NULL, property, &size);
+
+    print("%s ", property);
+    for (uint32_t i = 0; bytes != NULL && i < size; i++)
+        print("%02x", bytes[i]);
+    print(";\n");
+}
+
 static void obey(void)
 {
     irq_enable();
@@ -124,7 +136,10 @@ static void obey(void)
         take();
     else if (is("deaf"))
         be_deaf();
-    else if (is("number"))
+    else if (is("seeds")) {
+        print_seed("kaslr-seed");
+        print_seed("rng-seed");
+    } else if (is("number"))
         print("number %u\n", lines);
     else if (is("off"))
         finish();

@@ -16,6 +16,9 @@ void arch_cpu_set(struct cpu *cpu);
 /* How the firmware's PSCI is called: by HVC, or else by SMC. */
 void arch_firmware_init(bool by_hvc);
 
+/* Some random bytes of the CPU's own. False when it has none. */
+bool arch_random(uint64_t *bits);
+
 /* NULL, or why Ontime cannot run on this CPU. */
 const char *arch_cpu_problem(void);
 

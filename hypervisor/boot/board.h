@@ -19,7 +19,8 @@ struct board {
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
     bool psci_by_hvc;
     const char *cpu_compatible;
-    const void *seed; /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
+    const void *seed;    /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
+    uint64_t kaslr_seed; /* the firmware's, or 0 */
 };
 
 /*

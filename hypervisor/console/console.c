@@ -139,7 +139,7 @@ static void close_open_line(const struct console_source *except)
 }
 
 /* Writes the first `length` characters that were collected. */
-static void emit_part(struct console_source *source, unsigned length, bool whole)
+static void emit_source(struct console_source *source, unsigned length, bool whole)
 {
     DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE && length <= source->length);
     DEBUG_ASSERT(open_source == NULL || open_source->continued);
@@ -158,11 +158,6 @@ static void emit_part(struct console_source *source, unsigned length, bool whole
         end_line();
     source->continued = !whole;
     open_source = whole ? NULL : source;
-}
-
-static void emit_source(struct console_source *source, bool whole)
-{
-    emit_part(source, source->length, whole);
 }
 
 static void emit_own(const char *line, unsigned length)
@@ -258,7 +253,7 @@ static void silence_over(struct deadline *deadline, uint64_t now)
     spin_lock(&console_lock);
     silent = silent_source(now, &next);
     if (silent != NULL && console_has_room())
-        emit_source(silent, false);
+        emit_source(silent, silent->length, false);
     else if (silent != NULL)
         next = now + silence_ticks;
     resume_input(now, &next);
@@ -298,7 +293,7 @@ static void collect_end(struct console_source *source)
     if (source->length != 0 && source->line[source->length - 1] == '\r')
         source->length--;
     source->length += safe_text_end(&source->text, source->line + source->length);
-    emit_source(source, true);
+    emit_source(source, source->length, true);
 }
 
 /* Writes an unfinished line when it is time for that; false: it waits for silence. */
@@ -307,9 +302,9 @@ static bool emit_unfinished(struct console_source *source)
     bool full = source->length > CONSOLE_LINE - SAFE_TEXT_MAX;
 
     if (source == input_source && typed && source->length != 0)
-        emit_source(source, false);
+        emit_source(source, source->length, false);
     else if (full)
-        emit_part(source, source->word != 0 ? source->word : source->length, false);
+        emit_source(source, source->word != 0 ? source->word : source->length, false);
     else
         return false;
     return true;

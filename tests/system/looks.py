@@ -40,17 +40,18 @@ class Run:
         log_path = os.path.join(self.out, self.name + log + ".log")
         return Machine(options + ["--"] + arguments, log_path, int(self.case["seconds"]))
 
-    def boot(self):
-        """Boots Ontime with the case's system file."""
-        return self.boot_file(os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb"))
+    def boot(self, *more, cpu=None, log=""):
+        """Boots Ontime with the case's system file, and with more arguments of QEMU's or another CPU."""
+        system = os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb")
+        return self.boot_file(system, list(more), ["--cpu", cpu] if cpu else [], log)
 
-    def boot_file(self, system):
+    def boot_file(self, system, more=(), options=(), log=""):
         """Boots Ontime with the system file at that path, or with none."""
         image = "ontime-debug.bin" if "debug" in self.case else "ontime.bin"
         arguments = ["-kernel", os.path.join(BUILD, image)]
         if system:
             arguments += ["-initrd", system]
-        return self._machine(["--virtualization"], arguments)
+        return self._machine(["--virtualization", *options], arguments + list(more), log)
 
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
@@ -343,6 +344,42 @@ def paste(run):
         machine.wait_said("alpha", "hears")
         machine.send(ESCAPE + "1" + "\r\roff\r")
         machine.wait_off()
+
+
+NO_ENTROPY = "no entropy: "
+
+
+def seeds(run):
+    """Each VM has random bytes of its own, others at each boot; without entropy Ontime says so."""
+    seen = set()
+    with run.boot() as machine:
+        for restart in (False, True):
+            seen |= set(seeds_of(machine, restart))
+        check(NO_ENTROPY not in machine.text(), "there is entropy, and Ontime says that there is none")
+    with run.boot(log="-2") as machine:
+        seen |= set(seeds_of(machine, False))
+    check(len(seen) == 6 * 10, f"of 60 pieces of seeds {len(seen)} are different")
+    with run.boot("-M", "dtb-randomness=off", log="-none") as machine:
+        machine.wait_for(r"^\[ontime\] " + NO_ENTROPY)
+        check(len(set(seeds_of(machine, False, 0))) == 4, "the seeds for KASLR are the same")
+    with run.boot("-M", "dtb-randomness=off", cpu="max", log="-cpu") as machine:
+        check(len(set(seeds_of(machine, False))) == 20, "the CPU's seeds are the same")
+        check(NO_ENTROPY not in machine.text(), "the CPU has random numbers, and Ontime says that there is no entropy")
+
+
+def seeds_of(machine, restart, rng_bytes=32):
+    """The seeds of both VMs, in pieces of 4 bytes; before that they may start again."""
+    pieces = []
+    for number, name in enumerate(("alpha", "beta"), 1):
+        machine.wait_said(name, "> ")
+        machine.send(f"{ESCAPE}{number}" + ("reset\r" if restart else ""))
+        machine.wait_said(name, "uart: ready", 2 if restart else 1)
+        machine.send("seeds\r")
+        pattern = "kaslr-seed ([0-9a-f]{16});rng-seed ([0-9a-f]{%d});" % (2 * rng_bytes)
+        found = machine.wait_said(name, pattern, 2 if restart else 1)
+        text = found.group(1) + found.group(2)
+        pieces += [text[at : at + 8] for at in range(0, len(text), 8)]
+    return pieces
 
 
 def say(machine, text, name, end, answer=None):

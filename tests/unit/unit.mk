@@ -8,13 +8,14 @@ UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm
 UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
 
 # base, lib
-UNIT_TESTS := string printf heap memory memory_random trace
+UNIT_TESTS := string printf heap memory memory_random trace seeds
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/base/heap.c
 memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
 memory_random_SRCS := $(memory_SRCS)
 trace_SRCS := hypervisor/base/trace.c
+seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 
 # drivers
 UNIT_TESTS += machine_tree uart_driver gicv2 gicv3
@@ -69,7 +70,7 @@ psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 address_map_SRCS := hypervisor/devices/address_map.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
-	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c
+	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c $(seeds_SRCS)
 devices_FLAGS := -lfdt
 
 # boot
