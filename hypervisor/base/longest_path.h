@@ -6,8 +6,7 @@
  * tools/bound.c computes the bound from them.
  *
  * A count begins at an exit, or at a look at the interrupts, and ends at the next look or at the entry of a
- * guest. Four things are not counted: the boot, switching the machine off, input that somebody types, and
- * waiting for the UART, which the lines about that input and about VMs that stop may have to.
+ * guest. Three things are not counted: the boot, switching the machine off, and input that somebody types.
  */
 #ifndef BASE_LONGEST_PATH_H
 #define BASE_LONGEST_PATH_H

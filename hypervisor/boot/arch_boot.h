@@ -32,6 +32,9 @@ uint64_t arch_image_end(void);
  */
 bool arch_map_ram(uint64_t start, uint64_t end);
 
+/* The same for what is only read. It is to be called before arch_map_ram(), which leaves it as it is. */
+bool arch_map_readonly(uint64_t start, uint64_t end);
+
 /*
  * The INTIDs of the interrupts that Ontime takes, beside the guests' virtual timer and its own kick. `uart`
  * is 0 when the console's has none.

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/seeds.h"
+#include "base/stack_protector.h"
 #include "base/stop.h"
 #include "base/units.h"
 #include "boot/arch_boot.h"
@@ -92,6 +93,8 @@ static void take_memory(const void *tree)
     if (memory_lost() != 0)
         console_print("RAM in too many pieces: %lu KiB are left unused",
                       (unsigned long)(memory_lost() / 1024));
+    if (board.initrd != 0 && !arch_map_readonly(board.initrd, board.initrd + board.initrd_size))
+        console_print("the system file could not be mapped");
     memory_each(map_ram);
 }
 
@@ -221,6 +224,18 @@ static bool gather_entropy(void)
     return enough;
 }
 
+static uint64_t random_word(void)
+{
+    struct seed_stream stream;
+    uint8_t block[SEED_BLOCK];
+    uint64_t word;
+
+    seed_stream_init(&stream, "stack", "");
+    seed_stream_block(&stream, 0, block);
+    memcpy(&word, block, sizeof(word));
+    return word;
+}
+
 static void make_vms(bool entropy)
 {
     stolen_time_init();
@@ -264,6 +279,7 @@ _Noreturn void boot_main(const void *tree)
     console_print("Ontime " ONTIME_VERSION);
     check_machine(tree, missing);
     entropy = gather_entropy();
+    stack_guard_set(random_word());
     take_memory(tree);
     read_system_file();
     check_against_machine();

@@ -8,7 +8,9 @@ import glob
 import os
 import re
 import subprocess
+import tempfile
 
+from gdb import Gdb
 from machine import BUILD, ROOT, Failure, Machine, NotRun
 from terminal import Terminal
 
@@ -447,6 +449,63 @@ SHOWN_ON_SCREEN = (
     "^A ^? \\xff \\xf0\\x9f\\x98",
     "grüß €",
 )
+
+
+# ---- EL2's own walls
+
+IMAGE = 0x40200000  # where QEMU puts Ontime
+SYSTEM_FILE = 0x48000000  # and the initrd
+SCTLR_EL2_WXN = 1 << 19
+ENTRY_VALID, ENTRY_TABLE, ENTRY_READ_ONLY, ENTRY_XN = 1, 2, 1 << 7, 1 << 54
+ENTRY_ADDRESS = 0xFFFF_FFFF_F000
+
+
+def walls(run):
+    """EL2 executes its text only, and what is only read can't be written; each boot has another stack guard."""
+    guards = set()
+    elf = os.path.join(BUILD, "ontime.elf")
+    lines = subprocess.run(["aarch64-linux-gnu-nm", elf], capture_output=True, text=True, check=True).stdout.split("\n")
+    at = {line.split()[2]: IMAGE + int(line.split()[0], 16) for line in lines if line}
+    for boot in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            server = os.path.join(folder, "gdb")
+            with run.boot("-gdb", f"unix:{server},server=on,wait=off", log=f"-{boot}") as machine:
+                machine.wait_said("beta", "> ")
+                with Gdb(server) as gdb:
+                    check(gdb.register("SCTLR_EL2") & SCTLR_EL2_WXN, "SCTLR_EL2.WXN is not set")
+                    check_map(gdb, at)
+                    guards.add(gdb.words(at["__stack_chk_guard"], 1)[0])
+    check(len(guards) == 2 and not any(guard & 0xFF for guard in guards), f"the guards are {guards}")
+
+
+def check_map(gdb, at):
+    leaves = list(leaves_of(gdb, gdb.register("TTBR0_EL2") & ENTRY_ADDRESS, 0, 0))
+    executed = sum(size for _, size, entry in leaves if not entry & ENTRY_XN)
+    check(executed == at["text_end"] - IMAGE, f"{executed} bytes can be executed")
+    for address, size, entry in leaves:
+        check(entry & ENTRY_ADDRESS == address, f"{address:x} is mapped elsewhere")
+        text = IMAGE <= address < at["text_end"]
+        check(bool(entry & ENTRY_XN) != text, f"{address:x} can be executed, or is text and can't")
+        if address < at["relro_end"] and address + size > IMAGE:
+            check(entry & ENTRY_READ_ONLY, f"{address:x} of the image can be written")
+    check(not any(address == at["boot_stack_guard"] for address, _, _ in leaves), "the page below the stack is mapped")
+    header = gdb.memory(SYSTEM_FILE, 8)
+    end = SYSTEM_FILE + int.from_bytes(header[4:], "big")
+    check(header[:4] == b"\xd0\x0d\xfe\xed", "the system file is not where QEMU should put it")
+    read_only = sum(size for address, size, entry in leaves if entry & ENTRY_READ_ONLY and SYSTEM_FILE <= address < end)
+    check(read_only >= end - SYSTEM_FILE, f"{read_only} bytes of the system file can't be written")
+
+
+def leaves_of(gdb, table, level, base):
+    """The (address, size, entry) of all that a table maps."""
+    size = 4096 << 9 * (3 - level)
+    for index, entry in enumerate(gdb.words(table, 512)):
+        if not entry & ENTRY_VALID:
+            continue
+        if level < 3 and entry & ENTRY_TABLE:
+            yield from leaves_of(gdb, entry & ENTRY_ADDRESS, level + 1, base + index * size)
+        else:
+            yield base + index * size, size, entry
 
 
 # ---- files that are refused
