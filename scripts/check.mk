@@ -67,7 +67,7 @@ CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 # A header is compiled by itself, as a file that includes nothing else would see it.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
-CHECKS := $(CHECK)/includes $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+CHECKS := $(CHECK)/includes $(CHECK)/asserts $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
 	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
 	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
 		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
@@ -110,6 +110,9 @@ $(CHECK)/spdx: $(CHECK_FILES)
 
 $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHECK_H)) $(CHECK_DEPENDS)
 	$(call checked,scripts/check-includes $(HYP_LAYERS))
+
+$(CHECK)/asserts: scripts/check-asserts SECURITY.md $(filter hypervisor/%,$(CHECK_C) $(CHECK_H))
+	$(call checked,scripts/check-asserts)
 
 $(CHECK)/module: guest-linux-modules
 	$(call checked,:)

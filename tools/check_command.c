@@ -98,7 +98,8 @@ static void print_vm(const struct vm_config *vm)
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
            vm->vcpus, cpu_list(vm->cpus, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
-    printf("%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "");
+    printf("%s%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "",
+           vm->console_raw ? ", raw console" : "");
 
     print_blob(vm->is_linux_image ? "Image" : "binary", &vm->kernel, vm->load_address);
     if (vm->initrd.data != NULL)

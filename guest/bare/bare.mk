@@ -2,7 +2,7 @@
 # Bare-metal guests. Each guest/bare/NAME.c with a guest_main() gives build/guest/bare/NAME.bin, a raw binary for
 # load-address 0x40080000, and NAME.image, the same guest as an arm64 Image.
 
-BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart longest
+BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest
 BARE_RUNTIME := start runtime print tree stats gic_v2v3
 BARE_BUILD := $(BUILD)/guest/bare
 BARE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mgeneral-regs-only -mno-outline-atomics -mstrict-align \

@@ -5,6 +5,9 @@
  *   slow      prints lines in four pieces, 20 ms apart, until something is typed
  *   flood     prints 500 long lines at once
  *   number    prints how many lines were typed
+ *   take      reads what comes up to a `.`, slowly, and prints how many characters that were, and a sum
+ *   deaf      reads nothing for 3 seconds
+ *   seeds     prints the random bytes of the device tree
  *   reset     resets the VM
  *   off       ends, and switches the VM off
  */
@@ -80,6 +83,46 @@ static void flood(void)
     print("flooded\n");
 }
 
+/* A thousand characters at a time, with pauses in which the FIFO fills. */
+static void take(void)
+{
+    unsigned count = 0;
+    uint32_t sum = 0;
+
+    mmio_write(GUEST_UART_BASE + UART_IMSC, 0);
+    print("takes\n");
+    for (int c = 0; c != '.';) {
+        c = uart_read();
+        if (c < 0 || c == '.')
+            continue;
+        sum = sum * 31 + (uint32_t)c;
+        if (++count % 1000 == 0)
+            spin(microseconds(5000));
+    }
+    print("took %u characters, sum %u\n", count, sum);
+    mmio_write(GUEST_UART_BASE + UART_IMSC, UART_INT_RX);
+}
+
+static void be_deaf(void)
+{
+    irq_disable();
+    print("deaf\n");
+    spin(microseconds(3000000));
+    print("hears\n");
+    irq_enable();
+}
+
+static void print_seed(const char *property)
+{
+    uint32_t size;
+    const uint8_t *bytes = tree_property("chosen", NULL, property, &size);
+
+    print("%s ", property);
+    for (uint32_t i = 0; bytes != NULL && i < size; i++)
+        print("%02x", bytes[i]);
+    print(";\n");
+}
+
 static void obey(void)
 {
     irq_enable();
@@ -89,7 +132,14 @@ static void obey(void)
         slow();
     else if (is("flood"))
         flood();
-    else if (is("number"))
+    else if (is("take"))
+        take();
+    else if (is("deaf"))
+        be_deaf();
+    else if (is("seeds")) {
+        print_seed("kaslr-seed");
+        print_seed("rng-seed");
+    } else if (is("number"))
         print("number %u\n", lines);
     else if (is("off"))
         finish();

@@ -16,6 +16,9 @@ void arch_cpu_set(struct cpu *cpu);
 /* Has the firmware PSCI 0.2 or later, and how is it called: by HVC, or else by SMC? */
 void arch_firmware_init(bool psci, bool by_hvc);
 
+/* Some random bytes of the CPU's own. False when it has none. */
+bool arch_random(uint64_t *bits);
+
 /* NULL, or why Ontime cannot run on this CPU. */
 const char *arch_cpu_problem(void);
 
@@ -28,6 +31,9 @@ uint64_t arch_image_end(void);
  * EL2's tables have no room.
  */
 bool arch_map_ram(uint64_t start, uint64_t end);
+
+/* The same for what is only read. It is to be called before arch_map_ram(), which leaves it as it is. */
+bool arch_map_readonly(uint64_t start, uint64_t end);
 
 /*
  * The INTIDs of the interrupts that Ontime takes, beside the guests' virtual timer and its own kick. `uart`

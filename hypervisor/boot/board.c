@@ -57,6 +57,7 @@ static const char *read_chosen(const void *tree, struct board *board)
     board->seed = fdt_getprop(tree, chosen, "rng-seed", &length);
     if (length < BOARD_SEED_SIZE)
         board->seed = NULL;
+    board->kaslr_seed = machine_tree_number(tree, chosen, "kaslr-seed");
     return NULL;
 }
 

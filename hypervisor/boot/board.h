@@ -20,7 +20,8 @@ struct board {
     bool psci;                         /* the firmware has PSCI 0.2 or later */
     bool psci_by_hvc;
     const char *cpu_compatible;
-    const void *seed; /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
+    const void *seed;    /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
+    uint64_t kaslr_seed; /* the firmware's, or 0 */
 };
 
 /*

@@ -10,6 +10,8 @@
 #include "base/arch.h"
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/seeds.h"
+#include "base/stack_protector.h"
 #include "base/stop.h"
 #include "base/units.h"
 #include "boot/arch_boot.h"
@@ -17,7 +19,6 @@
 #include "boot/system_file.h"
 #include "console/console.h"
 #include "devices/devices.h"
-#include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
@@ -92,6 +93,8 @@ static void take_memory(const void *tree)
     if (memory_lost() != 0)
         console_print("RAM in too many pieces: %lu KiB are left unused",
                       (unsigned long)(memory_lost() / 1024));
+    if (board.initrd != 0 && !arch_map_readonly(board.initrd, board.initrd + board.initrd_size))
+        console_print("the system file could not be mapped");
     memory_each(map_ram);
 }
 
@@ -198,36 +201,49 @@ static void start_cpu(struct cpu *cpu)
 }
 
 /*
- * A seed for a guest's tree, different for each guest: xorshift64* over the bytes of the firmware's seed. It
- * is as good as what the firmware gave; when it gave nothing, it is the same at every boot.
+ * Mixes all that is hard to guess. Of these the firmware's seed and the CPU's random numbers count as such;
+ * its kaslr-seed is short, and the counter tells little.
  */
-static void next_seed(uint8_t seed[GUEST_TREE_SEED_SIZE])
+static bool gather_entropy(void)
 {
-    static uint64_t state = UINT64_C(0x9E3779B97F4A7C15);
-    static bool mixed;
-    const uint8_t *bytes = board.seed;
+    bool enough = board.seed != NULL;
+    uint64_t counter = arch_counter();
+    uint64_t bits;
 
-    for (unsigned i = 0; !mixed && bytes != NULL && i < BOARD_SEED_SIZE; i++)
-        state = (state ^ bytes[i]) * UINT64_C(0x100000001B3);
-    mixed = true;
-    for (unsigned i = 0; i < GUEST_TREE_SEED_SIZE; i++) {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        seed[i] = (uint8_t)(state * UINT64_C(0x2545F4914F6CDD1D) >> 56);
+    if (enough)
+        seeds_mix(board.seed, BOARD_SEED_SIZE);
+    seeds_mix(&board.kaslr_seed, sizeof(board.kaslr_seed));
+    seeds_mix(&counter, sizeof(counter));
+    for (unsigned i = 0; i < BOARD_SEED_SIZE / sizeof(bits) && arch_random(&bits); i++) {
+        seeds_mix(&bits, sizeof(bits));
+        enough = enough || i + 1 == BOARD_SEED_SIZE / sizeof(bits);
     }
+    if (!enough)
+        console_print(
+            "no entropy: the firmware gives no rng-seed, and the CPU has no RNDR; guests get no rng-seed");
+    return enough;
 }
 
-static void make_vms(void)
+static uint64_t random_word(void)
+{
+    struct seed_stream stream;
+    uint8_t block[SEED_BLOCK];
+    uint64_t word;
+
+    seed_stream_init(&stream, "stack", "");
+    seed_stream_block(&stream, 0, block);
+    memcpy(&word, block, sizeof(word));
+    return word;
+}
+
+static void make_vms(bool entropy)
 {
     stolen_time_init();
     for (unsigned i = 0; i < config.vm_count; i++) {
         const struct vm_config *vm_config = &config.vms[i];
         struct vm *vm = vm_create(vm_config, &devices_hooks);
-        uint8_t seed[GUEST_TREE_SEED_SIZE];
 
-        next_seed(seed);
-        if (vm == NULL || !devices_create(vm, board.cpu_compatible, seed))
+        if (vm == NULL || !devices_create(vm, board.cpu_compatible, entropy))
             stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
                  vm_config->memory_mib);
         console_print("VM %s: %u MiB, %u vCPU%s, weight %u", vm_config->name, vm_config->memory_mib,
@@ -254,6 +270,7 @@ _Noreturn void boot_main(const void *tree)
 {
     struct cpu *cpu = &cpus[0];
     const char *missing;
+    bool entropy;
 
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
@@ -261,13 +278,15 @@ _Noreturn void boot_main(const void *tree)
     start_console(cpu);
     console_print("Ontime " ONTIME_VERSION);
     check_machine(tree, missing);
+    entropy = gather_entropy();
+    stack_guard_set(random_word());
     take_memory(tree);
     read_system_file();
     check_against_machine();
     start_interrupts(tree);
     arch_cpu_init();
     start_cpu(cpu);
-    make_vms();
+    make_vms(entropy);
     start_vms();
     start_tick(cpu);
     dispatch_run(cpu);

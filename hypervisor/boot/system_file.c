@@ -36,10 +36,10 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-mib",   "vcpus",       "cpus",          "weight",   "timers",
-    "tick-us",    "horizon-us",   "job-us",      "period-us",     "warp-us",  "warp-limit-us",
-    "unwarp-us",  "warp-percent", "ends-system", "observer",      "bootargs", "kernel",
-    "initrd",     "load-address", "phandle",     "linux,phandle", NULL};
+    "compatible", "memory-mib",   "vcpus",        "cpus",      "weight",        "timers",
+    "tick-us",    "horizon-us",   "job-us",       "period-us", "warp-us",       "warp-limit-us",
+    "unwarp-us",  "warp-percent", "ends-system",  "observer",  "console",       "bootargs",
+    "kernel",     "initrd",       "load-address", "phandle",   "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -170,6 +170,19 @@ static int read_timer_mode(const struct tree_reader *reader, int node, struct vm
                      tree_printable(word, sizeof(word), name));
 }
 
+static int read_console(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    char word[TREE_WORD_SIZE];
+    const char *name = "safe";
+    if (tree_read_string(reader, node, "console", &name) != 0)
+        return -1;
+    vm->console_raw = strcmp(name, "raw") == 0;
+    if (!vm->console_raw && strcmp(name, "safe") != 0)
+        return tree_fail(reader, node, "console", "\"%s\" is none of \"safe\", \"raw\"",
+                         tree_printable(word, sizeof(word), name));
+    return 0;
+}
+
 /*
  * Refuses a property that has a meaning only in the timer modes `modes`, unless the VM has one of these
  * (`has`).
@@ -292,7 +305,7 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
         read_resources(reader, node, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
-        tree_read_flag(reader, node, "observer", &vm->observer) != 0)
+        tree_read_flag(reader, node, "observer", &vm->observer) != 0 || read_console(reader, node, vm) != 0)
         return -1;
     return read_boot(reader, node, vm);
 }

@@ -3,22 +3,32 @@
  * The console multiplexer: one UART for Ontime and all guests.
  *
  * Each source collects a line, and a whole line is written as `[name] text`. An unfinished line is written
- * after 100 ms of silence, or when CONSOLE_LINE characters have come, or at once when its source has the
- * input and somebody has typed. When another source's line comes then, it begins on a new line, and the rest
- * of the unfinished one follows later with its prefix again.
+ * after 100 ms of silence, or when it fills its buffer, or at once when its source has the input and somebody
+ * has typed. When another source's line comes then, it begins on a new line, and the rest of the unfinished
+ * one follows later with its prefix again. A buffer that is full is written up to its last space, if that is
+ * near its end.
  *
- * What is written goes into a ring, a whole line at a time, and from there to the UART as fast as the UART
- * takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so that no
- * deadline has to wait for output. While the ring is nearly full, a guest sees its own UART full, and a line
- * that its call asks for is refused until there is room. The few lines that follow neither from input nor
- * from a guest's calls have the rest of the ring, and wait when that is full, too.
+ * What a guest writes is made safe for the terminal (safe_text.c): a line's prefix stays, and is its
+ * writer's. A source that is `raw` writes what it likes while it has the input. Before the next line of
+ * anybody else an unfinished sequence of it is cancelled, and its colours end.
+ *
+ * What is written goes into a ring, in pieces of CONSOLE_LINE characters, and from there to the UART as fast
+ * as the UART takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so
+ * that no deadline has to wait for output. While the ring is nearly full, or a line is on its way into it
+ * that has more than a piece, a guest sees its own UART full, a line that its call asks for is refused until
+ * there is room, and one about the input is left out. The lines about VMs that stop have the rest of the
+ * ring.
  *
  * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
  * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
  *
+ * While the source that has the input is full, nothing is read from the UART, so that what is pasted waits in
+ * the terminal. A source that does not read for a second loses what comes, until it reads again: otherwise
+ * nobody could take the input from it.
+ *
  * Locking: the console's lock, the last in the lock order, covers the sources' lines, the ring and what is
- * sent to the UART. After boot the state of the input is changed by the UART's interrupt alone, without the
- * lock; console_put() reads it.
+ * sent to the UART, and whether input is read. After boot the rest of the input's state is changed by the
+ * UART's interrupt alone, without the lock; console_put() reads it.
  */
 #include "console/console.h"
 #include <stdarg.h>
@@ -32,25 +42,39 @@
 
 #define RING          32768 /* bytes, a power of two */
 #define GUEST_RESERVE 8192  /* bytes that guests' own lines leave free */
-#define OFFER_RESERVE 4096  /* bytes that the lines of console_offer() leave free */
-#define BURST         16    /* characters that are written to the UART, or read from it, at once */
-#define ESCAPE        0x1d  /* Ctrl-] */
+#define OFFER_RESERVE 6144  /* bytes that the lines of console_offer() leave free */
+#define PATIENCE_MS   1000
+#define LOOK_MS       2    /* from one look whether the source has room to the next */
+#define BURST         16   /* characters that are written to the UART, or read from it, at once */
+#define ESCAPE        0x1d /* Ctrl-] */
 #define OWN_PREFIX    "[ontime] "
+#define END_OF_RAW    "\x18\x1b[0m" /* CAN, SGR 0 (ECMA-48) */
 
 static struct spinlock console_lock = SPINLOCK_INIT;
 static const struct uart_driver *uart;
 static char ring[RING];
 static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */
 static struct console_source *sources;
+static struct console_source *writer; /* the one of whose line a part is in the ring already */
+static bool guests_have_room = true;
 static struct console_source *open_source; /* the one whose unfinished line the cursor stands behind */
+static struct console_source *raw_source;  /* the last that has written raw, with nobody else's line since */
 static struct console_source *input_source;
 static bool typed; /* there has been input: somebody is there who wants to see each character */
 static struct deadline silence;
 static struct deadline_queue *deadlines; /* of the CPU that serves the console */
-static uint64_t silence_ticks;
+static uint64_t silence_ticks, patience_ticks, look_ticks;
+static bool input_stopped;  /* nothing is read, as the source that has the input is full */
+static bool input_is_lost;  /* it has been full for too long: what does not fit is lost */
+static uint64_t stopped_at; /* ticks */
 static bool escaped;
 static char wanted_name[CONSOLE_NAME_LENGTH + 1];
 static unsigned wanted_length;
+
+/* Lines about VMs that stop, each of a restart after console_is_calm(), never wait for the UART. */
+_Static_assert(CONSOLE_STOP_LINES *(CONSOLE_STOP_LINE + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4) <
+                   OFFER_RESERVE,
+               "there is room for a line about each VM");
 
 static unsigned ring_room(void)
 {
@@ -60,6 +84,7 @@ static unsigned ring_room(void)
 /* Sends what the UART takes, at most `most` characters. The rest waits for the UART's interrupt. */
 static void drain(unsigned most)
 {
+    guests_have_room = writer == NULL && ring_room() >= GUEST_RESERVE;
     if (uart == NULL)
         return;
     while (ring_tail != ring_head && most-- != 0) {
@@ -67,7 +92,8 @@ static void drain(unsigned most)
             break;
         ring_tail = (ring_tail + 1) & (RING - 1);
     }
-    uart->want_space(ring_tail != ring_head);
+    guests_have_room = writer == NULL && ring_room() >= GUEST_RESERVE;
+    uart->want_space(ring_tail != ring_head || writer != NULL);
 }
 
 /*
@@ -106,6 +132,10 @@ static void end_line(void)
  */
 static void close_open_line(const struct console_source *except)
 {
+    if (raw_source != NULL && raw_source != except) {
+        push(END_OF_RAW, sizeof(END_OF_RAW) - 1);
+        raw_source = NULL;
+    }
     if (open_source == NULL || open_source == except)
         return;
     end_line();
@@ -113,19 +143,61 @@ static void close_open_line(const struct console_source *except)
     open_source = NULL;
 }
 
-static void emit_source(struct console_source *source, bool whole)
+/* The part is written: what was collected behind it is the beginning of the next. */
+static void end_part(struct console_source *source)
 {
-    DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE);
+    source->length -= source->part;
+    if (source->length != 0)
+        memmove(source->line, source->line + source->part, source->length);
+    source->acted = source->acted && source->length != 0;
+    source->word = 0;
+    if (source->whole)
+        end_line();
+    source->continued = !source->whole;
+    open_source = source->whole ? NULL : source;
+    writer = NULL;
+}
+
+/* Writes a piece of the writer's part. */
+static void emit_piece(void)
+{
+    struct console_source *source = writer;
+    unsigned left = source->part - source->done;
+    unsigned length = left < CONSOLE_LINE ? left : CONSOLE_LINE;
+
+    DEBUG_ASSERT(spin_is_held(&console_lock) && source->part <= source->length);
     DEBUG_ASSERT(open_source == NULL || open_source->continued);
     close_open_line(source);
     if (!source->continued)
         push(source->prefix, source->prefix_length);
-    push(source->line, source->length);
-    source->length = 0;
-    if (whole)
-        end_line();
-    source->continued = !whole;
-    open_source = whole ? NULL : source;
+    push(source->line + source->done, length);
+    source->done += length;
+    source->continued = true;
+    open_source = source;
+    if (source->acted)
+        raw_source = source;
+    if (length == left)
+        end_part(source);
+}
+
+/* Goes on with a line of more than a piece when there is room. Without a UART there always is. */
+static void emit_more(void)
+{
+    if (writer != NULL && ring_room() >= GUEST_RESERVE)
+        emit_piece();
+}
+
+/* Writes the first `length` characters that were collected, a piece now. Nothing is on its way. */
+static void emit_source(struct console_source *source, unsigned length, bool whole)
+{
+    DEBUG_ASSERT(writer == NULL && source->length <= CONSOLE_LONG_LINE);
+    source->part = length;
+    source->done = 0;
+    source->whole = whole;
+    writer = source;
+    do
+        emit_piece();
+    while (writer != NULL && uart == NULL);
 }
 
 static void emit_own(const char *line, unsigned length)
@@ -149,7 +221,8 @@ bool console_offer(const char *line, size_t length)
     bool room;
 
     spin_lock(&console_lock);
-    room = ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + 4; /* and two ends of lines */
+    room =
+        writer == NULL && ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4;
     if (room)
         emit_own(line, (unsigned)length);
     else
@@ -160,7 +233,7 @@ bool console_offer(const char *line, size_t length)
 
 bool console_is_calm(void)
 {
-    return ring_room() >= OFFER_RESERVE;
+    return writer == NULL && ring_room() >= OFFER_RESERVE;
 }
 
 void console_print(const char *format, ...)
@@ -192,6 +265,26 @@ static struct console_source *silent_source(uint64_t now, uint64_t *next)
     return silent;
 }
 
+/* Can a character be read? What follows Ctrl-] is not for the source that has the input. */
+static bool can_read(void)
+{
+    return escaped || input_source == NULL || !input_source->full || input_is_lost;
+}
+
+/* Reads input again when its source has room, or was full for too long; else *next: when to look again. */
+static void resume_input(uint64_t now, uint64_t *next)
+{
+    if (!input_stopped)
+        return;
+    input_is_lost = now - stopped_at >= patience_ticks;
+    if (!can_read()) {
+        *next = now + look_ticks < *next ? now + look_ticks : *next;
+        return;
+    }
+    input_stopped = false;
+    uart->want_input(true);
+}
+
 /* Writes one line. For others that are due the deadline is set again, and is reached at once. */
 static void silence_over(struct deadline *deadline, uint64_t now)
 {
@@ -201,9 +294,10 @@ static void silence_over(struct deadline *deadline, uint64_t now)
     spin_lock(&console_lock);
     silent = silent_source(now, &next);
     if (silent != NULL && console_has_room())
-        emit_source(silent, false);
+        emit_source(silent, silent->length, false);
     else if (silent != NULL)
         next = now + silence_ticks;
+    resume_input(now, &next);
     drain(BURST);
     spin_unlock(&console_lock);
     deadline_set(deadlines, deadline, next);
@@ -211,7 +305,51 @@ static void silence_over(struct deadline *deadline, uint64_t now)
 
 bool console_has_room(void)
 {
-    return ring_room() >= GUEST_RESERVE;
+    return guests_have_room;
+}
+
+/* Is this more than text and returns, as all control sequences are? */
+static bool is_control(char c)
+{
+    return ((uint8_t)c < ' ' && c != '\t' && c != '\r') || (uint8_t)c >= 0x7F;
+}
+
+/* Adds a character that ends no line to what is collected. There is room for SAFE_TEXT_MAX characters. */
+static void collect(struct console_source *source, char c)
+{
+    if (source->raw && source == input_source) {
+        source->length += safe_text_end(&source->text, source->line + source->length);
+        source->line[source->length++] = c;
+        source->acted |= is_control(c);
+    } else {
+        source->length += safe_text_take(&source->text, (uint8_t)c, source->line + source->length);
+    }
+    if (c == ' ')
+        source->word = source->length;
+}
+
+/* Ends the line that is collected. A CR at its end is part of the line's end, from a raw source, too. */
+static void collect_end(struct console_source *source)
+{
+    if (source->length != 0 && source->line[source->length - 1] == '\r')
+        source->length--;
+    source->length += safe_text_end(&source->text, source->line + source->length);
+    emit_source(source, source->length, true);
+}
+
+/* Writes an unfinished line when it is time for that; false: it waits for silence. */
+static bool emit_unfinished(struct console_source *source)
+{
+    bool full = source->length > CONSOLE_LONG_LINE - SAFE_TEXT_MAX;
+    bool near = source->length - source->word <= CONSOLE_LINE;
+
+    if (source == input_source && typed && source->length != 0)
+        emit_source(source, source->length, false);
+    else if (full)
+        emit_source(source, near ? source->word : source->length, false);
+    else
+        return false;
+    return true;
 }
 
 bool console_put(struct console_source *source, char c)
@@ -220,24 +358,21 @@ bool console_put(struct console_source *source, char c)
 
     spin_lock(&console_lock);
     if (!console_has_room()) {
+        emit_more();
         drain(BURST);
         spin_unlock(&console_lock);
         return false;
     }
     source->written_at = arch_counter();
     if (c == '\n') {
-        if (source->length != 0 && source->line[source->length - 1] == '\r')
-            source->length--;
-        emit_source(source, true);
+        collect_end(source);
         drain(BURST);
     } else {
-        source->line[source->length++] = c;
-        if ((source == input_source && typed) || source->length == CONSOLE_LINE) {
-            emit_source(source, false);
+        collect(source, c);
+        if (emit_unfinished(source))
             drain(BURST);
-        } else {
+        else
             wait_for_silence = !deadline_is_armed(&silence);
-        }
     }
     spin_unlock(&console_lock);
     if (wait_for_silence)
@@ -264,19 +399,27 @@ void console_init(const struct uart_driver *driver, struct deadline_queue *queue
     deadline_init(&silence, DEADLINE_OTHER, silence_over);
     deadlines = queue;
     silence_ticks = us_to_ticks(SILENCE_MS * 1000);
+    patience_ticks = us_to_ticks(PATIENCE_MS * 1000);
+    look_ticks = us_to_ticks(LOOK_MS * 1000);
     uart = driver;
     drain(RING);
 }
 
+/* The answer is left out when the console has little room. */
 static void give_input(struct console_source *source)
 {
+    static const char no_such[] = "input: no such VM; Ctrl-] then a digit, or a name and Enter";
+    char line[CONSOLE_NAME_LENGTH + sizeof("input: ")];
+
     escaped = false;
     if (source == NULL) {
-        console_print("input: no such VM; Ctrl-] then a digit, or a name and Enter");
+        (void)console_offer(no_such, sizeof(no_such) - 1);
         return;
     }
     input_source = source;
-    console_print("input: %s", source->name);
+    input_is_lost = false;
+    snprintf(line, sizeof(line), "input: %s", source->name);
+    (void)console_offer(line, strlen(line));
 }
 
 static struct console_source *source_by_number(unsigned number)
@@ -321,11 +464,29 @@ static void choose(char c)
     }
 }
 
+static void stop_input(void)
+{
+    bool stop;
+
+    spin_lock(&console_lock);
+    stop = !input_stopped;
+    if (stop) {
+        input_stopped = true;
+        stopped_at = arch_counter();
+        uart->want_input(false);
+    }
+    spin_unlock(&console_lock);
+    if (stop)
+        deadline_set(deadlines, &silence, stopped_at + look_ticks);
+}
+
 void console_interrupt(void)
 {
     char c;
 
-    for (unsigned n = 0; n < BURST && uart->get(&c); n++) {
+    if (input_source != NULL && !input_source->full)
+        input_is_lost = false;
+    for (unsigned n = 0; n < BURST && can_read() && uart->get(&c); n++) {
         typed = true;
         if (escaped) {
             choose(c);
@@ -336,7 +497,10 @@ void console_interrupt(void)
             deliver(c);
         }
     }
+    if (!can_read())
+        stop_input();
     spin_lock(&console_lock);
+    emit_more();
     drain(BURST);
     spin_unlock(&console_lock);
 }
@@ -344,9 +508,14 @@ void console_interrupt(void)
 void console_finish(void)
 {
     spin_lock(&console_lock);
+    while (writer != NULL)
+        emit_piece();
     for (struct console_source *source = sources; source != NULL; source = source->next)
-        if (source->length != 0)
-            emit_source(source, true);
+        if (source->length != 0 || source->text.held_count != 0) {
+            collect_end(source);
+            while (writer != NULL)
+                emit_piece();
+        }
     close_open_line(NULL);
     while (uart != NULL && ring_tail != ring_head)
         drain(RING);

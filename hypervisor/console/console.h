@@ -8,24 +8,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "console/safe_text.h"
 #include "drivers/uart.h"
 #include "time/deadline_queue.h"
 
-#define CONSOLE_LINE        256
+#define CONSOLE_LINE        256 /* of Ontime's own lines half of the most; what is copied at once of a guest's */
+#define CONSOLE_LONG_LINE   16384 /* of a guest: a longer one is cut */
 #define CONSOLE_NAME_LENGTH 31
+#define CONSOLE_STOP_LINES  64 /* as many as there can be VMs */
+#define CONSOLE_STOP_LINE   68 /* with its VM's name */
 
 struct console_source;
 
 /* Gives a character of input to the source. Called by console_interrupt(), without the console's lock. */
 typedef void console_deliver(struct console_source *source, char c);
 
-/* A guest, which writes lines and reads input. Zero before console_add(). */
+/* A guest, which writes lines and reads input. Zero before console_add(), but for `raw`. */
 struct console_source {
     const char *name;
+    bool raw;  /* while it has the input, its output goes to the terminal as it is */
+    bool full; /* its owner's: the next character of input would be lost. False again when much has room */
     char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
     unsigned prefix_length;
-    char line[CONSOLE_LINE];
+    struct safe_text text;
+    char line[CONSOLE_LONG_LINE];
     unsigned length;     /* characters collected and not yet written */
+    unsigned word;       /* how many of them there are up to the last space; 0: there is none */
+    bool acted;          /* they have raw control characters among them */
+    unsigned part, done; /* of these: how many are being written, and how many of those are written */
+    bool whole;          /* they end the line */
     bool continued;      /* the beginning of the line is written already */
     uint64_t written_at; /* when the last character came, ticks */
     struct console_source *next;
@@ -40,7 +51,8 @@ void console_init(const struct uart_driver *driver, struct deadline_queue *queue
 
 /*
  * Writes `[ontime] text`, where the text has 511 characters at most, and no end of line. Waits for the UART
- * while the ring is full: for lines of the boot, of what is typed, of VMs that stop, and for the last ones.
+ * while the ring is full: for lines of the boot, and for the last ones. A line about a VM that stops does not
+ * have to wait: each VM writes one at most, of CONSOLE_STOP_LINE characters, after console_is_calm().
  */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

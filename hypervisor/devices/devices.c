@@ -4,13 +4,32 @@
  * them. They stand where include/ontime/guest_map.h says.
  */
 #include "devices/devices.h"
+#include <string.h>
 #include "base/memory.h"
+#include "base/seeds.h"
 #include "devices/guest_tree.h"
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
 #include "devices/vuart.h"
 #include "vm/arch_vm.h"
+
+/* For the seeds in a VM's tree: a block of its stream for each boot. */
+struct guest_seeds {
+    struct seed_stream stream;
+    uint32_t boots;
+    struct guest_tree_seeds places;
+};
+
+static void put_seeds(struct guest_seeds *seeds)
+{
+    uint8_t block[SEED_BLOCK];
+
+    seed_stream_block(&seeds->stream, seeds->boots++, block);
+    memcpy(seeds->places.kaslr, block, GUEST_TREE_KASLR_SEED_SIZE);
+    if (seeds->places.rng != NULL)
+        memcpy(seeds->places.rng, block + GUEST_TREE_KASLR_SEED_SIZE, GUEST_TREE_RNG_SEED_SIZE);
+}
 
 static void reset_vcpu(struct vcpu *vcpu)
 {
@@ -21,6 +40,7 @@ static void reset_vm(struct vm *vm)
 {
     vgic_init(&vm->vgic, vm->vcpu_count);
     vuart_reset(vm->uart);
+    put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
 }
 
 const struct guest_hooks devices_hooks = {
@@ -47,24 +67,34 @@ static bool make_stolen_time(struct vm *vm)
     return arch_vm_map_readonly_page(vm, GUEST_STOLEN_TIME, (uint64_t)(uintptr_t)vm->stolen_page);
 }
 
-static bool make_tree(struct vm *vm, const char *cpu_compatible, const uint8_t *seed)
+static void make_seeds(struct vm *vm)
+{
+    vm->seeds = memory_allocate(sizeof(*vm->seeds));
+    seed_stream_init(&vm->seeds->stream, "guest", vm->config->name);
+    vm->seeds->places = guest_tree_seeds((void *)(uintptr_t)vm->tree.data);
+}
+
+static bool make_tree(struct vm *vm, const char *cpu_compatible, bool entropy)
 {
     const struct guest_tree_facts facts = {
         .vm = vm->config,
         .gic_version = vgic_version(),
         .cpu_compatible = cpu_compatible,
-        .seed = seed,
+        .entropy = entropy,
     };
     void *tree = memory_allocate(GUEST_TREE_SIZE);
     size_t size = guest_tree_build(tree, GUEST_TREE_SIZE, &facts);
 
     vm->tree = (struct blob){tree, size};
-    return size != 0;
+    if (size == 0)
+        return false;
+    make_seeds(vm);
+    return true;
 }
 
-bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *seed)
+bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
 {
-    if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, seed))
+    if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, entropy))
         return false;
     vm->uart = vuart_create(vm);
     reset_vm(vm);

@@ -11,9 +11,10 @@
 extern const struct guest_hooks devices_hooks;
 
 /*
- * Gives a new VM its devices and its device tree. Boot only. `cpu_compatible` and `seed`
- * (GUEST_TREE_SEED_SIZE bytes) go into the tree. False when memory ran out.
+ * Gives a new VM its devices and its device tree. Boot only. `cpu_compatible` goes into the tree, and seeds
+ * from base/seeds.h do; the longer one only with `entropy`, as a guest takes it for hard to guess. False when
+ * memory ran out.
  */
-bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *seed);
+bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy);
 
 #endif

@@ -109,6 +109,7 @@ static void put_cells(struct writer *writer, const char *name, const uint32_t *c
 
 static void write_chosen(struct writer *writer, const struct guest_tree_facts *facts)
 {
+    static const uint8_t no_seed[GUEST_TREE_RNG_SEED_SIZE];
     const struct vm_config *vm = facts->vm;
     begin(writer, "chosen");
     put_string(writer, "stdout-path", UART_PATH);
@@ -118,8 +119,9 @@ static void write_chosen(struct writer *writer, const struct guest_tree_facts *f
         put_address(writer, "linux,initrd-start", vm->initrd_address);
         put_address(writer, "linux,initrd-end", vm->initrd_address + vm->initrd.size);
     }
-    put(writer, "kaslr-seed", facts->seed, GUEST_TREE_KASLR_SEED_SIZE);
-    put(writer, "rng-seed", facts->seed + GUEST_TREE_KASLR_SEED_SIZE, GUEST_TREE_RNG_SEED_SIZE);
+    put(writer, "kaslr-seed", no_seed, GUEST_TREE_KASLR_SEED_SIZE);
+    if (facts->entropy)
+        put(writer, "rng-seed", no_seed, GUEST_TREE_RNG_SEED_SIZE);
     end(writer);
 }
 
@@ -274,4 +276,11 @@ size_t guest_tree_build(void *buffer, size_t size, const struct guest_tree_facts
     if (writer.error == 0)
         writer.error = fdt_finish(buffer);
     return writer.error == 0 ? fdt_totalsize(buffer) : 0;
+}
+
+struct guest_tree_seeds guest_tree_seeds(void *tree)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+    return (struct guest_tree_seeds){fdt_getprop_w(tree, chosen, "kaslr-seed", NULL),
+                                     fdt_getprop_w(tree, chosen, "rng-seed", NULL)};
 }

@@ -6,19 +6,24 @@
 #ifndef DEVICES_GUEST_TREE_H
 #define DEVICES_GUEST_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "vm/config.h"
 
 #define GUEST_TREE_KASLR_SEED_SIZE 8
 #define GUEST_TREE_RNG_SEED_SIZE   32
-#define GUEST_TREE_SEED_SIZE       (GUEST_TREE_KASLR_SEED_SIZE + GUEST_TREE_RNG_SEED_SIZE)
 
 struct guest_tree_facts {
     const struct vm_config *vm;
     unsigned gic_version;       /* 2 or 3 */
     const char *cpu_compatible; /* the host CPU's, so that a guest knows its errata; NULL: not known */
-    const uint8_t *seed;        /* GUEST_TREE_SEED_SIZE random bytes for kaslr-seed and rng-seed */
+    bool entropy;               /* there is an rng-seed */
+};
+
+/* Where the tree has its seeds, to be filled with random bytes; NULL: there is none. */
+struct guest_tree_seeds {
+    uint8_t *kaslr, *rng;
 };
 
 /*
@@ -26,5 +31,8 @@ struct guest_tree_facts {
  * VM that system_file_read() accepts. Returns the tree's own size, or 0 when it does not fit.
  */
 size_t guest_tree_build(void *buffer, size_t size, const struct guest_tree_facts *facts);
+
+/* Finds the seeds of a tree that was built, and are zero. */
+struct guest_tree_seeds guest_tree_seeds(void *tree);
 
 #endif

@@ -3,8 +3,9 @@
  * The guest's UART.
  *
  * What the guest sends goes to the console at once. So its transmit FIFO is always empty, except that it
- * reads as full while the console has no room. What comes for the guest waits in a receive FIFO; what does
- * not fit there is lost with an overrun, as on the real device. There is no DMA and there are no modem lines.
+ * reads as full while the console has no room. What comes for the guest waits in a receive FIFO. The console
+ * sends no more while that is full; only a guest that does not read for long loses input with an overrun, as
+ * on the real device. There is no DMA and there are no modem lines.
  *
  * Locking: the UART's own lock, which is taken before the vGIC's and the console's.
  */
@@ -51,6 +52,7 @@ void vuart_reset(struct vuart *uart)
     uart->control = CR_RESET;
     uart->ifls = IFLS_RESET;
     uart->line = false;
+    uart->console.full = false;
 }
 
 static void update_line(struct vcpu *vcpu)
@@ -79,6 +81,8 @@ static uint32_t receive(struct vuart *uart)
     uart->fifo_first = (uart->fifo_first + 1) % VUART_FIFO;
     if (--uart->fifo_count == 0)
         uart->raw &= ~(INT_RX | INT_RT);
+    if (uart->fifo_count == VUART_FIFO / 2)
+        uart->console.full = false;
     return c;
 }
 
@@ -175,6 +179,7 @@ static void deliver(struct console_source *source, char c)
     } else {
         uart->fifo[(uart->fifo_first + uart->fifo_count++) % VUART_FIFO] = (uint8_t)c;
         uart->raw |= INT_RX | INT_RT;
+        source->full = uart->fifo_count == VUART_FIFO;
     }
     update_line(&uart->vm->vcpus[0]);
     spin_unlock(&uart->lock);
@@ -187,6 +192,7 @@ struct vuart *vuart_create(struct vm *vm)
     uart->vm = vm;
     uart->lock = (struct spinlock)SPINLOCK_INIT;
     vuart_reset(uart);
+    uart->console.raw = vm->config->console_raw;
     console_add(&uart->console, vm->config->name, deliver);
     return uart;
 }

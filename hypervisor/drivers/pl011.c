@@ -17,16 +17,16 @@
 #define INT_RT  0x40u  /* characters wait in the receive FIFO, and no other has come for a while */
 
 static uint64_t base;
-static bool space_wanted;
+static uint32_t mask; /* the interrupts that are enabled */
 
 static void pl011_start(uint64_t address)
 {
     base = address;
-    space_wanted = false;
     device_write32(base + IMSC, 0);
     device_write32(base + ICR, 0x7FF);
     device_write32(base + CR, CR_ON);
-    device_write32(base + IMSC, INT_RX | INT_RT);
+    mask = INT_RX | INT_RT;
+    device_write32(base + IMSC, mask);
 }
 
 static bool pl011_put(char c)
@@ -45,12 +45,24 @@ static bool pl011_get(char *c)
     return true;
 }
 
+static void want(uint32_t interrupts, bool wanted)
+{
+    uint32_t changed = wanted ? mask | interrupts : mask & ~interrupts;
+
+    if (changed == mask)
+        return;
+    mask = changed;
+    device_write32(base + IMSC, mask);
+}
+
 static void pl011_want_space(bool wanted)
 {
-    if (wanted == space_wanted)
-        return;
-    space_wanted = wanted;
-    device_write32(base + IMSC, INT_RX | INT_RT | (wanted ? INT_TX : 0));
+    want(INT_TX, wanted);
+}
+
+static void pl011_want_input(bool wanted)
+{
+    want(INT_RX | INT_RT, wanted);
 }
 
 const struct uart_driver pl011_driver = {
@@ -59,4 +71,5 @@ const struct uart_driver pl011_driver = {
     .put = pl011_put,
     .get = pl011_get,
     .want_space = pl011_want_space,
+    .want_input = pl011_want_input,
 };

@@ -26,6 +26,9 @@ struct uart_driver {
 
     /* Enables or disables the interrupt that comes when put() succeeds again. It is disabled at first. */
     void (*want_space)(bool wanted);
+
+    /* Enables or disables the interrupt for input, which is enabled at first. */
+    void (*want_input)(bool wanted);
 };
 
 extern const struct uart_driver pl011_driver;

@@ -46,6 +46,7 @@ struct vm_config {
     uint32_t unwarp_us;
     bool ends_system;
     bool observer;
+    bool console_raw;     /* its output goes to the terminal as it is while it has the input */
     const char *bootargs; /* inside the system file, or "" */
     struct blob kernel;
     struct blob initrd;      /* data NULL when there is none */

@@ -77,6 +77,29 @@ _Noreturn static void switch_machine_off(void)
     arch_system_off();
 }
 
+#define RESTARTS_PER_SECOND 10
+
+_Static_assert(SYSTEM_MAX_VMS <= CONSOLE_STOP_LINES &&
+                   SYSTEM_NAME_LENGTH + sizeof(": reset (and 4294967295 more before)") <= CONSOLE_STOP_LINE,
+               "the console has room for a line about each VM");
+
+/* At most ten lines a second about restarts are written for each VM; the next says how many were left out. */
+static void tell_restart(struct vm *vm)
+{
+    uint64_t now = arch_counter();
+
+    if (vm->restart_told_at != 0 && now - vm->restart_told_at < arch_counter_hz() / RESTARTS_PER_SECOND) {
+        vm->restarts++;
+        return;
+    }
+    if (vm->restarts != 0)
+        console_print("%s: reset (and %u more before)", vm->config->name, vm->restarts);
+    else
+        console_print("%s: reset", vm->config->name);
+    vm->restart_told_at = now;
+    vm->restarts = 0;
+}
+
 void vm_stop(struct vm *vm, bool restart)
 {
     spin_lock(&vm->lock);
@@ -84,9 +107,12 @@ void vm_stop(struct vm *vm, bool restart)
         if (vm->vcpus[i].on)
             vcpu_power_off(&vm->vcpus[i]);
     vm->off = true;
-    console_print("%s: %s", vm->config->name, restart ? "reset" : "off");
-    if (restart)
+    if (restart) {
+        tell_restart(vm);
         vm_start(vm);
+    } else {
+        console_print("%s: off", vm->config->name);
+    }
     spin_unlock(&vm->lock);
     if (!restart && vm->config->ends_system) {
         console_print("%s ends the system", vm->config->name);

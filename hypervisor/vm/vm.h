@@ -29,6 +29,7 @@ struct ram_piece {
 #define COMPLAINT_LINE  (SYSTEM_NAME_LENGTH + 2 + COMPLAINT_TEXT + COMPLAINT_COUNT + 1)
 
 struct vuart;
+struct guest_seeds;
 
 struct vm {
     struct arch_vm arch;
@@ -51,11 +52,14 @@ struct vm {
     struct vuart *uart;
     struct blob tree; /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
+    struct guest_seeds *seeds;
 
     char complaint[COMPLAINT_LINE]; /* about a fault of the guest, until it is written */
     size_t complaint_length;        /* 0: none waits */
     uint64_t complained_at;         /* when the last one was made, ticks; 0: never */
     unsigned complaints;            /* how many were left out since */
+    uint64_t restart_told_at;       /* when the last line about a restart was written, ticks; 0: never */
+    unsigned restarts;              /* how many were not told since */
 };
 
 extern struct vm *vms[SYSTEM_MAX_VMS];

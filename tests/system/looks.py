@@ -8,9 +8,12 @@ import glob
 import os
 import re
 import subprocess
+import tempfile
 import time
 
+from gdb import Gdb
 from machine import BUILD, ROOT, Failure, Machine, NotRun
+from terminal import Terminal
 
 ESCAPE = "\x1d"  # Ctrl-]
 KERNEL = os.path.join(BUILD, "debian", "kernel-6.1", "vmlinuz")
@@ -40,17 +43,18 @@ class Run:
         log_path = os.path.join(self.out, self.name + log + ".log")
         return Machine(options + ["--"] + arguments, log_path, int(self.case["seconds"]))
 
-    def boot(self):
-        """Boots Ontime with the case's system file."""
-        return self.boot_file(os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb"))
+    def boot(self, *more, cpu=None, log=""):
+        """Boots Ontime with the case's system file, and with more arguments of QEMU's or another CPU."""
+        system = os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb")
+        return self.boot_file(system, list(more), ["--cpu", cpu] if cpu else [], log)
 
-    def boot_file(self, system):
+    def boot_file(self, system, more=(), options=(), log=""):
         """Boots Ontime with the system file at that path, or with none."""
         image = "ontime-debug.bin" if "debug" in self.case else "ontime.bin"
         arguments = ["-kernel", os.path.join(BUILD, image)]
         if system:
             arguments += ["-initrd", system]
-        return self._machine(["--virtualization"], arguments)
+        return self._machine(["--virtualization", *options], arguments + list(more), log)
 
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
@@ -326,7 +330,7 @@ def console(run):
         machine.send(ESCAPE + "nobody\r")
         say(machine, "four", "alpha", "\r")
         machine.send(ESCAPE + ESCAPE)
-        say(machine, "five", "alpha", "\r", "\x1dfive")
+        say(machine, "five", "alpha", "\r", r"\^\]five")
         check_whole_lines(machine)
         machine.send("reset\r")
         machine.wait_said("alpha", "uart: ready", 2)
@@ -335,6 +339,67 @@ def console(run):
         machine.send("off\r" + ESCAPE + "2" + "number\roff\r")
         machine.wait_said("beta", "number 4")
         machine.wait_off()
+
+
+def paste(run):
+    """Nothing of what is pasted is lost; a VM that does not read can't keep the input; floods go both ways at once."""
+    with run.boot() as machine:
+        for name in ("alpha", "beta"):
+            machine.wait_said(name, "> ")
+        pasted = "".join(chr(ord("a") + number * 7 % 26) for number in range(100_000))
+        total = 0
+        for character in pasted:
+            total = (total * 31 + ord(character)) % 2**32
+        machine.send("take\r")
+        machine.wait_said("alpha", "takes")
+        machine.send(ESCAPE + "2flood\r" + ESCAPE + "1" + pasted + ".")
+        machine.wait_said("alpha", f"took 100000 characters, sum {total}> ")
+        machine.wait_said("beta", "flooded")
+        machine.send("deaf\r")
+        machine.wait_said("alpha", "deaf")
+        machine.send(pasted[:5000] + ESCAPE + "2" + "hello\r")
+        machine.wait_said("beta", "got: hello")
+        check("hears" not in machine.joined("alpha"), "beta got the input only when alpha had read it")
+        machine.send("off\r")
+        machine.wait_said("alpha", "hears")
+        machine.send(ESCAPE + "1" + "\r\roff\r")
+        machine.wait_off()
+
+
+NO_ENTROPY = "no entropy: "
+
+
+def seeds(run):
+    """Each VM has random bytes of its own, others at each boot; without entropy Ontime says so."""
+    seen = set()
+    with run.boot() as machine:
+        for restart in (False, True):
+            seen |= set(seeds_of(machine, restart))
+        check(NO_ENTROPY not in machine.text(), "there is entropy, and Ontime says that there is none")
+    with run.boot(log="-2") as machine:
+        seen |= set(seeds_of(machine, False))
+    check(len(seen) == 6 * 10, f"of 60 pieces of seeds {len(seen)} are different")
+    with run.boot("-M", "dtb-randomness=off", log="-none") as machine:
+        machine.wait_for(r"^\[ontime\] " + NO_ENTROPY)
+        check(len(set(seeds_of(machine, False, 0))) == 4, "the seeds for KASLR are the same")
+    with run.boot("-M", "dtb-randomness=off", cpu="max", log="-cpu") as machine:
+        check(len(set(seeds_of(machine, False))) == 20, "the CPU's seeds are the same")
+        check(NO_ENTROPY not in machine.text(), "the CPU has random numbers, and Ontime says that there is no entropy")
+
+
+def seeds_of(machine, restart, rng_bytes=32):
+    """The seeds of both VMs, in pieces of 4 bytes; before that they may start again."""
+    pieces = []
+    for number, name in enumerate(("alpha", "beta"), 1):
+        machine.wait_said(name, "> ")
+        machine.send(f"{ESCAPE}{number}" + ("reset\r" if restart else ""))
+        machine.wait_said(name, "uart: ready", 2 if restart else 1)
+        machine.send("seeds\r")
+        pattern = "kaslr-seed ([0-9a-f]{16});rng-seed ([0-9a-f]{%d});" % (2 * rng_bytes)
+        found = machine.wait_said(name, pattern, 2 if restart else 1)
+        text = found.group(1) + found.group(2)
+        pieces += [text[at : at + 8] for at in range(0, len(text), 8)]
+    return pieces
 
 
 def say(machine, text, name, end, answer=None):
@@ -356,6 +421,109 @@ def check_whole_lines(machine):
     whole = [text for text in machine.lines("beta") if re.fullmatch(line, text)]
     # Not all, as the test is in real time: a host that stalls for 100 ms cuts the line that it stalls in.
     check(len(whole) >= 450, f"of beta's lines {len(whole)} are whole")
+
+
+def terminal(run):
+    """On a terminal no guest writes over a prefix, in another's name, or anywhere but behind what is there."""
+    with run.boot() as machine:
+        machine.wait_off()
+        bare_title = Terminal(b"", 80).title
+        for columns in (80, 300):
+            screen = Terminal(machine.output, columns)
+            check(screen.title == bare_title, f"the title is {screen.title!r}")
+            check_screen(screen.lines, f"on {columns} columns ")
+
+
+def check_screen(lines, where):
+    lines = [line for line in lines if line]
+    for line in lines:
+        check(re.match(r"\[(ontime|hostile|victim)\] ?", line), f"{where}a line is {line!r}")
+    said = {name: [line[len(name) + 3 :] for line in lines if line.startswith(f"[{name}]")] for name in VMS_ON_SCREEN}
+    check(said["ontime"][-1:] == ["all VMs are off"], f"{where}the last of Ontime's lines is {said['ontime'][-1:]}")
+    allowed = r"Ontime .*|VM (hostile|victim): .*|(hostile|victim): off|all VMs are off"
+    for line in said["ontime"]:
+        check(re.fullmatch(allowed, line), f"{where}Ontime says {line!r}")
+    check(len(said["ontime"]) == 6, f"{where}Ontime has {len(said['ontime'])} lines")
+    wanted = [f"line {number} that nobody writes over" for number in range(400)] + ["END passed=0 failed=0"]
+    check(said["victim"] == wanted, f"{where}the victim's lines are not what it wrote")
+    text = "\n".join(said["hostile"])
+    for shown in SHOWN_ON_SCREEN:
+        check(shown in text, f"{where}{shown!r} is not shown")
+    long_word = "word:" + ("abcdefghijklmnopqrstuvwxyz" * 347)[:9000] + ":"
+    check(long_word in said["hostile"], f"{where}the long word is not one line")
+    long_words = "words:" + "".join(f" word{number:04}" for number in range(1000)) + " :"
+    check(long_words in said["hostile"], f"{where}the long words are not one line")
+
+
+VMS_ON_SCREEN = ("ontime", "hostile", "victim")
+SHOWN_ON_SCREEN = (
+    "^M[ontime] victim: vCPU 0: SError",
+    "^[[2K^[[1G[ontime] all VMs are off",
+    "a^M[victim] b",
+    "^[]0;title^G",
+    "^[[1A^[[2K[victim] the line above",
+    "\\x9b2K\\x9b1G[ontime] eight bits",
+    "\\u009b2K\\u009b1G[ontime] C1 in UTF-8",
+    "^A ^? \\xff \\xf0\\x9f\\x98",
+    "grüß €",
+)
+
+
+# ---- EL2's own walls
+
+IMAGE = 0x40200000  # where QEMU puts Ontime
+SYSTEM_FILE = 0x48000000  # and the initrd
+SCTLR_EL2_WXN = 1 << 19
+ENTRY_VALID, ENTRY_TABLE, ENTRY_READ_ONLY, ENTRY_XN = 1, 2, 1 << 7, 1 << 54
+ENTRY_ADDRESS = 0xFFFF_FFFF_F000
+
+
+def walls(run):
+    """EL2 executes its text only, and what is only read can't be written; each boot has another stack guard."""
+    guards = set()
+    elf = os.path.join(BUILD, "ontime.elf")
+    lines = subprocess.run(["aarch64-linux-gnu-nm", elf], capture_output=True, text=True, check=True).stdout.split("\n")
+    at = {line.split()[2]: IMAGE + int(line.split()[0], 16) for line in lines if line}
+    for boot in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            server = os.path.join(folder, "gdb")
+            with run.boot("-gdb", f"unix:{server},server=on,wait=off", log=f"-{boot}") as machine:
+                machine.wait_said("beta", "> ")
+                with Gdb(server) as gdb:
+                    check(gdb.register("SCTLR_EL2") & SCTLR_EL2_WXN, "SCTLR_EL2.WXN is not set")
+                    check_map(gdb, at)
+                    guards.add(gdb.words(at["__stack_chk_guard"], 1)[0])
+    check(len(guards) == 2 and not any(guard & 0xFF for guard in guards), f"the guards are {guards}")
+
+
+def check_map(gdb, at):
+    leaves = list(leaves_of(gdb, gdb.register("TTBR0_EL2") & ENTRY_ADDRESS, 0, 0))
+    executed = sum(size for _, size, entry in leaves if not entry & ENTRY_XN)
+    check(executed == at["text_end"] - IMAGE, f"{executed} bytes can be executed")
+    for address, size, entry in leaves:
+        check(entry & ENTRY_ADDRESS == address, f"{address:x} is mapped elsewhere")
+        text = IMAGE <= address < at["text_end"]
+        check(bool(entry & ENTRY_XN) != text, f"{address:x} can be executed, or is text and can't")
+        if address < at["relro_end"] and address + size > IMAGE:
+            check(entry & ENTRY_READ_ONLY, f"{address:x} of the image can be written")
+    check(not any(address == at["boot_stack_guard"] for address, _, _ in leaves), "the page below the stack is mapped")
+    header = gdb.memory(SYSTEM_FILE, 8)
+    end = SYSTEM_FILE + int.from_bytes(header[4:], "big")
+    check(header[:4] == b"\xd0\x0d\xfe\xed", "the system file is not where QEMU should put it")
+    read_only = sum(size for address, size, entry in leaves if entry & ENTRY_READ_ONLY and SYSTEM_FILE <= address < end)
+    check(read_only >= end - SYSTEM_FILE, f"{read_only} bytes of the system file can't be written")
+
+
+def leaves_of(gdb, table, level, base):
+    """The (address, size, entry) of all that a table maps."""
+    size = 4096 << 9 * (3 - level)
+    for index, entry in enumerate(gdb.words(table, 512)):
+        if not entry & ENTRY_VALID:
+            continue
+        if level < 3 and entry & ENTRY_TABLE:
+            yield from leaves_of(gdb, entry & ENTRY_ADDRESS, level + 1, base + index * size)
+        else:
+            yield base + index * size, size, entry
 
 
 # ---- files that are refused

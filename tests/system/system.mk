@@ -7,7 +7,7 @@ TEST_SYSTEMS := $(patsubst tests/system/systems/%.dts,$(TEST_BUILD)/%.dtb,\
 TEST_KERNEL := $(BUILD)/debian/kernel-6.1/vmlinuz
 TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
 
-TEST_PACKAGES := qemu-system-arm device-tree-compiler python3 gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+TEST_PACKAGES := qemu-system-arm device-tree-compiler python3 tmux gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
 .PHONY: test-system test-system-all test-system-files
 test: test-unit test-system

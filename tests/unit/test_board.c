@@ -217,6 +217,10 @@ static void the_initrd_is_one_cell_or_two(void **state)
 static void a_seed_has_32_bytes(void **state)
 {
     (void)state;
+    expect_complete("");
+    assert_int_equal(board.kaslr_seed, 0);
+    expect_complete("&chosen { kaslr-seed = <0x12345678 0x9abcdef0>; };");
+    assert_int_equal(board.kaslr_seed, 0x123456789abcdef0);
     expect_complete("&chosen { /delete-property/ rng-seed; };");
     assert_null(board.seed);
     expect_complete("&chosen { rng-seed = <1 2 3 4 5 6 7>, [00 00 00]; };");
@@ -439,6 +443,7 @@ static void qemus_machines_are_read(void **state)
         assert_int_equal(board.initrd, 0x48000000);
         assert_true(board.initrd_size > 10000 && board.initrd_size < 20000);
         assert_non_null(board.seed);
+        assert_int_not_equal(board.kaslr_seed, 0);
         assert_int_equal(board.psci_by_hvc, strstr(options[i], "virtualization") == NULL);
         expect_calls(&ram, 1);
     }

@@ -18,15 +18,15 @@
 #include "random.h"
 
 #define SOURCES      3
-#define SCREEN       (1 << 20)
+#define SCREEN       (1 << 23)
 #define TYPED        4096
 #define UNLIMITED    UINT32_MAX
 #define RING         32768
 #define RESERVE      8192 /* for Ontime's own lines */
-#define OFFERED      4096 /* of that, what offered lines leave */
+#define OFFERED      6144 /* of that, what offered lines leave */
 #define BURST        16
 #define FLOOD_LINES  3000
-#define LINE_MAX     100
+#define LINE_MAX     600
 #define CTRL_BRACKET "\x1d"
 
 static struct deadline_queue deadlines;
@@ -37,7 +37,7 @@ static const char *const names[SOURCES] = {"alpha", "beta", "c3"};
 static char screen[SCREEN];
 static size_t screen_length;
 static uint32_t uart_room; /* characters it takes before it is full */
-static bool space_wanted;
+static bool space_wanted, input_wanted = true;
 static const char *typing;
 static char delivered[SOURCES][TYPED];
 static size_t delivered_length[SOURCES];
@@ -75,12 +75,19 @@ static void uart_want_space(bool wanted)
     space_wanted = wanted;
 }
 
+static void uart_want_input(bool wanted)
+{
+    assert_true(wanted != input_wanted);
+    input_wanted = wanted;
+}
+
 static const struct uart_driver uart = {
     .compatible = "test,uart",
     .init = uart_init,
     .put = uart_put,
     .get = uart_get,
     .want_space = uart_want_space,
+    .want_input = uart_want_input,
 };
 
 // cppcheck-suppress constParameter ; it is a console_deliver
@@ -191,9 +198,45 @@ static void whole_lines_have_a_prefix(void **state)
     put(2, "three\n\n");
     put(0, "four\n");
     assert_string_equal(shown(), "[beta] one\n[beta] two\n[c3] three\n[c3] \n[alpha] four\n");
-    put(1, "a\rb\r\n");
+}
+
+/* A line's prefix stays where it is, and is that of its writer: case line-rewrite. */
+static void a_guest_cannot_act_on_the_terminal(void **state)
+{
+    (void)state;
+    put(1, "\r[ontime] victim: vCPU 0: SError\n\033[2K\033[1G[ontime] all VMs are off\n");
+    put(0, "a\r[c3] b\r\n\033]0;title\007\n\x9b\xc2\x9b\xe2\n");
+    assert_string_equal(shown(), "[beta] ^M[ontime] victim: vCPU 0: SError\n"
+                                 "[beta] ^[[2K^[[1G[ontime] all VMs are off\n"
+                                 "[alpha] a^M[c3] b\n[alpha] ^[]0;title^G\n[alpha] \\x9b\\u009b\\xe2\n");
+    clear();
+    put(0, "\xe2\x82"); /* nothing can come between the bytes of a character */
+    console_print("own");
+    put(0, "\xac\n");
+    assert_string_equal(shown(), "[ontime] own\n[alpha] \xe2\x82\xac\n");
+}
+
+/* For the one who has the input, and until somebody else's line. */
+static void a_raw_source_acts_while_it_has_the_input(void **state)
+{
+    (void)state;
+    sources[0].raw = true;
+    put(0, "\033[31mred\n\r");
     drain();
-    assert_non_null(strstr(screen, "[beta] a\rb\r\n"));
+    assert_non_null(strstr(screen, "[alpha] \033[31mred\r\n[alpha] \r"));
+    clear();
+    put(1, "plain\033\n");
+    put(0, "a\r\nb\033[1m");
+    put(2, "plain\n");
+    assert_string_equal(shown(), "\x18\033[0m\n[beta] plain^[\n"
+                                 "[alpha] a\n[alpha] b\033[1m\x18\033[0m\n[c3] plain\n");
+    clear();
+    put(0, "text\n");
+    put(1, "plain\n");
+    type(CTRL_BRACKET "2");
+    put(0, "\033[31mred\n");
+    assert_string_equal(shown(), "[alpha] text\n[beta] plain\n[ontime] input: beta\n[alpha] ^[[31mred\n");
+    sources[0].raw = false;
 }
 
 static void unfinished_lines_wait(void **state)
@@ -278,6 +321,86 @@ static void long_lines_are_one_line(void **state)
     assert_non_null(strstr(shown(), "x\n[c3] next\n"));
 }
 
+/* A line of more than a piece is written whole, whatever others write meanwhile, and goes on as the UART
+ * does. */
+static void a_long_line_is_written_in_one(void **state)
+{
+    enum { LONG = 9000 };
+    static char wanted[LONG + 64];
+
+    (void)state;
+    snprintf(wanted, sizeof(wanted), "[beta] ");
+    memset(wanted + 7, 'x', LONG);
+    snprintf(wanted + 7 + LONG, 64, "\n[c3] between");
+    uart_room = 100;
+    for (unsigned i = 0; i < LONG; i++) {
+        put(1, "x");
+        if (i == LONG / 2)
+            put(2, "between");
+    }
+    put(1, "\n");
+    assert_false(console_has_room() || console_is_calm());
+    assert_false(console_put(&sources[2], 'x') || console_put(&sources[1], 'x') || console_offer("own", 3));
+    uart_room = UNLIMITED;
+    for (unsigned i = 0; !console_has_room(); i++) {
+        assert_true(space_wanted && i < LONG);
+        console_interrupt();
+    }
+    put(2, "\n");
+    assert_string_equal(strchr(strstr(shown(), "c3"), '\n'), "\n");
+    assert_memory_equal(shown(), wanted, 7 + LONG + 13);
+}
+
+/* A stopped VM's line does not wait for it. */
+static void ontimes_own_line_may_come_between(void **state)
+{
+    char line[3 * CONSOLE_LINE] = {0};
+
+    (void)state;
+    memset(line, 'x', sizeof(line) - 1);
+    uart_room = 100;
+    put(1, line);
+    put(1, "\n");
+    console_print("c3: off");
+    assert_memory_equal(shown(), "[beta] xxx", 10);
+    assert_non_null(strstr(shown(), "x\n[ontime] c3: off\n[beta] x"));
+    assert_int_equal(strlen(shown()),
+                     sizeof(line) - 1 + 2 * strlen("[beta] \n") + strlen("[ontime] c3: off\n"));
+}
+
+/* A buffer that is full ends at a word, when there is one near its end. */
+static void longer_lines_are_cut_between_words(void **state)
+{
+    static const char word[] = "word-of-22-characters ";
+    const char *at;
+
+    (void)state;
+    for (unsigned i = 0; i < CONSOLE_LONG_LINE + CONSOLE_LINE; i++) {
+        char c = word[i % (sizeof(word) - 1)];
+
+        if (console_put(&sources[1], c))
+            continue;
+        while (!console_has_room())
+            console_interrupt();
+        console_print("own");
+        assert_true(console_put(&sources[1], c));
+    }
+    put(1, "\n");
+    at = strstr(shown(), "characters \n[ontime] own\n");
+    assert_non_null(at);
+    assert_in_range(at - shown(), CONSOLE_LONG_LINE - 64, CONSOLE_LONG_LINE + 64);
+    clear();
+    put(1, "a ");
+    for (unsigned i = 0; i < CONSOLE_LONG_LINE; i++)
+        while (!console_put(&sources[1], 'x'))
+            console_interrupt();
+    put(2, "between\n");
+    put(1, "z\n");
+    assert_memory_equal(shown(), "[beta] a xxx", 12);
+    assert_non_null(strstr(shown(), "xx\n[c3] between\n[beta] xx"));
+    assert_non_null(strstr(shown(), "xxz\n"));
+}
+
 /* ---- output that waits */
 
 static void a_full_uart_is_not_waited_for(void **state)
@@ -352,12 +475,12 @@ static void guests_are_refused_when_full_and_nothing_is_lost(void **state)
 static void offered_lines_are_refused_when_full(void **state)
 {
     static const char line[] = "offered";
-    unsigned offered = 0, more = 0;
+    unsigned offered = 0, more = 0, filled = 0;
 
     (void)state;
     uart_room = 0;
-    while (console_put(&sources[1], 'x'))
-        ;
+    while (console_put(&sources[1], filled % 2 == 0 ? 'x' : '\n'))
+        filled++;
     assert_true(console_is_calm());
     while (console_offer(line, sizeof(line) - 1))
         assert_true(offered++ < RING);
@@ -487,6 +610,86 @@ static void input_comes_in_bursts_too(void **state)
     assert_string_equal(delivered[0], text);
 }
 
+/* What is pasted waits in the terminal until the source has room. */
+static void a_full_source_stops_the_input(void **state)
+{
+    (void)state;
+    type("ab");
+    sources[0].full = true;
+    typing = "cd";
+    console_interrupt();
+    assert_false(input_wanted);
+    assert_string_equal(typing, "cd");
+    for (unsigned i = 0; i < 499; i++)
+        wait_ms(2);
+    console_interrupt(); /* for output */
+    assert_string_equal(typing, "cd");
+    assert_false(input_wanted);
+    sources[0].full = false;
+    wait_ms(2);
+    assert_true(input_wanted);
+    console_interrupt();
+    assert_string_equal(delivered[0], "abcd");
+    assert_int_equal(fake_comparator(), UINT64_MAX);
+    sources[0].full = true;
+    typing = "e";
+    console_interrupt();
+    put(1, "an unfinished line");
+    sources[0].full = false;
+    wait_ms(1);
+    assert_false(input_wanted);
+    wait_ms(1);
+    assert_true(input_wanted);
+    type(typing);
+    wait_ms(98);
+    assert_string_equal(shown(), "[beta] an unfinished line");
+}
+
+/* Ctrl-] has to be read even when the source that has the input never reads. */
+static void a_source_that_does_not_read_loses_input(void **state)
+{
+    (void)state;
+    sources[0].full = true;
+    typing = "lost" CTRL_BRACKET "2kept";
+    console_interrupt();
+    put(1, "a line\n");
+    wait_ms(998);
+    assert_false(input_wanted);
+    wait_ms(2);
+    assert_true(input_wanted);
+    type(typing);
+    assert_string_equal(delivered[0], "lost"); /* its owner loses it */
+    assert_string_equal(delivered[1], "kept");
+    type(CTRL_BRACKET "1");
+    typing = "x";
+    console_interrupt();
+    assert_false(input_wanted); /* a second again */
+    wait_ms(1000);
+    type("xy");
+    sources[0].full = false; /* it reads again */
+    type("z");
+    sources[0].full = true;
+    typing = "w";
+    console_interrupt();
+    assert_false(input_wanted);
+    assert_string_equal(delivered[0], "lostxyz");
+    sources[0].full = false;
+    wait_ms(2);
+    type(typing);
+}
+
+/* The confirmations of what is typed never wait for the UART. */
+static void many_choices_are_not_waited_for(void **state)
+{
+    (void)state;
+    uart_room = 0;
+    for (unsigned i = 0; i < RING; i++)
+        type(CTRL_BRACKET "1");
+    assert_int_equal(screen_length, 0);
+    assert_true(console_is_calm());
+    drain();
+}
+
 /* ---- everything at once */
 
 struct writer {
@@ -570,7 +773,7 @@ static void lines_are_never_mixed(void **state)
 
         write_some(&writers[source], source, &random);
         if (random_below(&random, 50) == 0)
-            console_print("own %u", (unsigned)random_below(&random, 1000));
+            (void)console_offer("own 123", 7);
         uart_room = (uint32_t)random_below(&random, 60);
         patience = 100;
         console_interrupt();
@@ -622,6 +825,11 @@ int main(void)
         cmocka_unit_test_setup(who_has_the_input_is_shown_at_once, begin),
         cmocka_unit_test_setup(another_line_begins_anew, begin),
         cmocka_unit_test_setup(long_lines_are_one_line, begin),
+        cmocka_unit_test_setup(a_guest_cannot_act_on_the_terminal, begin),
+        cmocka_unit_test_setup(a_raw_source_acts_while_it_has_the_input, begin),
+        cmocka_unit_test_setup(a_long_line_is_written_in_one, begin),
+        cmocka_unit_test_setup(ontimes_own_line_may_come_between, begin),
+        cmocka_unit_test_setup(longer_lines_are_cut_between_words, begin),
         cmocka_unit_test_setup(a_full_uart_is_not_waited_for, begin),
         cmocka_unit_test_setup(output_goes_in_bursts, begin),
         cmocka_unit_test_setup(guests_are_refused_when_full_and_nothing_is_lost, begin),
@@ -633,6 +841,9 @@ int main(void)
         cmocka_unit_test_setup(input_of_nobody_stays, begin),
         cmocka_unit_test_setup(the_escape_itself, begin),
         cmocka_unit_test_setup(input_comes_in_bursts_too, begin),
+        cmocka_unit_test_setup(a_full_source_stops_the_input, begin),
+        cmocka_unit_test_setup(a_source_that_does_not_read_loses_input, begin),
+        cmocka_unit_test_setup(many_choices_are_not_waited_for, begin),
         cmocka_unit_test_setup(without_a_uart_nothing_is_sent, begin),
         cmocka_unit_test_setup(lines_are_never_mixed, begin),
     };

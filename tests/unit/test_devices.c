@@ -15,6 +15,7 @@
 #include <string.h>
 #include "arch/fake/fake.h"
 #include "base/memory.h"
+#include "base/seeds.h"
 #include "console/console.h"
 #include "devices/devices.h"
 #include "devices/guest_tree.h"
@@ -31,14 +32,13 @@
 #define RECORD      64
 #define ROUNDS      100
 #define CPU         "arm,cortex-a72"
-#define ALLOCATIONS 3
+#define ALLOCATIONS 4
 
 static struct gic_driver driver;
 static struct vm_config config;
 static struct vm vm;
 static struct vcpu vcpus[VCPUS + 1]; /* the last one is nobody's */
-static uint8_t seed[GUEST_TREE_SEED_SIZE];
-static uint64_t interface_page; /* of the machine's GIC; 0: it has none */
+static uint64_t interface_page;      /* of the machine's GIC; 0: it has none */
 static void *allocated[ALLOCATIONS];
 static unsigned allocations;
 
@@ -135,8 +135,6 @@ static void reset_machine(unsigned version)
         vcpus[i].vm = &vm;
         vcpus[i].index = (uint16_t)i;
     }
-    for (unsigned i = 0; i < sizeof(seed); i++)
-        seed[i] = (uint8_t)(i + 1);
 }
 
 static int setup(void **state)
@@ -148,7 +146,7 @@ static int setup(void **state)
 
 static bool create(void)
 {
-    return devices_create(&vm, CPU, seed);
+    return devices_create(&vm, CPU, true);
 }
 
 static const char *tree_string(const char *path, const char *property)
@@ -213,18 +211,53 @@ static void a_gicv2_has_a_page_of_the_machines(void **state)
 
 static void a_guest_has_a_tree_of_its_own(void **state)
 {
-    int length;
-
     (void)state;
     assert_true(create());
     assert_int_equal(fdt_check_full(vm.tree.data, vm.tree.size), 0);
     assert_int_equal(fdt_totalsize(vm.tree.data), vm.tree.size);
     assert_string_equal(tree_string("/cpus/cpu@2", "compatible"), CPU);
     assert_string_equal(tree_string("/chosen", "bootargs"), "quiet");
-    assert_memory_equal(
-        fdt_getprop(vm.tree.data, fdt_path_offset(vm.tree.data, "/chosen"), "kaslr-seed", &length), seed,
-        GUEST_TREE_KASLR_SEED_SIZE);
-    assert_int_equal(length, GUEST_TREE_KASLR_SEED_SIZE);
+}
+
+static const uint8_t *tree_seed(const char *property, int wanted)
+{
+    int length;
+    const void *bytes =
+        fdt_getprop(vm.tree.data, fdt_path_offset(vm.tree.data, "/chosen"), property, &length);
+
+    assert_int_equal(bytes == NULL ? 0 : length, wanted);
+    return bytes;
+}
+
+/* The seeds of each boot are a block of the VM's stream: what one VM is told says nothing of another's. */
+static void seeds_are_of_the_vm_and_its_boot(void **state)
+{
+    struct seed_stream stream;
+    uint8_t block[SEED_BLOCK];
+
+    (void)state;
+    assert_true(create());
+    seed_stream_init(&stream, "guest", "alpha");
+    for (uint32_t boot = 0; boot < 3; boot++) {
+        seed_stream_block(&stream, boot, block);
+        assert_memory_equal(tree_seed("kaslr-seed", 8), block, 8);
+        assert_memory_equal(tree_seed("rng-seed", 32), block + 8, 32);
+        assert_int_equal(fdt_check_full(vm.tree.data, vm.tree.size), 0);
+        devices_hooks.reset_vm(&vm); /* the tree has been copied */
+    }
+}
+
+/* A guest takes its rng-seed for hard to guess. */
+static void without_entropy_there_is_no_rng_seed(void **state)
+{
+    uint8_t first[8];
+
+    (void)state;
+    assert_true(devices_create(&vm, CPU, false));
+    assert_null(tree_seed("rng-seed", 0));
+    memcpy(first, tree_seed("kaslr-seed", 8), 8);
+    devices_hooks.reset_vm(&vm);
+    assert_memory_not_equal(tree_seed("kaslr-seed", 8), first, 8);
 }
 
 static void a_guest_has_a_uart_on_the_console(void **state)
@@ -326,6 +359,8 @@ int main(void)
         cmocka_unit_test_setup(a_gicv3_is_made_of_system_registers, setup),
         cmocka_unit_test_setup(a_gicv2_has_a_page_of_the_machines, setup),
         cmocka_unit_test_setup(a_guest_has_a_tree_of_its_own, setup),
+        cmocka_unit_test_setup(seeds_are_of_the_vm_and_its_boot, setup),
+        cmocka_unit_test_setup(without_entropy_there_is_no_rng_seed, setup),
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),

@@ -27,14 +27,13 @@
 
 static uint8_t tree[GUEST_TREE_SIZE] __attribute__((aligned(8)));
 static uint8_t qemu[QEMU_SIZE] __attribute__((aligned(8)));
-static uint8_t seed[GUEST_TREE_SEED_SIZE];
 static char file_name[sizeof(FILE_NAME)];
 static struct vm_config vm;
 
 static size_t build(unsigned gic_version)
 {
     const struct guest_tree_facts facts = {
-        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .seed = seed};
+        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .entropy = true};
     size_t size = guest_tree_build(tree, sizeof(tree), &facts);
     if (size != 0)
         assert_int_equal(fdt_check_full(tree, size), 0);
@@ -93,8 +92,6 @@ static bool exists(const char *path, const char *property)
 static int setup(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < sizeof(seed); i++)
-        seed[i] = (uint8_t)(i + 1);
     vm = (struct vm_config){
         .name = "a", .memory_mib = 1024, .vcpus = 1, .timers = TIMERS_WAKE, .bootargs = ""};
     memset(tree, 0xa5, sizeof(tree));
@@ -105,7 +102,7 @@ static void chosen_says_how_to_boot(void **state)
 {
     (void)state;
     vm.bootargs = "console=ttyAMA0 quiet";
-    vm.initrd = (struct blob){seed, 0x123456};
+    vm.initrd = (struct blob){(const uint8_t *)tree, 0x123456};
     vm.initrd_address = 0x48000000;
     assert_true(build(3) > 0);
     assert_string_equal(string("/chosen", "bootargs"), "console=ttyAMA0 quiet");
@@ -115,8 +112,23 @@ static void chosen_says_how_to_boot(void **state)
     assert_int_equal(cell("/chosen", "linux,initrd-start", 1, 2), 0x48000000);
     assert_int_equal(cell("/chosen", "linux,initrd-end", 0, 2), 0);
     assert_int_equal(cell("/chosen", "linux,initrd-end", 1, 2), 0x48123456);
-    assert_memory_equal(get(tree, "/chosen", "kaslr-seed", 8), seed, 8);
-    assert_memory_equal(get(tree, "/chosen", "rng-seed", 32), seed + 8, 32);
+}
+
+static void the_seeds_are_found(void **state)
+{
+    struct guest_tree_facts facts = {.vm = &vm, .gic_version = 3};
+    struct guest_tree_seeds seeds;
+
+    (void)state;
+    assert_true(build(3) > 0);
+    seeds = guest_tree_seeds(tree);
+    assert_ptr_equal(seeds.kaslr, get(tree, "/chosen", "kaslr-seed", 8));
+    assert_ptr_equal(seeds.rng, get(tree, "/chosen", "rng-seed", 32));
+    assert_true(guest_tree_build(tree, sizeof(tree), &facts) > 0);
+    seeds = guest_tree_seeds(tree);
+    assert_ptr_equal(seeds.kaslr, get(tree, "/chosen", "kaslr-seed", 8));
+    assert_null(seeds.rng);
+    assert_false(exists("/chosen", "rng-seed"));
 }
 
 static void chosen_leaves_out_what_is_not_there(void **state)
@@ -175,7 +187,8 @@ static void the_guest_can_see_the_hypervisor(void **state)
 static void an_unknown_cpu_is_an_armv8(void **state)
 {
     (void)state;
-    const struct guest_tree_facts facts = {.vm = &vm, .gic_version = 3, .cpu_compatible = NULL, .seed = seed};
+    const struct guest_tree_facts facts = {
+        .vm = &vm, .gic_version = 3, .cpu_compatible = NULL, .entropy = true};
     assert_true(guest_tree_build(tree, sizeof(tree), &facts) > 0);
     assert_string_equal(string("/cpus/cpu@0", "compatible"), "arm,armv8");
 }
@@ -194,7 +207,7 @@ static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
         uint8_t *small = malloc(room + 1);
         assert_non_null(small);
         const struct guest_tree_facts facts = {
-            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .seed = seed};
+            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .entropy = true};
         assert_int_equal(guest_tree_build(small, room, &facts), 0);
         free(small);
     }
@@ -326,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(chosen_says_how_to_boot, setup),
+        cmocka_unit_test_setup(the_seeds_are_found, setup),
         cmocka_unit_test_setup(chosen_leaves_out_what_is_not_there, setup),
         cmocka_unit_test_setup(memory_may_be_beyond_32_bits, setup),
         cmocka_unit_test_setup(timer_mode_chooses_the_timer, setup),

@@ -328,6 +328,35 @@ static void a_suspended_vcpu_begins_anew(void **state)
     assert_int_equal(noted.entries, 1);
 }
 
+/* Ten lines a second, and what was left out is counted; case: a guest that resets for ever. */
+static void restarts_are_told_ten_times_a_second(void **state)
+{
+    const uint64_t interval = arch_counter_hz() / 10;
+
+    (void)state;
+    struct vm *vm = create(0);
+    struct vm *other = create(1);
+    const uint64_t begin = arch_counter() + interval;
+
+    fake_set_counter(begin);
+    vm_stop(vm, true);
+    for (unsigned i = 0; i < 5; i++)
+        vm_stop(vm, true);
+    assert_int_equal(world_line_count, 1);
+    vm_stop(other, true); /* each VM has its own */
+    assert_int_equal(world_line_count, 2);
+    fake_set_counter(begin + interval - 1);
+    vm_stop(vm, true);
+    assert_int_equal(world_line_count, 2);
+    fake_set_counter(begin + interval);
+    vm_stop(vm, true);
+    assert_int_equal(world_line_count, 3);
+    world_expect_line("alpha: reset (and 6 more before)");
+    fake_set_counter(begin + 2 * interval);
+    vm_stop(vm, true);
+    world_expect_line("alpha: reset");
+}
+
 /* The calling vCPU switches the others off one by one, then itself; another that it meets does not go on. */
 static void a_vm_is_stopped_in_pieces(void **state)
 {
@@ -495,6 +524,7 @@ static void a_vm_that_restarts_is_not_off(void **state)
         assert_false(ends(vm, true));
         assert_false(vm->off);
         load(vm);
+        fake_set_counter(arch_counter() + arch_counter_hz());
     }
     assert_int_equal(world_line_count, 3);
     world_expect_line("alpha: reset");
@@ -526,6 +556,7 @@ int main(void)
         cmocka_unit_test_setup(a_restart_is_a_fresh_boot, setup),
         cmocka_unit_test_setup(a_restart_waits_for_the_console, setup),
         cmocka_unit_test_setup(a_suspended_vcpu_begins_anew, setup),
+        cmocka_unit_test_setup(restarts_are_told_ten_times_a_second, setup),
         cmocka_unit_test_setup(a_vm_is_stopped_in_pieces, setup),
         cmocka_unit_test_setup(any_vm_is_loaded, setup),
         cmocka_unit_test_setup(loading_shares_the_core, setup),

@@ -179,6 +179,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(vm->horizon_us | vm->job_us | vm->period_us, 0);
     assert_false(vm->ends_system);
     assert_false(vm->observer);
+    assert_false(vm->console_raw);
     assert_string_equal(vm->bootargs, "");
     assert_null(vm->initrd.data);
     assert_int_equal(vm->initrd_address, 0);
@@ -255,6 +256,7 @@ static void values_are_read(void **state)
     assert_int_equal(player->period_us, 10000);
     assert_true(player->ends_system);
     assert_true(player->observer);
+    assert_true(player->console_raw);
     assert_string_equal(player->bootargs, "console=ttyAMA0 quiet");
     assert_int_equal(player->kernel.size, IMAGE_SIZE);
     assert_memory_equal(player->kernel.data + IMAGE_MAGIC_AT, "ARM\x64", 4);
@@ -267,6 +269,7 @@ static void values_are_read(void **state)
     assert_int_equal(matmul->timers, TIMERS_TICK);
     assert_int_equal(matmul->tick_us, 1000);
     assert_false(matmul->ends_system);
+    assert_false(matmul->console_raw);
     assert_ptr_equal(matmul->initrd.data, player->initrd.data);
     assert_int_equal(vm_named("bare")->timers, TIMERS_WAKE);
     free(file.data);

@@ -205,6 +205,22 @@ static void space_is_asked_for_and_no_more(void **state)
     FAKE_LOG_IS(DEVICE_WRITE32(IMSC, INT_RX | INT_RT));
 }
 
+static void input_is_stopped_and_goes_on(void **state)
+{
+    (void)state;
+    pl011_driver.want_space(true);
+    fake_log_clear();
+    pl011_driver.want_input(false);
+    FAKE_LOG_IS(DEVICE_WRITE32(IMSC, INT_TX));
+    pl011_driver.want_space(false);
+    FAKE_LOG_IS(DEVICE_WRITE32(IMSC, 0));
+    pl011_driver.want_input(true);
+    FAKE_LOG_IS(DEVICE_WRITE32(IMSC, INT_RX | INT_RT));
+    fake_log_clear();
+    pl011_driver.want_input(true);
+    fake_log_has_no_writes();
+}
+
 /* The console says what it wants after each character: no access when it is as before. */
 static void wanting_the_same_costs_no_access(void **state)
 {
@@ -241,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup(get_does_not_mind_the_transmitter, setup),
         cmocka_unit_test_setup(get_gives_the_character_of_a_faulty_frame, setup),
         cmocka_unit_test_setup(space_is_asked_for_and_no_more, setup),
+        cmocka_unit_test_setup(input_is_stopped_and_goes_on, setup),
         cmocka_unit_test_setup(wanting_the_same_costs_no_access, setup),
         cmocka_unit_test_setup(init_forgets_that_space_was_wanted, setup),
     };

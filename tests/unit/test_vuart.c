@@ -44,7 +44,7 @@
 #define STEPS  200000
 #define UNREAD 0x5A5A5A5A5A5A5A5A
 
-static const struct vm_config config = {.name = "alpha"};
+static const struct vm_config config = {.name = "alpha", .console_raw = true};
 static struct vcpu vcpus[VCPUS];
 static struct vm vm;
 static struct vuart memory;
@@ -95,6 +95,7 @@ bool console_put(struct console_source *source, char c)
 void console_add(struct console_source *source, const char *name, console_deliver *deliver)
 {
     assert_ptr_equal(source, &memory.console);
+    assert_int_equal(source->raw, config.console_raw);
     assert_string_equal(name, config.name);
     deliver_to_it = deliver;
 }
@@ -373,6 +374,26 @@ static void the_fifo_holds_1024(void **state)
     assert_int_equal(get(RIS), OE);
 }
 
+/* The console sends no more when the next character would be lost, and again when half the FIFO is free. */
+static void a_full_fifo_is_told_and_that_it_is_half_empty(void **state)
+{
+    (void)state;
+    type_many(FIFO - 1);
+    assert_false(uart->console.full);
+    type('x');
+    assert_true(uart->console.full);
+    for (unsigned i = 0; i < FIFO / 2 - 1; i++)
+        (void)get(DR);
+    assert_true(uart->console.full);
+    (void)get(DR);
+    assert_false(uart->console.full);
+    (void)get(DR);
+    type_many(FIFO / 2 + 1);
+    assert_true(uart->console.full);
+    vuart_reset(uart);
+    assert_false(uart->console.full);
+}
+
 static void interrupts_are_cleared_one_by_one(void **state)
 {
     static const uint32_t bits[] = {RX, RT, TX, OE};
@@ -545,6 +566,7 @@ int main(void)
         cmocka_unit_test_setup(a_full_console_is_a_full_fifo, setup),
         cmocka_unit_test_setup(input_waits_in_the_fifo, setup),
         cmocka_unit_test_setup(the_fifo_holds_1024, setup),
+        cmocka_unit_test_setup(a_full_fifo_is_told_and_that_it_is_half_empty, setup),
         cmocka_unit_test_setup(interrupts_are_cleared_one_by_one, setup),
         cmocka_unit_test_setup(the_line_follows_what_is_not_masked, setup),
         cmocka_unit_test_setup(the_line_is_told_once_a_change, setup),

@@ -8,13 +8,14 @@ UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm
 UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
 
 # base, lib
-UNIT_TESTS := string printf heap memory memory_random trace
+UNIT_TESTS := string printf heap memory memory_random trace seeds
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/base/heap.c
 memory_SRCS := hypervisor/base/memory.c tests/unit/memory_world.c
 memory_random_SRCS := $(memory_SRCS)
 trace_SRCS := hypervisor/base/trace.c
+seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 
 # drivers
 UNIT_TESTS += machine_tree uart_driver gicv2 gicv3
@@ -28,10 +29,11 @@ gicv3_SRCS := $(gicv2_SRCS)
 gicv3_FLAGS := -lfdt
 
 # time, console
-UNIT_TESTS += deadline_queue lead console
+UNIT_TESTS += deadline_queue lead safe_text console
 deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 lead_SRCS := hypervisor/time/lead.c
-console_SRCS := hypervisor/console/console.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+safe_text_SRCS := hypervisor/console/safe_text.c
+console_SRCS := $(wildcard hypervisor/console/*.c) hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
 # sched
 UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr
@@ -68,7 +70,7 @@ psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 address_map_SRCS := hypervisor/devices/address_map.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
-	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c
+	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c $(seeds_SRCS)
 devices_FLAGS := -lfdt
 
 # boot

@@ -3,8 +3,8 @@
  * EL2's own address space: an identity map with the 4 KiB granule and 48 bits. The tables come from a
  * static pool.
  *
- * Text is read-only, and nothing else can be executed. Read-only data is read-only. The page below a stack
- * is not mapped.
+ * Text is read-only, and nothing else can be executed. Read-only data is read-only, and so are the machine's
+ * tree and the system file with the guests' images. The page below a stack is not mapped.
  *
  * An entry only ever goes from invalid to valid, so no TLB maintenance is needed after boot (Arm ARM
  * D8.13.1). A DSB makes a new entry visible to table walks, and an ISB to the instructions that follow.
@@ -22,7 +22,8 @@
 
 #define PAGE       UINT64_C(4096)
 #define TABLES     128
-#define TREE_MAX   (UINT64_C(2) << 20) /* a device tree is at most 2 MiB: booting.rst */
+#define TREE_MAX   (UINT32_C(2) << 20) /* a device tree is at most 2 MiB: booting.rst */
+#define TREE_MAGIC 0xD00DFEED
 #define LEAF_LEVEL 3
 
 /* Indexes in MAIR_EL2. */
@@ -151,6 +152,26 @@ bool arch_map_ram(uint64_t start, uint64_t end)
            (end <= hole_end || mmu_map(hole_end, end, MMU_DATA));
 }
 
+bool arch_map_readonly(uint64_t start, uint64_t end)
+{
+    return mmu_map(start, end, MMU_RODATA);
+}
+
+/*
+ * The size that a device tree's header says; that it is one is looked at later. The firmware may have left
+ * the header in the cache, which is off.
+ */
+static uint32_t tree_size(uint64_t tree)
+{
+    const volatile uint32_t *header = (const volatile uint32_t *)(uintptr_t)tree;
+    uint32_t size;
+
+    __asm__ volatile("dc civac, %0" : : "r"(tree) : "memory");
+    dsb(sy);
+    size = __builtin_bswap32(header[1]);
+    return __builtin_bswap32(header[0]) == TREE_MAGIC && size <= TREE_MAX ? size : 1;
+}
+
 void mmu_build(uint64_t tree)
 {
     uint64_t guard = (uint64_t)(uintptr_t)boot_stack_guard;
@@ -159,7 +180,7 @@ void mmu_build(uint64_t tree)
     mmu_map((uint64_t)(uintptr_t)text_end, (uint64_t)(uintptr_t)relro_end, MMU_RODATA);
     mmu_map((uint64_t)(uintptr_t)relro_end, guard, MMU_DATA);
     mmu_map(guard + STACK_GUARD, arch_image_end(), MMU_DATA);
-    arch_map_ram(tree, tree + TREE_MAX);
+    arch_map_readonly(tree, tree + tree_size(tree));
 }
 
 void mmu_configure(void)

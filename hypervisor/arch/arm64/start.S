@@ -8,11 +8,11 @@
 #include "register_bits.h"
 
 /*
- * The alignment check (A) stays off, as libfdt loads 8 bytes at 4-byte alignment. WXN stays off too: mmu.c
- * makes all memory no-execute that can be written.
+ * The alignment check (A) stays off, as libfdt loads 8 bytes at 4-byte alignment. mmu.c makes all memory
+ * no-execute that can be written, and WXN does so again: a wrong entry of the tables does not undo it.
  */
 #define SCTLR_MMU_OFF SCTLR_EL2_RES1
-#define SCTLR_MMU_ON  (SCTLR_EL2_RES1 | SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_I)
+#define SCTLR_MMU_ON  (SCTLR_EL2_RES1 | SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_I | SCTLR_EL2_WXN)
 
 #define IMAGE_4K_PAGES REGISTER_FIELD(1, 1)
 #define IMAGE_ANYWHERE REGISTER_BIT(3) /* not only near the start of RAM */

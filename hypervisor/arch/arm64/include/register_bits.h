@@ -73,9 +73,10 @@
 #define SCTLR_EL2_RES1                                                                                       \
     (REGISTER_FIELD(3, 4) | REGISTER_BIT(11) | REGISTER_BIT(16) | REGISTER_BIT(18) | REGISTER_FIELD(3, 22) | \
      REGISTER_FIELD(3, 28))
-#define SCTLR_EL2_M REGISTER_BIT(0)
-#define SCTLR_EL2_C REGISTER_BIT(2)
-#define SCTLR_EL2_I REGISTER_BIT(12)
+#define SCTLR_EL2_M   REGISTER_BIT(0)
+#define SCTLR_EL2_C   REGISTER_BIT(2)
+#define SCTLR_EL2_I   REGISTER_BIT(12)
+#define SCTLR_EL2_WXN REGISTER_BIT(19) /* what can be written is never executed */
 
 /* SCTLR_EL1. The first six are RES1 in Armv8.0. */
 #define SCTLR_EL1_EOS    REGISTER_BIT(11)
@@ -284,7 +285,8 @@
 #define ID_AA64DFR0_EL1_TRACEFILT      ID_FIELD(40)
 #define ID_AA64DFR0_EL1_BRBE           ID_FIELD(52)
 
-#define ID_AA64ISAR0_EL1_TME ID_FIELD(24)
+#define ID_AA64ISAR0_EL1_TME  ID_FIELD(24)
+#define ID_AA64ISAR0_EL1_RNDR ID_FIELD(60)
 
 #define ID_AA64ISAR1_EL1_DPB     ID_FIELD(0)
 #define ID_AA64ISAR1_EL1_JSCVT   ID_FIELD(12)
