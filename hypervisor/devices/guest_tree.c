@@ -51,6 +51,13 @@ static void begin(struct writer *writer, const char *name)
         writer->error = fdt_begin_node(writer->fdt, name);
 }
 
+static void begin_at(struct writer *writer, const char *name, uint64_t address)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%s@%lx", name, (unsigned long)address);
+    begin(writer, text);
+}
+
 static void begin_numbered(struct writer *writer, const char *name, unsigned number)
 {
     char text[16];
@@ -125,11 +132,11 @@ static void write_chosen(struct writer *writer, const struct guest_tree_facts *f
 
 static void write_memory(struct writer *writer, const struct vm_config *vm)
 {
-    uint64_t size = vm_config_ram_end(vm) - GUEST_RAM_BASE;
-    begin(writer, "memory@40000000");
+    uint64_t base = vm->memory_base;
+    uint64_t size = vm_config_ram_end(vm) - base;
+    begin_at(writer, "memory", base);
     put_string(writer, "device_type", "memory");
-    PUT_CELLS(writer, "reg", GUEST_RAM_BASE >> 32, (uint32_t)GUEST_RAM_BASE, (uint32_t)(size >> 32),
-              (uint32_t)size);
+    PUT_CELLS(writer, "reg", (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size);
     end(writer);
 }
 

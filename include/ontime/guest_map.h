@@ -27,7 +27,11 @@
 /* A page of Arm DEN0057 stolen-time records, one for each vCPU. The guest can read it and not write it. */
 #define GUEST_STOLEN_TIME 0x09010000UL
 
-#define GUEST_RAM_BASE 0x40000000UL
+#define GUEST_RAM_BASE 0x40000000UL /* unless the system file says another place */
+
+/* RAM keeps clear of this part of the map, where the devices are. */
+#define GUEST_DEVICES     0x08000000UL
+#define GUEST_DEVICES_END 0x0A000000UL
 
 /*
  * INTIDs. PPIs begin at 16 and SPIs at 32: a device tree counts from there. The device tree names the

@@ -98,6 +98,34 @@ def guests(run, *names):
         machine.wait_off()
 
 
+TREE = 0xEDFE0DD0
+PLACES = {  # VM: entry, device tree, the word at the start of RAM; None: not looked at
+    "header": (0x40280000, 0x42000000, 0),
+    "user": (0x41000000, 0x42000000, 0),
+    "tree": (0x40280000, 0x40000000, TREE),
+    "raw": (0x40080000, 0x40000000, TREE),
+    "high": (0x1000280000, 0x1002000000, 0),
+    "low": (0x100000, 0x200000, 0),
+}
+
+
+def places(found):
+    return tuple(int(word, 16) for word in found.groups())
+
+
+def placed(run):
+    """Each guest finds itself and its device tree where the system file wants them, and by default where QEMU has them."""
+    pattern = r"entry (\w{16}) tree (\w{16}) magic (\w{16}) start (\w{16})"
+    with run.boot_bare(os.path.join(BUILD, "guest", "bare", "placed.image"), "") as machine:
+        entry, tree = places(machine.wait_for(pattern))[:2]
+        check((entry, tree) == (0x40280000, 0x48000000), "QEMU places an Image elsewhere")
+    with run.boot() as machine:
+        for name, (entry, tree, start) in PLACES.items():
+            found = machine.wait_said(name, pattern)
+            check(places(found) == (entry, tree, TREE, start), f"{name}: {found.group(0)}")
+        machine.wait_off()
+
+
 def bare(run, *names):
     """The same guests without Ontime: what they expect of it is what the machine does."""
     for name in names:

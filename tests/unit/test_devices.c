@@ -126,8 +126,12 @@ static void reset_machine(unsigned version)
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
     console_source = NULL;
-    config = (struct vm_config){
-        .name = "alpha", .memory_mib = 64, .vcpus = VCPUS, .timers = TIMERS_WAKE, .bootargs = "quiet"};
+    config = (struct vm_config){.name = "alpha",
+                                .memory_base = GUEST_RAM_BASE,
+                                .memory_mib = 64,
+                                .vcpus = VCPUS,
+                                .timers = TIMERS_WAKE,
+                                .bootargs = "quiet"};
     vm.config = &config;
     vm.vcpus = vcpus;
     vm.vcpu_count = VCPUS;

@@ -95,8 +95,12 @@ static int setup(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(seed); i++)
         seed[i] = (uint8_t)(i + 1);
-    vm = (struct vm_config){
-        .name = "a", .memory_mib = 1024, .vcpus = 1, .timers = TIMERS_WAKE, .bootargs = ""};
+    vm = (struct vm_config){.name = "a",
+                            .memory_base = GUEST_RAM_BASE,
+                            .memory_mib = 1024,
+                            .vcpus = 1,
+                            .timers = TIMERS_WAKE,
+                            .bootargs = ""};
     memset(tree, 0xa5, sizeof(tree));
     return 0;
 }
@@ -137,6 +141,20 @@ static void memory_may_be_beyond_32_bits(void **state)
     assert_int_equal(cell("/memory@40000000", "reg", 1, 4), GUEST_RAM_BASE);
     assert_int_equal(cell("/memory@40000000", "reg", 2, 4), 1);
     assert_int_equal(cell("/memory@40000000", "reg", 3, 4), 0x40200000);
+}
+
+static void memory_may_be_elsewhere(void **state)
+{
+    (void)state;
+    vm.memory_base = UINT64_C(0x12A0000000);
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 0, 4), 0x12);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 1, 4), 0xA0000000);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 2, 4), 0);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 3, 4), 0x40000000);
+    vm.memory_base = 0;
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/memory@0", "reg", 1, 4), 0);
 }
 
 static void timer_mode_chooses_the_timer(void **state)
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup(chosen_says_how_to_boot, setup),
         cmocka_unit_test_setup(chosen_leaves_out_what_is_not_there, setup),
         cmocka_unit_test_setup(memory_may_be_beyond_32_bits, setup),
+        cmocka_unit_test_setup(memory_may_be_elsewhere, setup),
         cmocka_unit_test_setup(timer_mode_chooses_the_timer, setup),
         cmocka_unit_test_setup(gic_is_as_large_as_the_vm, setup),
         cmocka_unit_test_setup(the_guest_can_see_the_hypervisor, setup),
