@@ -46,24 +46,35 @@ static bool is_arm64_image(const struct blob *kernel)
 }
 
 /*
- * Files that are often taken for a kernel, by their first bytes (and an EFI zboot's by the next four). The
- * third byte of a gzip file is its method: two bytes alone may well begin a raw binary.
+ * Files that are often taken for a kernel, by some of their bytes. The third byte of a gzip file is its
+ * method: two bytes alone may well begin a raw binary. UEFI firmware for QEMU has a page before its volume.
  */
 static const struct known_file {
+    uint16_t at;
     uint8_t length;
-    uint8_t begin[8];
+    uint8_t bytes[8];
     const char *what;
 } known_files[] = {
-    {3, {0x1f, 0x8b, 0x08}, "is compressed: unpack it first, zcat FILE > Image"},
-    {6, {0xfd, '7', 'z', 'X', 'Z', 0x00}, "is compressed: unpack it first, xzcat FILE > Image"},
-    {4, {0x28, 0xb5, 0x2f, 0xfd}, "is compressed: unpack it first, zstdcat FILE > Image"},
-    {4, {0x02, 0x21, 0x4c, 0x18}, "is compressed: unpack it first, lz4cat FILE > Image"},
-    {4, {0x04, 0x22, 0x4d, 0x18}, "is compressed: unpack it first, lz4cat FILE > Image"},
-    {4, {'B', 'Z', 'h', '9'}, "is compressed: unpack it first, bzcat FILE > Image"},
-    {8, {'M', 'Z', 0, 0, 'z', 'i', 'm', 'g'}, "is an EFI zboot image: give the Image that is packed in it"},
-    {4, {0x7f, 'E', 'L', 'F'}, "is an ELF file: make a raw binary of it, objcopy -O binary FILE OUT"},
-    {4, {0x27, 0x05, 0x19, 0x56}, "is a uImage: take the kernel out of it, dumpimage -T kernel -o OUT FILE"},
-    {4, {0xd0, 0x0d, 0xfe, 0xed}, "is a FIT image or a device tree: give the kernel itself"},
+    {0, 3, {0x1f, 0x8b, 0x08}, "is compressed: unpack it first, zcat FILE > Image"},
+    {0, 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}, "is compressed: unpack it first, xzcat FILE > Image"},
+    {0, 4, {0x28, 0xb5, 0x2f, 0xfd}, "is compressed: unpack it first, zstdcat FILE > Image"},
+    {0, 4, {0x02, 0x21, 0x4c, 0x18}, "is compressed: unpack it first, lz4cat FILE > Image"},
+    {0, 4, {0x04, 0x22, 0x4d, 0x18}, "is compressed: unpack it first, lz4cat FILE > Image"},
+    {0, 4, {'B', 'Z', 'h', '9'}, "is compressed: unpack it first, bzcat FILE > Image"},
+    {0,
+     8,
+     {'M', 'Z', 0, 0, 'z', 'i', 'm', 'g'},
+     "is an EFI zboot image: give the Image that is packed in it"},
+    {0, 4, {0x7f, 'E', 'L', 'F'}, "is an ELF file: make a raw binary of it, objcopy -O binary FILE OUT"},
+    {0,
+     4,
+     {0x27, 0x05, 0x19, 0x56},
+     "is a uImage: take the kernel out of it, dumpimage -T kernel -o OUT FILE"},
+    {0, 4, {0xd0, 0x0d, 0xfe, 0xed}, "is a FIT image or a device tree: give the kernel itself"},
+    {0x1028,
+     4,
+     {'_', 'F', 'V', 'H'},
+     "is UEFI firmware: it runs from flash at 0, which a guest does not have"},
 };
 
 static const char *packed_as(const struct blob *kernel)
@@ -71,7 +82,8 @@ static const char *packed_as(const struct blob *kernel)
     for (size_t i = 0; i < sizeof(known_files) / sizeof(known_files[0]); i++) {
         const struct known_file *known = &known_files[i];
 
-        if (kernel->size >= known->length && memcmp(kernel->data, known->begin, known->length) == 0)
+        if (kernel->size >= (size_t)known->at + known->length &&
+            memcmp(kernel->data + known->at, known->bytes, known->length) == 0)
             return known->what;
     }
     return NULL;

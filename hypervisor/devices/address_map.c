@@ -4,6 +4,13 @@
 #include "devices/vgic.h"
 #include "devices/vuart.h"
 
+/* The caller takes of a value what the access has room for. */
+static bool flash_access(struct mmio_access *access)
+{
+    access->value = UINT64_MAX;
+    return true;
+}
+
 bool address_map_access(struct vcpu *vcpu, uint64_t address, struct mmio_access *access)
 {
     if ((address & (access->size - 1)) != 0)
@@ -23,6 +30,10 @@ bool address_map_access(struct vcpu *vcpu, uint64_t address, struct mmio_access 
     if (address - GUEST_GICC_DIR < GUEST_GICC_PAGE && gic->version == 2) {
         access->offset = address - GUEST_GICC_DIR;
         return vgic_interface_access(vcpu, access);
+    }
+    if (address - GUEST_FLASH_BASE < GUEST_FLASH_SIZE) {
+        access->offset = address - GUEST_FLASH_BASE;
+        return flash_access(access);
     }
     return false;
 }

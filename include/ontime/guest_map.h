@@ -27,6 +27,13 @@
 /* A page of Arm DEN0057 stolen-time records, one for each vCPU. The guest can read it and not write it. */
 #define GUEST_STOLEN_TIME 0x09010000UL
 
+/*
+ * QEMU's second flash, where firmware keeps its variables: here it is erased, so it reads as ones, and it
+ * can't be written. There is no first one.
+ */
+#define GUEST_FLASH_BASE 0x04000000UL
+#define GUEST_FLASH_SIZE 0x04000000UL
+
 #define GUEST_RAM_BASE 0x40000000UL /* unless the system file says another place */
 
 /* RAM keeps clear of this part of the map, where the devices are. */

@@ -112,15 +112,16 @@ static void an_image_has_a_whole_header(void **state)
     }
 }
 
-/* Known by all of its first bytes, with load-address or without. */
-static void expect_known(const char *begin, size_t size, const char *what)
+/* Known by all of `length` bytes at `at`, with load-address or without. */
+static void expect_known(size_t at, const char *known, size_t length, const char *what)
 {
-    uint8_t *bytes = malloc(size); /* the sanitizer sees a look beyond */
+    size_t size = at + length;
+    uint8_t *bytes = calloc(1, size); /* the sanitizer sees a look beyond */
     char message[128];
 
     snprintf(message, sizeof(message), KERNEL "%s", what);
     assert_non_null(bytes);
-    memcpy(bytes, begin, size);
+    memcpy(bytes + at, known, length);
     vm.kernel = (struct blob){bytes, size};
     expect_refused(message);
     assert_int_equal(place_with("load-address = <0x40000000>;"), -1);
@@ -128,7 +129,7 @@ static void expect_known(const char *begin, size_t size, const char *what)
     vm.kernel.size--;
     assert_int_equal(place_with("load-address = <0x40000000>;"), 0);
     vm.kernel.size++;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = at; i < size; i++) {
         bytes[i] ^= 1;
         assert_int_equal(place_with("load-address = <0x40000000>;"), 0);
         bytes[i] ^= 1;
@@ -139,21 +140,24 @@ static void expect_known(const char *begin, size_t size, const char *what)
 static void what_is_no_kernel_is_refused_as_what_it_is(void **state)
 {
     (void)state;
-    expect_known("\x1F\x8B\x08", 3, "is compressed: unpack it first, zcat FILE > Image");
-    expect_known("\xFD"
+    expect_known(0, "\x1F\x8B\x08", 3, "is compressed: unpack it first, zcat FILE > Image");
+    expect_known(0,
+                 "\xFD"
                  "7zXZ",
                  6, "is compressed: unpack it first, xzcat FILE > Image");
-    expect_known("\x28\xB5\x2F\xFD", 4, "is compressed: unpack it first, zstdcat FILE > Image");
-    expect_known("\x02\x21\x4C\x18", 4, "is compressed: unpack it first, lz4cat FILE > Image");
-    expect_known("\x04\x22\x4D\x18", 4, "is compressed: unpack it first, lz4cat FILE > Image");
-    expect_known("BZh9", 4, "is compressed: unpack it first, bzcat FILE > Image");
-    expect_known("MZ\0\0zimg", 8, "is an EFI zboot image: give the Image that is packed in it");
-    expect_known("\x7F"
+    expect_known(0, "\x28\xB5\x2F\xFD", 4, "is compressed: unpack it first, zstdcat FILE > Image");
+    expect_known(0, "\x02\x21\x4C\x18", 4, "is compressed: unpack it first, lz4cat FILE > Image");
+    expect_known(0, "\x04\x22\x4D\x18", 4, "is compressed: unpack it first, lz4cat FILE > Image");
+    expect_known(0, "BZh9", 4, "is compressed: unpack it first, bzcat FILE > Image");
+    expect_known(0, "MZ\0\0zimg", 8, "is an EFI zboot image: give the Image that is packed in it");
+    expect_known(0,
+                 "\x7F"
                  "ELF",
                  4, "is an ELF file: make a raw binary of it, objcopy -O binary FILE OUT");
-    expect_known("\x27\x05\x19\x56", 4,
+    expect_known(0, "\x27\x05\x19\x56", 4,
                  "is a uImage: take the kernel out of it, dumpimage -T kernel -o OUT FILE");
-    expect_known("\xD0\x0D\xFE\xED", 4, "is a FIT image or a device tree: give the kernel itself");
+    expect_known(0, "\xD0\x0D\xFE\xED", 4, "is a FIT image or a device tree: give the kernel itself");
+    expect_known(0x1028, "_FVH", 4, "is UEFI firmware: it runs from flash at 0, which a guest does not have");
 }
 
 static void a_kernel_that_asks_for_less_than_a_page_is_moved_up(void **state)
