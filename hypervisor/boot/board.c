@@ -75,6 +75,14 @@ static void read_cpu(const void *tree, struct board *board)
     }
 }
 
+static void read_rtc(const void *tree, struct board *board)
+{
+    for (int node = fdt_node_offset_by_compatible(tree, -1, "arm,pl031"); node >= 0;
+         node = fdt_node_offset_by_compatible(tree, node, "arm,pl031"))
+        if (is_usable(tree, node) && machine_tree_reg(tree, node, 0, &board->rtc))
+            return;
+}
+
 const char *board_read(const void *tree, struct board *board)
 {
     int timer = fdt_node_offset_by_compatible(tree, -1, "arm,armv8-timer");
@@ -88,6 +96,7 @@ const char *board_read(const void *tree, struct board *board)
     if (missing != NULL)
         return missing;
     read_cpu(tree, board);
+    read_rtc(tree, board);
     board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
     board->comparator_irq = timer >= 0 ? machine_tree_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
     if (board->comparator_irq == 0)

@@ -17,6 +17,7 @@ struct board {
     struct reg_range uart;
     const char *uart_compatible;
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
+    struct reg_range rtc;              /* a PL031; size 0: there is none */
     bool psci_by_hvc;
     const char *cpu_compatible;
     const void *seed; /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */

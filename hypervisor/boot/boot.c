@@ -19,8 +19,10 @@
 #include "devices/devices.h"
 #include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
+#include "devices/vrtc.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
+#include "drivers/pl031.h"
 #include "drivers/uart.h"
 #include "vm/dispatch.h"
 #include "vm/power.h"
@@ -178,6 +180,18 @@ static void start_interrupts(const void *tree)
         stop("this machine: %s", problem);
 }
 
+/* Guests have the machine's time, or none. */
+static void start_clock(void)
+{
+    uint32_t seconds;
+
+    if (board.rtc.size != 0 && arch_map_device(board.rtc.start, board.rtc.size) &&
+        pl031_read(board.rtc.start, &seconds))
+        vrtc_init(seconds, arch_counter());
+    else
+        console_print("this machine has no clock (a PL031 that runs): guests have none, and begin in 1970");
+}
+
 static unsigned vcpus_configured(void)
 {
     unsigned sum = 0;
@@ -267,6 +281,7 @@ _Noreturn void boot_main(const void *tree)
     start_interrupts(tree);
     arch_cpu_init();
     start_cpu(cpu);
+    start_clock();
     make_vms();
     start_vms();
     start_tick(cpu);

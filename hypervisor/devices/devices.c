@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's devices: a virtual GIC, a UART, a page of stolen-time records, and the device tree that describes
- * them. They stand where include/ontime/guest_map.h says.
+ * A guest's devices: a virtual GIC, a UART, a clock, a page of stolen-time records, and the device tree that
+ * describes them. They stand where include/ontime/guest_map.h says.
  */
 #include "devices/devices.h"
+#include <stddef.h>
 #include "base/memory.h"
 #include "devices/guest_tree.h"
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "vm/arch_vm.h"
 
@@ -21,6 +23,8 @@ static void reset_vm(struct vm *vm)
 {
     vgic_init(&vm->vgic, vm->vcpu_count);
     vuart_reset(vm->uart);
+    if (vm->rtc != NULL)
+        vrtc_reset(vm->rtc);
 }
 
 const struct guest_hooks devices_hooks = {
@@ -53,6 +57,7 @@ static bool make_tree(struct vm *vm, const char *cpu_compatible, const uint8_t *
         .vm = vm->config,
         .gic_version = vgic_version(),
         .cpu_compatible = cpu_compatible,
+        .has_clock = vrtc_exists(),
         .seed = seed,
     };
     void *tree = memory_allocate(GUEST_TREE_SIZE);
@@ -67,6 +72,7 @@ bool devices_create(struct vm *vm, const char *cpu_compatible, const uint8_t *se
     if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, seed))
         return false;
     vm->uart = vuart_create(vm);
+    vm->rtc = vrtc_create(vm);
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         reset_vcpu(&vm->vcpus[i]);

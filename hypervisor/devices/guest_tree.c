@@ -25,6 +25,7 @@
 #define LEVEL_HIGH           4
 #define GICV2_PPI_CPUS(cpus) (((1u << (cpus)) - 1) << 8)
 #define UART_SPI             (GUEST_INTID_UART - GUEST_INTID_SPIS)
+#define RTC_SPI              (GUEST_INTID_RTC - GUEST_INTID_SPIS)
 #define SECURE_TIMER_PPI     (GUEST_INTID_SECURE_TIMER - GUEST_INTID_PPIS)
 #define PHYSICAL_TIMER_PPI   (GUEST_INTID_PHYSICAL_TIMER - GUEST_INTID_PPIS)
 #define VIRTUAL_TIMER_PPI    (GUEST_INTID_VIRTUAL_TIMER - GUEST_INTID_PPIS)
@@ -244,6 +245,17 @@ static void write_uart(struct writer *writer)
     end(writer);
 }
 
+static void write_rtc(struct writer *writer)
+{
+    begin(writer, "pl031@9010000");
+    PUT_STRINGS(writer, "compatible", "arm,pl031\0arm,primecell");
+    PUT_CELLS(writer, "reg", 0, GUEST_RTC_BASE, 0, GUEST_RTC_SIZE);
+    PUT_CELLS(writer, "interrupts", SPI, RTC_SPI, LEVEL_HIGH);
+    put_string(writer, "clock-names", "apb_pclk");
+    PUT_CELLS(writer, "clocks", CLOCK_PHANDLE);
+    end(writer);
+}
+
 /* For a guest's user space, which looks here for what it runs on. A kernel asks by ONTIME_CALL_UID. */
 static void write_hypervisor(struct writer *writer)
 {
@@ -268,6 +280,8 @@ static void write_root(struct writer *writer, const struct guest_tree_facts *fac
     write_timer(writer, facts);
     write_gic(writer, facts);
     write_uart(writer);
+    if (facts->has_clock)
+        write_rtc(writer);
     write_hypervisor(writer);
     end(writer);
 }

@@ -18,7 +18,8 @@ struct guest_tree_facts {
     const struct vm_config *vm;
     unsigned gic_version;       /* 2 or 3 */
     const char *cpu_compatible; /* the host CPU's, so that a guest knows its errata; NULL: not known */
-    const uint8_t *seed;        /* GUEST_TREE_SEED_SIZE random bytes for kaslr-seed and rng-seed */
+    bool has_clock;
+    const uint8_t *seed; /* GUEST_TREE_SEED_SIZE random bytes for kaslr-seed and rng-seed */
 };
 
 /*

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import subprocess
+import time
 
 from machine import BUILD, ROOT, Failure, Machine, NotRun
 
@@ -43,13 +44,13 @@ class Run:
         """Boots Ontime with the case's system file."""
         return self.boot_file(os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb"))
 
-    def boot_file(self, system):
-        """Boots Ontime with the system file at that path, or with none."""
+    def boot_file(self, system, more=()):
+        """Boots Ontime with the system file at that path, or with none, and these arguments of QEMU's."""
         image = "ontime-debug.bin" if "debug" in self.case else "ontime.bin"
         arguments = ["-kernel", os.path.join(BUILD, image)]
         if system:
             arguments += ["-initrd", system]
-        return self._machine(["--virtualization"], arguments)
+        return self._machine(["--virtualization"], arguments + list(more))
 
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
@@ -133,6 +134,32 @@ def bare(run, *names):
             machine.wait_for("^END passed=")
             check("FAIL" not in machine.text(), f"{name} fails without Ontime")
             machine.wait_off()
+
+
+BASE_TIME = 1767225600  # 2026-01-01: scripts/qemu --icount
+
+
+def rtc(run, *names):
+    """Each guest's clock begins with the machine's time, whatever another guest has set."""
+    with run.boot() as machine:
+        for name in names:
+            check_guest(machine, name)
+            now = int(re.search(r"rtc: now (\d+)", machine.joined(name)).group(1))
+            check(BASE_TIME <= now <= BASE_TIME + 1, f"{name} begins {now - BASE_TIME} s after the machine")
+        machine.wait_off()
+
+
+def no_clock(run):
+    """On a machine without a clock, Ontime says so, and a guest has none."""
+    tree = os.path.join(run.out, run.name + ".dtb")
+    with run.boot_file(None, ["-machine", "dumpdtb=" + tree]) as machine:
+        machine.wait_off()
+    subprocess.run(["fdtput", "-r", tree, "/pl031@9010000"], check=True)
+    system = os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb")
+    with run.boot_file(system, ["-dtb", tree]) as machine:
+        machine.wait_for(r"^\[ontime\] this machine has no clock")
+        machine.wait_for(r"^\[ontime\] first: vCPU 0: read at guest physical 0x9010000,")
+        machine.wait_off()
 
 
 def counts(machine, name):
@@ -440,6 +467,21 @@ def command(machine, text, status=0):
     machine.send(text + "\n")
     found = machine.wait_for(r"linux: done \((\d+)\)", done + 1)
     check(int(found.group(1)) == status, f"'{text}' ends with status {found.group(1)}")
+
+
+def clock(run):
+    """A stock Linux has the right time from the start, and gets the alarm that it asks for."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "echo seconds $(date +%s)")
+        late = time.time() - int(machine.wait_for(r"^\[linux\] seconds (\d+)$").group(1))
+        check(-2 < late < 5, f"the guest's time is {late:.0f} s late")
+        command(machine, "echo +2 >/sys/class/rtc/rtc0/wakealarm && sleep 4")
+        command(machine, "grep 'rtc-pl031' /proc/interrupts")
+        count = machine.wait_for(r"^\[linux\] *\d+: +(\d+) .*rtc-pl031").group(1)
+        check(count == "1", f"{count} alarms")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
 
 
 def reboot(run):

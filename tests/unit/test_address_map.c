@@ -11,6 +11,7 @@
 
 #include "devices/address_map.h"
 #include "devices/vgic.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "random.h"
 #include "vm/vm.h"
@@ -19,9 +20,9 @@
 #define NOBODY 0xFFFF
 #define STEPS  200000
 
-#define PLACES 4
+#define PLACES 5
 
-enum device { NONE, UART, DISTRIBUTOR, REDISTRIBUTORS, INTERFACE, FLASH };
+enum device { NONE, UART, DISTRIBUTOR, REDISTRIBUTORS, INTERFACE, RTC, FLASH };
 
 struct place {
     uint64_t start, size;
@@ -30,6 +31,7 @@ struct place {
 
 static struct gic_driver driver;
 const struct gic_driver *gic = &driver;
+static struct vrtc rtc;
 static struct vm vm;
 static struct vcpu vcpu;
 static struct {
@@ -49,6 +51,11 @@ static bool note(enum device device, struct vcpu *asking, const struct mmio_acce
 bool vuart_access(struct vcpu *asking, struct mmio_access *access)
 {
     return note(UART, asking, access);
+}
+
+bool vrtc_access(struct vcpu *asking, struct mmio_access *access)
+{
+    return note(RTC, asking, access);
 }
 
 bool vgic_distributor_access(struct vcpu *asking, struct mmio_access *access)
@@ -72,11 +79,13 @@ static unsigned map(unsigned version, unsigned vcpus, struct place *places)
     driver.version = version;
     vm.vcpu_count = vcpus;
     vcpu.vm = &vm;
+    vm.rtc = &rtc;
     places[0] = (struct place){0x09000000, 0x1000, UART};
     places[1] = (struct place){0x08000000, 0x10000, DISTRIBUTOR};
     places[2] = version == 3 ? (struct place){0x080A0000, vcpus * 0x20000, REDISTRIBUTORS}
                              : (struct place){0x08011000, 0x1000, INTERFACE};
-    places[3] = (struct place){0x04000000, 0x04000000, FLASH};
+    places[3] = (struct place){0x09010000, 0x1000, RTC};
+    places[4] = (struct place){0x04000000, 0x04000000, FLASH};
     return PLACES;
 }
 
@@ -123,6 +132,17 @@ static void each_device_has_its_place(void **state)
                 check_borders(&places[i]);
 }
 
+static void without_a_clock_there_is_nothing(void **state)
+{
+    struct place places[PLACES];
+
+    (void)state;
+    (void)map(3, 1, places);
+    vm.rtc = NULL;
+    check(0x09010000, 4, NONE, 0);
+    check(0x09010FFC, 4, NONE, 0);
+}
+
 static void accesses_are_aligned(void **state)
 {
     (void)state;
@@ -162,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_device_has_its_place),
+        cmocka_unit_test(without_a_clock_there_is_nothing),
         cmocka_unit_test(accesses_are_aligned),
         cmocka_unit_test(any_address_is_as_the_map_says),
     };

@@ -59,6 +59,7 @@ static const char base[] =
     "        reg = <0 0x9000000 0 0x1000>, <0 0x9010000 0 0x2000>;"
     "        interrupts = <0 1 4>, <0 2 4>;"
     "    };"
+    "    rtc: rtc@9010000 { compatible = \"arm,pl031\", \"arm,primecell\"; reg = <0 0x9010000 0 0x1000>; };"
     "    serial@9040000 { reg = <1 0x9040000 2 0x3000>; };"
     "};";
 
@@ -145,6 +146,8 @@ static void a_board_is_read(void **state)
     assert_string_equal(board.uart_compatible, "arm,pl011");
     assert_int_equal(board.uart_irq, 33);
     assert_int_equal(board.comparator_irq, 26);
+    assert_int_equal(board.rtc.start, 0x9010000);
+    assert_int_equal(board.rtc.size, 0x1000);
     assert_false(board.psci_by_hvc);
     assert_string_equal(board.cpu_compatible, "arm,cortex-a72");
     assert_int_equal(board.initrd, 0x48000000);
@@ -223,6 +226,21 @@ static void a_seed_has_32_bytes(void **state)
     expect_complete("&chosen { rng-seed = <1 2 3 4 5 6 7 8 9>; };");
     assert_non_null(board.seed);
     assert_int_equal(((const uint8_t *)board.seed)[3], 1);
+}
+
+static void a_clock_may_be_absent_or_not_for_us(void **state)
+{
+    (void)state;
+    expect_complete("/delete-node/ &rtc;");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { status = \"disabled\"; };");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { /delete-property/ reg; };");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { status = \"disabled\"; };"
+                    "/ { rtc@1 { compatible = \"arm,pl031\"; reg = <0 0xA0000000 0 0x2000>; }; };");
+    assert_int_equal(board.rtc.start, 0xA0000000);
+    assert_int_equal(board.rtc.size, 0x2000);
 }
 
 static void the_firmware_is_called_as_it_wants(void **state)
@@ -433,6 +451,8 @@ static void qemus_machines_are_read(void **state)
         assert_string_equal(board.uart_compatible, "arm,pl011");
         assert_int_equal(board.uart_irq, 33);
         assert_int_equal(board.comparator_irq, 26);
+        assert_int_equal(board.rtc.start, 0x9010000);
+        assert_int_equal(board.rtc.size, 0x1000);
         assert_string_equal(board.cpu_compatible, "arm,cortex-a53");
         assert_int_equal(board.initrd, 0x48000000);
         assert_true(board.initrd_size > 10000 && board.initrd_size < 20000);
@@ -451,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_uart_may_lack_an_interrupt_and_a_name),
         cmocka_unit_test(the_initrd_is_one_cell_or_two),
         cmocka_unit_test(a_seed_has_32_bytes),
+        cmocka_unit_test(a_clock_may_be_absent_or_not_for_us),
         cmocka_unit_test(the_firmware_is_called_as_it_wants),
         cmocka_unit_test(the_comparator_has_the_fourth_interrupt),
         cmocka_unit_test(the_first_cpu_stands_for_all),

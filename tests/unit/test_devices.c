@@ -20,6 +20,7 @@
 #include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "fake_gic.h"
 #include "random.h"
@@ -31,9 +32,10 @@
 #define RECORD      64
 #define ROUNDS      100
 #define CPU         "arm,cortex-a72"
-#define ALLOCATIONS 3
+#define ALLOCATIONS 4
 
 static struct gic_driver driver;
+static struct cpu cpu;
 static struct vm_config config;
 static struct vm vm;
 static struct vcpu vcpus[VCPUS + 1]; /* the last one is nobody's */
@@ -138,6 +140,7 @@ static void reset_machine(unsigned version)
     for (unsigned i = 0; i < VCPUS; i++) {
         vcpus[i].vm = &vm;
         vcpus[i].index = (uint16_t)i;
+        vcpus[i].cpu = &cpu;
     }
     for (unsigned i = 0; i < sizeof(seed); i++)
         seed[i] = (uint8_t)(i + 1);
@@ -147,6 +150,7 @@ static int setup(void **state)
 {
     (void)state;
     reset_machine(3);
+    vrtc_init(1000, 0);
     return 0;
 }
 
@@ -179,7 +183,7 @@ static void a_guest_has_a_page_of_stolen_time(void **state)
     (void)state;
     assert_true(create());
     assert_int_equal(readonly_page.calls, 1);
-    assert_int_equal(readonly_page.guest, 0x09010000);
+    assert_int_equal(readonly_page.guest, 0x090A0000);
     assert_int_equal(readonly_page.host, (uintptr_t)vm.stolen_page);
     assert_int_equal(readonly_page.host % MEMORY_PAGE, 0);
     fake_set_hz(1000000000);
@@ -229,6 +233,31 @@ static void a_guest_has_a_tree_of_its_own(void **state)
         fdt_getprop(vm.tree.data, fdt_path_offset(vm.tree.data, "/chosen"), "kaslr-seed", &length), seed,
         GUEST_TREE_KASLR_SEED_SIZE);
     assert_int_equal(length, GUEST_TREE_KASLR_SEED_SIZE);
+}
+
+static void without_a_clock_of_the_machines_a_guest_has_none(void **state)
+{
+    (void)state;
+    reset_machine(3);
+    assert_true(create());
+    assert_null(vm.rtc);
+    assert_string_equal(tree_string("/pl031@9010000", "compatible"), "(none)");
+    devices_hooks.reset_vm(&vm);
+}
+
+static void a_guest_has_a_clock(void **state)
+{
+    struct mmio_access read = {.offset = 0, .size = 4};
+
+    (void)state;
+    assert_true(create());
+    assert_ptr_equal(vm.rtc->vm, &vm);
+    assert_string_equal(tree_string("/pl031@9010000", "compatible"), "arm,pl031");
+    assert_true(vrtc_access(&vcpus[0], &read));
+    assert_int_equal(read.value, 1000);
+    vm.rtc->mask = vm.rtc->raw = vm.rtc->line = true;
+    devices_hooks.reset_vm(&vm);
+    assert_false(vm.rtc->mask || vm.rtc->raw || vm.rtc->line);
 }
 
 static void a_guest_has_a_uart_on_the_console(void **state)
@@ -325,11 +354,13 @@ static void without_memory_there_are_no_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_clock_of_the_machines_a_guest_has_none), /* first */
         cmocka_unit_test_setup(nothing_is_left_to_ask, setup),
         cmocka_unit_test_setup(a_guest_has_a_page_of_stolen_time, setup),
         cmocka_unit_test_setup(a_gicv3_is_made_of_system_registers, setup),
         cmocka_unit_test_setup(a_gicv2_has_a_page_of_the_machines, setup),
         cmocka_unit_test_setup(a_guest_has_a_tree_of_its_own, setup),
+        cmocka_unit_test_setup(a_guest_has_a_clock, setup),
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),

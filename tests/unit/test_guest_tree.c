@@ -34,7 +34,7 @@ static struct vm_config vm;
 static size_t build(unsigned gic_version)
 {
     const struct guest_tree_facts facts = {
-        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .seed = seed};
+        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .has_clock = true, .seed = seed};
     size_t size = guest_tree_build(tree, sizeof(tree), &facts);
     if (size != 0)
         assert_int_equal(fdt_check_full(tree, size), 0);
@@ -198,6 +198,17 @@ static void an_unknown_cpu_is_an_armv8(void **state)
     assert_string_equal(string("/cpus/cpu@0", "compatible"), "arm,armv8");
 }
 
+static void a_clock_may_be_absent(void **state)
+{
+    (void)state;
+    const struct guest_tree_facts facts = {.vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .seed = seed};
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/pl031@9010000", "reg", 1, 4), 0x9010000);
+    assert_int_equal(cell("/pl031@9010000", "interrupts", 1, 3), 34 - 32);
+    assert_true(guest_tree_build(tree, sizeof(tree), &facts) > 0);
+    assert_true(fdt_path_offset(tree, "/pl031@9010000") < 0);
+}
+
 static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
 {
     (void)state;
@@ -212,7 +223,7 @@ static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
         uint8_t *small = malloc(room + 1);
         assert_non_null(small);
         const struct guest_tree_facts facts = {
-            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .seed = seed};
+            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .has_clock = true, .seed = seed};
         assert_int_equal(guest_tree_build(small, room, &facts), 0);
         free(small);
     }
@@ -335,7 +346,7 @@ static void the_tree_is_qemus(void **state)
             vm.vcpus = vcpus;
             assert_true(build(gic_version) > 0);
             get_qemu_tree(gic_version, vcpus);
-            assert_int_equal(compare_trees(), 12 + 2 * vcpus);
+            assert_int_equal(compare_trees(), 13 + 2 * vcpus);
         }
     }
 }
@@ -351,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup(gic_is_as_large_as_the_vm, setup),
         cmocka_unit_test_setup(the_guest_can_see_the_hypervisor, setup),
         cmocka_unit_test_setup(an_unknown_cpu_is_an_armv8, setup),
+        cmocka_unit_test_setup(a_clock_may_be_absent, setup),
         cmocka_unit_test_setup(the_largest_tree_fits_and_a_small_buffer_is_refused, setup),
         cmocka_unit_test_setup(dtc_has_no_complaint, setup),
         cmocka_unit_test_setup(the_tree_is_qemus, setup),
