@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's and is
- * trusted.
+ * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's: it
+ * may be damaged, but does no harm on purpose.
  */
 #ifndef BOOT_BOARD_H
 #define BOOT_BOARD_H

@@ -71,10 +71,10 @@ static void start_console(struct cpu *cpu)
     console_init(found, &cpu->deadlines);
 }
 
-static void check_machine(const void *tree, const char *missing)
+static void check_machine(const char *missing)
 {
-    if (missing != NULL || fdt_check_header(tree) != 0)
-        stop("the machine's device tree lacks %s", missing != NULL ? missing : "a header");
+    if (missing != NULL)
+        stop("the machine's device tree lacks %s", missing);
     if (arch_cpu_problem() != NULL)
         stop("%s", arch_cpu_problem());
 }
@@ -274,7 +274,7 @@ _Noreturn void boot_main(const void *tree)
     arch_firmware_init(board.psci_by_hvc);
     start_console(cpu);
     console_print("Ontime " ONTIME_VERSION);
-    check_machine(tree, missing);
+    check_machine(missing);
     take_memory(tree);
     read_system_file();
     check_against_machine();

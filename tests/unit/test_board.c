@@ -175,6 +175,77 @@ static void without_a_console_there_is_none_to_say_so(void **state)
     assert_null(board.seed);
 }
 
+/* A copy of the tree, to be damaged. */
+static void *copy_of_tree(void)
+{
+    static char room[TREE_SIZE + 8] __attribute__((aligned(8)));
+
+    assert_true(fdt_totalsize(tree) <= TREE_SIZE);
+    memset(room, 0, sizeof(room));
+    memcpy(room, tree, fdt_totalsize(tree));
+    tree = room;
+    return room;
+}
+
+static void expect_unsound(void)
+{
+    const char *missing = read_tree();
+
+    assert_non_null(missing);
+    assert_non_null(strstr(missing, "a sound structure"));
+    assert_int_equal(call_count, 0);
+    assert_int_equal(board.uart.size, 0);
+}
+
+static void a_damaged_tree_is_not_read(void **state)
+{
+    void *copy;
+
+    (void)state;
+    expect_complete("");
+    copy = copy_of_tree();
+    assert_null(read_tree());
+    fdt_set_totalsize(copy, TREE_SIZE); /* as large as it may be */
+    assert_null(read_tree());
+    fdt_set_totalsize(copy, TREE_SIZE + 8);
+    expect_unsound();
+    fdt_set_totalsize(copy, TREE_SIZE);
+    fdt_set_version(copy, 16);
+    expect_unsound();
+    fdt_set_version(copy, 17);
+    fdt_set_magic(copy, 0);
+    expect_unsound();
+    fdt_set_magic(copy, FDT_MAGIC);
+    memset((char *)copy + fdt_off_dt_struct(copy), 1, 1);
+    expect_unsound();
+}
+
+static void a_string_ends_in_its_property(void **state)
+{
+    (void)state;
+    expect_missing("&chosen { stdout-path = [2f 73 65 72 69 61 6c]; };", NO_PATH);
+    expect_missing("&chosen { stdout-path; };", NO_PATH);
+    expect_complete("&serial { compatible = [61 62]; };");
+    assert_null(board.uart_compatible);
+    expect_complete("&cpu0 { compatible = [61 62]; };");
+    assert_null(board.cpu_compatible);
+    expect_complete("&psci { method = [68 76 63]; };");
+    assert_false(board.psci_by_hvc);
+    expect_complete("&rtc { status = [6f 6b 61 79]; };"); /* is no "disabled" */
+    assert_int_equal(board.rtc.size, 0x1000);
+}
+
+static void an_alias_leads_to_a_path(void **state)
+{
+    (void)state;
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"b\"; b = \"a\"; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"serial0\"; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = [2f]; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"\"; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \":115200\"; };", NO_SERIAL);
+}
+
 static void the_path_may_be_an_alias_and_have_options(void **state)
 {
     static const char *const paths[] = {"/serial@9000000", "/serial@9000000:115200n8", "serial0",
@@ -467,6 +538,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_board_is_read),
         cmocka_unit_test(without_a_console_there_is_none_to_say_so),
+        cmocka_unit_test(a_damaged_tree_is_not_read),
+        cmocka_unit_test(a_string_ends_in_its_property),
+        cmocka_unit_test(an_alias_leads_to_a_path),
         cmocka_unit_test(the_path_may_be_an_alias_and_have_options),
         cmocka_unit_test(a_uart_may_lack_an_interrupt_and_a_name),
         cmocka_unit_test(the_initrd_is_one_cell_or_two),
