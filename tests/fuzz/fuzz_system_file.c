@@ -8,20 +8,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/assert.h"
 #include "boot/system_file.h"
+#include "bytes.h"
 
 #define MIB UINT64_C(0x100000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void assert_failed(const char *file, int line, const char *what)
-{
-    (void)file;
-    (void)line;
-    (void)what;
-    abort();
-}
 
 static bool is_inside(const uint8_t *file, size_t size, const struct blob *blob)
 {
