@@ -101,6 +101,8 @@ static void print_vm(const struct vm_config *vm)
     printf("%s%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "",
            vm->console_raw ? ", raw console" : "");
 
+    if (vm->memory_base != GUEST_RAM_BASE)
+        printf("    %-9s 0x%09" PRIx64 "\n", "RAM", vm->memory_base);
     print_blob(vm->is_linux_image ? "Image" : "binary", &vm->kernel, vm->load_address);
     if (vm->initrd.data != NULL)
         print_blob("initrd", &vm->initrd, vm->initrd_address);

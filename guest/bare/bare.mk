@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bare-metal guests. Each guest/bare/NAME.c with a guest_main() gives build/guest/bare/NAME.bin, a raw binary for
-# load-address 0x40080000, and NAME.image, the same guest as an arm64 Image.
+# load-address 0x40080000, and NAME.image, the same guest as an arm64 Image. Those of BARE_ALONE have no runtime.
 
-BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest
+BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest rtc
+BARE_ALONE := placed
 BARE_RUNTIME := start runtime print tree stats gic_v2v3
 BARE_BUILD := $(BUILD)/guest/bare
 BARE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mgeneral-regs-only -mno-outline-atomics -mstrict-align \
 	-fno-stack-protector -Iinclude -Iguest/bare -Ihypervisor/arch/arm64/include $(WARNINGS) -MMD -MP
 
 .PHONY: bare
-bare: $(BARE_GUESTS:%=$(BARE_BUILD)/%.bin) $(BARE_GUESTS:%=$(BARE_BUILD)/%.image)
+bare: $(foreach guest,$(BARE_GUESTS) $(BARE_ALONE),$(BARE_BUILD)/$(guest).bin $(BARE_BUILD)/$(guest).image)
 all: bare
 
 $(BARE_BUILD)/%.o: guest/bare/%.c | $(BARE_BUILD) $(CROSS_COMPILER)
@@ -23,6 +24,9 @@ $(BARE_BUILD)/%.o: guest/bare/%.S | $(BARE_BUILD) $(CROSS_COMPILER)
 $(BARE_BUILD)/%.elf: $(BARE_BUILD)/%.o $(BARE_RUNTIME:%=$(BARE_BUILD)/%.o) guest/bare/guest.ld
 	@$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-T,guest/bare/guest.ld \
 		-o $@ $(filter %.o,$^)
+
+$(BARE_ALONE:%=$(BARE_BUILD)/%.elf): $(BARE_BUILD)/%.elf: $(BARE_BUILD)/%.o guest/bare/guest.ld
+	@$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-T,guest/bare/guest.ld -o $@ $<
 
 $(BARE_BUILD)/%.bin: $(BARE_BUILD)/%.elf
 	@echo "  BIN     $@"

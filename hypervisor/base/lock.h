@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A spinlock. EL2 always runs with interrupts masked, so nothing interrupts a holder. Where several are held,
- * they are taken in this order: the VM's, its UART's, its vGIC's, a CPU's scheduler queue's, the console's.
+ * they are taken in this order: the VM's, its UART's or its clock's, its vGIC's, a CPU's scheduler queue's,
+ * the console's.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the machine's device tree (Devicetree Specification 0.4; the Arm timer binding). */
+/*
+ * Reads the machine's device tree (Devicetree Specification 0.4; the Arm timer binding).
+ *
+ * The firmware is trusted, but its tree may have been damaged on the way: libfdt proves its structure first,
+ * and no string is read beyond its property. What is not as it should be counts as absent.
+ */
 #include "boot/board.h"
 #include <libfdt.h>
 #include <string.h>
@@ -7,10 +12,28 @@
 
 #define TIMER_HYP_INDEX 3 /* in the timer's `interrupts`: secure, non-secure, virtual, hypervisor */
 
+#define TREE_MAX     (UINT32_C(2) << 20) /* what of it is mapped: booting.rst */
+#define TREE_VERSION 17u
+
+static bool is_sound(const void *tree)
+{
+    return fdt_check_header(tree) == 0 && fdt_version(tree) >= TREE_VERSION &&
+           fdt_totalsize(tree) <= TREE_MAX && fdt_check_full(tree, fdt_totalsize(tree)) == 0;
+}
+
+/* The first of a property's strings, or NULL. */
+static const char *get_string(const void *tree, int node, const char *property)
+{
+    int length;
+    const char *text = fdt_getprop(tree, node, property, &length);
+
+    return text != NULL && memchr(text, '\0', (size_t)length) != NULL ? text : NULL;
+}
+
 /* Is a node for Ontime? One of the secure world has status = "disabled" (and secure-status = "okay"). */
 static bool is_usable(const void *tree, int node)
 {
-    const char *status = fdt_getprop(tree, node, "status", NULL);
+    const char *status = get_string(tree, node, "status");
 
     return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
 }
@@ -36,20 +59,38 @@ static void read_memory(const void *tree)
             memory_reserve(range.start, range.size);
 }
 
+/*
+ * The node of a path, or of an alias for one, up to a colon. libfdt follows an alias to an alias, and without
+ * an end when the two go round.
+ */
+static int find_path(const void *tree, const char *path)
+{
+    const char *options = strchr(path, ':');
+    int length = options != NULL ? (int)(options - path) : (int)strlen(path);
+
+    if (path[0] != '/') {
+        int size;
+
+        path = fdt_getprop_namelen(tree, fdt_path_offset(tree, "/aliases"), path, length, &size);
+        if (path == NULL || memchr(path, '\0', (size_t)size) == NULL || path[0] != '/')
+            return -1;
+        length = (int)strlen(path);
+    }
+    return fdt_path_offset_namelen(tree, path, length);
+}
+
 static const char *read_chosen(const void *tree, struct board *board)
 {
     int chosen = fdt_path_offset(tree, "/chosen");
-    const char *path = chosen >= 0 ? fdt_getprop(tree, chosen, "stdout-path", NULL) : NULL;
-    const char *options;
+    const char *path = chosen >= 0 ? get_string(tree, chosen, "stdout-path") : NULL;
     int uart, length;
 
     if (path == NULL)
         return "/chosen/stdout-path";
-    options = strchr(path, ':');
-    uart = fdt_path_offset_namelen(tree, path, options != NULL ? (int)(options - path) : (int)strlen(path));
+    uart = find_path(tree, path);
     if (uart < 0 || !machine_tree_reg(tree, uart, 0, &board->uart))
         return "the node that /chosen/stdout-path names";
-    board->uart_compatible = fdt_getprop(tree, uart, "compatible", NULL);
+    board->uart_compatible = get_string(tree, uart, "compatible");
     board->uart_irq = machine_tree_interrupt(tree, uart, 0);
 
     board->initrd = machine_tree_number(tree, chosen, "linux,initrd-start");
@@ -67,29 +108,41 @@ static void read_cpu(const void *tree, struct board *board)
     int node = fdt_path_offset(tree, "/cpus");
 
     for (int child = fdt_first_subnode(tree, node); child >= 0; child = fdt_next_subnode(tree, child)) {
-        const char *type = fdt_getprop(tree, child, "device_type", NULL);
+        const char *type = get_string(tree, child, "device_type");
 
         if (type == NULL || strcmp(type, "cpu") != 0)
             continue;
-        board->cpu_compatible = fdt_getprop(tree, child, "compatible", NULL);
+        board->cpu_compatible = get_string(tree, child, "compatible");
         return;
     }
 }
 
+static void read_rtc(const void *tree, struct board *board)
+{
+    for (int node = fdt_node_offset_by_compatible(tree, -1, "arm,pl031"); node >= 0;
+         node = fdt_node_offset_by_compatible(tree, node, "arm,pl031"))
+        if (is_usable(tree, node) && machine_tree_reg(tree, node, 0, &board->rtc))
+            return;
+}
+
 const char *board_read(const void *tree, struct board *board)
 {
-    int timer = fdt_node_offset_by_compatible(tree, -1, "arm,armv8-timer");
-    int psci = fdt_node_offset_by_compatible(tree, -1, "arm,psci-0.2");
-    const char *method = psci >= 0 ? fdt_getprop(tree, psci, "method", NULL) : NULL;
-    const char *missing;
+    int timer, psci;
+    const char *method, *missing;
 
     memset(board, 0, sizeof(*board));
+    if (!is_sound(tree))
+        return "a sound structure: it is damaged, not of version 17, or larger than 2 MiB";
+    timer = fdt_node_offset_by_compatible(tree, -1, "arm,armv8-timer");
+    psci = fdt_node_offset_by_compatible(tree, -1, "arm,psci-0.2");
+    method = psci >= 0 ? get_string(tree, psci, "method") : NULL;
     read_memory(tree);
     missing = read_chosen(tree, board);
     if (missing != NULL)
         return missing;
     read_cpu(tree, board);
     board->psci = psci >= 0;
+    read_rtc(tree, board);
     board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
     board->comparator_irq = timer >= 0 ? machine_tree_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;
     if (board->comparator_irq == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's and is
- * trusted.
+ * The machine as its device tree describes it: just what Ontime needs. The tree is the firmware's: it
+ * may be damaged, but does no harm on purpose.
  */
 #ifndef BOOT_BOARD_H
 #define BOOT_BOARD_H
@@ -18,6 +18,7 @@ struct board {
     const char *uart_compatible;
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
     bool psci;                         /* the firmware has PSCI 0.2 or later */
+    struct reg_range rtc;              /* a PL031; size 0: there is none */
     bool psci_by_hvc;
     const char *cpu_compatible;
     const void *seed;    /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */

@@ -20,8 +20,10 @@
 #include "console/console.h"
 #include "devices/devices.h"
 #include "devices/stolen_time.h"
+#include "devices/vrtc.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
+#include "drivers/pl031.h"
 #include "drivers/uart.h"
 #include "vm/dispatch.h"
 #include "vm/power.h"
@@ -70,10 +72,10 @@ static void start_console(struct cpu *cpu)
     console_init(found, &cpu->deadlines);
 }
 
-static void check_machine(const void *tree, const char *missing)
+static void check_machine(const char *missing)
 {
-    if (missing != NULL || fdt_check_header(tree) != 0)
-        stop("the machine's device tree lacks %s", missing != NULL ? missing : "a header");
+    if (missing != NULL)
+        stop("the machine's device tree lacks %s", missing);
     if (arch_cpu_problem() != NULL)
         stop("%s", arch_cpu_problem());
 }
@@ -181,6 +183,18 @@ static void start_interrupts(const void *tree)
         stop("this machine: %s", problem);
 }
 
+/* Guests have the machine's time, or none. */
+static void start_clock(void)
+{
+    uint32_t seconds;
+
+    if (board.rtc.size != 0 && arch_map_device(board.rtc.start, board.rtc.size) &&
+        pl031_read(board.rtc.start, &seconds))
+        vrtc_init(seconds, arch_counter());
+    else
+        console_print("this machine has no clock (a PL031 that runs): guests have none, and begin in 1970");
+}
+
 static unsigned vcpus_configured(void)
 {
     unsigned sum = 0;
@@ -277,7 +291,7 @@ _Noreturn void boot_main(const void *tree)
     arch_firmware_init(board.psci, board.psci_by_hvc);
     start_console(cpu);
     console_print("Ontime " ONTIME_VERSION);
-    check_machine(tree, missing);
+    check_machine(missing);
     entropy = gather_entropy();
     stack_guard_set(random_word());
     take_memory(tree);
@@ -286,6 +300,7 @@ _Noreturn void boot_main(const void *tree)
     start_interrupts(tree);
     arch_cpu_init();
     start_cpu(cpu);
+    start_clock();
     make_vms(entropy);
     start_vms();
     start_tick(cpu);

@@ -8,7 +8,7 @@
 
 /*
  * Fills in the addresses of the VM at `node` from its RAM's size, kernel and initrd, and from the node's
- * `load-address`. Returns 0, or -1 with the reason in the reader's `error`.
+ * `load-address` and `tree-address`. Returns 0, or -1 with the reason in the reader's `error`.
  */
 int place_images(const struct tree_reader *reader, int node, struct vm_config *vm);
 

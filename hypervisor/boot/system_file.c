@@ -29,17 +29,19 @@
 #define HORIZON_US_DEFAULT    100000
 #define JOB_US_DEFAULT        50
 #define SECOND_US             1000000
-#define MEMORY_MIB_MAX        1048576
+#define MEMORY_MIB_MAX        1047552 /* what 40 bits have room for behind 0x40000000 */
+#define MEMORY_ALIGN          UINT64_C(0x200000)
+#define ADDRESS_END           (UINT64_C(1) << 40)
 
 static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells", "scheduler",
                                               "allowance-us", "trace-kib",      NULL};
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-mib",   "vcpus",        "cpus",      "weight",        "timers",
-    "tick-us",    "horizon-us",   "job-us",       "period-us", "warp-us",       "warp-limit-us",
-    "unwarp-us",  "warp-percent", "ends-system",  "observer",  "console",       "bootargs",
-    "kernel",     "initrd",       "load-address", "phandle",   "linux,phandle", NULL};
+    "compatible",   "memory-base",  "memory-mib", "vcpus",         "cpus",     "weight",        "timers",
+    "tick-us",      "horizon-us",   "job-us",     "period-us",     "warp-us",  "warp-limit-us", "unwarp-us",
+    "warp-percent", "ends-system",  "observer",   "console",       "bootargs", "kernel",        "initrd",
+    "load-address", "tree-address", "phandle",    "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -137,19 +139,43 @@ static int read_cpus(const struct tree_reader *reader, int node, struct vm_confi
     return 0;
 }
 
+/* Where RAM is. It keeps clear of the devices, and of what 40 bits of address do not reach. */
+static int read_memory(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    uint64_t base, end;
+
+    if (!tree_has(reader, node, "memory-mib"))
+        return tree_fail(reader, node, "memory-mib", "missing");
+    vm->memory_base = GUEST_RAM_BASE;
+    if (tree_read_number(reader, node, "memory-mib", (struct tree_range){2, MEMORY_MIB_MAX},
+                         &vm->memory_mib) != 0 ||
+        tree_read_address(reader, node, "memory-base", &vm->memory_base) != 0)
+        return -1;
+    if (vm->memory_mib % 2 != 0)
+        return tree_fail(reader, node, "memory-mib", "%u is not a multiple of 2", vm->memory_mib);
+
+    base = vm->memory_base;
+    if (base % MEMORY_ALIGN != 0)
+        return tree_fail(reader, node, "memory-base", "0x%lx is not a multiple of 2 MiB",
+                         (unsigned long)base);
+    end = vm_config_ram_end(vm);
+    if (base >= ADDRESS_END || end > ADDRESS_END)
+        return tree_fail(reader, node, "memory-base", "%u MiB at 0x%lx are not in the 40 bits of addresses",
+                         vm->memory_mib, (unsigned long)base);
+    if (base < GUEST_DEVICES_END && end > GUEST_DEVICES)
+        return tree_fail(reader, node, "memory-base", "%u MiB at 0x%lx overlap the devices, 0x%lx..0x%lx",
+                         vm->memory_mib, (unsigned long)base, GUEST_DEVICES, GUEST_DEVICES_END);
+    return 0;
+}
+
 static int read_resources(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
     vm->vcpus = 1;
     vm->weight = 1;
-    if (!tree_has(reader, node, "memory-mib"))
-        return tree_fail(reader, node, "memory-mib", "missing");
-    if (tree_read_number(reader, node, "memory-mib", (struct tree_range){2, MEMORY_MIB_MAX},
-                         &vm->memory_mib) != 0 ||
+    if (read_memory(reader, node, vm) != 0 ||
         tree_read_number(reader, node, "vcpus", (struct tree_range){1, SYSTEM_MAX_VCPUS}, &vm->vcpus) != 0 ||
         tree_read_number(reader, node, "weight", (struct tree_range){1, SCHED_WEIGHT_MAX}, &vm->weight) != 0)
         return -1;
-    if (vm->memory_mib % 2 != 0)
-        return tree_fail(reader, node, "memory-mib", "%u is not a multiple of 2", vm->memory_mib);
     return read_cpus(reader, node, vm);
 }
 

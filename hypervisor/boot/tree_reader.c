@@ -86,6 +86,21 @@ int tree_read_number(const struct tree_reader *reader, int node, const char *pro
     return 0;
 }
 
+int tree_read_address(const struct tree_reader *reader, int node, const char *property, uint64_t *value)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, property, &length);
+    if (data == NULL)
+        return 0;
+    if (length != TREE_CELL && length != 2 * TREE_CELL)
+        return tree_fail(reader, node, property, "must be one or two cells and not %zu bytes", length);
+
+    *value = tree_cell(data);
+    if (length == 2 * TREE_CELL)
+        *value = *value << 32 | tree_cell(data + TREE_CELL);
+    return 0;
+}
+
 int tree_read_string(const struct tree_reader *reader, int node, const char *property, const char **value)
 {
     size_t length;

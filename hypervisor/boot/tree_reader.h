@@ -53,6 +53,9 @@ bool tree_has(const struct tree_reader *reader, int node, const char *property);
 int tree_read_number(const struct tree_reader *reader, int node, const char *property,
                      struct tree_range range, uint32_t *value);
 
+/* An address of one or two cells. */
+int tree_read_address(const struct tree_reader *reader, int node, const char *property, uint64_t *value);
+
 /* A single string; *value points into the tree. */
 int tree_read_string(const struct tree_reader *reader, int node, const char *property, const char **value);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's devices: a virtual GIC, a UART, a page of stolen-time records, and the device tree that describes
- * them. They stand where include/ontime/guest_map.h says.
+ * A guest's devices: a virtual GIC, a UART, a clock, a page of stolen-time records, and the device tree that
+ * describes them. They stand where include/ontime/guest_map.h says.
  */
 #include "devices/devices.h"
+#include <stddef.h>
 #include <string.h>
 #include "base/memory.h"
 #include "base/seeds.h"
@@ -11,6 +12,7 @@
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "vm/arch_vm.h"
 
@@ -41,6 +43,8 @@ static void reset_vm(struct vm *vm)
     vgic_init(&vm->vgic, vm->vcpu_count);
     vuart_reset(vm->uart);
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
+    if (vm->rtc != NULL)
+        vrtc_reset(vm->rtc);
 }
 
 const struct guest_hooks devices_hooks = {
@@ -81,6 +85,7 @@ static bool make_tree(struct vm *vm, const char *cpu_compatible, bool entropy)
         .gic_version = vgic_version(),
         .cpu_compatible = cpu_compatible,
         .entropy = entropy,
+        .has_clock = vrtc_exists(),
     };
     void *tree = memory_allocate(GUEST_TREE_SIZE);
     size_t size = guest_tree_build(tree, GUEST_TREE_SIZE, &facts);
@@ -97,6 +102,7 @@ bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
     if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, entropy))
         return false;
     vm->uart = vuart_create(vm);
+    vm->rtc = vrtc_create(vm);
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         reset_vcpu(&vm->vcpus[i]);

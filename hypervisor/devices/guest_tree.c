@@ -25,6 +25,7 @@
 #define LEVEL_HIGH           4
 #define GICV2_PPI_CPUS(cpus) (((1u << (cpus)) - 1) << 8)
 #define UART_SPI             (GUEST_INTID_UART - GUEST_INTID_SPIS)
+#define RTC_SPI              (GUEST_INTID_RTC - GUEST_INTID_SPIS)
 #define SECURE_TIMER_PPI     (GUEST_INTID_SECURE_TIMER - GUEST_INTID_PPIS)
 #define PHYSICAL_TIMER_PPI   (GUEST_INTID_PHYSICAL_TIMER - GUEST_INTID_PPIS)
 #define VIRTUAL_TIMER_PPI    (GUEST_INTID_VIRTUAL_TIMER - GUEST_INTID_PPIS)
@@ -49,6 +50,13 @@ static void begin(struct writer *writer, const char *name)
 {
     if (writer->error == 0)
         writer->error = fdt_begin_node(writer->fdt, name);
+}
+
+static void begin_at(struct writer *writer, const char *name, uint64_t address)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%s@%lx", name, (unsigned long)address);
+    begin(writer, text);
 }
 
 static void begin_numbered(struct writer *writer, const char *name, unsigned number)
@@ -127,11 +135,11 @@ static void write_chosen(struct writer *writer, const struct guest_tree_facts *f
 
 static void write_memory(struct writer *writer, const struct vm_config *vm)
 {
-    uint64_t size = vm_config_ram_end(vm) - GUEST_RAM_BASE;
-    begin(writer, "memory@40000000");
+    uint64_t base = vm->memory_base;
+    uint64_t size = vm_config_ram_end(vm) - base;
+    begin_at(writer, "memory", base);
     put_string(writer, "device_type", "memory");
-    PUT_CELLS(writer, "reg", GUEST_RAM_BASE >> 32, (uint32_t)GUEST_RAM_BASE, (uint32_t)(size >> 32),
-              (uint32_t)size);
+    PUT_CELLS(writer, "reg", (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size);
     end(writer);
 }
 
@@ -239,6 +247,17 @@ static void write_uart(struct writer *writer)
     end(writer);
 }
 
+static void write_rtc(struct writer *writer)
+{
+    begin(writer, "pl031@9010000");
+    PUT_STRINGS(writer, "compatible", "arm,pl031\0arm,primecell");
+    PUT_CELLS(writer, "reg", 0, GUEST_RTC_BASE, 0, GUEST_RTC_SIZE);
+    PUT_CELLS(writer, "interrupts", SPI, RTC_SPI, LEVEL_HIGH);
+    put_string(writer, "clock-names", "apb_pclk");
+    PUT_CELLS(writer, "clocks", CLOCK_PHANDLE);
+    end(writer);
+}
+
 /* For a guest's user space, which looks here for what it runs on. A kernel asks by ONTIME_CALL_UID. */
 static void write_hypervisor(struct writer *writer)
 {
@@ -263,6 +282,8 @@ static void write_root(struct writer *writer, const struct guest_tree_facts *fac
     write_timer(writer, facts);
     write_gic(writer, facts);
     write_uart(writer);
+    if (facts->has_clock)
+        write_rtc(writer);
     write_hypervisor(writer);
     end(writer);
 }

@@ -19,6 +19,7 @@ struct guest_tree_facts {
     unsigned gic_version;       /* 2 or 3 */
     const char *cpu_compatible; /* the host CPU's, so that a guest knows its errata; NULL: not known */
     bool entropy;               /* there is an rng-seed */
+    bool has_clock;
 };
 
 /* Where the tree has its seeds, to be filled with random bytes; NULL: there is none. */

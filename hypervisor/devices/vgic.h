@@ -22,6 +22,7 @@ struct vcpu;
 #define VGIC_TIMER          GUEST_INTID_VIRTUAL_TIMER /* backed by the physical PPI of the same number */
 #define VGIC_PHYSICAL_TIMER GUEST_INTID_PHYSICAL_TIMER
 #define VGIC_UART           GUEST_INTID_UART
+#define VGIC_RTC            GUEST_INTID_RTC
 
 /* Sets a VM's part, or a vCPU's, as after a reset. */
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);

@@ -17,8 +17,17 @@ static uint64_t read_cells(const fdt32_t *cells, int count)
     uint64_t value = 0;
 
     while (count-- > 0)
-        value = value << 32 | fdt32_to_cpu(*cells++);
+        value = value << 32 | fdt32_ld(cells++);
     return value;
+}
+
+/* The property when it has so many cells at least, or NULL. */
+static const fdt32_t *get_cells(const void *tree, int node, const char *property, int count)
+{
+    int length;
+    const fdt32_t *cells = fdt_getprop(tree, node, property, &length);
+
+    return cells != NULL && length / 4 >= count ? cells : NULL;
 }
 
 /*
@@ -36,7 +45,7 @@ static uint64_t translate(const void *tree, int node, uint64_t address)
         int length;
         const fdt32_t *ranges = fdt_getprop(tree, bus, "ranges", &length);
 
-        if (ranges == NULL || entry <= 0)
+        if (ranges == NULL || child_cells < 0 || parent_cells < 0 || size_cells < 0 || entry == 0)
             continue;
         for (int left = length / 4; left >= entry; left -= entry, ranges += entry) {
             uint64_t child = read_cells(ranges, child_cells);
@@ -60,7 +69,8 @@ bool machine_tree_reg(const void *tree, int node, unsigned index, struct reg_ran
     const fdt32_t *reg = fdt_getprop(tree, node, "reg", &length);
     int entry = address_cells + size_cells;
 
-    if (reg == NULL || length / 4 < ((int)index + 1) * entry)
+    if (reg == NULL || address_cells < 0 || size_cells < 0 || entry == 0 ||
+        length / 4 < ((int)index + 1) * entry)
         return false;
     reg += (int)index * entry;
     range->start = translate(tree, node, read_cells(reg, address_cells));
@@ -78,10 +88,10 @@ static int interrupt_cells(const void *tree, int node)
     int controller;
 
     for (int holder = node; holder >= 0 && property == NULL; holder = fdt_parent_offset(tree, holder))
-        property = fdt_getprop(tree, holder, "interrupt-parent", NULL);
-    controller = property != NULL ? fdt_node_offset_by_phandle(tree, fdt32_to_cpu(*property)) : -1;
-    property = controller >= 0 ? fdt_getprop(tree, controller, "#interrupt-cells", NULL) : NULL;
-    return property != NULL ? (int)fdt32_to_cpu(*property) : GIC_CELLS;
+        property = get_cells(tree, holder, "interrupt-parent", 1);
+    controller = property != NULL ? fdt_node_offset_by_phandle(tree, fdt32_ld(property)) : -1;
+    property = controller >= 0 ? get_cells(tree, controller, "#interrupt-cells", 1) : NULL;
+    return property != NULL ? (int)fdt32_ld(property) : GIC_CELLS;
 }
 
 /* A GIC's cells are type, number and flags. A fourth may follow, which says to which CPUs a PPI belongs. */
@@ -94,11 +104,11 @@ uint32_t machine_tree_interrupt(const void *tree, int node, unsigned index)
     if (cells == NULL || count < GIC_CELLS || length / 4 / count <= (int)index)
         return 0;
     cells += count * (int)index;
-    switch (fdt32_to_cpu(cells[0])) {
+    switch (fdt32_ld(&cells[0])) {
     case TYPE_SPI:
-        return SPI_BASE + fdt32_to_cpu(cells[1]);
+        return SPI_BASE + fdt32_ld(&cells[1]);
     case TYPE_PPI:
-        return PPI_BASE + fdt32_to_cpu(cells[1]);
+        return PPI_BASE + fdt32_ld(&cells[1]);
     default:
         return 0; /* GICv3.1's extended SPIs and PPIs */
     }

@@ -32,6 +32,7 @@ struct blob {
 
 struct vm_config {
     char name[SYSTEM_NAME_LENGTH + 1];
+    uint64_t memory_base; /* guest physical: where RAM begins */
     uint32_t memory_mib;
     uint32_t vcpus;
     uint64_t cpus; /* bit n: physical CPU n may run its vCPUs */
@@ -51,7 +52,7 @@ struct vm_config {
     struct blob kernel;
     struct blob initrd;      /* data NULL when there is none */
     bool is_linux_image;     /* an arm64 Image, else a raw binary */
-    uint64_t load_address;   /* guest physical; for an Image computed from its text_offset */
+    uint64_t load_address;   /* guest physical; for an Image, unless the file says it, from its text_offset */
     uint64_t entry;          /* guest physical: where the boot vCPU begins */
     uint64_t initrd_address; /* guest physical, 0 when there is none */
     uint64_t tree_address;   /* guest physical; GUEST_TREE_SIZE bytes are kept for the tree */
@@ -70,7 +71,7 @@ struct system_config {
 /* Where the VM's RAM ends, guest physical. */
 static inline uint64_t vm_config_ram_end(const struct vm_config *vm)
 {
-    return GUEST_RAM_BASE + ((uint64_t)vm->memory_mib << 20);
+    return vm->memory_base + ((uint64_t)vm->memory_mib << 20);
 }
 
 /* Does [start, start + size), guest physical, lie in the VM's RAM? Both may have any value. */
@@ -78,7 +79,7 @@ static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, 
 {
     uint64_t ram_end = vm_config_ram_end(vm);
 
-    return start >= GUEST_RAM_BASE && start <= ram_end && size <= ram_end - start;
+    return start >= vm->memory_base && start <= ram_end && size <= ram_end - start;
 }
 
 #endif

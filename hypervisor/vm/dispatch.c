@@ -227,10 +227,10 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
               unsigned vcpu_count)
 {
     /*
-     * For each vCPU its wake and its physical timer, and for the CPU its tick, the console's silence, and the
-     * UART's interrupt.
+     * For each vCPU its wake, its physical timer and the alarm of its VM's clock, and for the CPU its tick,
+     * the console's silence, and the UART's interrupt.
      */
-    unsigned others = vcpu_count * 2 + 3;
+    unsigned others = vcpu_count * 3 + 3;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),

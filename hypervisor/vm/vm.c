@@ -17,7 +17,7 @@ static unsigned vcpu_total;
 static bool take_ram(struct vm *vm)
 {
     uint64_t left = (uint64_t)vm->config->memory_mib << 20;
-    uint64_t guest = GUEST_RAM_BASE;
+    uint64_t guest = vm->config->memory_base;
 
     while (left != 0) {
         struct ram_piece *piece = &vm->ram[vm->ram_count];

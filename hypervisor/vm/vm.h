@@ -28,6 +28,7 @@ struct ram_piece {
 #define COMPLAINT_COUNT 29
 #define COMPLAINT_LINE  (SYSTEM_NAME_LENGTH + 2 + COMPLAINT_TEXT + COMPLAINT_COUNT + 1)
 
+struct vrtc;
 struct vuart;
 struct guest_seeds;
 
@@ -50,6 +51,7 @@ struct vm {
     /* Its devices: devices/devices.c makes them. */
     struct vgic vgic;
     struct vuart *uart;
+    struct vrtc *rtc; /* NULL: it has none */
     struct blob tree; /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
     struct guest_seeds *seeds;

@@ -24,10 +24,24 @@
 #define GUEST_UART_BASE 0x09000000UL /* a PL011 */
 #define GUEST_UART_SIZE 0x1000UL
 
-/* A page of Arm DEN0057 stolen-time records, one for each vCPU. The guest can read it and not write it. */
-#define GUEST_STOLEN_TIME 0x09010000UL
+#define GUEST_RTC_BASE 0x09010000UL /* a PL031, where the machine has one */
+#define GUEST_RTC_SIZE 0x1000UL
 
-#define GUEST_RAM_BASE 0x40000000UL
+/* A page of Arm DEN0057 stolen-time records, one for each vCPU. The guest can read it and not write it. */
+#define GUEST_STOLEN_TIME 0x090A0000UL
+
+/*
+ * QEMU's second flash, where firmware keeps its variables: here it is erased, so it reads as ones, and it
+ * can't be written. There is no first one.
+ */
+#define GUEST_FLASH_BASE 0x04000000UL
+#define GUEST_FLASH_SIZE 0x04000000UL
+
+#define GUEST_RAM_BASE 0x40000000UL /* unless the system file says another place */
+
+/* RAM keeps clear of this part of the map, where the devices are. */
+#define GUEST_DEVICES     0x08000000UL
+#define GUEST_DEVICES_END 0x0A000000UL
 
 /*
  * INTIDs. PPIs begin at 16 and SPIs at 32: a device tree counts from there. The device tree names the
@@ -40,5 +54,6 @@
 #define GUEST_INTID_SECURE_TIMER   29 /* never comes */
 #define GUEST_INTID_PHYSICAL_TIMER 30
 #define GUEST_INTID_UART           33
+#define GUEST_INTID_RTC            34
 
 #endif

@@ -1,22 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make fuzz` throws damaged system files at their reader for FUZZ_SECONDS; it begins with the unit tests' corpus and goes
-# on where the last run ended (build/fuzz/corpus). Needs clang's libFuzzer.
+# `make fuzz`: libFuzzer (clang's) throws damaged input at what reads it, each fuzzer for FUZZ_SECONDS, two at a time.
+# FUZZERS="board calls" chooses some.
+#
+# A fuzzer is tests/fuzz/fuzz_NAME.c; fuzz_NAME_SRCS lists the sources it is linked with. It begins with its seeds, see
+# tests/fuzz/run, and goes on where the last run ended (build/fuzz/NAME).
 
 FUZZ_SECONDS ?= 60
+FUZZERS ?= system_file board guest_tree console calls vgic
 FUZZ := $(BUILD)/fuzz
-FUZZ_SRCS := tests/fuzz/fuzz_system_file.c hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c \
-	hypervisor/boot/image_placement.c hypervisor/base/heap.c $(wildcard hypervisor/sched/*.c)
 
-.PHONY: fuzz
-fuzz: $(FUZZ)/fuzz_system_file
-	@mkdir -p $(FUZZ)/corpus
-	@for source in tests/unit/corpus/good/*.dts tests/unit/corpus/bad/*.dts; do \
-		dtc -q -I dts -O dtb -o $(FUZZ)/corpus/$$(basename $$source .dts) $$source || exit 1; \
-	done
-	$(FUZZ)/fuzz_system_file -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
+FUZZ_VM_SRCS := $(vm_SRCS) hypervisor/arch/fake/fake.c
+fuzz_system_file_SRCS := $(system_file_SRCS) hypervisor/arch/fake/fake.c
+fuzz_board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
+fuzz_guest_tree_SRCS := $(guest_tree_SRCS)
+fuzz_console_SRCS := $(console_SRCS) hypervisor/arch/fake/fake.c
+fuzz_calls_SRCS := hypervisor/devices/hypercall.c hypervisor/devices/psci.c hypervisor/devices/deadline_calls.c \
+	hypervisor/devices/observer.c hypervisor/devices/stolen_time.c $(vm_SRCS) hypervisor/arch/fake/fake.c
+fuzz_vgic_SRCS := $(vgic_SRCS) hypervisor/arch/fake/fake.c
 
-$(FUZZ)/fuzz_system_file: $(FUZZ_SRCS) $(wildcard hypervisor/*/*.h)
-	@scripts/need clang libfdt-dev device-tree-compiler
-	@mkdir -p $(@D)
-	clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(WARNINGS) \
-		-Ihypervisor -Iinclude $(FUZZ_SRCS) -lfdt -o $@
+FUZZ_CFLAGS := $(filter-out -fsanitize=%,$(UNIT_CFLAGS)) -fsanitize=fuzzer,address,undefined -Itests/unit
+
+.PHONY: fuzz $(FUZZERS:%=fuzz-%)
+fuzz:
+	@scripts/need clang libfdt-dev device-tree-compiler libcmocka-dev python3 qemu-system-arm
+	@$(MAKE) --no-print-directory $(FUZZERS:%=$(FUZZ)/fuzz_%)
+	@$(MAKE) --no-print-directory -j2 $(FUZZERS:%=fuzz-%)
+
+$(FUZZERS:%=fuzz-%): fuzz-%: $(FUZZ)/fuzz_%
+	@tests/fuzz/run $* $(FUZZ_SECONDS)
+
+define fuzz_rule
+$(FUZZ)/fuzz_$(1): tests/fuzz/fuzz_$(1).c tests/fuzz/bytes.h $(fuzz_$(1)_SRCS) $(UNIT_HEADERS)
+	@mkdir -p $$(@D)
+	@echo "  FUZZ    $$<"
+	@clang $(FUZZ_CFLAGS) $$(filter %.c,$$^) -lfdt -lcmocka -o $$@
+endef
+$(foreach fuzzer,$(FUZZERS),$(eval $(call fuzz_rule,$(fuzzer))))

@@ -8,20 +8,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/assert.h"
 #include "boot/system_file.h"
+#include "bytes.h"
 
 #define MIB UINT64_C(0x100000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void assert_failed(const char *file, int line, const char *what)
-{
-    (void)file;
-    (void)line;
-    (void)what;
-    abort();
-}
 
 static bool is_inside(const uint8_t *file, size_t size, const struct blob *blob)
 {
@@ -31,20 +21,35 @@ static bool is_inside(const uint8_t *file, size_t size, const struct blob *blob)
 static bool is_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
 {
     uint64_t ram = vm->memory_mib * MIB;
-    return start >= GUEST_RAM_BASE && start - GUEST_RAM_BASE <= ram && size <= ram - (start - GUEST_RAM_BASE);
+    return start >= vm->memory_base && start - vm->memory_base <= ram &&
+           size <= ram - (start - vm->memory_base);
+}
+
+/* Its ends do not come round, and no device is in it. */
+static bool is_good_ram(const struct vm_config *vm)
+{
+    uint64_t end = vm->memory_base + vm->memory_mib * MIB;
+    return vm->memory_base < end && end <= UINT64_C(1) << 40 &&
+           (end <= GUEST_DEVICES || vm->memory_base >= GUEST_DEVICES_END);
+}
+
+static bool are_apart(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a + a_size <= b || b + b_size <= a;
 }
 
 static bool holds_together(const uint8_t *file, size_t size, const struct vm_config *vm)
 {
-    if (vm->kernel.size == 0 || !is_inside(file, size, &vm->kernel) ||
+    if (!is_good_ram(vm) || vm->kernel.size == 0 || !is_inside(file, size, &vm->kernel) ||
         !is_in_ram(vm, vm->load_address, vm->kernel.size) ||
-        !is_in_ram(vm, vm->tree_address, GUEST_TREE_SIZE))
+        !is_in_ram(vm, vm->tree_address, GUEST_TREE_SIZE) ||
+        !are_apart(vm->load_address, vm->kernel.size, vm->tree_address, GUEST_TREE_SIZE))
         return false;
     if (vm->initrd.data == NULL)
         return vm->initrd.size == 0 && vm->initrd_address == 0;
     return is_inside(file, size, &vm->initrd) && is_in_ram(vm, vm->initrd_address, vm->initrd.size) &&
            vm->load_address + vm->kernel.size <= vm->initrd_address &&
-           vm->initrd_address + vm->initrd.size <= vm->tree_address;
+           are_apart(vm->initrd_address, vm->initrd.size, vm->tree_address, GUEST_TREE_SIZE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -118,6 +118,34 @@ def registers(run, first, second):
         check(one == other, f"{key[1]} ({key[0]}) was {one} for {first} and {other} for {second}")
 
 
+TREE = 0xEDFE0DD0
+PLACES = {  # VM: entry, device tree, the word at the start of RAM; None: not looked at
+    "header": (0x40280000, 0x42000000, 0),
+    "user": (0x41000000, 0x42000000, 0),
+    "tree": (0x40280000, 0x40000000, TREE),
+    "raw": (0x40080000, 0x40000000, TREE),
+    "high": (0x1000280000, 0x1002000000, 0),
+    "low": (0x100000, 0x200000, 0),
+}
+
+
+def places(found):
+    return tuple(int(word, 16) for word in found.groups())
+
+
+def placed(run):
+    """Each guest finds itself and its device tree where the system file wants them, and by default where QEMU has them."""
+    pattern = r"entry (\w{16}) tree (\w{16}) magic (\w{16}) start (\w{16})"
+    with run.boot_bare(os.path.join(BUILD, "guest", "bare", "placed.image"), "") as machine:
+        entry, tree = places(machine.wait_for(pattern))[:2]
+        check((entry, tree) == (0x40280000, 0x48000000), "QEMU places an Image elsewhere")
+    with run.boot() as machine:
+        for name, (entry, tree, start) in PLACES.items():
+            found = machine.wait_said(name, pattern)
+            check(places(found) == (entry, tree, TREE, start), f"{name}: {found.group(0)}")
+        machine.wait_off()
+
+
 def bare(run, *names):
     """The same guests without Ontime: what they expect of it is what the machine does."""
     for name in names:
@@ -125,6 +153,32 @@ def bare(run, *names):
             machine.wait_for("^END passed=")
             check("FAIL" not in machine.text(), f"{name} fails without Ontime")
             machine.wait_off()
+
+
+BASE_TIME = 1767225600  # 2026-01-01: scripts/qemu --icount
+
+
+def rtc(run, *names):
+    """Each guest's clock begins with the machine's time, whatever another guest has set."""
+    with run.boot() as machine:
+        for name in names:
+            check_guest(machine, name)
+            now = int(re.search(r"rtc: now (\d+)", machine.joined(name)).group(1))
+            check(BASE_TIME <= now <= BASE_TIME + 1, f"{name} begins {now - BASE_TIME} s after the machine")
+        machine.wait_off()
+
+
+def no_clock(run):
+    """On a machine without a clock, Ontime says so, and a guest has none."""
+    tree = os.path.join(run.out, run.name + ".dtb")
+    with run.boot_file(None, ["-machine", "dumpdtb=" + tree]) as machine:
+        machine.wait_off()
+    subprocess.run(["fdtput", "-r", tree, "/pl031@9010000"], check=True)
+    system = os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb")
+    with run.boot_file(system, ["-dtb", tree]) as machine:
+        machine.wait_for(r"^\[ontime\] this machine has no clock")
+        machine.wait_for(r"^\[ontime\] first: vCPU 0: read at guest physical 0x9010000,")
+        machine.wait_off()
 
 
 def counts(machine, name):
@@ -311,6 +365,18 @@ def crash(run, crashing, counting):
         samples = counts(machine, counting)
         share = (samples[-1][2] - samples[0][2]) / (samples[-1][0] - samples[0][0])
         check(share > 0.48, f"{counting} has {share:.2f} of the core")
+
+
+def u_boot(run, name):
+    """U-Boot takes its tree from the start of RAM, finds no environment, and obeys."""
+    with run.boot() as machine:
+        machine.wait_said(name, r"DRAM: +64 MiB.*bad CRC, using default environment.*Hit any key")
+        machine.send(" ")
+        machine.wait_said(name, r"=> ")
+        machine.send("version; cmp.b 40000000 $fdtcontroladdr 28; fdt addr 40000000; fdt print /hypervisor\n")
+        machine.wait_said(name, r"U-Boot 20\d\d\.\d\d.*ontime,hypervisor.*=> ")
+        machine.send("poweroff\n")
+        machine.wait_off()
 
 
 # ---- the console
@@ -586,6 +652,21 @@ def command(machine, text, status=0):
     machine.send(text + "\n")
     found = machine.wait_for(r"linux: done \((\d+)\)", done + 1)
     check(int(found.group(1)) == status, f"'{text}' ends with status {found.group(1)}")
+
+
+def clock(run):
+    """A stock Linux has the right time from the start, and gets the alarm that it asks for."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "echo seconds $(date +%s)")
+        late = time.time() - int(machine.wait_for(r"^\[linux\] seconds (\d+)$").group(1))
+        check(-2 < late < 5, f"the guest's time is {late:.0f} s late")
+        command(machine, "echo +2 >/sys/class/rtc/rtc0/wakealarm && sleep 4")
+        command(machine, "grep 'rtc-pl031' /proc/interrupts")
+        count = machine.wait_for(r"^\[linux\] *\d+: +(\d+) .*rtc-pl031").group(1)
+        check(count == "1", f"{count} alarms")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
 
 
 def reboot(run):

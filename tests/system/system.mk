@@ -5,6 +5,7 @@ TEST_BUILD := $(BUILD)/tests/system
 TEST_SYSTEMS := $(patsubst tests/system/systems/%.dts,$(TEST_BUILD)/%.dtb,\
 	$(wildcard tests/system/systems/*.dts tests/system/systems/bad/*.dts))
 TEST_KERNEL := $(BUILD)/debian/kernel-6.1/vmlinuz
+TEST_U_BOOT := $(BUILD)/debian/u-boot.versions
 TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
 
 TEST_PACKAGES := qemu-system-arm device-tree-compiler python3 tmux gcc-aarch64-linux-gnu libc6-dev-arm64-cross
@@ -23,6 +24,9 @@ test-system-files: $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/o
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1
 
+$(TEST_U_BOOT):
+	@scripts/fetch-debian u-boot u-boot-qemu:all
+
 TEST_PROGRAMS := never_early victim debugger
 $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
@@ -35,7 +39,7 @@ $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROG
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
 		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
 
-$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) bare
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) $(TEST_U_BOOT) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
 	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<

@@ -59,6 +59,7 @@ static const char base[] =
     "        reg = <0 0x9000000 0 0x1000>, <0 0x9010000 0 0x2000>;"
     "        interrupts = <0 1 4>, <0 2 4>;"
     "    };"
+    "    rtc: rtc@9010000 { compatible = \"arm,pl031\", \"arm,primecell\"; reg = <0 0x9010000 0 0x1000>; };"
     "    serial@9040000 { reg = <1 0x9040000 2 0x3000>; };"
     "};";
 
@@ -146,6 +147,8 @@ static void a_board_is_read(void **state)
     assert_int_equal(board.uart_irq, 33);
     assert_int_equal(board.comparator_irq, 26);
     assert_true(board.psci);
+    assert_int_equal(board.rtc.start, 0x9010000);
+    assert_int_equal(board.rtc.size, 0x1000);
     assert_false(board.psci_by_hvc);
     assert_string_equal(board.cpu_compatible, "arm,cortex-a72");
     assert_int_equal(board.initrd, 0x48000000);
@@ -171,6 +174,77 @@ static void without_a_console_there_is_none_to_say_so(void **state)
     assert_int_equal(call_count, 1);
     assert_int_equal(board.uart.start | board.uart.size | board.uart_irq | board.comparator_irq, 0);
     assert_null(board.seed);
+}
+
+/* A copy of the tree, to be damaged. */
+static void *copy_of_tree(void)
+{
+    static char room[TREE_SIZE + 8] __attribute__((aligned(8)));
+
+    assert_true(fdt_totalsize(tree) <= TREE_SIZE);
+    memset(room, 0, sizeof(room));
+    memcpy(room, tree, fdt_totalsize(tree));
+    tree = room;
+    return room;
+}
+
+static void expect_unsound(void)
+{
+    const char *missing = read_tree();
+
+    assert_non_null(missing);
+    assert_non_null(strstr(missing, "a sound structure"));
+    assert_int_equal(call_count, 0);
+    assert_int_equal(board.uart.size, 0);
+}
+
+static void a_damaged_tree_is_not_read(void **state)
+{
+    void *copy;
+
+    (void)state;
+    expect_complete("");
+    copy = copy_of_tree();
+    assert_null(read_tree());
+    fdt_set_totalsize(copy, TREE_SIZE); /* as large as it may be */
+    assert_null(read_tree());
+    fdt_set_totalsize(copy, TREE_SIZE + 8);
+    expect_unsound();
+    fdt_set_totalsize(copy, TREE_SIZE);
+    fdt_set_version(copy, 16);
+    expect_unsound();
+    fdt_set_version(copy, 17);
+    fdt_set_magic(copy, 0);
+    expect_unsound();
+    fdt_set_magic(copy, FDT_MAGIC);
+    memset((char *)copy + fdt_off_dt_struct(copy), 1, 1);
+    expect_unsound();
+}
+
+static void a_string_ends_in_its_property(void **state)
+{
+    (void)state;
+    expect_missing("&chosen { stdout-path = [2f 73 65 72 69 61 6c]; };", NO_PATH);
+    expect_missing("&chosen { stdout-path; };", NO_PATH);
+    expect_complete("&serial { compatible = [61 62]; };");
+    assert_null(board.uart_compatible);
+    expect_complete("&cpu0 { compatible = [61 62]; };");
+    assert_null(board.cpu_compatible);
+    expect_complete("&psci { method = [68 76 63]; };");
+    assert_false(board.psci_by_hvc);
+    expect_complete("&rtc { status = [6f 6b 61 79]; };"); /* is no "disabled" */
+    assert_int_equal(board.rtc.size, 0x1000);
+}
+
+static void an_alias_leads_to_a_path(void **state)
+{
+    (void)state;
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"b\"; b = \"a\"; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"serial0\"; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = [2f]; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a; }; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \"\"; };", NO_SERIAL);
+    expect_missing("&chosen { stdout-path = \":115200\"; };", NO_SERIAL);
 }
 
 static void the_path_may_be_an_alias_and_have_options(void **state)
@@ -228,6 +302,21 @@ static void a_seed_has_32_bytes(void **state)
     expect_complete("&chosen { rng-seed = <1 2 3 4 5 6 7 8 9>; };");
     assert_non_null(board.seed);
     assert_int_equal(((const uint8_t *)board.seed)[3], 1);
+}
+
+static void a_clock_may_be_absent_or_not_for_us(void **state)
+{
+    (void)state;
+    expect_complete("/delete-node/ &rtc;");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { status = \"disabled\"; };");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { /delete-property/ reg; };");
+    assert_int_equal(board.rtc.size, 0);
+    expect_complete("&rtc { status = \"disabled\"; };"
+                    "/ { rtc@1 { compatible = \"arm,pl031\"; reg = <0 0xA0000000 0 0x2000>; }; };");
+    assert_int_equal(board.rtc.start, 0xA0000000);
+    assert_int_equal(board.rtc.size, 0x2000);
 }
 
 static void the_firmware_is_called_as_it_wants(void **state)
@@ -439,6 +528,8 @@ static void qemus_machines_are_read(void **state)
         assert_string_equal(board.uart_compatible, "arm,pl011");
         assert_int_equal(board.uart_irq, 33);
         assert_int_equal(board.comparator_irq, 26);
+        assert_int_equal(board.rtc.start, 0x9010000);
+        assert_int_equal(board.rtc.size, 0x1000);
         assert_string_equal(board.cpu_compatible, "arm,cortex-a53");
         assert_int_equal(board.initrd, 0x48000000);
         assert_true(board.initrd_size > 10000 && board.initrd_size < 20000);
@@ -454,10 +545,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_board_is_read),
         cmocka_unit_test(without_a_console_there_is_none_to_say_so),
+        cmocka_unit_test(a_damaged_tree_is_not_read),
+        cmocka_unit_test(a_string_ends_in_its_property),
+        cmocka_unit_test(an_alias_leads_to_a_path),
         cmocka_unit_test(the_path_may_be_an_alias_and_have_options),
         cmocka_unit_test(a_uart_may_lack_an_interrupt_and_a_name),
         cmocka_unit_test(the_initrd_is_one_cell_or_two),
         cmocka_unit_test(a_seed_has_32_bytes),
+        cmocka_unit_test(a_clock_may_be_absent_or_not_for_us),
         cmocka_unit_test(the_firmware_is_called_as_it_wants),
         cmocka_unit_test(the_comparator_has_the_fourth_interrupt),
         cmocka_unit_test(the_first_cpu_stands_for_all),

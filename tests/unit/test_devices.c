@@ -21,6 +21,7 @@
 #include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "fake_gic.h"
 #include "random.h"
@@ -32,9 +33,10 @@
 #define RECORD      64
 #define ROUNDS      100
 #define CPU         "arm,cortex-a72"
-#define ALLOCATIONS 4
+#define ALLOCATIONS 6
 
 static struct gic_driver driver;
+static struct cpu cpu;
 static struct vm_config config;
 static struct vm vm;
 static struct vcpu vcpus[VCPUS + 1]; /* the last one is nobody's */
@@ -126,14 +128,19 @@ static void reset_machine(unsigned version)
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
     console_source = NULL;
-    config = (struct vm_config){
-        .name = "alpha", .memory_mib = 64, .vcpus = VCPUS, .timers = TIMERS_WAKE, .bootargs = "quiet"};
+    config = (struct vm_config){.name = "alpha",
+                                .memory_base = GUEST_RAM_BASE,
+                                .memory_mib = 64,
+                                .vcpus = VCPUS,
+                                .timers = TIMERS_WAKE,
+                                .bootargs = "quiet"};
     vm.config = &config;
     vm.vcpus = vcpus;
     vm.vcpu_count = VCPUS;
     for (unsigned i = 0; i < VCPUS; i++) {
         vcpus[i].vm = &vm;
         vcpus[i].index = (uint16_t)i;
+        vcpus[i].cpu = &cpu;
     }
 }
 
@@ -141,6 +148,7 @@ static int setup(void **state)
 {
     (void)state;
     reset_machine(3);
+    vrtc_init(1000, 0);
     return 0;
 }
 
@@ -173,7 +181,7 @@ static void a_guest_has_a_page_of_stolen_time(void **state)
     (void)state;
     assert_true(create());
     assert_int_equal(readonly_page.calls, 1);
-    assert_int_equal(readonly_page.guest, 0x09010000);
+    assert_int_equal(readonly_page.guest, 0x090A0000);
     assert_int_equal(readonly_page.host, (uintptr_t)vm.stolen_page);
     assert_int_equal(readonly_page.host % MEMORY_PAGE, 0);
     fake_set_hz(1000000000);
@@ -258,6 +266,31 @@ static void without_entropy_there_is_no_rng_seed(void **state)
     memcpy(first, tree_seed("kaslr-seed", 8), 8);
     devices_hooks.reset_vm(&vm);
     assert_memory_not_equal(tree_seed("kaslr-seed", 8), first, 8);
+}
+
+static void without_a_clock_of_the_machines_a_guest_has_none(void **state)
+{
+    (void)state;
+    reset_machine(3);
+    assert_true(create());
+    assert_null(vm.rtc);
+    assert_string_equal(tree_string("/pl031@9010000", "compatible"), "(none)");
+    devices_hooks.reset_vm(&vm);
+}
+
+static void a_guest_has_a_clock(void **state)
+{
+    struct mmio_access read = {.offset = 0, .size = 4};
+
+    (void)state;
+    assert_true(create());
+    assert_ptr_equal(vm.rtc->vm, &vm);
+    assert_string_equal(tree_string("/pl031@9010000", "compatible"), "arm,pl031");
+    assert_true(vrtc_access(&vcpus[0], &read));
+    assert_int_equal(read.value, 1000);
+    vm.rtc->mask = vm.rtc->raw = vm.rtc->line = true;
+    devices_hooks.reset_vm(&vm);
+    assert_false(vm.rtc->mask || vm.rtc->raw || vm.rtc->line);
 }
 
 static void a_guest_has_a_uart_on_the_console(void **state)
@@ -354,6 +387,7 @@ static void without_memory_there_are_no_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_clock_of_the_machines_a_guest_has_none), /* first */
         cmocka_unit_test_setup(nothing_is_left_to_ask, setup),
         cmocka_unit_test_setup(a_guest_has_a_page_of_stolen_time, setup),
         cmocka_unit_test_setup(a_gicv3_is_made_of_system_registers, setup),
@@ -361,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_has_a_tree_of_its_own, setup),
         cmocka_unit_test_setup(seeds_are_of_the_vm_and_its_boot, setup),
         cmocka_unit_test_setup(without_entropy_there_is_no_rng_seed, setup),
+        cmocka_unit_test_setup(a_guest_has_a_clock, setup),
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),

@@ -33,7 +33,7 @@ static struct vm_config vm;
 static size_t build(unsigned gic_version)
 {
     const struct guest_tree_facts facts = {
-        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .entropy = true};
+        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .has_clock = true, .entropy = true};
     size_t size = guest_tree_build(tree, sizeof(tree), &facts);
     if (size != 0)
         assert_int_equal(fdt_check_full(tree, size), 0);
@@ -92,8 +92,12 @@ static bool exists(const char *path, const char *property)
 static int setup(void **state)
 {
     (void)state;
-    vm = (struct vm_config){
-        .name = "a", .memory_mib = 1024, .vcpus = 1, .timers = TIMERS_WAKE, .bootargs = ""};
+    vm = (struct vm_config){.name = "a",
+                            .memory_base = GUEST_RAM_BASE,
+                            .memory_mib = 1024,
+                            .vcpus = 1,
+                            .timers = TIMERS_WAKE,
+                            .bootargs = ""};
     memset(tree, 0xa5, sizeof(tree));
     return 0;
 }
@@ -151,6 +155,20 @@ static void memory_may_be_beyond_32_bits(void **state)
     assert_int_equal(cell("/memory@40000000", "reg", 3, 4), 0x40200000);
 }
 
+static void memory_may_be_elsewhere(void **state)
+{
+    (void)state;
+    vm.memory_base = UINT64_C(0x12A0000000);
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 0, 4), 0x12);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 1, 4), 0xA0000000);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 2, 4), 0);
+    assert_int_equal(cell("/memory@12a0000000", "reg", 3, 4), 0x40000000);
+    vm.memory_base = 0;
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/memory@0", "reg", 1, 4), 0);
+}
+
 static void timer_mode_chooses_the_timer(void **state)
 {
     (void)state;
@@ -193,6 +211,17 @@ static void an_unknown_cpu_is_an_armv8(void **state)
     assert_string_equal(string("/cpus/cpu@0", "compatible"), "arm,armv8");
 }
 
+static void a_clock_may_be_absent(void **state)
+{
+    (void)state;
+    const struct guest_tree_facts facts = {.vm = &vm, .gic_version = 3, .cpu_compatible = CPU};
+    assert_true(build(3) > 0);
+    assert_int_equal(cell("/pl031@9010000", "reg", 1, 4), 0x9010000);
+    assert_int_equal(cell("/pl031@9010000", "interrupts", 1, 3), 34 - 32);
+    assert_true(guest_tree_build(tree, sizeof(tree), &facts) > 0);
+    assert_true(fdt_path_offset(tree, "/pl031@9010000") < 0);
+}
+
 static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
 {
     (void)state;
@@ -207,7 +236,7 @@ static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
         uint8_t *small = malloc(room + 1);
         assert_non_null(small);
         const struct guest_tree_facts facts = {
-            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .entropy = true};
+            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .has_clock = true, .entropy = true};
         assert_int_equal(guest_tree_build(small, room, &facts), 0);
         free(small);
     }
@@ -330,7 +359,7 @@ static void the_tree_is_qemus(void **state)
             vm.vcpus = vcpus;
             assert_true(build(gic_version) > 0);
             get_qemu_tree(gic_version, vcpus);
-            assert_int_equal(compare_trees(), 12 + 2 * vcpus);
+            assert_int_equal(compare_trees(), 13 + 2 * vcpus);
         }
     }
 }
@@ -342,10 +371,12 @@ int main(void)
         cmocka_unit_test_setup(the_seeds_are_found, setup),
         cmocka_unit_test_setup(chosen_leaves_out_what_is_not_there, setup),
         cmocka_unit_test_setup(memory_may_be_beyond_32_bits, setup),
+        cmocka_unit_test_setup(memory_may_be_elsewhere, setup),
         cmocka_unit_test_setup(timer_mode_chooses_the_timer, setup),
         cmocka_unit_test_setup(gic_is_as_large_as_the_vm, setup),
         cmocka_unit_test_setup(the_guest_can_see_the_hypervisor, setup),
         cmocka_unit_test_setup(an_unknown_cpu_is_an_armv8, setup),
+        cmocka_unit_test_setup(a_clock_may_be_absent, setup),
         cmocka_unit_test_setup(the_largest_tree_fits_and_a_small_buffer_is_refused, setup),
         cmocka_unit_test_setup(dtc_has_no_complaint, setup),
         cmocka_unit_test_setup(the_tree_is_qemus, setup),

@@ -343,6 +343,23 @@ static void numbers_have_any_count_of_cells(void **state)
     assert_int_equal(machine_tree_number(tree, 0, "absent"), 0);
 }
 
+static void bad_cells_are_no_entry(void **state)
+{
+    struct reg_range range;
+
+    (void)state;
+    tree = tree_of("/ { #address-cells = <9>; #size-cells = <1>; n { reg = <1 2 3 4 5 6 7 8 9 10>; }; };");
+    assert_false(machine_tree_reg(tree, fdt_path_offset(tree, "/n"), 0, &range));
+    tree = tree_of("/ { #address-cells = <1>; #size-cells = <9>; n { reg = <1 2 3 4 5 6 7 8 9 10>; }; };");
+    assert_false(machine_tree_reg(tree, fdt_path_offset(tree, "/n"), 0, &range));
+    tree = tree_of("/ { #address-cells = <0>; #size-cells = <0>; n { reg = <1>; }; };");
+    assert_false(machine_tree_reg(tree, fdt_path_offset(tree, "/n"), 0, &range));
+    assert_false(machine_tree_reg(tree, 0, 0, &range)); /* the root has no bus */
+    tree = tree_of("/ { #address-cells = <1>; #size-cells = <1>; b { #address-cells = <1>; #size-cells = <9>;"
+                   " ranges = <0 1 2>; n { reg = <1>; }; }; };");
+    assert_false(machine_tree_reg(tree, fdt_path_offset(tree, "/b/n"), 0, &range));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +377,7 @@ int main(void)
         cmocka_unit_test(the_root_may_be_the_interrupt_parent),
         cmocka_unit_test(without_an_interrupt_parent_there_are_three_cells),
         cmocka_unit_test(numbers_have_any_count_of_cells),
+        cmocka_unit_test(bad_cells_are_no_entry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ static struct vm *create(unsigned index, const char *name, unsigned vcpus)
     static const unsigned pieces[] = {2};
     struct vm *vm;
 
-    config[index] = (struct vm_config){.memory_mib = 2, .vcpus = vcpus, .weight = 1, .observer = true};
+    config[index] = (struct vm_config){
+        .memory_base = GUEST_RAM_BASE, .memory_mib = 2, .vcpus = vcpus, .weight = 1, .observer = true};
     snprintf(config[index].name, sizeof(config[index].name), "%s", name);
     world_pieces(pieces);
     vm = vm_create(&config[index], &world_hooks);

@@ -47,6 +47,7 @@ static int setup(void **state)
             images[i][k] = (uint8_t)random_between(&random, 1, 255);
     for (unsigned i = 0; i < 2; i++) {
         config[i] = (struct vm_config){
+            .memory_base = GUEST_RAM_BASE,
             .memory_mib = 6,
             .vcpus = VCPUS,
             .weight = 1,

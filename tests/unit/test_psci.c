@@ -240,6 +240,7 @@ static int reset(void **state)
     memset(vcpus, 0, sizeof(vcpus));
     memset(&seen, 0, sizeof(seen));
     strcpy(config.name, "guest");
+    config.memory_base = GUEST_RAM_BASE;
     config.memory_mib = 16;
     vm.config = &config;
     vm.vcpus = vcpus;

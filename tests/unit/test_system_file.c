@@ -257,6 +257,7 @@ static void values_are_read(void **state)
     assert_true(player->ends_system);
     assert_true(player->observer);
     assert_true(player->console_raw);
+    assert_int_equal(player->memory_base, GUEST_RAM_BASE);
     assert_string_equal(player->bootargs, "console=ttyAMA0 quiet");
     assert_int_equal(player->kernel.size, IMAGE_SIZE);
     assert_memory_equal(player->kernel.data + IMAGE_MAGIC_AT, "ARM\x64", 4);
@@ -310,6 +311,34 @@ static void pieces_are_aligned(void **state)
     assert_int_equal(odd->load_address, 0x40001000);
     assert_int_equal(odd->initrd_address, 0x42202000);
     assert_int_equal(odd->tree_address, 0x42400000);
+    free(file.data);
+}
+
+static void pieces_go_where_the_file_says(void **state)
+{
+    (void)state;
+    struct file file = accepted("places.dts");
+    assert_int_equal(vm_named("shifted")->load_address, 0x40200000);
+    assert_int_equal(vm_named("shifted")->tree_address, 0x42000000);
+
+    const struct vm_config *chosen = vm_named("chosen");
+    assert_true(chosen->is_linux_image);
+    assert_int_equal(chosen->load_address, 0x41000000);
+    assert_int_equal(chosen->entry, 0x41000000);
+    assert_int_equal(chosen->initrd_address, 0x43000000);
+    assert_int_equal(chosen->tree_address, 0x40000000);
+
+    const struct vm_config *raw = vm_named("raw");
+    assert_int_equal(raw->load_address, 0x42000000);
+    assert_int_equal(raw->tree_address, 0x43ff0000);
+
+    const struct vm_config *low = vm_named("low");
+    assert_int_equal(low->memory_base, 0);
+    assert_int_equal(low->load_address, 0x200000);
+    assert_int_equal(low->tree_address, 0x4000000);
+    assert_int_equal(vm_named("behind-devices")->load_address, 0xa200000);
+    assert_int_equal(vm_named("high")->memory_base, 0xfffc000000);
+    assert_int_equal(vm_named("high")->load_address, 0xfffffffffc);
     free(file.data);
 }
 
@@ -437,12 +466,12 @@ static void check_result(struct file file, int result)
     assert_in_range(config.vm_count, 1, SYSTEM_MAX_VMS);
     for (unsigned i = 0; i < config.vm_count; i++) {
         const struct vm_config *vm = &config.vms[i];
-        uint64_t end = GUEST_RAM_BASE + vm->memory_mib * MIB;
+        uint64_t end = vm->memory_base + vm->memory_mib * MIB;
         assert_true(vm->kernel.size != 0 && is_inside(file, vm->kernel));
         assert_true(vm->initrd.data == NULL || is_inside(file, vm->initrd));
-        assert_true(vm->load_address >= GUEST_RAM_BASE && vm->load_address + vm->kernel.size <= end);
+        assert_true(vm->load_address >= vm->memory_base && vm->load_address + vm->kernel.size <= end);
         assert_true(vm->initrd_address + vm->initrd.size <= end);
-        assert_true(vm->tree_address >= GUEST_RAM_BASE && vm->tree_address + GUEST_TREE_SIZE <= end);
+        assert_true(vm->tree_address >= vm->memory_base && vm->tree_address + GUEST_TREE_SIZE <= end);
         assert_true(strlen(vm->bootargs) <= SYSTEM_BOOTARGS_MAX);
         assert_true(vm->cpus != 0);
     }
@@ -519,6 +548,7 @@ int main(void)
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),
+        cmocka_unit_test(pieces_go_where_the_file_says),
         cmocka_unit_test(padding_behind_the_file_is_ignored),
         cmocka_unit_test(truncated_files_are_refused),
         cmocka_unit_test(unaligned_files_are_refused),

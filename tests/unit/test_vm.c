@@ -32,6 +32,7 @@ static int setup(void **state)
     world_reset();
     config = (struct vm_config){
         .name = "alpha",
+        .memory_base = GUEST_RAM_BASE,
         .memory_mib = 12,
         .vcpus = VCPUS,
         .weight = 7,
@@ -133,6 +134,20 @@ static void ram_is_taken_in_pieces(void **state)
         assert_memory_equal(&vm->ram[i], &noted.map[i], sizeof(noted.map[i]));
         assert_true(i == 0 || vm->ram[i].host < vm->ram[i - 1].host);
     }
+}
+
+static void ram_begins_where_the_file_says(void **state)
+{
+    static const unsigned pieces[] = {4, 8, 0};
+
+    (void)state;
+    config.memory_base = UINT64_C(0x1280000000);
+    const struct vm *vm = create(pieces);
+
+    assert_non_null(vm);
+    assert_int_equal(vm->ram[0].guest, config.memory_base);
+    assert_int_equal(vm->ram[1].guest, config.memory_base + 4 * MIB);
+    assert_int_equal(noted.map[1].guest, config.memory_base + 4 * MIB);
 }
 
 static void ram_has_sixteen_pieces_at_most(void **state)
@@ -388,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup(a_vm_is_as_its_configuration, setup),
         cmocka_unit_test_setup(vms_are_numbered, setup),
         cmocka_unit_test_setup(ram_is_taken_in_pieces, setup),
+        cmocka_unit_test_setup(ram_begins_where_the_file_says, setup),
         cmocka_unit_test_setup(ram_has_sixteen_pieces_at_most, setup),
         cmocka_unit_test_setup(without_memory_there_is_no_vm, setup),
         cmocka_unit_test_setup(ram_is_found_in_its_piece, setup),

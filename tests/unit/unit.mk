@@ -18,10 +18,11 @@ trace_SRCS := hypervisor/base/trace.c
 seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 
 # drivers
-UNIT_TESTS += machine_tree uart_driver gicv2 gicv3
+UNIT_TESTS += machine_tree uart_driver pl031 gicv2 gicv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
+pl031_SRCS := hypervisor/drivers/pl031.c tests/unit/fake_registers.c
 gicv2_SRCS := $(wildcard hypervisor/drivers/gic*.c) hypervisor/drivers/machine_tree.c tests/unit/fake_registers.c \
 	tests/unit/tree_of.c
 gicv2_FLAGS := -lfdt
@@ -59,18 +60,20 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 power_SRCS := $(vm_SRCS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_random vuart psci observer address_map devices
+UNIT_TESTS += guest_tree vgic vgic_random vuart vrtc psci observer address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
 	tests/unit/fake_gic.c tests/unit/vgic_world.c
 vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
+vrtc_SRCS := hypervisor/devices/vrtc.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 address_map_SRCS := hypervisor/devices/address_map.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
-	hypervisor/devices/vgic.c hypervisor/devices/vuart.c tests/unit/fake_gic.c $(seeds_SRCS)
+	hypervisor/devices/vgic.c hypervisor/devices/vuart.c hypervisor/devices/vrtc.c \
+	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c $(seeds_SRCS)
 devices_FLAGS := -lfdt
 
 # boot

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "base/arch.h"
+#include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "vm/dispatch.h"
 #include "vgic_world.h"
@@ -29,6 +30,12 @@ bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu, loaded);
     return timer_expired[vcpu->index];
+}
+
+bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
+{
+    (void)vcpu, (void)access;
+    return false;
 }
 
 bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)

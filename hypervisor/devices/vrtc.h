@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's clock of seconds since 1970: an Arm PL031 (Arm DDI 0224) with the identification registers of
+ * the one on QEMU's virt machine. A guest has one when the machine has one.
+ */
+#ifndef DEVICES_VRTC_H
+#define DEVICES_VRTC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/lock.h"
+#include "devices/mmio.h"
+#include "time/deadline_queue.h"
+#include "vm/vm.h"
+
+struct vrtc {
+    struct vm *vm;
+    struct spinlock lock;  /* for all below */
+    struct deadline alarm; /* in the queue of the CPU of the VM's vCPUs */
+    uint32_t ahead;        /* of the machine's clock, seconds modulo 2^32: the guest may set its own */
+    uint32_t load, match;
+    bool mask, raw;
+    bool line; /* the level of its interrupt that the vGIC was last told */
+};
+
+/* The machine's clock showed so many seconds at `counter`. Boot only, before the first VM is made. */
+void vrtc_init(uint32_t seconds, uint64_t counter);
+
+/* Has vrtc_init() been called: do guests have a clock? */
+bool vrtc_exists(void);
+
+/* A clock for a new VM, or NULL when guests have none. Boot only. */
+struct vrtc *vrtc_create(struct vm *vm);
+
+/*
+ * Sets the clock as after a reset: without an alarm. It goes on showing the time that the guest has set, as
+ * the real device does. The vGIC, which is not told of it, is reset with it.
+ */
+void vrtc_reset(struct vrtc *rtc);
+
+/* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
+bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access);
+
+#endif

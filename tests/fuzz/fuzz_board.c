@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libFuzzer's target for what reads the firmware's tree. The firmware is trusted, but a tree may be damaged
+ * or of another kind than ours: whatever the bytes, nothing but them is read, and the board's strings end
+ * inside the tree.
+ */
+#include <libfdt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/memory.h"
+#include "boot/board.h"
+#include "bytes.h"
+
+#define ENTRIES 3 /* of each node's `reg` and `interrupts` */
+
+void memory_add(uint64_t start, uint64_t size)
+{
+    (void)start, (void)size;
+}
+
+void memory_reserve(uint64_t start, uint64_t size)
+{
+    (void)start, (void)size;
+}
+
+static void expect_inside(const char *tree, size_t size, const char *start, size_t length)
+{
+    if (start != NULL && (start < tree || length > size || start > tree + (size - length)))
+        abort();
+}
+
+/* A node's `compatible`, whose first string ends in it. */
+static void expect_compatible(const void *tree, const char *text)
+{
+    for (int node = 0; node >= 0; node = fdt_next_node(tree, node, NULL)) {
+        int length;
+        const char *data = fdt_getprop(tree, node, "compatible", &length);
+
+        if (data == text && (text == NULL || memchr(text, '\0', (size_t)length) != NULL))
+            return;
+    }
+    if (text != NULL)
+        abort();
+}
+
+static void read_all_nodes(const void *tree)
+{
+    struct reg_range range;
+
+    for (int node = 0; node >= 0; node = fdt_next_node(tree, node, NULL)) {
+        for (unsigned i = 0; i < ENTRIES; i++) {
+            (void)machine_tree_reg(tree, node, i, &range);
+            (void)machine_tree_interrupt(tree, node, i);
+        }
+        (void)machine_tree_number(tree, node, "reg");
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct board board;
+    char *tree;
+
+    /* The firmware's memory has what the header says. */
+    if (size < sizeof(struct fdt_header) || fdt_totalsize(data) > size)
+        return 0;
+    tree = malloc(size);
+    if (tree == NULL)
+        return 0;
+    memcpy(tree, data, size);
+    if (board_read(tree, &board) == NULL) {
+        expect_compatible(tree, board.uart_compatible);
+        expect_compatible(tree, board.cpu_compatible);
+        expect_inside(tree, size, board.seed, BOARD_SEED_SIZE);
+        read_all_nodes(tree);
+    }
+    free(tree);
+    return 0;
+}

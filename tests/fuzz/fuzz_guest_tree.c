@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libFuzzer's target for the tree that a guest is given: for any VM that the system file's reader accepts, it
+ * fits into GUEST_TREE_SIZE and is sound; into less room it fits or is refused. What is written has no byte
+ * but its own.
+ */
+#include <libfdt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bytes.h"
+#include "devices/guest_tree.h"
+
+static struct vm_config vm;
+static char bootargs[SYSTEM_BOOTARGS_MAX + 1];
+static char compatible[64];
+static uint8_t seed[GUEST_TREE_SEED_SIZE];
+
+/* A text of `length` characters, repeated from the bytes; any but the end of a string. */
+static void take_text(struct bytes *bytes, char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = (char)take(bytes, 1);
+
+        text[i] = c;
+        if (c == '\0')
+            text[i] = 'x';
+    }
+    text[length] = '\0';
+}
+
+static void take_vm(struct bytes *bytes)
+{
+    memset(&vm, 0, sizeof(vm));
+    vm.vcpus = 1 + take_below(bytes, SYSTEM_MAX_VCPUS);
+    vm.memory_base = take(bytes, 5) & ~UINT64_C(0x1FFFFF);
+    vm.memory_mib = 2 * (1 + (uint32_t)take(bytes, 2));
+    vm.timers = (enum timer_mode)take_below(bytes, TIMERS_PRECISE + 1);
+    if (take_below(bytes, 2) != 0) {
+        vm.initrd = (struct blob){seed, take(bytes, 4)};
+        vm.initrd_address = take(bytes, 5);
+    }
+    take_text(bytes, bootargs, take(bytes, 2) % sizeof(bootargs));
+    vm.bootargs = bootargs;
+    take_text(bytes, compatible, take_below(bytes, sizeof(compatible)));
+    for (unsigned i = 0; i < sizeof(seed); i++)
+        seed[i] = (uint8_t)take(bytes, 1);
+}
+
+static void expect_sound(const void *tree, size_t size)
+{
+    int chosen, length;
+    const char *text;
+
+    if (fdt_check_full(tree, size) != 0 || fdt_totalsize(tree) != size)
+        abort();
+    chosen = fdt_path_offset(tree, "/chosen");
+    text = fdt_getprop(tree, chosen, "bootargs", &length);
+    if (bootargs[0] == '\0' ? text != NULL : text == NULL || strcmp(text, bootargs) != 0)
+        abort();
+    text = fdt_getprop(tree, chosen, "kaslr-seed", &length);
+    if (text == NULL || length != GUEST_TREE_KASLR_SEED_SIZE || memcmp(text, seed, (size_t)length) != 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bytes bytes = {data, size};
+    size_t room = take_below(&bytes, 2) != 0 ? (size_t)take(&bytes, 2) : GUEST_TREE_SIZE;
+    struct guest_tree_facts facts = {.vm = &vm, .cpu_compatible = compatible, .seed = seed};
+    uint8_t *tree = aligned_alloc(8, (room + 7) & ~(size_t)7);
+    size_t got;
+
+    if (tree == NULL)
+        return 0;
+    facts.gic_version = 2 + take_below(&bytes, 2);
+    facts.has_clock = take_below(&bytes, 2) != 0;
+    take_vm(&bytes);
+    got = guest_tree_build(tree, room, &facts);
+    if (got > room || (got == 0 && room == GUEST_TREE_SIZE))
+        abort();
+    if (got != 0)
+        expect_sound(tree, got);
+    free(tree);
+    return 0;
+}
