@@ -5,18 +5,19 @@
  * Each source collects a line, and a whole line is written as `[name] text`. An unfinished line is written
  * after 100 ms of silence, or when it fills its buffer, or at once when its source has the input and somebody
  * has typed. When another source's line comes then, it begins on a new line, and the rest of the unfinished
- * one follows later with its prefix again. A buffer that is full is written up to its last space, so that no
- * word is cut there which fits into it.
+ * one follows later with its prefix again. A buffer that is full is written up to its last space, if that is
+ * near its end.
  *
  * What a guest writes is made safe for the terminal (safe_text.c): a line's prefix stays, and is its
  * writer's. A source that is `raw` writes what it likes while it has the input. Before the next line of
  * anybody else an unfinished sequence of it is cancelled, and its colours end.
  *
- * What is written goes into a ring, a whole line at a time, and from there to the UART as fast as the UART
- * takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so that no
- * deadline has to wait for output. While the ring is nearly full, a guest sees its own UART full, a line that
- * its call asks for is refused until there is room, and one about the input is left out. The lines about VMs
- * that stop have the rest of the ring.
+ * What is written goes into a ring, in pieces of CONSOLE_LINE characters, and from there to the UART as fast
+ * as the UART takes it: a piece when a line is written, more from the UART's interrupt. Each is short, so
+ * that no deadline has to wait for output. While the ring is nearly full, or a line is on its way into it
+ * that has more than a piece, a guest sees its own UART full, a line that its call asks for is refused until
+ * there is room, and one about the input is left out. The lines about VMs that stop have the rest of the
+ * ring.
  *
  * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
  * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
@@ -54,6 +55,8 @@ static const struct uart_driver *uart;
 static char ring[RING];
 static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */
 static struct console_source *sources;
+static struct console_source *writer; /* the one of whose line a part is in the ring already */
+static bool guests_have_room = true;
 static struct console_source *open_source; /* the one whose unfinished line the cursor stands behind */
 static struct console_source *raw_source;  /* the last that has written raw, with nobody else's line since */
 static struct console_source *input_source;
@@ -81,6 +84,7 @@ static unsigned ring_room(void)
 /* Sends what the UART takes, at most `most` characters. The rest waits for the UART's interrupt. */
 static void drain(unsigned most)
 {
+    guests_have_room = writer == NULL && ring_room() >= GUEST_RESERVE;
     if (uart == NULL)
         return;
     while (ring_tail != ring_head && most-- != 0) {
@@ -88,7 +92,8 @@ static void drain(unsigned most)
             break;
         ring_tail = (ring_tail + 1) & (RING - 1);
     }
-    uart->want_space(ring_tail != ring_head);
+    guests_have_room = writer == NULL && ring_room() >= GUEST_RESERVE;
+    uart->want_space(ring_tail != ring_head || writer != NULL);
 }
 
 /*
@@ -138,26 +143,61 @@ static void close_open_line(const struct console_source *except)
     open_source = NULL;
 }
 
-/* Writes the first `length` characters that were collected. */
-static void emit_source(struct console_source *source, unsigned length, bool whole)
+/* The part is written: what was collected behind it is the beginning of the next. */
+static void end_part(struct console_source *source)
 {
-    DEBUG_ASSERT(spin_is_held(&console_lock) && source->length <= CONSOLE_LINE && length <= source->length);
+    source->length -= source->part;
+    if (source->length != 0)
+        memmove(source->line, source->line + source->part, source->length);
+    source->acted = source->acted && source->length != 0;
+    source->word = 0;
+    if (source->whole)
+        end_line();
+    source->continued = !source->whole;
+    open_source = source->whole ? NULL : source;
+    writer = NULL;
+}
+
+/* Writes a piece of the writer's part. */
+static void emit_piece(void)
+{
+    struct console_source *source = writer;
+    unsigned left = source->part - source->done;
+    unsigned length = left < CONSOLE_LINE ? left : CONSOLE_LINE;
+
+    DEBUG_ASSERT(spin_is_held(&console_lock) && source->part <= source->length);
     DEBUG_ASSERT(open_source == NULL || open_source->continued);
     close_open_line(source);
     if (!source->continued)
         push(source->prefix, source->prefix_length);
-    push(source->line, length);
+    push(source->line + source->done, length);
+    source->done += length;
+    source->continued = true;
+    open_source = source;
     if (source->acted)
         raw_source = source;
-    source->length -= length;
-    source->acted = source->acted && source->length != 0;
-    if (source->length != 0)
-        memmove(source->line, source->line + length, source->length);
-    source->word = 0;
-    if (whole)
-        end_line();
-    source->continued = !whole;
-    open_source = whole ? NULL : source;
+    if (length == left)
+        end_part(source);
+}
+
+/* Goes on with a line of more than a piece when there is room. Without a UART there always is. */
+static void emit_more(void)
+{
+    if (writer != NULL && ring_room() >= GUEST_RESERVE)
+        emit_piece();
+}
+
+/* Writes the first `length` characters that were collected, a piece now. Nothing is on its way. */
+static void emit_source(struct console_source *source, unsigned length, bool whole)
+{
+    DEBUG_ASSERT(writer == NULL && source->length <= CONSOLE_LONG_LINE);
+    source->part = length;
+    source->done = 0;
+    source->whole = whole;
+    writer = source;
+    do
+        emit_piece();
+    while (writer != NULL && uart == NULL);
 }
 
 static void emit_own(const char *line, unsigned length)
@@ -181,7 +221,8 @@ bool console_offer(const char *line, size_t length)
     bool room;
 
     spin_lock(&console_lock);
-    room = ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4;
+    room =
+        writer == NULL && ring_room() >= OFFER_RESERVE + length + sizeof(OWN_PREFIX) + sizeof(END_OF_RAW) + 4;
     if (room)
         emit_own(line, (unsigned)length);
     else
@@ -192,7 +233,7 @@ bool console_offer(const char *line, size_t length)
 
 bool console_is_calm(void)
 {
-    return ring_room() >= OFFER_RESERVE;
+    return writer == NULL && ring_room() >= OFFER_RESERVE;
 }
 
 void console_print(const char *format, ...)
@@ -264,7 +305,7 @@ static void silence_over(struct deadline *deadline, uint64_t now)
 
 bool console_has_room(void)
 {
-    return ring_room() >= GUEST_RESERVE;
+    return guests_have_room;
 }
 
 /* Is this more than text and returns, as all control sequences are? */
@@ -299,12 +340,13 @@ static void collect_end(struct console_source *source)
 /* Writes an unfinished line when it is time for that; false: it waits for silence. */
 static bool emit_unfinished(struct console_source *source)
 {
-    bool full = source->length > CONSOLE_LINE - SAFE_TEXT_MAX;
+    bool full = source->length > CONSOLE_LONG_LINE - SAFE_TEXT_MAX;
+    bool near = source->length - source->word <= CONSOLE_LINE;
 
     if (source == input_source && typed && source->length != 0)
         emit_source(source, source->length, false);
     else if (full)
-        emit_source(source, source->word != 0 ? source->word : source->length, false);
+        emit_source(source, near ? source->word : source->length, false);
     else
         return false;
     return true;
@@ -316,6 +358,7 @@ bool console_put(struct console_source *source, char c)
 
     spin_lock(&console_lock);
     if (!console_has_room()) {
+        emit_more();
         drain(BURST);
         spin_unlock(&console_lock);
         return false;
@@ -457,6 +500,7 @@ void console_interrupt(void)
     if (!can_read())
         stop_input();
     spin_lock(&console_lock);
+    emit_more();
     drain(BURST);
     spin_unlock(&console_lock);
 }
@@ -464,9 +508,14 @@ void console_interrupt(void)
 void console_finish(void)
 {
     spin_lock(&console_lock);
+    while (writer != NULL)
+        emit_piece();
     for (struct console_source *source = sources; source != NULL; source = source->next)
-        if (source->length != 0 || source->text.held_count != 0)
+        if (source->length != 0 || source->text.held_count != 0) {
             collect_end(source);
+            while (writer != NULL)
+                emit_piece();
+        }
     close_open_line(NULL);
     while (uart != NULL && ring_tail != ring_head)
         drain(RING);

@@ -12,7 +12,8 @@
 #include "drivers/uart.h"
 #include "time/deadline_queue.h"
 
-#define CONSOLE_LINE        256
+#define CONSOLE_LINE        256 /* of Ontime's own lines half of the most; what is copied at once of a guest's */
+#define CONSOLE_LONG_LINE   16384 /* of a guest: a longer one is cut */
 #define CONSOLE_NAME_LENGTH 31
 #define CONSOLE_STOP_LINES  64 /* as many as there can be VMs */
 #define CONSOLE_STOP_LINE   68 /* with its VM's name */
@@ -30,10 +31,12 @@ struct console_source {
     char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
     unsigned prefix_length;
     struct safe_text text;
-    char line[CONSOLE_LINE];
+    char line[CONSOLE_LONG_LINE];
     unsigned length;     /* characters collected and not yet written */
     unsigned word;       /* how many of them there are up to the last space; 0: there is none */
     bool acted;          /* they have raw control characters among them */
+    unsigned part, done; /* of these: how many are being written, and how many of those are written */
+    bool whole;          /* they end the line */
     bool continued;      /* the beginning of the line is written already */
     uint64_t written_at; /* when the last character came, ticks */
     struct console_source *next;

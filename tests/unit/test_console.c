@@ -18,7 +18,7 @@
 #include "random.h"
 
 #define SOURCES      3
-#define SCREEN       (1 << 20)
+#define SCREEN       (1 << 23)
 #define TYPED        4096
 #define UNLIMITED    UINT32_MAX
 #define RING         32768
@@ -26,7 +26,7 @@
 #define OFFERED      6144 /* of that, what offered lines leave */
 #define BURST        16
 #define FLOOD_LINES  3000
-#define LINE_MAX     100
+#define LINE_MAX     600
 #define CTRL_BRACKET "\x1d"
 
 static struct deadline_queue deadlines;
@@ -321,31 +321,84 @@ static void long_lines_are_one_line(void **state)
     assert_non_null(strstr(shown(), "x\n[c3] next\n"));
 }
 
-/* A buffer that is full ends at a word, so that another's line does not come into the middle of one. */
-static void long_lines_are_cut_between_words(void **state)
+/* A line of more than a piece is written whole, whatever others write meanwhile, and goes on as the UART
+ * does. */
+static void a_long_line_is_written_in_one(void **state)
 {
-    char word[CONSOLE_LINE];
+    enum { LONG = 9000 };
+    static char wanted[LONG + 64];
 
     (void)state;
-    for (unsigned i = 0; i < 60; i++) {
-        put(1, "word-of-20-characters ");
-        console_print("own");
+    snprintf(wanted, sizeof(wanted), "[beta] ");
+    memset(wanted + 7, 'x', LONG);
+    snprintf(wanted + 7 + LONG, sizeof(wanted) - 7 - LONG, "\n[c3] between");
+    uart_room = 100;
+    for (unsigned i = 0; i < LONG; i++) {
+        put(1, "x");
+        if (i == LONG / 2)
+            put(2, "between");
     }
     put(1, "\n");
-    for (const char *at = strstr(shown(), "[beta] "); at != NULL; at = strstr(at, "[beta] ")) {
-        for (at += strlen("[beta] "); *at != '\n'; at += strlen("word-of-20-characters "))
-            assert_memory_equal(at, "word-of-20-characters ", strlen("word-of-20-characters "));
+    assert_false(console_has_room() || console_is_calm());
+    assert_false(console_put(&sources[2], 'x') || console_put(&sources[1], 'x') || console_offer("own", 3));
+    uart_room = UNLIMITED;
+    for (unsigned i = 0; !console_has_room(); i++) {
+        assert_true(space_wanted && i < LONG);
+        console_interrupt();
     }
+    put(2, "\n");
+    assert_string_equal(strchr(strstr(shown(), "c3"), '\n'), "\n");
+    assert_memory_equal(shown(), wanted, 7 + LONG + 13);
+}
+
+/* A stopped VM's line does not wait for it. */
+static void ontimes_own_line_may_come_between(void **state)
+{
+    char line[3 * CONSOLE_LINE] = {0};
+
+    (void)state;
+    memset(line, 'x', sizeof(line) - 1);
+    uart_room = 100;
+    put(1, line);
+    put(1, "\n");
+    console_print("c3: off");
+    assert_memory_equal(shown(), "[beta] xxx", 10);
+    assert_non_null(strstr(shown(), "x\n[ontime] c3: off\n[beta] x"));
+    assert_int_equal(strlen(shown()),
+                     sizeof(line) - 1 + 2 * strlen("[beta] \n") + strlen("[ontime] c3: off\n"));
+}
+
+/* A buffer that is full ends at a word, when there is one near its end. */
+static void longer_lines_are_cut_between_words(void **state)
+{
+    static const char word[] = "word-of-22-characters ";
+    const char *at;
+
+    (void)state;
+    for (unsigned i = 0; i < CONSOLE_LONG_LINE + CONSOLE_LINE; i++) {
+        char c = word[i % (sizeof(word) - 1)];
+
+        if (console_put(&sources[1], c))
+            continue;
+        while (!console_has_room())
+            console_interrupt();
+        console_print("own");
+        assert_true(console_put(&sources[1], c));
+    }
+    put(1, "\n");
+    at = strstr(shown(), "characters \n[ontime] own\n");
+    assert_non_null(at);
+    assert_in_range(at - shown(), CONSOLE_LONG_LINE - 64, CONSOLE_LONG_LINE + 64);
     clear();
-    memset(word, 'x', sizeof(word));
-    word[CONSOLE_LINE - 17] = '\0';
     put(1, "a ");
-    put(1, word);
-    put(1, "y");
+    for (unsigned i = 0; i < CONSOLE_LONG_LINE; i++)
+        while (!console_put(&sources[1], 'x'))
+            console_interrupt();
     put(2, "between\n");
     put(1, "z\n");
-    assert_memory_equal(shown(), "[beta] a \n[c3] between\n[beta] xxx", 33);
-    assert_non_null(strstr(shown(), "xxyz\n"));
+    assert_memory_equal(shown(), "[beta] a xxx", 12);
+    assert_non_null(strstr(shown(), "xx\n[c3] between\n[beta] xx"));
+    assert_non_null(strstr(shown(), "xxz\n"));
 }
 
 /* ---- output that waits */
@@ -422,12 +475,12 @@ static void guests_are_refused_when_full_and_nothing_is_lost(void **state)
 static void offered_lines_are_refused_when_full(void **state)
 {
     static const char line[] = "offered";
-    unsigned offered = 0, more = 0;
+    unsigned offered = 0, more = 0, filled = 0;
 
     (void)state;
     uart_room = 0;
-    while (console_put(&sources[1], 'x'))
-        ;
+    while (console_put(&sources[1], filled % 2 == 0 ? 'x' : '\n'))
+        filled++;
     assert_true(console_is_calm());
     while (console_offer(line, sizeof(line) - 1))
         assert_true(offered++ < RING);
@@ -720,7 +773,7 @@ static void lines_are_never_mixed(void **state)
 
         write_some(&writers[source], source, &random);
         if (random_below(&random, 50) == 0)
-            console_print("own %u", (unsigned)random_below(&random, 1000));
+            (void)console_offer("own 123", 7);
         uart_room = (uint32_t)random_below(&random, 60);
         patience = 100;
         console_interrupt();
@@ -774,7 +827,9 @@ int main(void)
         cmocka_unit_test_setup(long_lines_are_one_line, begin),
         cmocka_unit_test_setup(a_guest_cannot_act_on_the_terminal, begin),
         cmocka_unit_test_setup(a_raw_source_acts_while_it_has_the_input, begin),
-        cmocka_unit_test_setup(long_lines_are_cut_between_words, begin),
+        cmocka_unit_test_setup(a_long_line_is_written_in_one, begin),
+        cmocka_unit_test_setup(ontimes_own_line_may_come_between, begin),
+        cmocka_unit_test_setup(longer_lines_are_cut_between_words, begin),
         cmocka_unit_test_setup(a_full_uart_is_not_waited_for, begin),
         cmocka_unit_test_setup(output_goes_in_bursts, begin),
         cmocka_unit_test_setup(guests_are_refused_when_full_and_nothing_is_lost, begin),
