@@ -331,7 +331,7 @@ static void a_long_line_is_written_in_one(void **state)
     (void)state;
     snprintf(wanted, sizeof(wanted), "[beta] ");
     memset(wanted + 7, 'x', LONG);
-    snprintf(wanted + 7 + LONG, 64, "\n[c3] between");
+    snprintf(wanted + 7 + LONG, sizeof(wanted) - 7 - LONG, "\n[c3] between");
     uart_room = 100;
     for (unsigned i = 0; i < LONG; i++) {
         put(1, "x");
