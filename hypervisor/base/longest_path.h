@@ -12,14 +12,14 @@
 #define BASE_LONGEST_PATH_H
 
 /* In parentheses: the largest count found. */
-#define PATH_LOAD      2700 /* one piece of loading a VM (2,705: seeds) */
-#define PATH_EXIT      2700 /* an exit or a switch that writes no line (2,561: a fault) */
+#define PATH_LOAD      2400 /* one piece of loading a VM (2,123: seeds) */
+#define PATH_EXIT      2700 /* an exit or a switch that writes no line (2,572: a fault) */
 #define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,235) */
-#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,173) */
+#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,167) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2200 /* one piece of ONTIME_CALL_TRACE (2,022) */
-#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,783) */
-#define PATH_DUE_OTHER 1600 /* such a deadline whose vCPU is not switched to (1,476) */
-#define PATH_SWITCH    3000 /* from the comparator's interrupt to the entry, these included (2,783) */
+#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,915) */
+#define PATH_DUE_OTHER 1600 /* such a deadline whose vCPU is not switched to (1,477) */
+#define PATH_SWITCH    3000 /* from the comparator's interrupt to the entry, these included (2,915) */
 
 #endif

@@ -590,8 +590,19 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
     spin_unlock(&vm->vgic.lock);
 }
 
+/*
+ * The sender waits for what the target does, as most do: a target that waits for the CPU takes its place. One
+ * that is blocked does so only for urgent work: that may have moved to it.
+ */
+static void give_way_to(struct vcpu *target, struct vcpu *sender)
+{
+    if (target != sender && (target->unit.runnable || sender->unit.warped))
+        (void)vcpu_give_way(sender, target);
+}
+
 void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source)
 {
+    give_way_to(target, &target->vm->vcpus[source]);
     target->vgic.own.latched |= BIT(sgi);
     target->vgic.sgi_source[sgi] |= (uint8_t)(1u << source);
 }

@@ -531,6 +531,60 @@ struct sched_unit *bvt_pick(struct sched_queue *queue, uint64_t now, uint64_t *u
     return chosen;
 }
 
+/* But for its place in the list of all units. Neither is in a heap. */
+static void swap_states(struct sched_unit *a, struct sched_unit *b)
+{
+    struct sched_unit *next_a = bvt_unit(a)->next, *next_b = bvt_unit(b)->next;
+    bool warped = a->warped;
+
+    for (unsigned i = 0; i < SCHED_UNIT_WORDS; i++) {
+        uint64_t word = a->state[i];
+
+        a->state[i] = b->state[i];
+        b->state[i] = word;
+    }
+    a->warped = b->warped;
+    b->warped = warped;
+    bvt_unit(a)->next = next_a;
+    bvt_unit(b)->next = next_b;
+}
+
+/* Where a runnable unit is that waits in no heap: `current` or `newcomer` of the queue; NULL: it is in its
+ * heap. */
+static struct sched_unit **place_outside(struct sched_queue *queue, const struct sched_unit *unit)
+{
+    if (queue->current == unit)
+        return &queue->current;
+    return bvt_queue(queue)->newcomer == unit ? &bvt_queue(queue)->newcomer : NULL;
+}
+
+static void put(struct sched_queue *queue, struct sched_unit *unit, struct sched_unit **outside)
+{
+    if (outside != NULL)
+        *outside = unit;
+    else
+        enqueue(queue, unit);
+}
+
+void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b)
+{
+    struct sched_unit **of_a = place_outside(queue, a), **of_b = place_outside(queue, b);
+
+    ASSERT(a->runnable && b->runnable && a != b);
+    if (of_a == NULL)
+        dequeue(queue, a);
+    if (of_b == NULL)
+        dequeue(queue, b);
+    swap_states(a, b);
+    put(queue, a, of_b);
+    put(queue, b, of_a);
+    if (queue->incumbent == a)
+        queue->incumbent = b;
+    else if (queue->incumbent == b)
+        queue->incumbent = a;
+    DEBUG_ASSERT(is_consistent(queue));
+}
+
 const struct sched_policy bvt_policy = {
     .name = "bvt",
     .init = bvt_init,
@@ -541,4 +595,5 @@ const struct sched_policy bvt_policy = {
     .pick = bvt_pick,
     .warp = bvt_warp,
     .unwarp = bvt_unwarp,
+    .swap = bvt_swap,
 };

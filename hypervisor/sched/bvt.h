@@ -49,5 +49,6 @@ bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now
  * `deadline` runs. The warp ends after `budget` ticks of CPU time.
  */
 void bvt_begin_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t budget);
+void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
 
 #endif

@@ -200,4 +200,5 @@ const struct sched_policy cbs_policy = {
     .pick = cbs_pick,
     .warp = cbs_warp,
     .unwarp = bvt_unwarp,
+    .swap = bvt_swap,
 };

@@ -113,6 +113,12 @@ struct sched_policy {
 
     /* Ends the unit's warp; false when there was none. */
     bool (*unwarp)(struct sched_queue *queue, struct sched_unit *unit, uint64_t now);
+
+    /*
+     * Two runnable units of equal params change places with all that the policy keeps of them, warps
+     * included. If one is the current one, the other is afterwards. NULL: the policy has no such thing.
+     */
+    void (*swap)(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
 };
 
 /* Every policy there is, ended by NULL (hypervisor/sched/policies.c). */

@@ -78,6 +78,9 @@ uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu);
 /* Does the virtual timer of the vCPU, which may be loaded or not, expire before `when`? */
 bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
 
+/* Where the guest was when the vCPU that has the CPU was last left. */
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu);
+
 /* Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
 

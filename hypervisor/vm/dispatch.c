@@ -11,6 +11,10 @@
  * current vCPU is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is
  * switched.
  *
+ * The vCPUs of a VM share the core as others do, and besides within the VM's own time: one that another waits
+ * for takes its place in the policy, with its virtual time and its warp. So does the next one when a vCPU has
+ * run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning.
+ *
  * With a tick (timer mode `tick`) the instants that the policy asks for are looked at only at the tick, as in
  * a hypervisor without a programmable timer of its own.
  */
@@ -21,6 +25,11 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "vm/arch_vm.h"
+
+#define TURN_US     500 /* of a vCPU while another of its VM waits */
+#define HANDOVER_US 50  /* of one that has the place of another */
+#define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
+#define LOOP_SIZE   64  /* bytes of code */
 
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
@@ -112,6 +121,100 @@ static inline void account_switch(struct cpu *cpu, struct vcpu *next, uint64_t n
     next->hooks->stolen(next);
 }
 
+/* Another vCPU of the VM that is runnable and waits for the same CPU; NULL: none. */
+static struct vcpu *waiting_sibling(const struct vcpu *vcpu)
+{
+    struct vcpu *other = vcpu->sibling;
+
+    while (other != NULL && other != vcpu) {
+        if (other->unit.runnable && other->cpu == vcpu->cpu)
+            return other;
+        other = other->sibling;
+    }
+    return NULL;
+}
+
+/* Two vCPUs of a VM, both runnable, change places. */
+static void change_places(struct vcpu *a, struct vcpu *b)
+{
+    struct vcpu *place = a->place_of;
+
+    a->cpu->sched.policy->swap(&a->cpu->sched, &a->unit, &b->unit);
+    a->place_of = b->place_of;
+    b->place_of = place;
+}
+
+/* The vCPU has its own place again. */
+static __attribute__((noinline)) void go_home(struct vcpu *vcpu)
+{
+    struct vcpu *other = vcpu->sibling;
+
+    while (other->place_of != vcpu)
+        other = other->sibling;
+    change_places(vcpu, other);
+}
+
+/*
+ * Returns whether it was away. The current place may be another vCPU's then: the policy is to be asked before
+ * anything is charged.
+ */
+static inline bool be_home(struct vcpu *vcpu)
+{
+    if (vcpu->place_of == vcpu)
+        return false;
+    go_home(vcpu);
+    return true;
+}
+
+/* Is it in the same few instructions as at the look before this one? */
+static bool is_in_a_loop(struct vcpu *vcpu)
+{
+    uint64_t pc = arch_vcpu_pc(vcpu);
+    bool same = pc - vcpu->looked_pc + LOOP_SIZE < 2 * LOOP_SIZE;
+
+    vcpu->looked_pc = pc;
+    return same;
+}
+
+/* Whose turn it is after that of the current vCPU; NULL: its turn is not over, or there is nobody. */
+static struct vcpu *next_turn(struct vcpu *vcpu, uint64_t now)
+{
+    if (now < vcpu->turn_end)
+        return NULL;
+    if (vcpu->place_of != vcpu)
+        return vcpu->place_of;
+    return !vcpu->unit.warped || is_in_a_loop(vcpu) ? waiting_sibling(vcpu) : NULL;
+}
+
+/* Before the policy is asked: does another vCPU of the current one's VM take its place? */
+static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *vcpu, uint64_t now)
+{
+    struct vcpu *other = vcpu->gives_way_to;
+    bool asked = other != NULL && other->unit.runnable;
+    bool short_turn;
+
+    vcpu->gives_way_to = NULL;
+    if (!vcpu->unit.runnable || cpu->sched.policy->swap == NULL || cpu->sched.current != &vcpu->unit)
+        return;
+    if (!asked)
+        other = next_turn(vcpu, now);
+    if (other == NULL)
+        return;
+    short_turn = asked || vcpu->unit.warped;
+    change_places(vcpu, other);
+    other->turn_end = now + us_to_ticks(short_turn ? HANDOVER_US : TURN_US);
+}
+
+/* When the policy is to be asked at the latest, as the vCPU's turn ends; `until` is the policy's answer. */
+static __attribute__((noinline)) uint64_t turn_until(struct vcpu *vcpu, uint64_t until, uint64_t now)
+{
+    if (vcpu->turn_end <= now)
+        vcpu->turn_end = now + us_to_ticks(vcpu->unit.warped ? LOOK_US : TURN_US);
+    if (vcpu->place_of == vcpu && waiting_sibling(vcpu) == NULL)
+        return until;
+    return vcpu->turn_end < until ? vcpu->turn_end : until;
+}
+
 static inline void set_slice(struct cpu *cpu, uint64_t until)
 {
     if (until == cpu->slice_end)
@@ -126,6 +229,7 @@ static inline void warp(struct vcpu *vcpu, uint64_t when, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
+    (void)be_home(vcpu);
     if (!cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, when, precise_needs(&vcpu->precise), now))
         return;
     precise_say_warped(&vcpu->precise, true);
@@ -171,6 +275,8 @@ static inline void pick(struct cpu *cpu, uint64_t now)
 
     DEBUG_ASSERT(spin_is_held(&cpu->sched.lock) && all_time_is_charged(cpu));
     notice_deadlines(cpu->current, now);
+    if (cpu->current != NULL && cpu->current->sibling != NULL)
+        take_turns(cpu, cpu->current, now);
     next = vcpu_of_unit(cpu->sched.policy->pick(&cpu->sched, now, &until));
     cpu->reschedule = false;
     cpu->grace_steps = 0;
@@ -178,6 +284,8 @@ static inline void pick(struct cpu *cpu, uint64_t now)
         account_switch(cpu, next, now);
         cpu->current = next;
     }
+    if (next != NULL && next->sibling != NULL && cpu->sched.policy->swap != NULL)
+        until = turn_until(next, until, now);
     set_slice(cpu, until);
     DEBUG_ASSERT(next == NULL ||
                  (next->on && next->unit.runnable && !deadline_is_armed(&next->precise_timer)));
@@ -341,6 +449,7 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
         end = &(*end)->next;
     *end = vcpu;
     vcpu->cpu = cpu;
+    vcpu->place_of = vcpu;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
     deadline_init(&vcpu->precise_timer, DEADLINE_URGENT, deadline_reached);
@@ -363,27 +472,31 @@ void vcpu_catch_up(struct vcpu *vcpu)
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
-    bool ended;
+    bool ended, away;
 
     spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
+    away = be_home(vcpu);
     ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
-    if (ended) {
+    if (ended)
         warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
+    if (ended || away)
         pick(cpu, now);
-    }
     spin_unlock(&cpu->sched.lock);
     return ended;
 }
 
-/* The scheduler lock is held and the CPU charged. */
-static inline void take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
+/* The scheduler lock is held and the CPU charged. Returns whether the vCPU was away from home, see be_home().
+ */
+static inline bool take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
     struct sched_queue *queue = &vcpu->cpu->sched;
+    bool away = be_home(vcpu);
 
     if (queue->policy->block(queue, &vcpu->unit, now))
         warp_ended(vcpu, now, reason);
     vcpu->ready_since = DEADLINE_NONE;
+    return away;
 }
 
 void vcpu_block(struct vcpu *vcpu)
@@ -413,20 +526,35 @@ void vcpu_block(struct vcpu *vcpu)
     }
     spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
-    take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
+    (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
     pick(cpu, now);
     spin_unlock(&cpu->sched.lock);
+}
+
+bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
+{
+    if (other == NULL)
+        other = waiting_sibling(vcpu);
+    if (other == NULL || other->cpu != vcpu->cpu)
+        return false;
+    vcpu->gives_way_to = other;
+    vcpu->cpu->reschedule = true;
+    return true;
 }
 
 void vcpu_retire(struct vcpu *vcpu)
 {
     struct cpu *cpu = vcpu->cpu;
+    uint64_t now;
 
+    vcpu->gives_way_to = NULL;
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
     spin_lock(&cpu->sched.lock);
-    take_from_scheduler(vcpu, charge(cpu, arch_counter()), ONTIME_WARP_END_RESET);
+    now = charge(cpu, arch_counter());
+    if (take_from_scheduler(vcpu, now, ONTIME_WARP_END_RESET))
+        pick(cpu, now);
     cpu->reschedule = true;
     spin_unlock(&cpu->sched.lock);
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);

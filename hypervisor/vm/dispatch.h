@@ -48,6 +48,13 @@ static inline bool cpu_switch_is_urgent(const struct cpu *cpu)
 /* Puts a new vCPU, which is blocked, on its CPU. Boot only. */
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu);
 
+/*
+ * The running vCPU waits for another of its VM, or has sent it an interrupt: if that is runnable, it takes
+ * the vCPU's place at the next pick, for a short turn. `other` NULL: any that waits for the CPU. False when
+ * there is none on this CPU.
+ */
+bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other);
+
 /* Makes a blocked vCPU, which is switched on, runnable. */
 void vcpu_wake_blocked(struct vcpu *vcpu);
 

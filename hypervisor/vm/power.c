@@ -36,6 +36,17 @@ void vcpu_power_off(struct vcpu *vcpu)
     vcpu_retire(vcpu);
 }
 
+static void begin(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    spin_lock(&vm->lock);
+    vcpu->work = (void *)0;
+    vcpu_power_on(vcpu, vm->config->entry, vm->config->tree_address);
+    spin_unlock(&vm->lock);
+}
+
+/* Each step, the reset of the devices, and the begin are a piece. */
 static void load(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -43,9 +54,8 @@ static void load(struct vcpu *vcpu)
     if (!vm_load_step(vm))
         return;
     spin_lock(&vm->lock);
-    vcpu->work = (void *)0;
     vcpu->hooks->reset_vm(vm);
-    vcpu_power_on(vcpu, vm->config->entry, vm->config->tree_address);
+    vcpu->work = begin;
     spin_unlock(&vm->lock);
 }
 

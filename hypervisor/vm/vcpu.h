@@ -44,6 +44,15 @@ struct vcpu {
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
     struct vcpu *next; /* the next of its CPU's `vcpus` */
+    /*
+     * Turns among the vCPUs of a VM on one CPU. Each has a place in the policy, with a virtual time and,
+     * maybe, a warp. One may have the place of another; a blocked one has its own.
+     */
+    struct vcpu *sibling;      /* the next vCPU of its VM, in a ring; NULL: it is the only one */
+    struct vcpu *place_of;     /* whose place it has */
+    struct vcpu *gives_way_to; /* at the next pick, that one takes its place; NULL: nobody */
+    uint64_t turn_end;
+    uint64_t looked_pc; /* where it was at the last look at whether it is in a loop */
 
     struct vgic_vcpu vgic;          /* devices/vgic.c's */
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */

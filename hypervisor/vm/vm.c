@@ -45,6 +45,8 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
     vcpu->index = (uint16_t)index;
     vcpu->id = (uint16_t)vcpu_total++;
     vcpu->timers = config->timers;
+    if (vm->vcpu_count > 1)
+        vcpu->sibling = &vm->vcpus[(index + 1) % vm->vcpu_count];
     vcpu->unit.params = (struct sched_params){
         .weight = config->weight,
         .warp = us_to_ticks(config->warp_us),

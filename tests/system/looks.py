@@ -715,6 +715,44 @@ def debugger(run):
     check(steps == bare_steps, f"{steps} steps, and {bare_steps} on bare QEMU")
 
 
+def handover(run, *limits):
+    """`HOW=N...`: two vCPUs of a VM that share a core hand over a token in N us at most in the mean, if they wait so."""
+    with run.boot() as machine:
+        check_guest(machine, "two")
+        said = dict(re.findall(r"handover by (\w+) mean-us (\d+)", machine.joined("two")))
+        machine.wait_off()
+    print(f"         {said}")
+    for how, limit in (word.split("=") for word in limits):
+        check(int(said[how]) <= int(limit), f"a handover by {how} takes {said[how]} us, limit {limit}")
+
+
+def siblings(run):
+    """Two vCPUs of a Linux guest that share a core with a hog: what one waits for the other costs little.
+
+    A call to the other CPU, which computes, takes less than half a millisecond. Sleepers that may run on both CPUs, beside
+    a busy loop, are at most twice as late in the mean as on one.
+    """
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "membarrier")
+        mean, most = map(float, machine.wait_said("linux", r"membarrier: mean-us ([\d.]+) max-us ([\d.]+)").groups())
+        print(f"         call to the other CPU: mean {mean} us, max {most} us")
+        check(mean < 500, f"a call to the other CPU takes {mean} us")
+        command(machine, "insmod /ontime.ko; (while :; do :; done) &")
+        late = []
+        for count, where in enumerate(("taskset 1 ", ""), 1):
+            for threads in (1, 8):
+                command(machine, f"{where}ontime run -- sleepers {threads} 20")
+                pattern = rf"sleepers: {threads} threads, mean-us (\d+) max-us (\d+)"
+                line = machine.wait_said("linux", pattern, count)
+                print(f"         {where}{line.group(0)}")
+                late.append(tuple(map(int, line.groups())))
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    for one, both in zip(late[:2], late[2:]):
+        check(both[0] <= 2 * one[0], f"{both[0]} us late on both CPUs, {one[0]} on one")
+
+
 def suspend(run):
     """A Linux guest that sleeps, by WFI (freeze) and by PSCI (mem), comes back when something is typed."""
     with run.boot() as machine:

@@ -27,7 +27,7 @@ $(TEST_KERNEL):
 $(TEST_U_BOOT):
 	@scripts/fetch-debian u-boot u-boot-qemu:all
 
-TEST_PROGRAMS := never_early victim debugger
+TEST_PROGRAMS := never_early victim debugger membarrier sleepers
 $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<

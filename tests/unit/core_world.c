@@ -125,6 +125,11 @@ bool console_offer(const char *line, size_t length)
     return false;
 }
 
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
+{
+    return world_guest(vcpu)->pc;
+}
+
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 {
     return world_guest(vcpu)->masks;
@@ -371,6 +376,7 @@ struct vcpu *world_add_with(enum timer_mode timers, unsigned count, struct sched
         *world_guest(vcpu) = (struct world_guest){.cval = DEADLINE_NONE};
         vcpu->hooks = &hooks;
         vcpu->timers = timers;
+        vcpu->sibling = count > 1 ? &vm->vcpus[(i + 1) % count] : NULL;
         vcpu_attach(vcpu, &world_cpu);
         vcpu->on = true;
     }

@@ -32,6 +32,7 @@ struct world_guest {
     bool expired;     /* the interrupt of that timer is pending in the guest */
     bool in_user;     /* the test says that this interrupt comes in user mode */
     bool masks;       /* the test says that the guest masks interrupts */
+    uint64_t pc;      /* where the test says that it is */
     uint64_t entered; /* when the vCPU was last entered for a deadline */
     unsigned entries; /* how often it was entered for a deadline */
     unsigned ticks;   /* how often the hypervisor's tick looked at its timers */

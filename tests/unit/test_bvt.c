@@ -628,6 +628,35 @@ static void misuse_is_caught(void **state)
     assert_true(fake_assert_fails(add_without_weight, &light));
 }
 
+/* Two units change places: the virtual times, the turn and the warp are the other's then. */
+static void units_change_places(void **state)
+{
+    (void)state;
+    unsigned a = add_warper(1, 10 * C, 10 * C, 0), b = add_warper(1, 10 * C, 10 * C, 0), hog = add_hog(1);
+    struct sched_unit *units = sim.units;
+    int64_t ahead, behind;
+
+    sim_wake(&sim, b);
+    (void)sim_wake_warped(&sim, a);
+    sim_advance(&sim, C / 2);
+    assert_int_equal(sim_running(&sim), a);
+    ahead = bvt_unit(&units[a])->avt;
+    behind = bvt_unit(&units[b])->avt;
+    bvt_swap(&sim.queue, &units[a], &units[b]);
+    assert_ptr_equal(sim.queue.current, &units[b]);
+    assert_true(units[b].warped && !units[a].warped);
+    assert_int_equal(bvt_unit(&units[b])->avt, ahead);
+    assert_int_equal(bvt_unit(&units[a])->avt, behind);
+    sim_advance(&sim, C / 2);
+    assert_int_equal(sim_running(&sim), b);
+    assert_true(sim_unwarp(&sim, b));
+    bvt_swap(&sim.queue, &units[hog], &units[a]); /* neither is the current one */
+    sim_advance(&sim, 100 * C);
+    sim_block(&sim, hog);
+    sim_block(&sim, b);
+    assert_int_equal(sim_running(&sim), a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +693,7 @@ int main(void)
         cmocka_unit_test_setup(rebase_keeps_the_order_of_the_warped, setup),
         cmocka_unit_test_setup(alone_for_an_age, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
+        cmocka_unit_test_setup(units_change_places, setup),
     };
 
     return cmocka_run_group_tests_name("sched/bvt", tests, NULL, NULL);

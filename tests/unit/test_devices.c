@@ -90,6 +90,12 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     fail_msg("vCPU %u woken", vcpu->index);
 }
 
+bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
+{
+    (void)vcpu, (void)other;
+    return false;
+}
+
 void console_add(struct console_source *source, const char *name, console_deliver *deliver)
 {
     assert_non_null(deliver);

@@ -26,6 +26,12 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     woken[vcpu->index] = true;
 }
 
+bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
+{
+    vcpu->gives_way_to = other;
+    return true;
+}
+
 bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu, loaded);

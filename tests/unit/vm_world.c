@@ -157,6 +157,12 @@ bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when)
     return false;
 }
 
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return 0;
+}
+
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -22,6 +22,8 @@ static void wait_instruction(struct vcpu *vcpu, uint64_t syndrome)
     skip_instruction(&vcpu->arch, syndrome);
     if ((syndrome & looked_at) == (ISS_CV | ISS_COND_AL))
         wait_for_interrupt(vcpu);
+    else if ((syndrome & ISS_WFE) != 0 && !vcpu_give_way(vcpu, NULL))
+        vcpu_stop_trapping_wfe();
 }
 
 /*

@@ -52,7 +52,7 @@ static const uint64_t cptr_traps = 0
     ;
 
 /*
- * TWE is not set: a vCPU that spins in WFE is preempted like any other. PTW: a guest whose tables lie in a
+ * TWE is for vCPUs that have siblings (ARCH_WFE). PTW: a guest whose tables lie in a
  * device's page reads the device by no walk.
  */
 #define HCR                                                                                                  \
@@ -226,7 +226,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->arch.regs.x[0] = argument;
     vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = VMPIDR_EL2_RES1 | vcpu->index;
-    vcpu->arch.rare = has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0;
+    vcpu->arch.rare = (has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0) | (vcpu->sibling != NULL ? ARCH_WFE : 0);
     guest_debug_reset(vcpu);
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
@@ -239,6 +239,8 @@ static __attribute__((noinline, cold)) void load_rare(const struct vcpu *vcpu)
 
     if ((arch->rare & ARCH_DEBUG) != 0)
         guest_debug_load(vcpu);
+    if ((arch->rare & ARCH_WFE) != 0)
+        write_sysreg(hcr_el2, HCR | HCR_EL2_TWE);
     if ((arch->rare & ARCH_SERROR) != 0)
         write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
     if (has_disr)
@@ -254,8 +256,9 @@ static __attribute__((noinline, cold)) void save_rare(struct arch_vcpu *arch)
     if ((arch->rare & ARCH_SERROR) != 0) {
         if ((read_sysreg(hcr_el2) & HCR_EL2_VSE) == 0)
             arch->rare &= ~(uint64_t)ARCH_SERROR; /* the guest has taken it */
-        write_sysreg(hcr_el2, HCR);
     }
+    if ((arch->rare & (ARCH_WFE | ARCH_SERROR)) != 0)
+        write_sysreg(hcr_el2, HCR);
     if (has_disr)
         arch->disr_el1 = read_sysreg_(VDISR_EL2);
     if (has_tpidr2)
@@ -299,10 +302,20 @@ void arch_vcpu_save(struct vcpu *vcpu)
     fp_save(&arch->fp);
 }
 
+void vcpu_stop_trapping_wfe(void)
+{
+    write_sysreg(hcr_el2, read_sysreg(hcr_el2) & ~(uint64_t)HCR_EL2_TWE);
+}
+
 void vcpu_raise_serror(struct vcpu *vcpu)
 {
     vcpu->arch.rare |= ARCH_SERROR;
     write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
+}
+
+uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
+{
+    return vcpu->arch.regs.pc;
 }
 
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)

@@ -26,6 +26,10 @@ static inline uint64_t exit_instant(void)
 /* A virtual SError for the loaded vCPU. */
 void vcpu_raise_serror(struct vcpu *vcpu);
 
+/* WFE of the loaded vCPU is not trapped until it is loaded again: nobody waits whom the CPU could be given
+ * to. */
+void vcpu_stop_trapping_wfe(void);
+
 /* vectors.S: runs the loaded vCPU until the dispatcher is needed; its exits are handled by the functions
  * below. */
 void vcpu_enter(struct vcpu *vcpu);

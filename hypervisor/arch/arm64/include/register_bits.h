@@ -33,6 +33,7 @@
 #define HCR_EL2_FB        REGISTER_BIT(9)       /* TLB and instruction cache maintenance is broadcast */
 #define HCR_EL2_BSU_INNER REGISTER_FIELD(1, 10) /* barriers reach the inner shareable domain at least */
 #define HCR_EL2_TWI       REGISTER_BIT(13)      /* WFI */
+#define HCR_EL2_TWE       REGISTER_BIT(14)      /* WFE */
 #define HCR_EL2_TID3      REGISTER_BIT(18)      /* ID registers */
 #define HCR_EL2_TSC       REGISTER_BIT(19)      /* SMC */
 #define HCR_EL2_TIDCP     REGISTER_BIT(20)      /* implementation-defined registers */
