@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two vCPUs of one VM hand a token to and fro: what waiting for a sibling costs that has no CPU. They wait by YIELD,
- * by WFE, and by an SGI to each other, and say how long a handover takes in the mean.
+ * Two vCPUs of one VM hand a token to and fro: what waiting for a sibling costs that has no CPU. They wait by
+ * YIELD, by WFE, and by an SGI to each other, and say how long a handover takes in the mean.
  */
 #include <stdatomic.h>
 #include "bare.h"

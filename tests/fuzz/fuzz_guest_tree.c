@@ -5,6 +5,7 @@
  * but its own.
  */
 #include <libfdt.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bytes.h"
@@ -13,7 +14,8 @@
 static struct vm_config vm;
 static char bootargs[SYSTEM_BOOTARGS_MAX + 1];
 static char compatible[64];
-static uint8_t seed[GUEST_TREE_SEED_SIZE];
+static const uint8_t image[64];
+static bool entropy;
 
 /* A text of `length` characters, repeated from the bytes; any but the end of a string. */
 static void take_text(struct bytes *bytes, char *text, size_t length)
@@ -36,14 +38,13 @@ static void take_vm(struct bytes *bytes)
     vm.memory_mib = 2 * (1 + (uint32_t)take(bytes, 2));
     vm.timers = (enum timer_mode)take_below(bytes, TIMERS_PRECISE + 1);
     if (take_below(bytes, 2) != 0) {
-        vm.initrd = (struct blob){seed, take(bytes, 4)};
+        vm.initrd = (struct blob){image, take(bytes, 4)};
         vm.initrd_address = take(bytes, 5);
     }
     take_text(bytes, bootargs, take(bytes, 2) % sizeof(bootargs));
     vm.bootargs = bootargs;
     take_text(bytes, compatible, take_below(bytes, sizeof(compatible)));
-    for (unsigned i = 0; i < sizeof(seed); i++)
-        seed[i] = (uint8_t)take(bytes, 1);
+    entropy = take_below(bytes, 2) != 0;
 }
 
 static void expect_sound(const void *tree, size_t size)
@@ -58,7 +59,10 @@ static void expect_sound(const void *tree, size_t size)
     if (bootargs[0] == '\0' ? text != NULL : text == NULL || strcmp(text, bootargs) != 0)
         abort();
     text = fdt_getprop(tree, chosen, "kaslr-seed", &length);
-    if (text == NULL || length != GUEST_TREE_KASLR_SEED_SIZE || memcmp(text, seed, (size_t)length) != 0)
+    if (text == NULL || length != GUEST_TREE_KASLR_SEED_SIZE)
+        abort();
+    text = fdt_getprop(tree, chosen, "rng-seed", &length);
+    if (entropy ? text == NULL || length != GUEST_TREE_RNG_SEED_SIZE : text != NULL)
         abort();
 }
 
@@ -66,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes bytes = {data, size};
     size_t room = take_below(&bytes, 2) != 0 ? (size_t)take(&bytes, 2) : GUEST_TREE_SIZE;
-    struct guest_tree_facts facts = {.vm = &vm, .cpu_compatible = compatible, .seed = seed};
+    struct guest_tree_facts facts = {.vm = &vm, .cpu_compatible = compatible};
     uint8_t *tree = aligned_alloc(8, (room + 7) & ~(size_t)7);
     size_t got;
 
@@ -75,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     facts.gic_version = 2 + take_below(&bytes, 2);
     facts.has_clock = take_below(&bytes, 2) != 0;
     take_vm(&bytes);
+    facts.entropy = entropy;
     got = guest_tree_build(tree, room, &facts);
     if (got > room || (got == 0 && room == GUEST_TREE_SIZE))
         abort();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What it costs to call another CPU that computes: the time of membarrier() beside a thread that spins there. */
+/* What it costs to call another CPU that computes: the time of membarrier() beside a thread that spins there.
+ */
 #define _GNU_SOURCE
 #include <linux/membarrier.h>
 #include <pthread.h>
