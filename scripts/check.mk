@@ -27,11 +27,12 @@ host_H := $(filter tools/%.h include/%.h,$(CHECK_H))
 host_GCC = $(HOST_CC)
 host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools
 
-unit_C := $(filter tests/unit/%.c tests/fuzz/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
-unit_H := $(filter tests/unit/%.h tests/fuzz/%.h hypervisor/arch/fake/%.h $(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
+unit_C := $(filter tests/unit/%.c tests/fuzz/%.c tests/proof/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
+unit_H := $(filter tests/unit/%.h tests/fuzz/%.h tests/proof/%.h hypervisor/arch/fake/%.h \
+	$(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
 unit_GCC = $(HOST_CC)
 unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS)) -Ihypervisor/arch/fake/include \
-	-Itests/unit -Itests/unit/kernel -Iguest/linux
+	-Itests/unit -Itests/unit/kernel -Itests/proof -Iguest/linux
 
 analyse_C := $(filter bench/analyse/%.c,$(CHECK_C))
 analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))

@@ -13,7 +13,15 @@
 #define ONTIME_DEBUG 0
 #endif
 
-/* Prints the place and switches the machine off; on the host it aborts. */
+/*
+ * Prints the place and switches the machine off; on the host it aborts. Where `make proof` proves a
+ * contract, it proves that this is not called.
+ */
+/*@
+  requires assertion: \false;
+  assigns \nothing;
+  ensures \false;
+*/
 _Noreturn void assert_failed(const char *file, int line, const char *what);
 
 #define ASSERT(condition) ((condition) ? (void)0 : assert_failed(__FILE__, __LINE__, #condition))

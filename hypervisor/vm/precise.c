@@ -33,6 +33,11 @@
 
 _Static_assert(ONTIME_DEADLINES == 8 * GROUP, "a bit of `groups` for each group");
 
+/*@
+  terminates \true;
+  assigns \nothing;
+  ensures \result == \min(a, b);
+*/
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -55,21 +60,92 @@ static uint64_t page_deadline(const struct precise *precise)
 }
 
 /*
+ * What `make proof` proves of the search below. That a set of groups is a byte and its members are bits is
+ * said by axioms, which tests/proof/bits.c tries for all bytes.
+ */
+/*@
+  axiomatic groups {
+      predicate is_in(integer left, integer group);
+      axiom none_in_zero: \forall integer group; 0 <= group < 8 ==> !is_in(0, group);
+      axiom lowest_is_in: \forall integer left;
+          0 < left < 256 ==> 0 <= lowest(left) < 8 && is_in(left, lowest(left));
+      axiom rest_is_less: \forall integer left;
+          0 < left < 256 ==> 0 <= (left & (left - 1)) < left;
+      axiom rest_has_others: \forall integer left, group; 0 < left < 256 && 0 <= group < 8
+          ==> (is_in(left & (left - 1), group) <==> is_in(left, group) && group != lowest(left));
+      axiom without_one: \forall integer left, one, group;
+          0 <= left < 256 && 0 <= one < 8 && 0 <= group < 8 && is_in(left, group) && group != one
+              ==> is_in(255 & (left & (uint8_t)(~(1 << one))), group);
+  }
+
+  predicate is_armed(struct precise *precise, integer id) =
+      precise->deadline[id] > precise->taken_until;
+
+  lemma distance: \forall uint64_t deadline, taken; taken < DEADLINE_NONE ==>
+      (deadline > taken
+           ==> (uint64_t)(deadline - (uint64_t)(taken + 1)) == deadline - (taken + 1)) &&
+      (deadline <= taken
+           ==> (uint64_t)(deadline - (uint64_t)(taken + 1)) > DEADLINE_NONE - (taken + 1));
+
+  predicate armed_are_in_groups(struct precise *precise) =
+      \forall integer id; 0 <= id < ONTIME_DEADLINES && is_armed(precise, id)
+          ==> is_in(precise->groups, id / GROUP);
+
+  predicate first_armed_is_right(struct precise *precise) =
+      (\forall integer id; 0 <= id < ONTIME_DEADLINES && is_armed(precise, id)
+           ==> precise->first_armed <= precise->deadline[id]) &&
+      (precise->first_armed == DEADLINE_NONE ||
+       \exists integer id; 0 <= id < ONTIME_DEADLINES && is_armed(precise, id) &&
+                           precise->first_armed == precise->deadline[id]);
+*/
+
+/*
  * Looks for the first of those armed by call. Not inline: mostly it is known. The distance from `origin`
  * wraps round for a deadline that is taken, and so is beyond that of one that is not armed.
  */
+/*@
+  requires \valid(precise) && precise->taken_until < DEADLINE_NONE && armed_are_in_groups(precise);
+  requires \forall integer id; 0 <= id < ONTIME_DEADLINES ==> precise->deadline[id] < DEADLINE_NONE;
+  terminates \true;
+  assigns precise->groups, precise->first_armed;
+  ensures first_armed_is_right(precise) && armed_are_in_groups(precise);
+*/
 static __attribute__((noinline)) void look_for_first_armed(struct precise *precise)
 {
     uint64_t origin = precise->taken_until + 1;
     uint64_t never = DEADLINE_NONE - origin;
     uint64_t first = never;
 
+    /*@
+      loop invariant 0 <= left < 256 && first <= never;
+      loop invariant armed_are_in_groups(precise);
+      loop invariant \forall integer id; 0 <= id < ONTIME_DEADLINES && is_armed(precise, id) &&
+                                     !is_in(left, id / GROUP)
+                         ==> first <= precise->deadline[id] - origin;
+      loop invariant first == never ||
+                     \exists integer id; 0 <= id < ONTIME_DEADLINES && is_armed(precise, id) &&
+                                         first == precise->deadline[id] - origin;
+      loop assigns left, first, precise->groups;
+      loop variant left;
+    */
     for (unsigned left = precise->groups; left != 0; left &= left - 1) {
         unsigned group = (unsigned)__builtin_ctz(left);
         const uint64_t *deadline = &precise->deadline[group * GROUP];
         uint64_t first_here = never;
 
+        //@ assert group < ONTIME_DEADLINES / GROUP && group == lowest(left);
 #pragma GCC unroll 8
+        /*@
+          loop invariant 0 <= i <= GROUP && first_here <= never;
+          loop invariant \forall integer id; group * GROUP <= id < group * GROUP + i && is_armed(precise, id)
+                             ==> first_here <= precise->deadline[id] - origin;
+          loop invariant first_here == never ||
+                         \exists integer id; group * GROUP <= id < group * GROUP + i &&
+                                             is_armed(precise, id) &&
+                                             first_here == precise->deadline[id] - origin;
+          loop assigns i, first_here;
+          loop variant GROUP - i;
+        */
         for (unsigned i = 0; i < GROUP; i++)
             first_here = earlier(deadline[i] - origin, first_here);
         if (first_here == never)
