@@ -7,6 +7,7 @@ A function gets a Run, boots machines with it, and raises Failure, with the reas
 import glob
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -315,12 +316,20 @@ class Attack:
         )
 
 
-def bound_of(system, vm):
-    """The worst lateness of its precise timers that `ontime check` prints, us."""
-    path = os.path.join(BUILD, "tests", "system", system + ".dtb")
+def checked(path):
+    """What `ontime check` says of the system file at that path."""
     command = [os.path.join(BUILD, "host", "ontime"), "check", path]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return int(re.search(rf"^bound vm={vm} us=(\d+)", said, re.MULTILINE).group(1))
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def bound_of(path, vm):
+    """The worst lateness of a VM's precise timers, us."""
+    return int(re.search(rf"^bound vm={vm} us=(\d+)", checked(path), re.MULTILINE).group(1))
+
+
+def share_of(path, vm):
+    """The share of the core that a VM's one vCPU has when all want it."""
+    return float(re.search(rf"^{vm} .* ([\d.]+)%", checked(path), re.MULTILINE).group(1)) / 100
 
 
 def attacks(run, *words):
@@ -331,7 +340,7 @@ def attacks(run, *words):
     """
     values = dict(word.split("=") for word in words)
     share, tolerance = (float(values[name]) for name in ("share", "tolerance"))
-    bound = bound_of(run.case["system"], "victim")
+    bound = bound_of(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), "victim")
     with run.boot() as machine:
         check_guest(machine, "attacker")
         machine.wait_off()
@@ -352,6 +361,54 @@ def attacks(run, *words):
     largest = max(one.max for one in tried)
     print(f"         bound {bound} us, {bound / largest:.1f} times the largest error")
     check(not faults, "; ".join(faults))
+
+
+# ---- hostile guests
+
+HOSTILE_LIVES = 5
+HARM = re.compile(
+    r"victim: n (\d+) early (\d+) memory (\d+) registers (\d+) system (\d+) max-us (\d+) run (\d+) of (\d+)\."
+)
+
+
+def hostile_system(run, seed, cpus, operations):
+    """The case's system file, with this seed: its path. Half of the operations are `one`'s, in five lives."""
+    path = os.path.join(run.out, run.name + ".dtb")
+    shutil.copy(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), path)
+    one = f"seed={seed} lives={HOSTILE_LIVES} operations={operations // 2 // HOSTILE_LIVES}"
+    many = f"seed={seed} cpus={cpus} operations={operations // 2 // cpus}"
+    for vm, arguments in (("one", one), ("many", many)):
+        subprocess.run(["fdtput", "-t", "s", path, f"/vm-{vm}", "bootargs", arguments], check=True)
+    subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "vcpus", str(cpus)], check=True)
+    return path
+
+
+def hostile(run, *words):
+    """`operations=N seed=N [cpus=2]`: guests that do whatever comes, beside two that look whether they are harmed.
+
+    SEED=N in the environment replaces the seed. Under icount the same seed gives the same run.
+    """
+    values = dict(word.split("=") for word in words)
+    seed = int(os.environ.get("SEED") or values["seed"])
+    cpus, operations = int(values.get("cpus", 2)), int(values["operations"])
+    path = hostile_system(run, seed, cpus, operations)
+    with run.boot_file(path) as machine:
+        for name in ("one", "many"):
+            check_guest(machine, name)
+        victims = {name: HARM.findall(machine.joined(name)) for name in ("precise", "plain")}
+        text = "".join(machine.joined(name) for name in ("one", "many"))
+    done = sum(int(number) for number in re.findall(r"hostile: seed \d+ life \d+ operations (\d+)", text))
+    print(f"         {run.name}: seed {seed}, {done} operations")
+    check(done >= operations * 0.99, f"only {done} operations")
+    for name, told in victims.items():
+        check(told, f"{name} tells nothing")
+        count, *harms, late, ran, time = (int(number) for number in told[-1])
+        print(f"         {name}: {count} sleeps, at most {late} us late, {ran / time:.3f} of the core")
+        check(count > 20 and not any(harms), f"{name}: early, memory, registers, system: {harms}")
+        if "icount" in run.case:
+            check(ran / time > share_of(path, name) - 0.002, f"{name} has {ran / time:.3f} of the core")
+    late, bound = int(victims["precise"][-1][5]), bound_of(path, "precise")
+    check("icount" not in run.case or late <= bound, f"precise is {late} us late, bound {bound}")
 
 
 def crash(run, crashing, counting):
