@@ -27,6 +27,7 @@ help:
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make test-unit     the unit tests; make test-system: those in QEMU, TESTS=\"hello shares\" JOBS=1"
 	@echo "make test-guest-linux   the Linux module on 6.1 and 6.12"
+	@echo "make coverage      lines and branches of the hypervisor that unit tests execute: out/coverage/index.html"
 	@echo "make fuzz          damaged input to all that reads it, FUZZ_SECONDS each"
 	@echo "make mutate        mistakes made in the sources: which do the unit tests miss? FILES=\"bvt.c\" SAMPLE=400 MIN=90"
 	@echo "make mutate-quick  the same with a small sample; make test-mutate: the mutation tester itself"
@@ -41,6 +42,7 @@ include hypervisor/hypervisor.mk
 -include guest/bare/bare.mk
 -include systems/systems.mk
 -include tests/unit/unit.mk
+-include tests/unit/coverage.mk
 -include tests/fuzz/fuzz.mk
 -include tests/mutate/mutate.mk
 -include tests/proof/proof.mk

@@ -9,9 +9,10 @@
  *
  * Whatever happens, the vectors below give the guest its own state back and end the operation. What could not
  * end is left out: branches at EL1; changes of what the vectors themselves stand on (these are made and taken
- * back in one snippet, with the MMU off); stores that could reach the program. EL0 may do what it likes, as
- * the virtual timer interrupts it after 200 us, and it can write to its own arena only. Left out, too, are
- * binary points of the virtual CPU interface below the least that it has, with which QEMU ends.
+ * back in one snippet, with the MMU off; EE and WXN stay as they are); instructions that copy memory; stores
+ * that could reach the program. EL0 may do what it likes, as the virtual timer interrupts it after 200 us,
+ * and it can write to its own arena only. Left out, too, are binary points of the virtual CPU interface below
+ * the least that it has, with which QEMU ends.
  *
  * Boot arguments: seed=N; operations=N, for each vCPU; cpus=N. lives=N: after these operations the VM resets
  * itself and goes on with another seed, N times in all; the count of armed deadlines says which life it is,
@@ -40,14 +41,11 @@
 #define EL0_VIEW    0xC0000000ul
 #define RAM_END     0x42000000ul
 
-#define BRK        0xD4200000u
-#define NOP        0xD503201Fu
-#define ISB        0xD5033FDFu
-#define ERET       0xD69F03E0u
-#define SVC_A32    0xEF000000u
-#define SVC_T32    0xDF00DF00u
-#define MRS_OR_MSR 0xD5000000u
-#define ORR_4      0xB27E0000u /* orr x0, x0, #4 */
+#define BRK     0xD4200000u
+#define ISB     0xD5033FDFu
+#define SVC_A32 0xEF000000u
+#define SVC_T32 0xDF00DF00u
+#define ORR_4   0xB27E0000u /* orr x0, x0, #4 */
 #define MSR(op0, op1, crn, crm, op2, rt)                                                                     \
     (0xD5000000u | (op0) << 19 | (op1) << 16 | (crn) << 12 | (crm) << 8 | (op2) << 5 | (rt))
 #define MSR_SCTLR(rt) MSR(3u, 0u, 1u, 0u, 0u, rt)
@@ -348,7 +346,7 @@ static bool is_foundation(const struct encoding *e)
            (e->op0 == 3 && e->op1 == 0 && e->crn == 10);
 }
 
-enum how { AT_EL1, MMU_OFF, WRITES_SCTLR, WRITES_VECTORS, WRITES_MASK, CALLS, AT_EL0, RETURNS };
+enum how { AT_EL1, MMU_OFF, WRITES_SCTLR, WRITES_VECTORS, CALLS, RETURNS };
 
 static enum how make_system(struct context *c, uint32_t *code)
 {
@@ -357,27 +355,27 @@ static enum how make_system(struct context *c, uint32_t *code)
     uint32_t word =
         MSR((uint32_t)e.op0, (uint32_t)e.op1, (uint32_t)e.crn, (uint32_t)e.crm, (uint32_t)e.op2, 0u) | read;
 
-    if (read != 0) {
-        code[0] = word;
-    } else if (is(&e, 0, 1, 0, 0)) {
-        code[0] = word;
+    code[0] = word;
+    if (read != 0)
+        return AT_EL1;
+    if (is(&e, 0, 1, 0, 0)) {
         code[1] = MSR_SCTLR(ON);
         return WRITES_SCTLR;
-    } else if (is(&e, 0, 12, 0, 0)) {
-        code[0] = word;
+    }
+    if (is(&e, 0, 12, 0, 0)) {
         code[1] = word | GOOD;
         return WRITES_VECTORS;
-    } else if (is_foundation(&e)) {
+    }
+    if (is_foundation(&e)) {
         code[0] = MSR_SCTLR(OFF);
         code[1] = ISB;
         code[2] = word;
         code[3] = ISB; /* the exception's vector puts all back */
         return MMU_OFF;
-    } else if (e.op0 == 3 && e.op1 == 0 && e.crn == 12 && ((e.crm == 8 || e.crm == 12) && e.op2 == 3)) {
+    }
+    if (is(&e, 0, 12, 8, 3) || is(&e, 0, 12, 12, 3)) { /* the binary points */
         code[0] = ORR_4;
         code[1] = word;
-    } else {
-        code[0] = word;
     }
     return AT_EL1;
 }
