@@ -50,7 +50,8 @@ static const uint32_t functions[] = {
     ONTIME_CALL_TRACE, 0x84000000,           0x84000001,           0x84000002,       0x84000003,
     0x84000004,        0x84000006,           0x84000008,           0x84000009,       0x8400000A,
     0xC4000001,        0xC4000003,           0xC4000004,           0x80000000,       0x80000001,
-    0xC5000020,        0xC5000021,
+    0xC5000020,        0xC5000021,           0x84000012,           0xC400000E,       0x80008000,
+    0x80007FFF,        0x80003FFF,
 };
 
 /* The virtual GIC has a fuzzer of its own: here nothing is ever pending. */
@@ -58,6 +59,24 @@ bool vgic_wakes(struct vcpu *vcpu)
 {
     (void)vcpu;
     return false;
+}
+
+bool vgic_has_deliverable(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
+/* A machine that needs none of the workarounds. */
+int32_t arch_workaround(uint32_t workaround)
+{
+    (void)workaround;
+    return -1;
+}
+
+void arch_workaround_call(uint32_t workaround)
+{
+    (void)workaround;
 }
 
 static struct vm *create(unsigned index, enum timer_mode timers, unsigned vcpus, bool observer)

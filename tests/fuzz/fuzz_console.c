@@ -119,11 +119,14 @@ static void finish(void)
     for (unsigned i = 0; i < RING / BURST + 1; i++)
         console_interrupt();
     for (unsigned i = 0; i < SOURCES; i++)
-        (void)console_put(&sources[i], '\n');
+        while (!console_put(&sources[i], '\n'))
+            console_interrupt();
     type((const uint8_t *)"\x7f\r\x1d"
                           "1",
          4);
     pass(1000);
+    while (!console_is_calm()) /* a long line is written in pieces */
+        console_interrupt();
     for (unsigned i = 0; i < RING / BURST + 1; i++)
         console_interrupt();
 }
