@@ -14,7 +14,7 @@
 /* In parentheses: the largest count found. */
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,123: seeds) */
 #define PATH_EXIT      2700 /* an exit or a switch that writes no line (2,572: a fault) */
-#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,235) */
+#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,164) */
 #define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,167) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2200 /* one piece of ONTIME_CALL_TRACE (2,022) */

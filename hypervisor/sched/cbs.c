@@ -57,7 +57,7 @@ static uint64_t used(const struct sched_unit *unit)
     return bvt_unit(unit)->warp_used - cbs_unit(unit)->early;
 }
 
-/* How much of it is due first and not used yet. */
+/* Up to how much of it is due first: more than is used. */
 static uint64_t due(const struct sched_queue *queue, const struct sched_unit *unit)
 {
     uint64_t step = STEP_MS * queue->ms;

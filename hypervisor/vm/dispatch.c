@@ -13,7 +13,8 @@
  *
  * The vCPUs of a VM share the core as others do, and besides within the VM's own time: one that another waits
  * for takes its place in the policy, with its virtual time and its warp. So does the next one when a vCPU has
- * run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning.
+ * run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning. A warped one is
+ * not interrupted for that, unless it stays in the same few instructions (docs/scheduling.md).
  *
  * With a tick (timer mode `tick`) the instants that the policy asks for are looked at only at the tick, as in
  * a hypervisor without a programmable timer of its own.

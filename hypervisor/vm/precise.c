@@ -101,7 +101,7 @@ static uint64_t page_deadline(const struct precise *precise)
 
 /*
  * Looks for the first of those armed by call. Not inline: mostly it is known. The distance from `origin`
- * wraps round for a deadline that is taken, and so is beyond that of one that is not armed.
+ * wraps round for one that is taken or not armed, and is greater than `never` then.
  */
 /*@
   requires \valid(precise) && precise->taken_until < DEADLINE_NONE && armed_are_in_groups(precise);
