@@ -1,44 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A spinlock. EL2 always runs with interrupts masked, so nothing interrupts a holder. Where several are held,
- * they are taken in this order: the VM's, its UART's or its clock's, its vGIC's, a CPU's scheduler queue's,
- * the console's.
+ * A ticket lock: who came first gets it first. EL2 always runs with interrupts masked, so nothing interrupts
+ * a holder, and nobody waits for another core while it holds one. Where several are held, they are taken in
+ * this order: the VM's, its UART's or its clock's, its vGIC's, that of its complaint, the console's. What
+ * belongs to one core alone, such as its scheduler's queue, has no lock: other cores send a message
+ * (vm/messages.h).
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include "arch_inline.h"
 #include "base/assert.h"
 
 struct spinlock {
-    atomic_flag held;
+    _Atomic uint16_t next;    /* the ticket of who comes next */
+    _Atomic uint16_t serving; /* whose turn it is */
 };
 
 #define SPINLOCK_INIT                                                                                        \
     {                                                                                                        \
-        ATOMIC_FLAG_INIT                                                                                     \
+        0, 0                                                                                                 \
     }
 
 static inline void spin_lock(struct spinlock *lock)
 {
-    while (atomic_flag_test_and_set_explicit(&lock->held, memory_order_acquire)) {
-    }
+    uint16_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
+
+    while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket)
+        arch_relax();
 }
 
-/* For assertions: does anybody hold the lock? When nobody does, it is taken for a moment to find that out. */
+/* For assertions: does anybody hold the lock? */
 static inline bool spin_is_held(struct spinlock *lock)
 {
-    if (atomic_flag_test_and_set_explicit(&lock->held, memory_order_relaxed))
-        return true;
-    atomic_flag_clear_explicit(&lock->held, memory_order_relaxed);
-    return false;
+    return atomic_load_explicit(&lock->serving, memory_order_relaxed) !=
+           atomic_load_explicit(&lock->next, memory_order_relaxed);
 }
 
 static inline void spin_unlock(struct spinlock *lock)
 {
+    uint16_t serving = atomic_load_explicit(&lock->serving, memory_order_relaxed);
+
     DEBUG_ASSERT(spin_is_held(lock));
-    atomic_flag_clear_explicit(&lock->held, memory_order_release);
+    atomic_store_explicit(&lock->serving, (uint16_t)(serving + 1), memory_order_release);
 }
 
 #endif

@@ -29,7 +29,7 @@
 #include "vm/power.h"
 
 static struct board board;
-static struct cpu cpus[1]; /* the others stay where the firmware has them */
+static struct cpu boot_cpu; /* the others stay where the firmware has them */
 static struct system_config config;
 
 _Noreturn void boot_main(const void *tree);
@@ -54,6 +54,11 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
     stop("bug: %s:%d: %s", file, line, what);
 }
 
+static void tell_core_0(void)
+{
+    cpu_send(&cpus[0], CPU_CONSOLE);
+}
+
 /* Without a UART that Ontime knows, and can map, the console keeps what is written, and nobody reads it. */
 static void start_console(struct cpu *cpu)
 {
@@ -69,7 +74,7 @@ static void start_console(struct cpu *cpu)
         found->init(board.uart.start);
     else
         board.uart_irq = 0;
-    console_init(found, &cpu->deadlines);
+    console_init(found, &cpu->deadlines, tell_core_0);
 }
 
 static void check_machine(const char *missing)
@@ -265,12 +270,6 @@ static void make_vms(bool entropy)
     }
 }
 
-static void start_vms(void)
-{
-    for (unsigned i = 0; i < vm_count; i++)
-        vm_start(vms[i]);
-}
-
 static void start_tick(struct cpu *cpu)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
@@ -282,10 +281,12 @@ static void start_tick(struct cpu *cpu)
 
 _Noreturn void boot_main(const void *tree)
 {
-    struct cpu *cpu = &cpus[0];
+    struct cpu *cpu = &boot_cpu;
     const char *missing;
     bool entropy;
 
+    cpus = cpu;
+    cpu_count = 1;
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
     arch_firmware_init(board.psci, board.psci_by_hvc);
@@ -302,7 +303,7 @@ _Noreturn void boot_main(const void *tree)
     start_cpu(cpu);
     start_clock();
     make_vms(entropy);
-    start_vms();
+    vm_start_all();
     start_tick(cpu);
     dispatch_run(cpu);
 }

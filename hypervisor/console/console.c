@@ -26,9 +26,12 @@
  * the terminal. A source that does not read for a second loses what comes, until it reads again: otherwise
  * nobody could take the input from it.
  *
+ * The UART's interrupt and the deadline of an unfinished line are core 0's. Another core whose guest writes
+ * one tells core 0.
+ *
  * Locking: the console's lock, the last in the lock order, covers the sources' lines, the ring and what is
- * sent to the UART, and whether input is read. After boot the rest of the input's state is changed by the
- * UART's interrupt alone, without the lock; console_put() reads it.
+ * sent to the UART, whether silence is watched, and whether input is read. After boot the rest of the input's
+ * state is changed by the UART's interrupt alone, without the lock; console_put() reads it.
  */
 #include "console/console.h"
 #include <stdarg.h>
@@ -56,12 +59,14 @@ static char ring[RING];
 static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */
 static struct console_source *sources;
 static struct console_source *writer; /* the one of whose line a part is in the ring already */
-static bool guests_have_room = true;
+static _Atomic bool guests_have_room = true;
 static struct console_source *open_source; /* the one whose unfinished line the cursor stands behind */
 static struct console_source *raw_source;  /* the last that has written raw, with nobody else's line since */
-static struct console_source *input_source;
-static bool typed; /* there has been input: somebody is there who wants to see each character */
+static struct console_source *_Atomic input_source;
+static _Atomic bool typed; /* there has been input: somebody is there who wants to see each character */
 static struct deadline silence;
+static bool silence_is_watched; /* it is armed, or core 0 has been told to arm it */
+static void (*tell_core_0)(void);
 static struct deadline_queue *deadlines; /* of the CPU that serves the console */
 static uint64_t silence_ticks, patience_ticks, look_ticks;
 static bool input_stopped;  /* nothing is read, as the source that has the input is full */
@@ -233,7 +238,12 @@ bool console_offer(const char *line, size_t length)
 
 bool console_is_calm(void)
 {
-    return writer == NULL && ring_room() >= OFFER_RESERVE;
+    bool calm;
+
+    spin_lock(&console_lock);
+    calm = writer == NULL && ring_room() >= OFFER_RESERVE;
+    spin_unlock(&console_lock);
+    return calm;
 }
 
 void console_print(const char *format, ...)
@@ -299,6 +309,7 @@ static void silence_over(struct deadline *deadline, uint64_t now)
         next = now + silence_ticks;
     resume_input(now, &next);
     drain(BURST);
+    silence_is_watched = next != DEADLINE_NONE;
     spin_unlock(&console_lock);
     deadline_set(deadlines, deadline, next);
 }
@@ -372,12 +383,22 @@ bool console_put(struct console_source *source, char c)
         if (emit_unfinished(source))
             drain(BURST);
         else
-            wait_for_silence = !deadline_is_armed(&silence);
+            wait_for_silence = !silence_is_watched;
+        silence_is_watched |= wait_for_silence;
     }
     spin_unlock(&console_lock);
-    if (wait_for_silence)
-        deadline_set(deadlines, &silence, source->written_at + silence_ticks);
+    if (!wait_for_silence)
+        return true;
+    if (arch_cpu_index() == 0)
+        console_watch_silence();
+    else
+        tell_core_0();
     return true;
+}
+
+void console_watch_silence(void)
+{
+    deadline_set(deadlines, &silence, arch_counter() + silence_ticks);
 }
 
 void console_add(struct console_source *source, const char *name, console_deliver *deliver)
@@ -394,10 +415,11 @@ void console_add(struct console_source *source, const char *name, console_delive
         input_source = source;
 }
 
-void console_init(const struct uart_driver *driver, struct deadline_queue *queue)
+void console_init(const struct uart_driver *driver, struct deadline_queue *queue, void (*tell)(void))
 {
     deadline_init(&silence, DEADLINE_OTHER, silence_over);
     deadlines = queue;
+    tell_core_0 = tell;
     silence_ticks = us_to_ticks(SILENCE_MS * 1000);
     patience_ticks = us_to_ticks(PATIENCE_MS * 1000);
     look_ticks = us_to_ticks(LOOK_MS * 1000);
@@ -471,7 +493,7 @@ static void stop_input(void)
     spin_lock(&console_lock);
     stop = !input_stopped;
     if (stop) {
-        input_stopped = true;
+        input_stopped = silence_is_watched = true;
         stopped_at = arch_counter();
         uart->want_input(false);
     }

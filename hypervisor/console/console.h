@@ -5,6 +5,7 @@
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,8 +27,9 @@ typedef void console_deliver(struct console_source *source, char c);
 /* A guest, which writes lines and reads input. Zero before console_add(), but for `raw`. */
 struct console_source {
     const char *name;
-    bool raw;  /* while it has the input, its output goes to the terminal as it is */
-    bool full; /* its owner's: the next character of input would be lost. False again when much has room */
+    bool raw; /* while it has the input, its output goes to the terminal as it is */
+    _Atomic bool
+        full; /* its owner's: the next character of input would be lost. False again when much has room */
     char prefix[CONSOLE_NAME_LENGTH + 4]; /* "[name] " */
     unsigned prefix_length;
     struct safe_text text;
@@ -45,9 +47,13 @@ struct console_source {
 
 /*
  * Gives the console its UART, and writes what was printed before, the last 24 KiB of it. `queue` is that of
- * the CPU which serves the console; the deadline for silence after an unfinished line goes there. Boot only.
+ * core 0, which serves the console; the deadline for silence after an unfinished line goes there. `tell` may
+ * be called on any other core, and has core 0 call console_watch_silence(). Boot only.
  */
-void console_init(const struct uart_driver *driver, struct deadline_queue *queue);
+void console_init(const struct uart_driver *driver, struct deadline_queue *queue, void (*tell)(void));
+
+/* On core 0: a source has written an unfinished line. */
+void console_watch_silence(void);
 
 /*
  * Writes `[ontime] text`, where the text has 511 characters at most, and no end of line. Waits for the UART

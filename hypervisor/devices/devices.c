@@ -35,12 +35,18 @@ static void put_seeds(struct guest_seeds *seeds)
 
 static void reset_vcpu(struct vcpu *vcpu)
 {
+    struct vgic *vgic = &vcpu->vm->vgic;
+
+    spin_lock(&vgic->lock);
     vgic_vcpu_init(&vcpu->vgic);
+    spin_unlock(&vgic->lock);
 }
 
 static void reset_vm(struct vm *vm)
 {
+    spin_lock(&vm->vgic.lock);
     vgic_init(&vm->vgic, vm->vcpu_count);
+    spin_unlock(&vm->vgic.lock);
     vuart_reset(vm->uart);
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
     if (vm->rtc != NULL)
@@ -51,6 +57,8 @@ const struct guest_hooks devices_hooks = {
     .wakes = vgic_wakes,
     .timer_expired = vgic_timer_expired,
     .stolen = stolen_time_publish,
+    .look = vgic_look,
+    .alarm = vrtc_watch_alarm,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };

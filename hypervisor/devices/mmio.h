@@ -12,6 +12,8 @@ struct mmio_access {
     unsigned size;   /* bytes: 1, 2, 4 or 8; naturally aligned */
     bool write;
     uint64_t value;
+    bool again; /* filled in: another core has been asked first; the guest is to execute the instruction again
+                 */
 };
 
 #endif

@@ -87,7 +87,7 @@ static int64_t cpu_on(struct vm *vm, uint64_t affinity, uint64_t entry, uint64_t
     if (!is_entry(vm, entry))
         return INVALID_ADDRESS;
     spin_lock(&vm->lock);
-    if (target->on)
+    if (target->powered)
         result = ALREADY_ON;
     else
         vcpu_power_on(target, entry, context);
@@ -101,23 +101,7 @@ static int64_t affinity_info(struct vm *vm, uint64_t affinity, uint64_t level)
 
     if (target == (struct vcpu *)0 || level != 0)
         return INVALID_PARAMETERS;
-    return target->on ? AFFINITY_ON : AFFINITY_OFF;
-}
-
-/* The last vCPU of a VM may switch itself off: the VM is then off for good, as nobody is left to start it. */
-static enum psci_outcome cpu_off(struct vcpu *vcpu)
-{
-    struct vm *vm = vcpu->vm;
-    bool any = false;
-
-    spin_lock(&vm->lock);
-    vcpu_power_off(vcpu);
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        any = any || vm->vcpus[i].on;
-    spin_unlock(&vm->lock);
-    if (!any)
-        vm_stop(vm, false);
-    return PSCI_NO_RETURN;
+    return target->powered ? AFFINITY_ON : AFFINITY_OFF;
 }
 
 /*
@@ -133,7 +117,7 @@ static __attribute__((noinline)) enum psci_outcome system_suspend(struct vcpu *v
 
     spin_lock(&vm->lock);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        alone = alone && (&vm->vcpus[i] == vcpu || !vm->vcpus[i].on);
+        alone = alone && (&vm->vcpus[i] == vcpu || !vm->vcpus[i].powered);
     spin_unlock(&vm->lock);
     *result = alone ? INVALID_ADDRESS : DENIED;
     if (!alone || !is_entry(vm, entry))
@@ -174,7 +158,8 @@ enum psci_outcome psci_call(struct vcpu *vcpu, uint32_t number, const uint64_t a
         *result = SUCCESS;
         return PSCI_SUSPEND;
     case CPU_OFF:
-        return cpu_off(vcpu);
+        vcpu_switch_off(vcpu);
+        return PSCI_NO_RETURN;
     case CPU_ON32:
     case CPU_ON64:
         *result = cpu_on(vcpu->vm, first, second, third);

@@ -31,11 +31,14 @@
  * switched in. The guest's own timer registers are never changed. An interrupt that the guest's software has
  * set pending is not linked, as the physical one need not have fired.
  *
- * Locking: the VM's vGIC lock, which is taken before the scheduler's. A vCPU's banks belong to the CPU it
- * runs on. Today all vCPUs of a VM run on one CPU; a change for a vCPU that is loaded elsewhere would need a
- * kick after it, as vcpu_wake() gives a blocked one.
+ * Locking: the VM's vGIC lock, for the banks of all its vCPUs. List registers are their own core's. Who
+ * changes a bank of a vCPU of another core marks that one dirty and sends it a message: the kick takes it out
+ * of its guest, and before it goes back its list registers are refreshed. What another core's list register
+ * holds is changed at that core's next pull (`clear_pending` and its kin). To read it, a vCPU asks the others
+ * to pull, and executes its load again until they have done so.
  */
 #include "devices/vgic.h"
+#include <stddef.h>
 #include <string.h>
 #include "base/assert.h"
 #include "devices/vgic_banks.h"
@@ -53,10 +56,9 @@ unsigned vgic_version(void)
 
 void vgic_init(struct vgic *vgic, unsigned vcpu_count)
 {
-    struct spinlock lock = SPINLOCK_INIT;
+    _Static_assert(offsetof(struct vgic, enabled) == sizeof(vgic->lock), "all but the lock is zeroed");
 
-    memset(vgic, 0, sizeof(*vgic));
-    vgic->lock = lock;
+    memset(vgic->enabled, 0, sizeof(*vgic) - sizeof(vgic->lock));
     vgic->vcpu_count = vcpu_count;
     vgic->held_by[0] = UINT32_MAX;
     if (gic->version != 2 || vcpu_count == 1)
@@ -195,11 +197,25 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
     return half * 32 + best[half];
 }
 
-/* An interrupt has ended. An SPI that was routed elsewhere while it was active here may now go there. */
-static void spi_ended(struct vcpu *vcpu, unsigned intid)
+/* A list register no longer holds an SPI. One that was routed elsewhere meanwhile may now go there. */
+static void spi_left(struct vcpu *vcpu, unsigned intid)
 {
     if (intid >= 32 && vgic_spi_target(&vcpu->vm->vgic, intid) != vcpu->index)
         vgic_changed(vcpu);
+}
+
+/* A list register's state as vCPUs of other cores have changed it by writes of the GIC's registers. */
+static APART uint8_t with_others_writes(const struct vgic_vcpu *state, unsigned intid, uint8_t lr_state)
+{
+    unsigned half = intid / 32;
+
+    if ((state->clear_pending[half] & BIT(intid)) != 0)
+        lr_state &= (uint8_t)~LR_PENDING;
+    if ((state->clear_active[half] & BIT(intid)) != 0)
+        lr_state &= (uint8_t)~LR_ACTIVE;
+    if ((state->set_active[half] & BIT(intid)) != 0)
+        lr_state |= LR_ACTIVE;
+    return lr_state;
 }
 
 /* Empties a list register into the bank of its interrupt. */
@@ -219,9 +235,11 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
             bank->line &= ~bit;
             state->timer_held = false;
         }
-        spi_ended(vcpu, intid);
+        spi_left(vcpu, intid);
         return;
     }
+    if (state->others_wrote)
+        lr.state = with_others_writes(state, intid, lr.state);
     state->dirty = true;
     if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
@@ -234,6 +252,8 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
         bank->latched |= bit;
         if (intid < 16)
             state->sgi_source[intid] |= (uint8_t)(1u << lr.source);
+        else
+            spi_left(vcpu, intid);
     }
 }
 
@@ -250,8 +270,22 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
         unsigned intid = take_best(vcpu, outside);
 
         vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
-        spi_ended(vcpu, intid);
+        spi_left(vcpu, intid);
     }
+}
+
+/* What a pull leaves for others to read, see vgic_others_have_pulled(). */
+static APART void show_others(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    const struct vgic_bank *banks[2] = {&state->own, &vcpu->vm->vgic.spis};
+
+    for (unsigned half = 0; half < 2; half++) {
+        state->seen_pending[half] = banks[half]->latched | (banks[half]->line & ~banks[half]->edge);
+        state->seen_active[half] = banks[half]->active;
+        state->clear_pending[half] = state->clear_active[half] = state->set_active[half] = 0;
+    }
+    state->others_wrote = state->others_wait = false;
 }
 
 static APART void pull_used(struct vcpu *vcpu)
@@ -265,6 +299,9 @@ static APART void pull_used(struct vcpu *vcpu)
     state->lr_used = 0;
     state->lr_latched = 0;
     state->lr_linked = 0;
+    state->pulls++;
+    if (state->others_wait || state->others_wrote)
+        show_others(vcpu);
 }
 
 static inline void pull(struct vcpu *vcpu)
@@ -279,6 +316,106 @@ void vgic_pull(struct vcpu *vcpu)
 {
     if (vcpu->vgic.loaded)
         pull(vcpu);
+}
+
+/* The vCPU whose list register holds an interrupt of the bank, as `in_lr` says of it. */
+static struct vcpu *lr_holder(struct vcpu *vcpu, unsigned intid)
+{
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; intid >= 32 && i < vm->vcpu_count; i++) {
+        struct vgic_vcpu *state = &vm->vcpus[i].vgic;
+
+        for (uint32_t left = state->lr_used; left != 0; left &= left - 1)
+            if (state->lr_intid[__builtin_ctz(left)] == intid)
+                return &vm->vcpus[i];
+    }
+    return vcpu;
+}
+
+void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set)
+{
+    for (uint32_t left = set & vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
+
+        state->clear_pending[first / 32] |= BIT(n);
+        state->others_wrote = true;
+    }
+}
+
+void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active)
+{
+    for (uint32_t left = set & vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
+        uint32_t *to = active ? state->set_active : state->clear_active;
+        uint32_t *from = active ? state->clear_active : state->set_active;
+
+        to[first / 32] |= BIT(n);
+        from[first / 32] &= ~BIT(n);
+        state->others_wrote = true;
+    }
+}
+
+uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first)
+{
+    uint32_t pending = 0;
+
+    for (uint32_t left = vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        pending |= lr_holder(vcpu, first + n)->vgic.seen_pending[first / 32] & BIT(n);
+    }
+    return pending;
+}
+
+uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first)
+{
+    uint32_t active = 0;
+
+    for (uint32_t left = vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        active |= lr_holder(vcpu, first + n)->vgic.seen_active[first / 32] & BIT(n);
+    }
+    return active;
+}
+
+bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
+{
+    struct vm *vm = vcpu->vm;
+    struct vgic_vcpu *reader = &vcpu->vgic;
+    bool all = true;
+
+    if (reader->asked_pc != vcpu->arch.regs.pc)
+        reader->asked = 0; /* the load for which it had asked was given up */
+    reader->asked_pc = vcpu->arch.regs.pc;
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *other = &vm->vcpus[i];
+        struct vgic_vcpu *state = &other->vgic;
+
+        if ((others & BIT(i)) == 0 || other->cpu == vcpu->cpu || state->lr_used == 0)
+            continue;
+        if ((reader->asked & BIT(i)) != 0 && reader->asked_at[i] != state->pulls)
+            continue;
+        if ((reader->asked & BIT(i)) == 0) {
+            reader->asked |= BIT(i);
+            reader->asked_at[i] = state->pulls;
+            state->others_wait = state->dirty = true;
+            vcpu_send(other, VCPU_LOOK);
+        }
+        all = false;
+    }
+    if (all)
+        reader->asked = 0;
+    return all;
+}
+
+void vgic_look(struct vcpu *vcpu)
+{
+    if (vcpu->vgic.loaded && vcpu->vgic.dirty)
+        vgic_refresh(vcpu);
 }
 
 /*
@@ -405,8 +542,9 @@ static APART void push_by_urgency(struct vcpu *vcpu)
     const uint32_t deliverable[2] = {bank_deliverable(vcpu, &state->own),
                                      going_to(vcpu, 32, bank_deliverable(vcpu, spis))};
     /* What is active cannot be taken again, not even by another vCPU. */
-    uint32_t pending[2] = {deliverable[0] & ~state->own.active, deliverable[1] & ~spis->active};
-    uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32)};
+    uint32_t pending[2] = {deliverable[0] & ~state->own.active,
+                           deliverable[1] & ~(spis->active | spis->in_lr)}; /* of another core */
+    uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32) & ~spis->in_lr};
     unsigned lrs = gic->lr_count();
     unsigned n = 0;
 
@@ -557,6 +695,8 @@ void vgic_changed(struct vcpu *vcpu)
         other->vgic.dirty = true;
         if (own != 0 || going_to(other, 32, spis) != 0)
             vcpu_wake(other);
+        if (other->cpu != vcpu->cpu && other->vgic.loaded)
+            vcpu_send(other, VCPU_LOOK);
     }
 }
 
@@ -596,7 +736,7 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
  */
 static void give_way_to(struct vcpu *target, struct vcpu *sender)
 {
-    if (target != sender && (target->unit.runnable || sender->unit.warped))
+    if (target != sender && target->cpu == sender->cpu && (target->unit.runnable || sender->unit.warped))
         (void)vcpu_give_way(sender, target);
 }
 
@@ -625,6 +765,7 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
     spin_lock(&vcpu->vm->vgic.lock);
     vgic_pull(vcpu);
     vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+    vgic_change_active_elsewhere(vcpu, intid & ~31u, BIT(intid), false);
     vgic_changed(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
 }

@@ -24,7 +24,7 @@ struct vcpu;
 #define VGIC_UART           GUEST_INTID_UART
 #define VGIC_RTC            GUEST_INTID_RTC
 
-/* Sets a VM's part, or a vCPU's, as after a reset. */
+/* Sets a VM's part, or a vCPU's, as after a reset. The VM's vGIC lock is held, and stays so. */
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
 void vgic_vcpu_init(struct vgic_vcpu *state);
 
@@ -36,6 +36,9 @@ unsigned vgic_version(void);
  * waits for it.
  */
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
+
+/* Another core has changed the vCPU's interrupts: brings its list registers up to date if it is loaded. */
+void vgic_look(struct vcpu *vcpu);
 
 /* An SGI from `source` becomes pending at `target`. */
 void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source);

@@ -14,6 +14,23 @@ static inline struct vgic_bank *vgic_bank_of(struct vcpu *vcpu, unsigned intid)
 /* Brings all state of the vCPU into the banks, where it is already when the vCPU is not loaded. */
 void vgic_pull(struct vcpu *vcpu);
 
+/*
+ * Interrupts that a list register of another core holds, of the bank that begins with the INTID `first`:
+ * `set` are to be no longer pending, no longer active, or active, when that core has pulled.
+ */
+void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set);
+void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active);
+
+/* Which of them were pending, or active, when that core pulled last. */
+uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first);
+uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first);
+
+/*
+ * Have those of `others` (bit n: vCPU n) that are on other cores pulled since `vcpu`, which is about to read
+ * what they hold, has asked them? If not, they have been asked, and it is to call this again.
+ */
+bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others);
+
 /* Makes an SGI from vCPU `source` pending at `target`, without waking that one. */
 void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
 

@@ -85,6 +85,7 @@ __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgi
                                                    uint32_t value, uint32_t mask)
 {
     bool spis = bank == &vcpu->vm->vgic.spis;
+    unsigned first = spis ? 32 : 0;
     uint32_t changeable = gic->version == 2 && !spis ? ~SGIS : UINT32_MAX;
 
     switch (reg) {
@@ -102,23 +103,28 @@ __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgi
         break;
     case GIC_ICPENDR:
         bank->latched &= ~(value & changeable);
+        vgic_clear_pending_elsewhere(vcpu, first, value & changeable);
         break;
     case GIC_ISACTIVER:
         if (spis)
             spis_activate(vcpu, value);
         else
             bank->active |= value;
+        vgic_change_active_elsewhere(vcpu, first, value, true);
         break;
     case GIC_ICACTIVER:
         bank->active &= ~value;
+        vgic_change_active_elsewhere(vcpu, first, value, false);
         break;
     default:
         break;
     }
 }
 
-static uint32_t bitmap_read(const struct vgic_bank *bank, uint32_t reg)
+static uint32_t bitmap_read(struct vcpu *vcpu, unsigned first, uint32_t reg)
 {
+    const struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+
     switch (reg) {
     case GIC_IGROUPR:
         return bank->group1;
@@ -127,9 +133,9 @@ static uint32_t bitmap_read(const struct vgic_bank *bank, uint32_t reg)
         return bank->enabled;
     case GIC_ISPENDR:
     case GIC_ICPENDR:
-        return bank->latched | (bank->line & ~bank->edge);
+        return bank->latched | (bank->line & ~bank->edge) | vgic_pending_elsewhere(vcpu, first);
     default:
-        return bank->active;
+        return bank->active | vgic_active_elsewhere(vcpu, first);
     }
 }
 
@@ -171,7 +177,7 @@ static void bitmap_access(struct vcpu *vcpu, struct word *word, unsigned first)
     if (word->write)
         bitmap_write(vcpu, bank, reg, word->value, word->mask);
     else
-        word->value = bitmap_read(bank, reg);
+        word->value = bitmap_read(vcpu, first & ~31u, reg);
 }
 
 /*
@@ -422,10 +428,12 @@ static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word
 }
 
 /*
- * An access under the lock. All state is in the banks before a write, and before a read of what list
- * registers may hold. After a write all vCPUs are brought up to date.
+ * An access under the lock. All state of this core is in the banks before a write, and before a read of what
+ * list registers may hold; those of `others` that are on other cores are asked for theirs. After a write all
+ * vCPUs are brought up to date.
  */
-static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle,
+                                 uint32_t others)
 {
     spin_lock(&vcpu->vm->vgic.lock);
     if (access->write) {
@@ -433,8 +441,10 @@ static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, 
         access_words(vcpu, access, handle);
         vgic_configured(vcpu);
     } else {
-        if (tells_state(access->offset))
+        if (tells_state(access->offset)) {
             vgic_pull(vcpu);
+            access->again = !vgic_others_have_pulled(vcpu, others);
+        }
         if (access->size == 4)
             read_word(vcpu, access, handle);
         else
@@ -446,13 +456,16 @@ static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, 
 
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    return gic->version == 2 ? locked_access(vcpu, access, distributor_v2)
-                             : locked_access(vcpu, access, distributor_v3);
+    /* The first register of each kind of a GICv2 has the calling vCPU's own interrupts, the others have SPIs.
+     */
+    if (gic->version == 2)
+        return locked_access(vcpu, access, distributor_v2, (access->offset & 0x7C) == 0 ? 0 : UINT32_MAX);
+    return locked_access(vcpu, access, distributor_v3, UINT32_MAX);
 }
 
 bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
-    return locked_access(vcpu, access, redistributor_v3);
+    return locked_access(vcpu, access, redistributor_v3, 1u << access->offset / GUEST_GICR_SIZE);
 }
 
 /* The second page of a GICv2's CPU interface: GICC_DIR alone. */

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "devices/vgic.h"
 #include "vm/cpu.h"
+#include "vm/messages.h"
 
 #define DR      0x00
 #define MR      0x04
@@ -73,19 +74,35 @@ static void update_line(struct vrtc *rtc)
     vgic_set_line(&rtc->vm->vcpus[0], VGIC_RTC, level);
 }
 
+/* The alarm is a deadline of the VM's first vCPU's core. */
+static struct cpu *home_of(const struct vrtc *rtc)
+{
+    return rtc->vm->vcpus[0].cpu;
+}
+
 static struct deadline_queue *queue_of(const struct vrtc *rtc)
 {
-    return &rtc->vm->vcpus[0].cpu->deadlines;
+    return &home_of(rtc)->deadlines;
 }
 
 static void alarm_reached(struct deadline *deadline, uint64_t now)
 {
     struct vrtc *rtc = HEAP_ENTRY(deadline, struct vrtc, alarm);
 
-    (void)now;
     spin_lock(&rtc->lock);
-    rtc->raw = true;
-    update_line(rtc);
+    if (rtc->alarm_at <= now) { /* else another core has set it anew, and its message is on the way */
+        rtc->raw = true;
+        update_line(rtc);
+    }
+    spin_unlock(&rtc->lock);
+}
+
+void vrtc_watch_alarm(struct vm *vm)
+{
+    struct vrtc *rtc = vm->rtc;
+
+    spin_lock(&rtc->lock);
+    deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
     spin_unlock(&rtc->lock);
 }
 
@@ -96,15 +113,21 @@ static void set_alarm(struct vrtc *rtc)
     uint32_t left = rtc->match - shown(rtc, now);
 
     rtc->raw = rtc->raw || left == 0;
-    deadline_set(queue_of(rtc), &rtc->alarm,
-                 left == 0 ? DEADLINE_NONE : machine.counter + (now + left) * arch_counter_hz());
+    rtc->alarm_at = left == 0 ? DEADLINE_NONE : machine.counter + (now + left) * arch_counter_hz();
+    if (home_of(rtc) == arch_cpu())
+        deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
+    else
+        vcpu_send(&rtc->vm->vcpus[0], VCPU_ALARM);
 }
 
 void vrtc_reset(struct vrtc *rtc)
 {
+    spin_lock(&rtc->lock);
     (void)deadline_cancel(queue_of(rtc), &rtc->alarm);
+    rtc->alarm_at = DEADLINE_NONE;
     rtc->load = rtc->match = 0;
     rtc->mask = rtc->raw = rtc->line = false;
+    spin_unlock(&rtc->lock);
 }
 
 static uint32_t read_register(const struct vrtc *rtc, uint64_t offset)

@@ -16,7 +16,8 @@
 struct vrtc {
     struct vm *vm;
     struct spinlock lock;  /* for all below */
-    struct deadline alarm; /* in the queue of the CPU of the VM's vCPUs */
+    struct deadline alarm; /* of the core of the VM's first vCPU */
+    uint64_t alarm_at;     /* what it is to be set to, ticks */
     uint32_t ahead;        /* of the machine's clock, seconds modulo 2^32: the guest may set its own */
     uint32_t load, match;
     bool mask, raw;
@@ -37,6 +38,9 @@ struct vrtc *vrtc_create(struct vm *vm);
  * the real device does. The vGIC, which is not told of it, is reset with it.
  */
 void vrtc_reset(struct vrtc *rtc);
+
+/* On the core of the VM's first vCPU: another core has set the alarm. */
+void vrtc_watch_alarm(struct vm *vm);
 
 /* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
 bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access);

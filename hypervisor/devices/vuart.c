@@ -47,12 +47,14 @@ static const uint8_t identification[8] = {0x11, 0x10, 0x14, 0x00, 0x0D, 0xF0, 0x
 
 void vuart_reset(struct vuart *uart)
 {
+    spin_lock(&uart->lock);
     uart->fifo_first = uart->fifo_count = 0;
     uart->ibrd = uart->fbrd = uart->lcr_h = uart->mask = uart->raw = uart->dmacr = 0;
     uart->control = CR_RESET;
     uart->ifls = IFLS_RESET;
     uart->line = false;
     uart->console.full = false;
+    spin_unlock(&uart->lock);
 }
 
 static void update_line(struct vcpu *vcpu)

@@ -38,8 +38,6 @@
  * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at 1
  * GHz to get there, so the O(n) of that does not count. Every other operation is O(log n). The counter
  * itself, and so `now`, lasts 584 years at 1 GHz.
- *
- * Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
 #include "base/assert.h"

@@ -29,8 +29,6 @@
  * BVT (bvt.c) does the rest. Urgent time counts in A as all time does, so a guest that also runs a hog pays
  * for its urgent work with shorter turns of that. W is without end here, so a warped unit is ahead of every
  * unit that is not, and bvt.c runs the warped unit of the earliest deadline. L and U have no meaning.
- *
- * Locking: the queue's lock is held by the caller.
  */
 #include <stddef.h>
 #include "base/assert.h"

@@ -32,8 +32,7 @@
  * another BOOST. W, and C, the allowance, have no effect.
  *
  * Units: ticks of the counter. A credit is at most BEHIND_MAX accountings, and so is a debt until the next
- * accounting cuts it. Waking, blocking and choosing are O(log n), the accounting O(n log n). Locking: the
- * queue's lock is held by the caller.
+ * accounting cuts it. Waking, blocking and choosing are O(log n), the accounting O(n log n).
  */
 #include <stddef.h>
 #include "base/assert.h"

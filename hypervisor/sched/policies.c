@@ -49,7 +49,7 @@ void sched_queue_init(struct sched_queue *queue, const struct sched_policy *poli
                       uint64_t ms, struct heap_node **slots, unsigned capacity)
 {
     ASSERT(allowance <= SCHED_TICKS_MAX && ms > 0);
-    *queue = (struct sched_queue){.lock = SPINLOCK_INIT, .policy = policy, .allowance = allowance, .ms = ms};
+    *queue = (struct sched_queue){.policy = policy, .allowance = allowance, .ms = ms};
     heap_init(&queue->waiting, slots, capacity);
     if (policy->init != NULL)
         policy->init(queue, slots + capacity, capacity);

@@ -15,7 +15,7 @@
  * What a unit runs beyond its turn, as with a grace at its end (vm/dispatch.c), is not taken from the next.
  *
  * Units: ticks of CPU time. A turn is below 2^58. Every operation is O(log n): the line is a heap whose keys
- * are all equal, which leave in order of insertion. Locking: the queue's lock is held by the caller.
+ * are all equal, which leave in order of insertion.
  */
 #include <stddef.h>
 #include "base/assert.h"

@@ -5,7 +5,7 @@
  * A policy orders the runnable units of one core. A unit is one vCPU as the policy sees it. All times are
  * counter ticks; `now` is the physical counter and never goes back. The rules between the two:
  *
- *  - The dispatcher holds the queue's lock around every hook but init() and add(), which are called at boot.
+ *  - A queue is used on its own core only, init() and add() at boot.
  *  - Before it calls any other hook, it charges the current unit for what that has run (charge()).
  *  - Only pick() chooses; the other hooks change what it will choose. The dispatcher calls pick() after such
  *    a change, before it enters a guest, and at the instant that the last pick() asked for. A guest's grace
@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/heap.h"
-#include "base/lock.h"
 
 #define SCHED_WEIGHT_MAX 1000
 #define SCHED_TICKS_MAX  (UINT64_C(1) << 48) /* the most that W, L, U and C may be */
@@ -53,7 +52,6 @@ struct sched_unit {
 struct sched_policy;
 
 struct sched_queue {
-    struct spinlock lock;
     const struct sched_policy *policy;
     uint64_t allowance;           /* C: context-switch allowance, ticks of CPU time */
     struct heap waiting;          /* runnable units other than the current one, in the policy's order */

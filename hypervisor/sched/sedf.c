@@ -30,8 +30,7 @@
  * its period and slice, and every time that it does not counts as a warp that was denied.
  *
  * Units: ticks of the counter. Every operation is O(log n), except that pick() begins all periods that are
- * due; while other units wait, it is asked at each of these instants. Locking: the queue's lock is held by
- * the caller.
+ * due; while other units wait, it is asked at each of these instants.
  */
 #include <stddef.h>
 #include "base/assert.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c). It is used on that CPU only; to
- * wake one of its vCPUs, others change it under the lock of `sched`.
+ * A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c). It is used on that CPU only.
+ * Others put messages on its list (vm/messages.h), and may read its `charged_until`.
  */
 #ifndef VM_CPU_H
 #define VM_CPU_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/trace.h"
@@ -37,7 +38,15 @@ struct cpu {
     uint64_t tick_period; /* ticks of the counter; 0: there is no tick on this CPU */
 
     struct vcpu *vcpus; /* all that run here, in the order of their creation */
+
+    struct vcpu *_Atomic messages; /* vCPUs that other cores have sent messages to, the last first */
+    struct vcpu *inbox;        /* those of them that were taken off that list, and are still to be served */
+    _Atomic uint32_t requests; /* of the core itself */
 };
+
+/* The cores that have started. */
+extern struct cpu *cpus;
+extern unsigned cpu_count;
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
                              uint64_t arg)

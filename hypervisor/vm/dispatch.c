@@ -11,10 +11,10 @@
  * current vCPU is NULL is idle and keeps the last vCPU loaded: if that one is woken next, nothing is
  * switched.
  *
- * The vCPUs of a VM share the core as others do, and besides within the VM's own time: one that another waits
- * for takes its place in the policy, with its virtual time and its warp. So does the next one when a vCPU has
- * run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning. A warped one is
- * not interrupted for that, unless it stays in the same few instructions (docs/scheduling.md).
+ * The vCPUs of a VM on a core share it as others do, and besides within the VM's own time: one that another
+ * waits for takes its place in the policy, with its virtual time and its warp. So does the next one when a
+ * vCPU has run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning. A warped
+ * one is not interrupted for that, unless it stays in the same few instructions (docs/scheduling.md).
  *
  * With a tick (timer mode `tick`) the instants that the policy asks for are looked at only at the tick, as in
  * a hypervisor without a programmable timer of its own.
@@ -31,6 +31,9 @@
 #define HANDOVER_US 50  /* of one that has the place of another */
 #define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
 #define LOOP_SIZE   64  /* bytes of code */
+
+struct cpu *cpus;
+unsigned cpu_count;
 
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
@@ -128,7 +131,7 @@ static struct vcpu *waiting_sibling(const struct vcpu *vcpu)
     struct vcpu *other = vcpu->sibling;
 
     while (other != NULL && other != vcpu) {
-        if (other->unit.runnable && other->cpu == vcpu->cpu)
+        if (other->unit.runnable)
             return other;
         other = other->sibling;
     }
@@ -268,13 +271,13 @@ static bool all_time_is_charged(const struct cpu *cpu)
     return sum == cpu->charged_until - cpu->started;
 }
 
-/* Asks the policy who runs from `now` on. The CPU is charged up to `now`, and the scheduler lock is held. */
+/* Asks the policy who runs from `now` on. The CPU is charged up to `now`. */
 static inline void pick(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *next;
     uint64_t until;
 
-    DEBUG_ASSERT(spin_is_held(&cpu->sched.lock) && all_time_is_charged(cpu));
+    DEBUG_ASSERT(all_time_is_charged(cpu));
     notice_deadlines(cpu->current, now);
     if (cpu->current != NULL && cpu->current->sibling != NULL)
         take_turns(cpu, cpu->current, now);
@@ -353,12 +356,12 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     lead_init(&cpu->lead);
 }
 
-/* The scheduler lock is held and the CPU charged. */
+/* The CPU is charged. */
 static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    DEBUG_ASSERT(vcpu->on && spin_is_held(&cpu->sched.lock));
+    DEBUG_ASSERT(vcpu->on && cpu == arch_cpu());
     cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = now;
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
@@ -369,7 +372,6 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
     struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, wake_timer);
     struct cpu *cpu = vcpu->cpu;
 
-    spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
@@ -379,25 +381,15 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
         else
             bill(vcpu, now);
     }
-    spin_unlock(&cpu->sched.lock);
 }
 
 void vcpu_wake_blocked(struct vcpu *vcpu)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    spin_lock(&cpu->sched.lock);
     make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
-    spin_unlock(&cpu->sched.lock);
-    /*
-     * Another CPU's deadlines are only for that CPU to cancel. If this one stays armed, it finds the vCPU
-     * runnable.
-     */
-    if (cpu == arch_cpu())
-        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-    else
-        arch_cpu_kick(cpu->index);
+    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
 }
 
 /*
@@ -410,7 +402,6 @@ static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
     struct cpu *cpu = vcpu->cpu;
     bool chosen;
 
-    spin_lock(&cpu->sched.lock);
     now = charge(cpu, now); /* not before what another deadline of the same interrupt has traced */
     cpu_trace_at(cpu, now, ONTIME_TRACE_TIMER_FIRED, vcpu, now > when ? now - when : 0);
     if (!vcpu->unit.runnable) {
@@ -425,7 +416,6 @@ static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
         cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
         bill(vcpu, now);
     }
-    spin_unlock(&cpu->sched.lock);
     return chosen;
 }
 
@@ -442,6 +432,24 @@ static void deadline_reached(struct deadline *timer, uint64_t now)
     }
 }
 
+/* Puts the vCPU into the ring of those of its VM on its CPU, behind the last one. */
+static void join_siblings(struct vcpu *vcpu)
+{
+    struct vcpu *first = vcpu->cpu->vcpus;
+    struct vcpu *last;
+
+    while (first->vm != vcpu->vm)
+        first = first->next;
+    if (first == vcpu)
+        return;
+    last = first;
+    for (struct vcpu *other = first; other != vcpu; other = other->next)
+        if (other->vm == vcpu->vm)
+            last = other;
+    last->sibling = vcpu;
+    vcpu->sibling = first;
+}
+
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
 {
     struct vcpu **end = &cpu->vcpus;
@@ -450,6 +458,7 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
         end = &(*end)->next;
     *end = vcpu;
     vcpu->cpu = cpu;
+    join_siblings(vcpu);
     vcpu->place_of = vcpu;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
@@ -460,9 +469,7 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
 
 static void pick_at_once(struct cpu *cpu)
 {
-    spin_lock(&cpu->sched.lock);
     pick(cpu, charge(cpu, arch_counter()));
-    spin_unlock(&cpu->sched.lock);
 }
 
 void vcpu_catch_up(struct vcpu *vcpu)
@@ -475,7 +482,6 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
     struct cpu *cpu = vcpu->cpu;
     bool ended, away;
 
-    spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
     away = be_home(vcpu);
     ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
@@ -483,12 +489,10 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
         warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
     if (ended || away)
         pick(cpu, now);
-    spin_unlock(&cpu->sched.lock);
     return ended;
 }
 
-/* The scheduler lock is held and the CPU charged. Returns whether the vCPU was away from home, see be_home().
- */
+/* The CPU is charged. Returns whether the vCPU was away from home, see be_home(). */
 static inline bool take_from_scheduler(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
     struct sched_queue *queue = &vcpu->cpu->sched;
@@ -525,18 +529,16 @@ void vcpu_block(struct vcpu *vcpu)
         deadline_set(&cpu->deadlines, &vcpu->wake_timer,
                      timer - precise_timer_lead(&vcpu->precise, &cpu->lead, now, timer));
     }
-    spin_lock(&cpu->sched.lock);
     now = charge(cpu, now);
     (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
     pick(cpu, now);
-    spin_unlock(&cpu->sched.lock);
 }
 
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     if (other == NULL)
         other = waiting_sibling(vcpu);
-    if (other == NULL || other->cpu != vcpu->cpu)
+    if (other == NULL)
         return false;
     vcpu->gives_way_to = other;
     vcpu->cpu->reschedule = true;
@@ -552,12 +554,10 @@ void vcpu_retire(struct vcpu *vcpu)
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
-    spin_lock(&cpu->sched.lock);
     now = charge(cpu, arch_counter());
     if (take_from_scheduler(vcpu, now, ONTIME_WARP_END_RESET))
         pick(cpu, now);
     cpu->reschedule = true;
-    spin_unlock(&cpu->sched.lock);
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     if (cpu->loaded == vcpu) {
         arch_vcpu_save(vcpu);

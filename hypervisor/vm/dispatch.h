@@ -3,15 +3,16 @@
  * The dispatcher: who runs on a CPU, see dispatch.c.
  *
  * All functions here run at EL2 with interrupts masked, on the CPU they are about, or that of the vCPU they
- * are about; only vcpu_wake() and vcpu_wake_blocked() may be called on any. Instants and times are ticks of
- * the counter. The scheduler lock of the CPU is not held by the caller: what needs it takes it.
+ * are about; only vcpu_wake() may be called on any. Instants and times are ticks of the counter.
  */
 #ifndef VM_DISPATCH_H
 #define VM_DISPATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arch.h"
 #include "vm/cpu.h"
+#include "vm/messages.h"
 #include "vm/vcpu.h"
 
 /*
@@ -58,10 +59,15 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other);
 /* Makes a blocked vCPU, which is switched on, runnable. */
 void vcpu_wake_blocked(struct vcpu *vcpu);
 
-/* Makes a vCPU that is switched on runnable; nothing happens when it is already. */
+/*
+ * Makes a vCPU that is switched on runnable; nothing happens when it is already. That of another CPU gets a
+ * message.
+ */
 static inline void vcpu_wake(struct vcpu *vcpu)
 {
-    if (vcpu->on && !vcpu->unit.runnable)
+    if (vcpu->cpu != arch_cpu())
+        vcpu_send(vcpu, VCPU_WAKE);
+    else if (vcpu->on && !vcpu->unit.runnable)
         vcpu_wake_blocked(vcpu);
 }
 

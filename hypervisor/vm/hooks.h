@@ -24,6 +24,13 @@ struct guest_hooks {
     /* The vCPU gets the CPU after it had to wait: its stolen time has grown. */
     void (*stolen)(struct vcpu *vcpu);
 
+    /* Another core has changed the interrupts of this vCPU: list registers that it has are brought up to
+     * date. */
+    void (*look)(struct vcpu *vcpu);
+
+    /* Another core has set the alarm of the VM's clock. On the core of the VM's first vCPU. */
+    void (*alarm)(struct vm *vm);
+
     /* Sets the devices of a vCPU that is switched on, and of a VM that starts, as after a reset. */
     void (*reset_vcpu)(struct vcpu *vcpu);
     void (*reset_vm)(struct vm *vm);

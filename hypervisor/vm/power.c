@@ -2,16 +2,21 @@
 /*
  * Starting, stopping and restarting VMs.
  *
+ * A vCPU is switched on and off on its own core. `powered` is what PSCI says of it, and changes under the
+ * VM's lock; `on` follows when its core has taken the message, at once when that is the calling one.
+ *
  * A VM is loaded on the CPU time of its boot vCPU. When the VM starts, that vCPU becomes runnable, and at
  * each of its turns one piece is loaded as its `work`. Other vCPUs are scheduled in between as always. When
  * the last piece is done, the vCPU is switched on for the guest.
  *
- * A vCPU that stops its VM switches the others off one by one, as its `work`, and never goes back to its
- * guest.
+ * A vCPU that stops its VM is its `stopper`. It switches the others off one by one, as its `work`, and those
+ * of other cores by a message; then itself. It never goes back to its guest. Another vCPU that wants to stop
+ * the VM meanwhile waits, and is switched off as the others.
  *
  * Locking: the VM's lock, the outermost, for the power state of the VM and of its vCPUs.
  */
 #include "vm/power.h"
+#include <stdatomic.h>
 #include "base/arch.h"
 #include "base/assert.h"
 #include "console/console.h"
@@ -19,21 +24,46 @@
 #include "vm/dispatch.h"
 #include "vm/load.h"
 
-void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
+static _Atomic unsigned vms_on;
+
+void vcpu_power_on_here(struct vcpu *vcpu)
 {
-    DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock) && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
-    arch_vcpu_reset(vcpu, entry, argument);
+    DEBUG_ASSERT(vcpu->cpu == arch_cpu() && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
+    arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
     vcpu->hooks->reset_vcpu(vcpu);
     vcpu->on = true;
     vcpu_wake(vcpu);
 }
 
-void vcpu_power_off(struct vcpu *vcpu)
+void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
     DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock));
+    vcpu->powered = true;
+    vcpu->resume_entry = entry;
+    vcpu->resume_argument = argument;
+    if (vcpu->cpu == arch_cpu())
+        vcpu_power_on_here(vcpu);
+    else
+        vcpu_send(vcpu, VCPU_POWER_ON);
+}
+
+static void switch_off(struct vcpu *vcpu)
+{
+    DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock) && vcpu->cpu == arch_cpu());
+    vcpu->powered = false;
     vcpu->on = false;
     vcpu->work = (void *)0;
     vcpu_retire(vcpu);
+}
+
+void vcpu_power_off_for_stop(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    spin_lock(&vm->lock);
+    if (vcpu->powered && vm->stopper != (void *)0)
+        switch_off(vcpu);
+    spin_unlock(&vm->lock);
 }
 
 static void begin(struct vcpu *vcpu)
@@ -59,25 +89,34 @@ static void load(struct vcpu *vcpu)
     spin_unlock(&vm->lock);
 }
 
+void vcpu_load_here(struct vcpu *vcpu)
+{
+    DEBUG_ASSERT(vcpu->cpu == arch_cpu() && !vcpu->on);
+    vm_load_begin(vcpu->vm);
+    vcpu->work = load;
+    vcpu->on = true;
+    vcpu_wake(vcpu);
+}
+
 void vm_start(struct vm *vm)
 {
     struct vcpu *boot = &vm->vcpus[0];
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        ASSERT(!vm->vcpus[i].on);
+        ASSERT(!vm->vcpus[i].powered);
     vm->off = false;
-    vm_load_begin(vm);
-    boot->work = load;
-    boot->on = true;
-    vcpu_wake(boot);
+    boot->powered = true;
+    if (boot->cpu == arch_cpu())
+        vcpu_load_here(boot);
+    else
+        vcpu_send(boot, VCPU_LOAD);
 }
 
-static bool all_off(void)
+void vm_start_all(void)
 {
+    atomic_store(&vms_on, vm_count);
     for (unsigned i = 0; i < vm_count; i++)
-        if (!vms[i]->off)
-            return false;
-    return true;
+        vm_start(vms[i]);
 }
 
 _Noreturn static void switch_machine_off(void)
@@ -110,47 +149,72 @@ static void tell_restart(struct vm *vm)
     vm->restarts = 0;
 }
 
-void vm_stop(struct vm *vm, bool restart)
+static void stopped(struct vm *vm)
 {
-    spin_lock(&vm->lock);
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        if (vm->vcpus[i].on)
-            vcpu_power_off(&vm->vcpus[i]);
-    vm->off = true;
-    if (restart) {
-        tell_restart(vm);
-        vm_start(vm);
-    } else {
-        console_print("%s: off", vm->config->name);
-    }
-    spin_unlock(&vm->lock);
-    if (!restart && vm->config->ends_system) {
+    console_print("%s: off", vm->config->name);
+    if (vm->config->ends_system) {
         console_print("%s ends the system", vm->config->name);
         switch_machine_off();
     }
-    if (all_off()) {
+    if (atomic_fetch_sub(&vms_on, 1) == 1) {
         console_print("all VMs are off");
         switch_machine_off();
     }
 }
 
-/* Switches one of the others off, or, when none is on, the rest. */
+/* The calling vCPU is the last that is on, and may be off already. */
+static void stop_last(struct vcpu *vcpu, bool restart)
+{
+    struct vm *vm = vcpu->vm;
+
+    spin_lock(&vm->lock);
+    if (vcpu->powered)
+        switch_off(vcpu);
+    vm->stopper = (void *)0;
+    vm->off = true;
+    if (restart) {
+        tell_restart(vm);
+        vm_start(vm);
+    }
+    spin_unlock(&vm->lock);
+    if (!restart)
+        stopped(vm);
+}
+
+/*
+ * Switches one of the others off that are on this core, and sends the message to one of another. False when
+ * none is on any more.
+ */
+static bool stop_another(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *other = &vm->vcpus[i];
+
+        if (other == vcpu || !other->powered)
+            continue;
+        if (other->cpu == vcpu->cpu)
+            switch_off(other);
+        else
+            vcpu_send(other, VCPU_POWER_OFF);
+        return true;
+    }
+    return false;
+}
+
 static void stop_piece(struct vcpu *vcpu, bool restart)
 {
     struct vm *vm = vcpu->vm;
-    bool stopped = false;
+    bool others;
 
     spin_lock(&vm->lock);
-    for (unsigned i = 0; i < vm->vcpu_count && !stopped; i++) {
-        struct vcpu *other = &vm->vcpus[i];
-
-        stopped = other != vcpu && other->on;
-        if (stopped)
-            vcpu_power_off(other);
-    }
+    others = stop_another(vcpu);
     spin_unlock(&vm->lock);
-    if (!stopped)
-        vm_stop(vm, restart);
+    if (others)
+        arch_relax(); /* one of another core may take a while */
+    else
+        stop_last(vcpu, restart);
 }
 
 static void stop_work(struct vcpu *vcpu)
@@ -163,10 +227,40 @@ static void restart_work(struct vcpu *vcpu)
     stop_piece(vcpu, true);
 }
 
+/* Until the stopper switches it off. */
+static void be_stopped(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    arch_relax();
+}
+
 void vm_stop_by(struct vcpu *vcpu, bool restart)
 {
-    vcpu->work = restart ? restart_work : stop_work;
+    struct vm *vm = vcpu->vm;
+
+    spin_lock(&vm->lock);
+    if (vm->stopper == (void *)0)
+        vm->stopper = vcpu;
+    if (vm->stopper != vcpu)
+        vcpu->work = be_stopped;
+    else
+        vcpu->work = restart ? restart_work : stop_work;
+    spin_unlock(&vm->lock);
     vcpu->cpu->reschedule = true;
+}
+
+void vcpu_switch_off(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    bool any = false;
+
+    spin_lock(&vm->lock);
+    switch_off(vcpu);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        any = any || vm->vcpus[i].powered;
+    spin_unlock(&vm->lock);
+    if (!any)
+        stop_last(vcpu, false);
 }
 
 /* At the suspended vCPU's first turn. */

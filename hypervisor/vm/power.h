@@ -7,24 +7,36 @@
 #include <stdint.h>
 #include "vm/vm.h"
 
-/*
- * Starts, or starts again, a VM whose vCPUs are all off; its images are loaded first. The VM's lock is held,
- * but at boot.
+/* Starts, or starts again, a VM whose vCPUs are all off; its images are loaded first. The VM's lock is held.
  */
 void vm_start(struct vm *vm);
 
-/*
- * Switches all vCPUs of a VM off. Then the VM starts again when `restart`, or is off; with the last VM, or
- * one that `ends-system`, the machine is switched off. Called by one of its own vCPUs, without the VM's lock.
- */
-void vm_stop(struct vm *vm, bool restart);
+/* Starts all VMs. Boot only. */
+void vm_start_all(void);
 
-/* The same, in pieces, for a vCPU whose guest asks for it. */
+/*
+ * Switches all vCPUs of a VM off, in pieces, for one of them whose guest asks for it. Then the VM starts
+ * again when `restart`, or is off; with the last VM, or one that `ends-system`, the machine is switched off.
+ * The VM's lock is not held.
+ */
 void vm_stop_by(struct vcpu *vcpu, bool restart);
 
-/* Switches a vCPU on at `entry` (guest physical) with x0 = argument, or off. The VM's lock is held. */
+/*
+ * Switches a vCPU on at `entry` (guest physical) with x0 = argument, at once, or by a message to its core.
+ * The VM's lock is held.
+ */
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
-void vcpu_power_off(struct vcpu *vcpu);
+
+/*
+ * The running vCPU switches itself off. The last one of a VM switches the VM off for good, as nobody is left
+ * to start it. The VM's lock is not held.
+ */
+void vcpu_switch_off(struct vcpu *vcpu);
+
+/* What messages ask for, on the vCPU's core. The VM's lock is not held. */
+void vcpu_power_on_here(struct vcpu *vcpu);
+void vcpu_power_off_for_stop(struct vcpu *vcpu);
+void vcpu_load_here(struct vcpu *vcpu);
 
 /*
  * The vCPU, which has the CPU, waits for an interrupt, unless one `is_pending`. Then it begins at `entry`

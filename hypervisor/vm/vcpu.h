@@ -3,6 +3,7 @@
 #ifndef VM_VCPU_H
 #define VM_VCPU_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch_vcpu.h"
@@ -25,7 +26,8 @@ struct vcpu {
     const struct guest_hooks *hooks;
     uint16_t id;    /* unique in the system: names it in the trace */
     uint16_t index; /* in its VM; its affinity is 0.0.0.index */
-    bool on;        /* PSCI: switched on; changed under the VM's lock */
+    bool powered;   /* PSCI: switched on, or about to be; under the VM's lock */
+    bool on;        /* it is started, and can be runnable */
     enum timer_mode timers;
 
     /*
@@ -48,7 +50,7 @@ struct vcpu {
      * Turns among the vCPUs of a VM on one CPU. Each has a place in the policy, with a virtual time and,
      * maybe, a warp. One may have the place of another; a blocked one has its own.
      */
-    struct vcpu *sibling;      /* the next vCPU of its VM, in a ring; NULL: it is the only one */
+    struct vcpu *sibling;      /* the next of its VM on its CPU, in a ring; NULL: it is the only one */
     struct vcpu *place_of;     /* whose place it has */
     struct vcpu *gives_way_to; /* at the next pick, that one takes its place; NULL: nobody */
     uint64_t turn_end;
@@ -60,7 +62,10 @@ struct vcpu {
     uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
     uint64_t stats[ONTIME_STAT_COUNT];      /* those that are not counted in `precise` */
     struct precise precise;                 /* precise.c's: its deadlines; late, as it is large */
-    uint64_t resume_entry, resume_argument; /* vcpu_suspend()'s */
+    uint64_t resume_entry, resume_argument; /* where it begins when it is switched on, or resumes */
+
+    _Atomic uint32_t requests; /* vm/messages.h */
+    struct vcpu *next_message; /* the next on its CPU's list */
 };
 
 #endif

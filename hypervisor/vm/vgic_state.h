@@ -59,6 +59,25 @@ struct vgic_vcpu {
     uint8_t timer_lr;     /* the list register of the virtual timer, while it is in one */
     uint32_t lr_used;     /* bit n: list register n is in use */
     uint32_t lr_latched;  /* bit n: list register n is pending because its interrupt was `latched` */
+
+    /*
+     * For vCPUs of other cores, which can't reach the list registers. Each is a set of own interrupts and one
+     * of SPIs. What they have written of interrupts that are in list registers, which is done at the next
+     * pull:
+     */
+    bool others_wrote;
+    uint32_t clear_pending[2], clear_active[2], set_active[2];
+    /* What the last pull found there, since one of them `others_wait`; and how many pulls there were. */
+    bool others_wait;
+    uint32_t seen_pending[2], seen_active[2];
+    uint32_t pulls;
+    /*
+     * What this vCPU waits for: the vCPUs that it has asked to pull (bit n: vCPU n), their `pulls` then, and
+     * the load that it is for.
+     */
+    uint64_t asked_pc;
+    uint32_t asked;
+    uint32_t asked_at[SYSTEM_MAX_VCPUS];
 };
 
 #endif

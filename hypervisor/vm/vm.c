@@ -45,8 +45,6 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
     vcpu->index = (uint16_t)index;
     vcpu->id = (uint16_t)vcpu_total++;
     vcpu->timers = config->timers;
-    if (vm->vcpu_count > 1)
-        vcpu->sibling = &vm->vcpus[(index + 1) % vm->vcpu_count];
     vcpu->unit.params = (struct sched_params){
         .weight = config->weight,
         .warp = us_to_ticks(config->warp_us),
@@ -95,11 +93,15 @@ uint8_t *vm_ram_at(const struct vm *vm, uint64_t guest, uint64_t *size)
 static void complain(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
+    bool done;
 
-    if (vm->complaint_length != 0 && !console_offer(vm->complaint, vm->complaint_length))
-        return;
-    vm->complaint_length = 0;
-    vcpu->work = NULL;
+    spin_lock(&vm->complaint_lock);
+    done = vm->complaint_length == 0 || console_offer(vm->complaint, vm->complaint_length);
+    if (done)
+        vm->complaint_length = 0;
+    spin_unlock(&vm->complaint_lock);
+    if (done)
+        vcpu->work = NULL;
 }
 
 __attribute__((format(printf, 2, 0))) static size_t put_complaint(struct vm *vm, const char *format,
@@ -120,7 +122,9 @@ void vm_complain(struct vcpu *vcpu, const char *format, ...)
     struct vm *vm = vcpu->vm;
     va_list arguments;
     uint64_t now = arch_counter();
+    bool waits;
 
+    spin_lock(&vm->complaint_lock);
     if (vm->complaint_length != 0 ||
         (vm->complained_at != 0 && now - vm->complained_at < arch_counter_hz() / COMPLAINTS_PER_SECOND)) {
         vm->complaints++;
@@ -131,7 +135,9 @@ void vm_complain(struct vcpu *vcpu, const char *format, ...)
         vm->complained_at = now;
         vm->complaints = 0;
     }
-    if (vm->complaint_length == 0)
+    waits = vm->complaint_length != 0;
+    spin_unlock(&vm->complaint_lock);
+    if (!waits)
         return;
     vcpu->work = complain;
     vcpu->cpu->reschedule = true; /* so that the guest is left, and the work is done first */

@@ -38,6 +38,7 @@ struct vm {
     unsigned index;       /* in the system file; VMID - 1 */
     struct spinlock lock; /* for the power state of the VM and of its vCPUs */
     bool off;
+    struct vcpu *stopper; /* the vCPU that stops it; NULL: none */
 
     struct ram_piece ram[VM_RAM_PIECES];
     unsigned ram_count;
@@ -56,6 +57,7 @@ struct vm {
     uint8_t *stolen_page;
     struct guest_seeds *seeds;
 
+    struct spinlock complaint_lock;
     char complaint[COMPLAINT_LINE]; /* about a fault of the guest, until it is written */
     size_t complaint_length;        /* 0: none waits */
     uint64_t complained_at;         /* when the last one was made, ticks; 0: never */

@@ -15,6 +15,7 @@
 #include "devices/deadline_calls.h"
 #include "devices/stolen_time.h"
 #include "vm/arch_vm.h"
+#include "vm/power.h"
 #include "vm/vm.h"
 
 #define ROUNDS  1000 /* of the dispatcher's loop without entering a guest: it must end */
@@ -53,6 +54,27 @@ struct cpu *arch_cpu(void)
 void arch_cpu_kick(unsigned index)
 {
     fail_msg("kick of CPU %u", index);
+}
+
+/* What messages ask for; here are no other cores that send any. */
+void vcpu_power_on_here(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
+void vcpu_power_off_for_stop(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
+void vcpu_load_here(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
+void console_watch_silence(void)
+{
+    fail();
 }
 
 void arch_wait_for_interrupt(void)

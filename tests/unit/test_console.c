@@ -156,6 +156,13 @@ static const char *shown(void)
     return text;
 }
 
+static unsigned told; /* core 0 */
+
+static void tell_core_0(void)
+{
+    told++;
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -183,7 +190,7 @@ static void kept_until_there_is_a_uart(void **state)
     console_print("number %u", 1);
     console_write_line("number 2");
     assert_int_equal(screen_length, 0);
-    console_init(&uart, &deadlines);
+    console_init(&uart, &deadlines, tell_core_0);
     assert_string_equal(screen, "[ontime] number 1\r\n[ontime] number 2\r\n");
     for (unsigned i = 0; i < SOURCES; i++)
         console_add(&sources[i], names[i], deliver);
@@ -792,12 +799,36 @@ static void lines_are_never_mixed(void **state)
 }
 
 /* A machine whose UART Ontime does not know: a guest's lines are kept, and nothing is sent or read. */
+static void another_core_tells_core_0_of_an_unfinished_line(void **state)
+{
+    (void)state;
+    told = 0;
+    fake_set_cpu(1);
+    put(1, "half");
+    assert_int_equal(told, 1);
+    put(1, " and");
+    put(2, "more");
+    assert_int_equal(told, 1);
+    fake_set_cpu(0);
+    wait_ms(200);
+    assert_int_equal(screen_length, 0);
+    console_watch_silence();
+    wait_ms(200);
+    wait_ms(1); /* one line at a time */
+    assert_string_equal(shown(), "[beta] half and\n[c3] more");
+    fake_set_cpu(1);
+    put(1, "again"); /* the next is told again */
+    assert_int_equal(told, 2);
+    fake_set_cpu(0);
+    console_watch_silence();
+}
+
 static void without_a_uart_nothing_is_sent(void **state)
 {
     (void)state;
     size_t before = screen_length;
 
-    console_init(NULL, &deadlines);
+    console_init(NULL, &deadlines, tell_core_0);
     assert_true(console_put(&sources[0], 'x'));
     fake_set_counter(arch_counter() + arch_counter_hz());
     deadline_queue_run(&deadlines, arch_counter());
@@ -809,7 +840,7 @@ static void without_a_uart_nothing_is_sent(void **state)
         assert_true(console_put(&sources[0], i % 40 == 0 ? '\n' : 'y'));
     assert_true(console_offer("last", 4) && console_is_calm());
     assert_int_equal(screen_length, before);
-    console_init(&uart, &deadlines);
+    console_init(&uart, &deadlines, tell_core_0);
     assert_in_range(screen_length - before, RING - RESERVE - CONSOLE_LINE, RING - RESERVE);
     assert_memory_equal(screen + screen_length - 15, "[ontime] last\r\n", 15);
 }
@@ -844,6 +875,7 @@ int main(void)
         cmocka_unit_test_setup(a_full_source_stops_the_input, begin),
         cmocka_unit_test_setup(a_source_that_does_not_read_loses_input, begin),
         cmocka_unit_test_setup(many_choices_are_not_waited_for, begin),
+        cmocka_unit_test_setup(another_core_tells_core_0_of_an_unfinished_line, begin),
         cmocka_unit_test_setup(without_a_uart_nothing_is_sent, begin),
         cmocka_unit_test_setup(lines_are_never_mixed, begin),
     };

@@ -34,6 +34,18 @@ static uint8_t expected[WORLD_RAM];
 static struct vm_config config[2];
 static const char *const names[] = {"alpha", "beta"};
 
+/* The VM is stopped by its first vCPU that is on. */
+static void stop(struct vm *vm, bool restart)
+{
+    struct vcpu *vcpu = vm->vcpus;
+
+    while (!vcpu->powered)
+        vcpu++;
+    vm_stop_by(vcpu, restart);
+    while (vm->stopper != NULL)
+        vcpu->work(vcpu);
+}
+
 static int setup(void **state)
 {
     struct random random = {1};
@@ -214,7 +226,7 @@ static void ram_may_be_in_sixteen_pieces_or_one(void **state)
     vm->ram_count = VM_RAM_PIECES;
     for (unsigned i = 0; i < VM_RAM_PIECES; i++)
         vm->ram[i] = (struct ram_piece){BASE + i * size, host + (VM_RAM_PIECES - 1 - i) * size, size};
-    vm_stop(vm, true);
+    stop(vm, true);
     load(vm);
     expect_pristine(vm);
 }
@@ -234,7 +246,7 @@ static void images_may_be_absent_or_of_any_size(void **state)
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         config[0].kernel.size = sizes[i];
         config[0].initrd = (struct blob){images[1], sizes[i]};
-        vm_stop(vm, true);
+        stop(vm, true);
         load(vm);
         assert_int_equal(noted.cleaned, images_size(vm));
         expect_pristine(vm);
@@ -265,7 +277,7 @@ static void a_restart_is_a_fresh_boot(void **state)
     spin_unlock(&vm->lock);
     memset((void *)(uintptr_t)vm->ram[0].host, DIRT, vm->ram[0].size);
     memset((void *)(uintptr_t)vm->ram[1].host, DIRT, vm->ram[1].size);
-    vm_stop(vm, true);
+    stop(vm, true);
     assert_int_equal(world_line_count, 1);
     world_expect_line("alpha: reset");
     assert_false(world_lock_is_held(vm));
@@ -282,7 +294,7 @@ static void a_restart_waits_for_the_console(void **state)
     struct vm *vm = start(0);
 
     world_console_full = true;
-    vm_stop(vm, true);
+    stop(vm, true);
     notes_begin();
     for (unsigned i = 0; i < 10; i++)
         world_step();
@@ -341,21 +353,21 @@ static void restarts_are_told_ten_times_a_second(void **state)
     const uint64_t begin = arch_counter() + interval;
 
     fake_set_counter(begin);
-    vm_stop(vm, true);
+    stop(vm, true);
     for (unsigned i = 0; i < 5; i++)
-        vm_stop(vm, true);
+        stop(vm, true);
     assert_int_equal(world_line_count, 1);
-    vm_stop(other, true); /* each VM has its own */
+    stop(other, true); /* each VM has its own */
     assert_int_equal(world_line_count, 2);
     fake_set_counter(begin + interval - 1);
-    vm_stop(vm, true);
+    stop(vm, true);
     assert_int_equal(world_line_count, 2);
     fake_set_counter(begin + interval);
-    vm_stop(vm, true);
+    stop(vm, true);
     assert_int_equal(world_line_count, 3);
     world_expect_line("alpha: reset (and 6 more before)");
     fake_set_counter(begin + 2 * interval);
-    vm_stop(vm, true);
+    stop(vm, true);
     world_expect_line("alpha: reset");
 }
 
@@ -445,10 +457,11 @@ static void a_vcpu_is_switched_on_and_off(void **state)
     assert_int_equal(noted.vcpu_resets, 2);
     assert_int_equal(noted.vm_resets, 1);
     assert_true(vcpu->on && vcpu->unit.runnable);
-    vcpu_power_off(&vm->vcpus[0]);
+    spin_unlock(&vm->lock);
+    vcpu_switch_off(&vm->vcpus[0]);
     assert_false(vm->vcpus[0].on || vm->vcpus[0].unit.runnable);
     assert_null(world_cpu.loaded);
-    spin_unlock(&vm->lock);
+    assert_false(vm->off);
     world_step();
     assert_ptr_equal(world_cpu.current, vcpu);
     assert_ptr_equal(world_cpu.loaded, vcpu);
@@ -466,9 +479,9 @@ static void only_a_vm_that_is_off_is_started(void **state)
     struct vm *vm = create(0);
 
     for (unsigned i = 0; i < VCPUS; i++) {
-        vm->vcpus[i].on = true;
+        vm->vcpus[i].powered = true;
         assert_true(fake_assert_fails(call_start, vm));
-        vm->vcpus[i].on = false;
+        vm->vcpus[i].powered = false;
     }
     assert_false(fake_assert_fails(call_start, vm));
 }
@@ -480,16 +493,16 @@ struct stop {
 
 static void call_stop(void *argument)
 {
-    const struct stop *stop = argument;
+    const struct stop *of = argument;
 
-    vm_stop(stop->vm, stop->restart);
+    stop(of->vm, of->restart);
 }
 
 static bool ends(struct vm *vm, bool restart)
 {
-    struct stop stop = {vm, restart};
+    struct stop of = {vm, restart};
 
-    return world_ends(call_stop, &stop);
+    return world_ends(call_stop, &of);
 }
 
 static void the_last_vm_switches_the_machine_off(void **state)

@@ -16,6 +16,7 @@
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "one_core.h"
 #include "random.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
@@ -56,7 +57,6 @@
 #define STATE_ON            0
 #define STATE_OFF           1
 
-static struct cpu cpu;
 static struct vm_config config;
 static struct vm vm;
 static struct vcpu vcpus[VCPUS];
@@ -82,41 +82,37 @@ unsigned vm_count;
 
 static bool lock_is_held(void)
 {
-    if (atomic_flag_test_and_set(&vm.lock.held))
-        return true;
-    atomic_flag_clear(&vm.lock.held);
-    return false;
+    return spin_is_held(&vm.lock);
 }
 
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
     assert_true(lock_is_held());
-    assert_false(vcpu->on);
-    vcpu->on = true;
+    assert_false(vcpu->powered);
+    vcpu->powered = true;
     seen.vcpu = vcpu;
     seen.entry = entry;
     seen.argument = argument;
 }
 
-void vcpu_power_off(struct vcpu *vcpu)
+void vcpu_switch_off(struct vcpu *vcpu)
 {
-    assert_true(lock_is_held());
-    assert_true(vcpu->on);
-    vcpu->on = false;
-}
+    bool any = false;
 
-void vm_stop(struct vm *stopped, bool restart)
-{
-    assert_ptr_equal(stopped, &vm);
     assert_false(lock_is_held());
-    seen.stops++;
-    seen.restarts += restart;
+    assert_true(vcpu->powered);
+    vcpu->powered = false;
+    for (unsigned i = 0; i < VCPUS; i++)
+        any = any || vcpus[i].powered;
+    seen.stops += !any;
 }
 
 void vm_stop_by(struct vcpu *vcpu, bool restart)
 {
     assert_ptr_equal(vcpu, &vcpus[0]);
-    vm_stop(&vm, restart);
+    assert_false(lock_is_held());
+    seen.stops++;
+    seen.restarts += restart;
 }
 
 bool vgic_wakes(struct vcpu *vcpu)
@@ -234,7 +230,7 @@ static int reset(void **state)
 {
     (void)state;
     fake_reset();
-    memset(&cpu, 0, sizeof(cpu));
+    memset(&one_core, 0, sizeof(one_core));
     memset(&config, 0, sizeof(config));
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
@@ -249,10 +245,10 @@ static int reset(void **state)
     vm_count = 1;
     for (unsigned i = 0; i < VCPUS; i++) {
         vcpus[i].vm = &vm;
-        vcpus[i].cpu = &cpu;
+        vcpus[i].cpu = &one_core;
         vcpus[i].index = vcpus[i].id = (uint16_t)i;
     }
-    vcpus[0].on = true;
+    vcpus[0].powered = true;
     for (unsigned i = 0; i < 3; i++)
         workarounds[i] = NOT_SUPPORTED;
     return 0;
@@ -330,8 +326,8 @@ static void cpu_on(void **state)
     assert_ptr_equal(seen.vcpu, &vcpus[3]);
     assert_int_equal(seen.entry, ENTRY);
     assert_int_equal(seen.argument, UPPER | 5);
-    assert_true(vcpus[3].on);
-    assert_false(vcpus[2].on || vcpus[4].on);
+    assert_true(vcpus[3].powered);
+    assert_false(vcpus[2].powered || vcpus[4].powered);
     assert_int_equal(call(PSCI_CPU_ON, 3, ENTRY, 0), ALREADY_ON);
     assert_int_equal(call(PSCI_CPU_ON, 0, ENTRY, 0), ALREADY_ON);
     assert_int_equal(call_by(3, PSCI_CPU_ON, 0, ENTRY, 0), ALREADY_ON);
@@ -396,7 +392,7 @@ static void cpu_off(void **state)
     (void)state;
     assert_int_equal(call(PSCI_CPU_ON, 1, ENTRY, 0), 0);
     assert_int_equal(call_by(1, PSCI_CPU_OFF, 1, 2, 3), PSCI_CPU_OFF); /* does not return */
-    assert_false(vcpus[1].on);
+    assert_false(vcpus[1].powered);
     assert_int_equal(seen.stops, 0);
     assert_int_equal(call(PSCI_AFFINITY, 1, 0, 0), STATE_OFF);
     assert_int_equal(call(PSCI_CPU_ON, 1, ENTRY + 4, 7), 0);
@@ -437,10 +433,10 @@ static void a_system_is_suspended_by_its_last_vcpu(void **state)
     (void)state;
     assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY + 2, 7, 0), INVALID_ADDRESS);
     assert_int_equal(call(PSCI_SUSPEND_ALL, RAM - 4, 7, 0), INVALID_ADDRESS);
-    vcpus[VCPUS - 1].on = true;
+    vcpus[VCPUS - 1].powered = true;
     assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY, 7, 0), DENIED);
     assert_null(seen.suspended);
-    vcpus[VCPUS - 1].on = false;
+    vcpus[VCPUS - 1].powered = false;
     assert_int_equal(call(PSCI_SUSPEND_ALL, ENTRY, UPPER | 7, 0), PSCI_SUSPEND_ALL);
     assert_ptr_equal(seen.suspended, &vcpus[0]);
     assert_int_equal(seen.entry, ENTRY);
@@ -520,7 +516,7 @@ static void states_follow_the_calls(void **state)
             on[target] = true;
         }
         for (unsigned k = 0; k < VCPUS; k++)
-            assert_int_equal(vcpus[k].on, on[k]);
+            assert_int_equal(vcpus[k].powered, on[k]);
     }
     assert_int_equal(seen.stops, 0);
 }

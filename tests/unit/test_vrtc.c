@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "devices/vgic.h"
 #include "devices/vrtc.h"
+#include "one_core.h"
 #include "random.h"
 #include "vm/cpu.h"
 
@@ -35,7 +36,6 @@
 #define STEPS  200000
 #define UNREAD 0x5A5A5A5A5A5A5A5A
 
-static struct cpu cpu;
 static struct heap_node *queue_slots[SLOTS];
 static struct vcpu vcpu, other_vcpu;
 static struct vm vm, other_vm;
@@ -77,13 +77,13 @@ static int setup(void **state)
     fake_set_hz(HZ);
     fake_set_counter(BOOT);
     memset(&seen, 0, sizeof(seen));
-    memset(&cpu, 0, sizeof(cpu));
+    memset(&one_core, 0, sizeof(one_core));
     allocated = 0;
-    deadline_queue_init(&cpu.deadlines, queue_slots, 0, SLOTS, slice_ended);
+    deadline_queue_init(&one_core.deadlines, queue_slots, 0, SLOTS, slice_ended);
     vm = (struct vm){.vcpus = &vcpu, .vcpu_count = 1};
-    vcpu = (struct vcpu){.vm = &vm, .cpu = &cpu};
+    vcpu = (struct vcpu){.vm = &vm, .cpu = &one_core};
     other_vm = (struct vm){.vcpus = &other_vcpu, .vcpu_count = 1};
-    other_vcpu = (struct vcpu){.vm = &other_vm, .cpu = &cpu};
+    other_vcpu = (struct vcpu){.vm = &other_vm, .cpu = &one_core};
     vrtc_init(TIME, BOOT);
     vm.rtc = vrtc_create(&vm);
     other_vm.rtc = vrtc_create(&other_vm);
@@ -123,7 +123,7 @@ static void pass(uint64_t ticks)
     while (fake_comparator() <= end) {
         if (fake_comparator() > fake_counter())
             fake_set_counter(fake_comparator());
-        deadline_queue_run(&cpu.deadlines, fake_counter());
+        deadline_queue_run(&one_core.deadlines, fake_counter());
     }
     fake_set_counter(end);
 }

@@ -62,10 +62,7 @@ static struct {
 
 static bool lock_is_held(void)
 {
-    if (atomic_flag_test_and_set(&memory.lock.held))
-        return true;
-    atomic_flag_clear(&memory.lock.held);
-    return false;
+    return spin_is_held(&memory.lock);
 }
 
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)

@@ -50,13 +50,14 @@ rr_SRCS := $(bvt_SRCS)
 # vm
 UNIT_TESTS += precise precise_random turns vm power deadlines
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
-precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/base/trace.c \
+precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c \
+	hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 turns_SRCS := $(precise_SRCS)
 vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervisor/vm/precise.c \
-	hypervisor/vm/dispatch.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
+	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
 	$(UNIT_SCHED) tests/unit/vm_world.c
 power_SRCS := $(vm_SRCS)
 
@@ -68,13 +69,15 @@ vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor
 	tests/unit/fake_gic.c tests/unit/vgic_world.c
 vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
-vrtc_SRCS := hypervisor/devices/vrtc.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
-psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c
+vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
+	tests/unit/one_core.c
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 address_map_SRCS := hypervisor/devices/address_map.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hypervisor/devices/stolen_time.c \
 	hypervisor/devices/vgic.c hypervisor/devices/vuart.c hypervisor/devices/vrtc.c \
-	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c $(seeds_SRCS)
+	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c tests/unit/one_core.c \
+	$(seeds_SRCS)
 devices_FLAGS := -lfdt
 
 # boot

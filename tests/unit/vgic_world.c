@@ -20,10 +20,23 @@ static struct vcpu vcpus[WORLD_VCPUS];
 static struct vcpu *loaded;
 static bool woken[WORLD_VCPUS];
 static bool timer_expired[WORLD_VCPUS];
+static struct cpu *cpu; /* the one whose functions are called */
+static uint32_t sent[WORLD_VCPUS];
 
 void vcpu_wake_blocked(struct vcpu *vcpu)
 {
     woken[vcpu->index] = true;
+}
+
+struct cpu *arch_cpu(void)
+{
+    return cpu;
+}
+
+/* What the other core does when it is kicked. */
+void vcpu_send(struct vcpu *vcpu, uint32_t request)
+{
+    sent[vcpu->index] |= request;
 }
 
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)

@@ -81,6 +81,10 @@ static void device_access(struct vcpu *vcpu, uint64_t syndrome)
         refuse_access(vcpu, syndrome, access.write ? "write" : "read");
         return;
     }
+    if (access.again) {
+        arch_relax();
+        return;
+    }
     if (!access.write && rt != 31)
         x[rt] = loaded_value(access.value, access.size, syndrome);
     skip_instruction(&vcpu->arch, syndrome);

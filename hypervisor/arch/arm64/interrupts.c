@@ -11,6 +11,7 @@
 #include "devices/vgic.h"
 #include "time/comparator.h"
 #include "vm/arch_vm.h"
+#include "vm/messages.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER
@@ -90,6 +91,8 @@ static void handle(struct cpu *cpu, uint32_t intid)
             vgic_refresh(cpu->loaded); /* takes away what asked for it */
     } else if (intid == numbers.uart) {
         console_interrupt();
+    } else if (intid == KICK_SGI) {
+        cpu_take_messages(cpu);
     }
 }
 

@@ -275,10 +275,10 @@ void arch_vcpu_load(struct vcpu *vcpu)
     if (arch->rare != 0)
         load_rare(vcpu);
     write_sysreg(vttbr_el2, vm->arch.vttbr);
-    if (vm->vcpu_count > 1) {
+    if (vcpu->sibling != NULL) {
         /*
-         * The vCPUs of a VM share its VMID, and two of them may use one ASID for different tables. So what
-         * the TLBs hold of another vCPU is not valid for this one.
+         * The vCPUs of a VM on this core share its VMID, and two of them may use one ASID for different
+         * tables. So what the TLBs hold of another vCPU is not valid for this one.
          */
         isb();
         __asm__ volatile("tlbi vmalle1" : : : "memory");

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one core asks of another.
+ *
+ * A vCPU is used on its own core only, and so are a core's scheduler queue and deadlines. Who is on another
+ * core sends a message: a bit of the vCPU's, or the core's, `requests`. The first bit puts the vCPU on its
+ * core's list and kicks that core, which takes the list off and does what the bits ask for. So a vCPU is on
+ * the list at most once, a message that is sent again before it is taken is one message, nothing is allocated
+ * and nobody waits. What the sender wrote before is seen by who takes the message.
+ *
+ * All functions may be called on any core, at EL2 with interrupts masked, with locks held.
+ */
+#ifndef VM_MESSAGES_H
+#define VM_MESSAGES_H
+
+#include <stdint.h>
+#include "vm/cpu.h"
+
+/* Of a vCPU. They are done in this order. */
+#define VCPU_POWER_ON  1u  /* begins at its `resume_entry` */
+#define VCPU_POWER_OFF 2u  /* its VM stops */
+#define VCPU_LOAD      4u  /* its VM starts: it loads the images */
+#define VCPU_ALARM     8u  /* the alarm of its VM's clock has changed */
+#define VCPU_LOOK      16u /* its interrupts have changed: its list registers are brought up to date */
+#define VCPU_WAKE      32u /* it is made runnable, if it is on */
+
+/* Of a core. */
+#define CPU_CHARGE  1u /* its current vCPU is charged up to now */
+#define CPU_CONSOLE 2u /* core 0's: a source has written an unfinished line */
+
+void vcpu_send(struct vcpu *vcpu, uint32_t request);
+void cpu_send(struct cpu *cpu, uint32_t request);
+
+/*
+ * Does what the core's own requests and one vCPU's ask for, on the calling core, which was kicked. It kicks
+ * itself again when more is on the list, so that other interrupts are looked at in between.
+ */
+void cpu_take_messages(struct cpu *cpu);
+
+#endif
