@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 /*
- * arch_inline.h has these three, as each is an instruction or two on the machine:
+ * arch_inline.h has these, as each is an instruction or two on the machine:
  *
  *   uint64_t arch_counter(void)           the physical counter (CNTPCT_EL0), in ticks
  *   struct cpu *arch_cpu(void)            the calling CPU's own structure
+ *   void arch_relax(void)                 in a loop that waits for another core: lets that one go on (YIELD)
  *   bool arch_vcpu_timer_asserted(vcpu)   is the loaded vCPU's virtual timer enabled, unmasked and expired?
  */
 #include "arch_inline.h"

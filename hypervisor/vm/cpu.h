@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/limits.h"
 #include "base/trace.h"
 #include "sched/sched.h"
 #include "time/deadline_queue.h"
@@ -37,7 +38,13 @@ struct cpu {
     uint64_t tick_period; /* ticks of the counter; 0: there is no tick on this CPU */
 
     struct vcpu *vcpus; /* all that run here, in the order of their creation */
+
+    bool up; /* it has started; of those that have not nothing else is valid but `index`. Set at boot */
 };
+
+/* All that the machine has, by their index: CPU 0 boots (boot/cores.c). Hidden: see drivers/gic.h. */
+extern struct cpu cpus[MAX_CPUS] __attribute__((visibility("hidden")));
+extern unsigned cpu_count __attribute__((visibility("hidden")));
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
                              uint64_t arg)

@@ -26,6 +26,11 @@ static inline struct cpu *arch_cpu(void)
     return cpu;
 }
 
+static inline void arch_relax(void)
+{
+    __asm__ volatile("yield");
+}
+
 static inline bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
     uint64_t state;

@@ -11,6 +11,11 @@ struct vcpu;
 
 uint64_t arch_counter(void);
 struct cpu *arch_cpu(void);
+
+static inline void arch_relax(void)
+{
+}
+
 bool arch_vcpu_timer_asserted(const struct vcpu *vcpu);
 
 #endif
