@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times that the bound of `ontime check` is computed from, beside the lengths of Ontime's paths
- * (base/longest_path.h). The hypervisor keeps to them, and tools/bound.c computes with them.
+ * How many CPUs there can be, and times that the bound of `ontime check` is computed from, beside the lengths
+ * of Ontime's paths (base/longest_path.h). The hypervisor keeps to them, and tools/bound.c computes with them.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
+
+#define MAX_CPUS 64
 
 /*
  * While a guest has its interrupts masked, the end of its slice is put off by GRACE_STEP_US at a time,

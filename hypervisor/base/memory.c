@@ -63,7 +63,7 @@ void memory_reserve(uint64_t start, uint64_t size)
     }
 }
 
-void *memory_try_allocate(uint64_t size, uint64_t alignment)
+uint64_t memory_take(uint64_t size, uint64_t alignment)
 {
     struct range *best = NULL;
     uint64_t best_start = 0;
@@ -81,10 +81,16 @@ void *memory_try_allocate(uint64_t size, uint64_t alignment)
         }
     }
     if (best == NULL)
-        return NULL;
+        return 0;
     best->end = best_start;
-    memset((void *)(uintptr_t)best_start, 0, size);
-    return (void *)(uintptr_t)best_start;
+    return best_start;
+}
+
+void *memory_try_allocate(uint64_t size, uint64_t alignment)
+{
+    void *memory = (void *)(uintptr_t)memory_take(size, alignment);
+
+    return memory != NULL ? memset(memory, 0, size) : NULL;
 }
 
 void *memory_allocate(size_t size)

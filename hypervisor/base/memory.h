@@ -29,6 +29,9 @@ void *memory_allocate(size_t size);
 /* Zeroed memory with an alignment of choice, a power of two. NULL when there is none left. */
 void *memory_try_allocate(uint64_t size, uint64_t alignment);
 
+/* The address of memory that is not zeroed, and need not be mapped yet. 0 when there is none left. */
+uint64_t memory_take(uint64_t size, uint64_t alignment);
+
 /*
  * RAM for a VM, not zeroed: one piece of whole, aligned blocks of MEMORY_BLOCK, as large as there is and at
  * most `size`. *start is where it begins. Returns its size, 0 when there is none left.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the boot asks of the architecture, in the order of boot.c. Only the CPU that boots calls these.
- * Addresses are physical.
+ * What the boot asks of the architecture, in the order of boot.c. The CPU that boots calls these; those that
+ * are about the calling CPU are called by each. Addresses are physical.
  */
 #ifndef BOOT_ARCH_BOOT_H
 #define BOOT_ARCH_BOOT_H
@@ -12,6 +12,9 @@
 
 /* The calling CPU's own structure, which arch_cpu() returns from now on. */
 void arch_cpu_set(struct cpu *cpu);
+
+/* The affinity of the calling CPU: Aff3 in bits 39:32, Aff2 to Aff0 in 23:0. */
+uint64_t arch_affinity(void);
 
 /* Has the firmware PSCI 0.2 or later, and how is it called: by HVC, or else by SMC? */
 void arch_firmware_init(bool psci, bool by_hvc);
@@ -35,6 +38,27 @@ bool arch_map_ram(uint64_t start, uint64_t end);
 /* The same for what is only read. It is to be called before arch_map_ram(), which leaves it as it is. */
 bool arch_map_readonly(uint64_t start, uint64_t end);
 
+/* Keeps the page unmapped when arch_map_ram() comes. False when EL2's tables have no room. */
+bool arch_guard_page(uint64_t address);
+
+/* The size of a core's stack, and of the page below it that is a guard. */
+uint64_t arch_stack_size(void);
+uint64_t arch_stack_guard_size(void);
+
+/*
+ * Starts another core: it comes to core_main() with its stack, as `cpu`. It is started by PSCI, or, if
+ * `release` is not 0, by writing where it begins to that address. 0, or the firmware's (negative) answer.
+ */
+struct core_start {
+    uint64_t affinity;
+    uint64_t stack_end;
+    struct cpu *cpu;
+};
+int32_t arch_core_start(const struct core_start *core, uint64_t release);
+
+/* Where a core begins that arch_core_start() has started: MMU and caches are on, its own structure is set. */
+_Noreturn void core_main(struct cpu *cpu);
+
 /*
  * The INTIDs of the interrupts that Ontime takes, beside the guests' virtual timer and its own kick. `uart`
  * is 0 when the console's has none.
@@ -48,6 +72,9 @@ struct interrupt_numbers {
  * CPU can't have interrupts.
  */
 const char *arch_interrupts_init(const struct interrupt_numbers *machine);
+
+/* The same for another core, which has no UART's. */
+const char *arch_interrupts_init_core(void);
 
 /* Sets what is the same for all guests on the calling CPU: traps, timers, stage 2. */
 void arch_cpu_init(void);

@@ -12,6 +12,8 @@
 
 #define TIMER_HYP_INDEX 3 /* in the timer's `interrupts`: secure, non-secure, virtual, hypervisor */
 
+#define AFFINITY UINT64_C(0xFF00FFFFFF) /* the bits of MPIDR_EL1 that name a CPU */
+
 #define TREE_MAX     (UINT32_C(2) << 20) /* what of it is mapped: booting.rst */
 #define TREE_VERSION 17u
 
@@ -102,18 +104,82 @@ static const char *read_chosen(const void *tree, struct board *board)
     return NULL;
 }
 
-/* Reads what the first CPU is. All are taken to be alike. */
-static void read_cpu(const void *tree, struct board *board)
+/* A CPU that is "disabled" waits to be started: Devicetree Specification 3.8.1. */
+static bool is_cpu(const void *tree, int node)
+{
+    const char *type = get_string(tree, node, "device_type");
+    const char *status = get_string(tree, node, "status");
+
+    return type != NULL && strcmp(type, "cpu") == 0 &&
+           (is_usable(tree, node) || (status != NULL && strcmp(status, "disabled") == 0));
+}
+
+/* The CPU's `reg`, of one or two cells, is its affinity. */
+static bool read_affinity(const void *tree, int node, uint64_t *affinity)
+{
+    struct reg_range range;
+
+    if (fdt_address_cells(tree, fdt_parent_offset(tree, node)) > 2 ||
+        !machine_tree_reg(tree, node, 0, &range) || (range.start & ~AFFINITY) != 0)
+        return false;
+    *affinity = range.start;
+    return true;
+}
+
+static void read_method(const void *tree, int node, const struct board *board, struct board_cpu *cpu)
+{
+    const char *method = get_string(tree, node, "enable-method");
+    uint64_t release;
+    int length;
+
+    cpu->release = 0;
+    cpu->method = CPU_METHOD_UNKNOWN;
+    if (method == NULL)
+        return;
+    if (strcmp(method, "psci") == 0 && board->psci)
+        cpu->method = CPU_METHOD_PSCI;
+    if (strcmp(method, "spin-table") != 0)
+        return;
+    (void)fdt_getprop(tree, node, "cpu-release-addr", &length);
+    if (length != 4 && length != 8)
+        return;
+    release = machine_tree_number(tree, node, "cpu-release-addr");
+    if (release == 0 || release % 8 != 0)
+        return;
+    cpu->release = release;
+    cpu->method = CPU_METHOD_SPIN_TABLE;
+    memory_reserve(release, sizeof(release));
+}
+
+static bool is_known(const struct board *board, uint64_t affinity)
+{
+    for (unsigned i = 0; i < board->cpu_count; i++)
+        if (board->cpus[i].affinity == affinity)
+            return true;
+    return false;
+}
+
+/* Reads which CPUs there are, and what the first is. All are taken to be alike. */
+static void read_cpus(const void *tree, struct board *board)
 {
     int node = fdt_path_offset(tree, "/cpus");
+    bool first = true;
+    uint64_t affinity;
 
     for (int child = fdt_first_subnode(tree, node); child >= 0; child = fdt_next_subnode(tree, child)) {
-        const char *type = get_string(tree, child, "device_type");
-
-        if (type == NULL || strcmp(type, "cpu") != 0)
+        if (!is_cpu(tree, child))
             continue;
-        board->cpu_compatible = get_string(tree, child, "compatible");
-        return;
+        if (first)
+            board->cpu_compatible = get_string(tree, child, "compatible");
+        first = false;
+        if (!read_affinity(tree, child, &affinity) || is_known(board, affinity))
+            continue;
+        if (board->cpu_count == MAX_CPUS) {
+            board->cpus_left_out = true;
+            return;
+        }
+        board->cpus[board->cpu_count].affinity = affinity;
+        read_method(tree, child, board, &board->cpus[board->cpu_count++]);
     }
 }
 
@@ -140,8 +206,8 @@ const char *board_read(const void *tree, struct board *board)
     missing = read_chosen(tree, board);
     if (missing != NULL)
         return missing;
-    read_cpu(tree, board);
     board->psci = psci >= 0;
+    read_cpus(tree, board);
     read_rtc(tree, board);
     board->psci_by_hvc = method != NULL && strcmp(method, "hvc") == 0;
     board->comparator_irq = timer >= 0 ? machine_tree_interrupt(tree, timer, TIMER_HYP_INDEX) : 0;

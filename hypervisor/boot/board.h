@@ -8,9 +8,23 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/limits.h"
 #include "drivers/machine_tree.h"
 
 #define BOARD_SEED_SIZE 32
+
+/* How a CPU is started. */
+enum cpu_method {
+    CPU_METHOD_UNKNOWN, /* the tree does not say it, or says one that Ontime does not know */
+    CPU_METHOD_PSCI,
+    CPU_METHOD_SPIN_TABLE,
+};
+
+struct board_cpu {
+    uint64_t affinity; /* as in MPIDR_EL1: Aff3 in bits 39:32, Aff2 to Aff0 in 23:0 */
+    uint64_t release;  /* spin-table: the physical address to which the entry is written */
+    enum cpu_method method;
+};
 
 struct board {
     uint64_t initrd, initrd_size; /* the system file: physical address and bytes; 0: there is none */
@@ -21,6 +35,9 @@ struct board {
     struct reg_range rtc;              /* a PL031; size 0: there is none */
     bool psci_by_hvc;
     const char *cpu_compatible;
+    struct board_cpu cpus[MAX_CPUS]; /* in the order of the tree, no affinity twice */
+    unsigned cpu_count;
+    bool cpus_left_out;  /* there are more than MAX_CPUS */
     const void *seed;    /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
     uint64_t kaslr_seed; /* the firmware's, or 0 */
 };

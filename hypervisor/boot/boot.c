@@ -5,6 +5,7 @@
  */
 #include <libfdt.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/arch.h"
@@ -16,6 +17,7 @@
 #include "base/units.h"
 #include "boot/arch_boot.h"
 #include "boot/board.h"
+#include "boot/cores.h"
 #include "boot/system_file.h"
 #include "console/console.h"
 #include "devices/devices.h"
@@ -29,16 +31,32 @@
 #include "vm/power.h"
 
 static struct board board;
-static struct cpu boot_cpu; /* the others stay where the firmware has them */
 static struct system_config config;
 
 _Noreturn void boot_main(const void *tree);
+
+/*
+ * Of several CPUs that stop at once the first one tells why, and the others wait for the end. What goes wrong
+ * in here switches the machine off at once.
+ */
+static void stop_once(void)
+{
+    static _Atomic(const struct cpu *) stopping;
+    const struct cpu *first = NULL;
+
+    if (atomic_compare_exchange_strong(&stopping, &first, arch_cpu()))
+        return;
+    while (first != arch_cpu())
+        arch_wait_for_interrupt();
+    arch_system_off();
+}
 
 _Noreturn void stop(const char *format, ...)
 {
     char text[CONSOLE_LINE * 2];
     va_list arguments;
 
+    stop_once();
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
@@ -100,6 +118,7 @@ static void take_memory(const void *tree)
     if (memory_lost() != 0)
         console_print("RAM in too many pieces: %lu KiB are left unused",
                       (unsigned long)(memory_lost() / 1024));
+    cores_make_stacks();
     if (board.initrd != 0 && !arch_map_readonly(board.initrd, board.initrd + board.initrd_size))
         console_print("the system file could not be mapped");
     memory_each(map_ram);
@@ -116,10 +135,7 @@ static void read_system_file(void)
         stop("system file: %s", error);
 }
 
-/*
- * Compares the file with the machine: there is RAM enough, no CPU but 0 is named, and all VMs with a tick
- * name the same.
- */
+/* Compares the file with the machine: there is RAM enough, and all VMs with a tick name the same. */
 static void check_against_machine(void)
 {
     uint64_t have = memory_blocks_left() >> 20;
@@ -130,9 +146,6 @@ static void check_against_machine(void)
         const struct vm_config *vm = &config.vms[i];
 
         want += vm->memory_mib;
-        if ((vm->cpus & ~UINT64_C(1)) != 0)
-            stop("system file: node /vm-%s: property cpus: only CPU 0 runs guests; the others are parked",
-                 vm->name);
         if (vm->timers != TIMERS_TICK)
             continue;
         if (tick_us != 0 && vm->tick_us != tick_us)
@@ -143,6 +156,18 @@ static void check_against_machine(void)
     if (want > have)
         stop("the VMs need %lu MiB of RAM, this machine has %lu MiB for them: %lu MiB are missing",
              (unsigned long)want, (unsigned long)have, (unsigned long)(want - have));
+}
+
+/* The CPUs that the file names have started. */
+static void check_cpus(void)
+{
+    for (unsigned i = 0; i < config.vm_count; i++)
+        for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++) {
+            if ((config.vms[i].cpus >> cpu & 1) == 0 || (cpu < cpu_count && cpus[cpu].up))
+                continue;
+            stop("system file: node /vm-%s: property cpus: CPU %u %s", config.vms[i].name, cpu,
+                 cpu < cpu_count ? "did not start" : "is none of this machine's");
+        }
 }
 
 static int find_gic(const void *tree, const struct gic_driver *driver)
@@ -209,14 +234,17 @@ static unsigned vcpus_configured(void)
     return sum;
 }
 
-static void start_cpu(struct cpu *cpu)
+/* The calling CPU comes last: each cpu_init() puts its comparator off. */
+static void prepare_cpus(void)
 {
     size_t trace = (size_t)config.trace_kib << 10;
 
-    cpu_init(cpu, 0, sched_policy_find(config.scheduler), us_to_ticks(config.allowance_us),
-             vcpus_configured());
-    if (trace != 0)
-        trace_init(&cpu->trace, memory_allocate(trace), trace);
+    for (unsigned i = cpu_count; i-- > 0;) {
+        cpu_init(&cpus[i], i, sched_policy_find(config.scheduler), us_to_ticks(config.allowance_us),
+                 vcpus_configured());
+        if (trace != 0)
+            trace_init(&cpus[i].trace, memory_allocate(trace), trace);
+    }
 }
 
 /*
@@ -270,25 +298,32 @@ static void make_vms(bool entropy)
     }
 }
 
+/* A CPU has a tick when one of its VMs has. */
 static void start_tick(struct cpu *cpu)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        if (config.vms[i].timers == TIMERS_TICK) {
+        if (config.vms[i].timers == TIMERS_TICK && (config.vms[i].cpus >> cpu->index & 1) != 0) {
             cpu_start_tick(cpu, us_to_ticks(config.vms[i].tick_us));
             return;
         }
 }
 
+_Noreturn void core_main(struct cpu *cpu)
+{
+    core_join(cpu);
+    start_tick(cpu);
+    dispatch_run(cpu);
+}
+
 _Noreturn void boot_main(const void *tree)
 {
-    struct cpu *cpu = &boot_cpu;
+    struct cpu *cpu = &cpus[0];
     const char *missing;
     bool entropy;
 
-    cpus = cpu;
-    cpu_count = 1;
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
+    cores_find(&board);
     arch_firmware_init(board.psci, board.psci_by_hvc);
     start_console(cpu);
     console_print("Ontime " ONTIME_VERSION);
@@ -300,10 +335,13 @@ _Noreturn void boot_main(const void *tree)
     check_against_machine();
     start_interrupts(tree);
     arch_cpu_init();
-    start_cpu(cpu);
+    prepare_cpus();
+    cores_start(&board);
+    check_cpus();
     start_clock();
     make_vms(entropy);
     vm_start_all();
+    cores_go();
     start_tick(cpu);
     dispatch_run(cpu);
 }

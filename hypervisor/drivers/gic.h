@@ -7,7 +7,7 @@
  * goes into one is decided in devices/vgic.c.
  *
  * All functions act on the calling CPU, with interrupts masked. They take no locks: what they change is the
- * CPU's own, but for enable() of a shared interrupt, which is used at boot only.
+ * CPU's own, but for what init() and init_cpu() set up and for enable() of a shared interrupt: boot only.
  */
 #ifndef DRIVERS_GIC_H
 #define DRIVERS_GIC_H
@@ -52,7 +52,8 @@ struct gic_driver {
 
     /*
      * Sets up the calling CPU's own interrupts, which are disabled then, its interface and its virtual
-     * interface. NULL, or the reason for which this CPU cannot be used.
+     * interface. NULL, or the reason for which this CPU cannot be used. One CPU at a time calls it, all do
+     * before the first guest runs: lr_count() is what all of them have.
      */
     const char *(*init_cpu)(void);
 
@@ -74,7 +75,7 @@ struct gic_driver {
     /* Makes one of the CPU's own interrupts (INTID 0 to 31) active, which silences it, or inactive. */
     void (*set_private_active)(uint32_t intid, bool active);
 
-    /* Sends SGI 0 to another CPU, which sees what was written before. That CPU has called init_cpu(). */
+    /* Sends SGI 0 to a CPU, which sees what was written before. That CPU has called init_cpu(). */
     void (*send_kick)(unsigned cpu_index);
 
     /* How many list registers there are, GIC_MAX_LRS at most. */

@@ -54,12 +54,12 @@
 #define LR_HW           (1u << 31)
 #define LR_GROUP1       (1u << 30)
 #define LR_EOI          (1u << 19)
-#define MAX_CPUS        8
+#define INTERFACES      8       /* that a GICv2 has for CPUs at most */
 #define ALIASED         0x10000 /* where each 4 KiB page of a GIC is repeated through 64 KiB */
 
 static uint64_t distributor, interface, deactivate_register, control, guest_page;
 static unsigned list_registers;
-static uint8_t own_bit[MAX_CPUS]; /* a CPU's bit in the distributor's sets of CPUs, by the CPU's index */
+static uint8_t own_bit[INTERFACES]; /* a CPU's bit in the distributor's sets of CPUs, by the CPU's index */
 
 static const char *find_registers(const void *tree, int node)
 {
@@ -89,6 +89,7 @@ static const char *gicv2_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
+    list_registers = GIC_MAX_LRS;
     device_write32(distributor + GICD_CTLR, 0);
     lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
     for (unsigned i = 1; i < lines; i++) {
@@ -103,6 +104,10 @@ static const char *gicv2_init(const void *tree, int node)
 
 static const char *gicv2_init_cpu(void)
 {
+    unsigned count;
+
+    if (arch_cpu_index() >= INTERFACES)
+        return "a GICv2 has no more than eight CPUs";
     device_write32(distributor + GICD_ICENABLER, UINT32_MAX);
     device_write32(distributor + GICD_ICACTIVER, UINT32_MAX);
     for (unsigned k = 0; k < 8; k++)
@@ -114,11 +119,11 @@ static const char *gicv2_init_cpu(void)
     device_write32(interface + GICC_PMR, 0xFF);
     device_write32(interface + GICC_CTLR,
                    (device_read32(interface + GICC_CTLR) & CTLR_BYPASS) | CTLR_ENABLE | CTLR_EOI_MODE);
-    list_registers = (device_read32(control + GICH_VTR) & 63) + 1;
-    for (unsigned n = 0; n < list_registers; n++)
+    count = (device_read32(control + GICH_VTR) & 63) + 1;
+    for (unsigned n = 0; n < count; n++)
         device_write32(control + GICH_LR + 4 * n, 0);
-    if (list_registers > GIC_MAX_LRS)
-        list_registers = GIC_MAX_LRS;
+    if (count < list_registers)
+        list_registers = count;
     device_write32(control + GICH_HCR, HCR_EN);
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include "arch_vcpu.h"
 #include "base/arch.h"
+#include "base/limits.h"
 #include "device_access.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
@@ -81,14 +82,17 @@
 #define VTR_TDS        (UINT64_C(1) << 19)
 #define VMCR_EOIM      (UINT64_C(1) << 9)
 #define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off */
-#define MAX_CPUS       64
 #define MAX_REGIONS    8
+#define MAX_PREEMPTION 7 /* preemption bits */
 
 static uint64_t distributor;
 static struct reg_range redistributors[MAX_REGIONS];
 static unsigned region_count;
 static uint64_t stride; /* from one redistributor to the next, bytes; 0: as GICR_TYPER says */
 static uint64_t own_redistributor[MAX_CPUS];
+static uint64_t own_kick[MAX_CPUS]; /* ICC_SGI1R_EL1's value that sends SGI 0 to that CPU */
+
+/* What all CPUs have. */
 static unsigned list_registers, preemption_bits;
 static bool traps_deactivation; /* a guest's ICC_DIR_EL1 can be trapped alone */
 
@@ -129,6 +133,9 @@ static const char *gicv3_init(const void *tree, int node)
 
     if (problem != NULL)
         return problem;
+    list_registers = GIC_MAX_LRS;
+    preemption_bits = MAX_PREEMPTION;
+    traps_deactivation = true;
     /* It is unpredictable to clear ARE, and to set it while a group is enabled: IHI 0069, 2.3.3. */
     write_control(device_read32(distributor + GICD_CTLR) & CTLR_ARE);
     lines = (device_read32(distributor + GICD_TYPER) & 31) + 1;
@@ -218,14 +225,17 @@ static void gicv3_set_private_active(uint32_t intid, bool active)
     dsb(sy); /* the redistributor has it before the next guest is entered */
 }
 
+/* RS, bits 47:44, chooses sixteen CPUs of one Aff1. A GIC that does not know it has no more in one. */
+static uint64_t kick_to(uint64_t affinity)
+{
+    return (affinity & 0xFF000000) << 24 | (affinity & 0xF0) << 40 | (affinity & 0xFF0000) << 16 |
+           (affinity & 0xFF00) << 8 | UINT64_C(1) << (affinity & 15);
+}
+
 static void gicv3_send_kick(unsigned cpu_index)
 {
-    uint64_t affinity = device_read32(own_redistributor[cpu_index] + GICR_TYPER + 4);
-
     dsb(ishst);
-    write_sysreg_(ICC_SGI1R_EL1, (affinity & 0xFF000000) << 24 | (affinity & 0xF0) << 40 |
-                                     (affinity & 0xFF0000) << 16 | (affinity & 0xFF00) << 8 |
-                                     UINT64_C(1) << (affinity & 15));
+    write_sysreg_(ICC_SGI1R_EL1, own_kick[cpu_index]);
     isb();
 }
 
@@ -319,11 +329,13 @@ static void gicv3_virtual_ask(bool refill, bool outside)
 static const char *gicv3_init_cpu(void)
 {
     uint64_t frame = find_redistributor();
+    unsigned count, bits;
     uint64_t vtr;
 
     if (frame == 0)
         return "no redistributor for this CPU in `reg`";
     own_redistributor[arch_cpu_index()] = frame;
+    own_kick[arch_cpu_index()] = kick_to(device_read32(frame + GICR_TYPER + 4));
     device_write32(frame + GICR_WAKER, device_read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
     while ((device_read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
     }
@@ -343,11 +355,13 @@ static const char *gicv3_init_cpu(void)
     write_sysreg_(ICC_IGRPEN1_EL1, 1);
     isb();
     vtr = read_sysreg_(ICH_VTR_EL2);
-    list_registers = (unsigned)(vtr & 31) + 1;
-    preemption_bits = (unsigned)(vtr >> 26 & 7) + 1;
-    traps_deactivation = (vtr & VTR_TDS) != 0;
-    for (unsigned n = 0; n < list_registers; n++)
+    count = (unsigned)(vtr & 31) + 1;
+    bits = (unsigned)(vtr >> 26 & 7) + 1;
+    for (unsigned n = 0; n < count; n++)
         gicv3_lr_write(n, 0);
+    list_registers = count < list_registers ? count : list_registers;
+    preemption_bits = bits < preemption_bits ? bits : preemption_bits;
+    traps_deactivation = traps_deactivation && (vtr & VTR_TDS) != 0;
     gicv3_virtual_ask(false, false);
     return NULL;
 }

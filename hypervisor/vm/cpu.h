@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/limits.h"
 #include "base/trace.h"
 #include "sched/sched.h"
 #include "time/deadline_queue.h"
@@ -39,14 +40,16 @@ struct cpu {
 
     struct vcpu *vcpus; /* all that run here, in the order of their creation */
 
+    bool up; /* it has started; of those that have not nothing else is valid but `index`. Set at boot */
+
     struct vcpu *_Atomic messages; /* vCPUs that other cores have sent messages to, the last first */
     struct vcpu *inbox;        /* those of them that were taken off that list, and are still to be served */
     _Atomic uint32_t requests; /* of the core itself */
 };
 
-/* The cores that have started. */
-extern struct cpu *cpus;
-extern unsigned cpu_count;
+/* All that the machine has, by their index: CPU 0 boots (boot/cores.c). Hidden: see drivers/gic.h. */
+extern struct cpu cpus[MAX_CPUS] __attribute__((visibility("hidden")));
+extern unsigned cpu_count __attribute__((visibility("hidden")));
 
 static inline void cpu_trace(struct cpu *cpu, enum ontime_trace_type type, const struct vcpu *vcpu,
                              uint64_t arg)

@@ -32,9 +32,6 @@
 #define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
 #define LOOP_SIZE   64  /* bytes of code */
 
-struct cpu *cpus;
-unsigned cpu_count;
-
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
     return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;

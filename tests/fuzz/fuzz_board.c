@@ -43,6 +43,23 @@ static void expect_compatible(const void *tree, const char *text)
         abort();
 }
 
+/* No two have one affinity, which an MPIDR_EL1 can have, and what is written to is a word. */
+static void expect_cpus(const struct board *board)
+{
+    if (board->cpu_count > MAX_CPUS)
+        abort();
+    for (unsigned i = 0; i < board->cpu_count; i++) {
+        const struct board_cpu *cpu = &board->cpus[i];
+
+        if ((cpu->affinity & ~UINT64_C(0xFF00FFFFFF)) != 0 || cpu->release % 8 != 0 ||
+            (cpu->release != 0 && cpu->method != CPU_METHOD_SPIN_TABLE))
+            abort();
+        for (unsigned k = 0; k < i; k++)
+            if (board->cpus[k].affinity == cpu->affinity)
+                abort();
+    }
+}
+
 static void read_all_nodes(const void *tree)
 {
     struct reg_range range;
@@ -72,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect_compatible(tree, board.uart_compatible);
         expect_compatible(tree, board.cpu_compatible);
         expect_inside(tree, size, board.seed, BOARD_SEED_SIZE);
+        expect_cpus(&board);
         read_all_nodes(tree);
     }
     free(tree);

@@ -367,6 +367,138 @@ static void the_first_cpu_stands_for_all(void **state)
     assert_null(board.cpu_compatible);
 }
 
+static void expect_cpus(const struct board_cpu *expected, unsigned count)
+{
+    assert_int_equal(board.cpu_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(board.cpus[i].affinity, expected[i].affinity);
+        assert_int_equal(board.cpus[i].method, expected[i].method);
+        assert_int_equal(board.cpus[i].release, expected[i].release);
+    }
+}
+
+#define PSCI "enable-method = \"psci\";"
+
+static void cpus_are_in_the_order_of_the_tree(void **state)
+{
+    static const struct board_cpu expected[] = {
+        {0x101, 0, CPU_METHOD_PSCI}, {0, 0, CPU_METHOD_UNKNOWN}, {0xC20304, 0, CPU_METHOD_PSCI}};
+    static const struct board_cpu wide[] = {{0x0500020304, 0, CPU_METHOD_PSCI}, {3, 0, CPU_METHOD_PSCI}};
+
+    (void)state;
+    expect_complete("&cpu0 { reg = <0x101>; " PSCI " }; &cpu1 { reg = <0>; };"
+                    "&cpus { cpu-map { }; l2-cache { device_type = \"cache\"; reg = <7>; };"
+                    "        cpu@5 { device_type = \"cpu\"; reg = <0xC20304>; " PSCI " }; };");
+    expect_cpus(expected, 3);
+    assert_false(board.cpus_left_out);
+    expect_complete("&cpus { #address-cells = <2>; };"
+                    "&cpu0 { reg = <5 0x020304>; " PSCI " }; &cpu1 { reg = <0 3>; " PSCI " };");
+    expect_cpus(wide, 2);
+    expect_complete("/delete-node/ &cpus;");
+    assert_int_equal(board.cpu_count, 0);
+}
+
+/* A CPU without an affinity that MPIDR_EL1 can have, or with that of another, is none. */
+static void a_cpu_has_an_affinity_of_its_own(void **state)
+{
+    static const struct board_cpu second = {1, 0, CPU_METHOD_PSCI};
+
+    (void)state;
+    static const char *const changes[] = {
+        "&cpu0 { /delete-property/ reg; };",
+        "&cpu0 { reg; };",
+        "&cpu0 { reg = [00 00 00]; };",
+        "&cpu0 { reg = <0x1000000>; };",
+        "&cpu0 { reg = <0x80000000>; };",
+        "&cpu1 { reg = <1>; }; &cpu0 { device_type = \"CPU\"; };",
+        "&cpu0 { status = \"fail\"; };",
+        "&cpu0 { status = \"reserved\"; };",
+        "&cpus { cpu@9 { device_type = \"cpu\"; reg = <1>; }; }; /delete-node/ &cpu0;",
+    };
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        char text[PATH_SIZE];
+
+        snprintf(text, sizeof(text), "&cpu1 { " PSCI " }; %s", changes[i]);
+        expect_complete(text);
+        expect_cpus(&second, 1);
+    }
+    expect_complete("&cpus { #address-cells = <3>; }; &cpu0 { reg = <0 0 0>; };");
+    assert_int_equal(board.cpu_count, 0);
+    expect_complete("&cpus { #address-cells = <2>; }; &cpu0 { reg = <0x100 0>; }; &cpu1 { reg = <1 0>; };");
+    assert_int_equal(board.cpu_count, 1);
+    assert_int_equal(board.cpus[0].affinity, UINT64_C(1) << 32);
+}
+
+/* By the Devicetree Specification a CPU that is disabled waits to be started. */
+static void a_disabled_cpu_can_be_started(void **state)
+{
+    (void)state;
+    expect_complete("&cpu1 { status = \"disabled\"; " PSCI " };");
+    assert_int_equal(board.cpu_count, 2);
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_PSCI);
+    expect_complete("&cpu1 { status = \"okay\"; " PSCI " };");
+    assert_int_equal(board.cpu_count, 2);
+}
+
+static void psci_starts_cpus_where_the_firmware_has_it(void **state)
+{
+    (void)state;
+    expect_complete("&cpu1 { " PSCI " }; &psci { compatible = \"arm,psci\"; };");
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_UNKNOWN);
+    expect_complete("&cpu1 { enable-method = \"brcm,bcm2836-smp\"; };");
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_UNKNOWN);
+    expect_complete("&cpu1 { enable-method = [70 73 63 69]; };"); /* no end of the string */
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_UNKNOWN);
+}
+
+static void a_spin_table_has_its_address(void **state)
+{
+    static const struct call expected[] = {{false, 0x40000000, 0x10000000}, {true, 0x10000000D8, 8}};
+    static const char *const bad[] = {"", "cpu-release-addr;", "cpu-release-addr = <0 0xD8 0>;",
+                                      "cpu-release-addr = [00 00];", "cpu-release-addr = <0 0xD4>;"};
+
+    (void)state;
+    expect_complete("&cpu1 { enable-method = \"spin-table\"; cpu-release-addr = <0x10 0xD8>; };");
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_SPIN_TABLE);
+    assert_int_equal(board.cpus[1].release, 0x10000000D8);
+    expect_calls(expected, 2); /* the address is not given away */
+    expect_complete("&cpu1 { enable-method = \"spin-table\"; cpu-release-addr = <0xE0>; };");
+    assert_int_equal(board.cpus[1].method, CPU_METHOD_SPIN_TABLE);
+    assert_int_equal(board.cpus[1].release, 0xE0);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[PATH_SIZE];
+
+        snprintf(text, sizeof(text), "&cpu1 { enable-method = \"spin-table\"; %s };", bad[i]);
+        expect_complete(text);
+        assert_int_equal(board.cpus[1].method, CPU_METHOD_UNKNOWN);
+    }
+}
+
+/* So many CPUs, with the affinities of clusters of four. */
+static void read_many(unsigned count)
+{
+    char changes[SOURCE_SIZE / 2], *text = changes;
+
+    text += sprintf(text, "/delete-node/ &cpu0; /delete-node/ &cpu1; &cpus {");
+    for (unsigned i = 0; i < count; i++)
+        text +=
+            sprintf(text, "cpu@%x { device_type = \"cpu\"; reg = <0x%x>; " PSCI " };", i, i / 4 << 8 | i % 4);
+    sprintf(text, "};");
+    expect_complete(changes);
+}
+
+static void more_cpus_than_there_is_room_for_are_left_out(void **state)
+{
+    (void)state;
+    read_many(MAX_CPUS);
+    assert_int_equal(board.cpu_count, MAX_CPUS);
+    assert_false(board.cpus_left_out);
+    assert_int_equal(board.cpus[MAX_CPUS - 1].affinity, (MAX_CPUS - 1) / 4 << 8 | (MAX_CPUS - 1) % 4);
+    read_many(MAX_CPUS + 1);
+    assert_int_equal(board.cpu_count, MAX_CPUS);
+    assert_true(board.cpus_left_out);
+}
+
 static void ram_is_what_is_usable_memory(void **state)
 {
     static const struct call expected[] = {{false, 0x40000000, 0x10000000},
@@ -536,6 +668,9 @@ static void qemus_machines_are_read(void **state)
         assert_non_null(board.seed);
         assert_int_not_equal(board.kaslr_seed, 0);
         assert_int_equal(board.psci_by_hvc, strstr(options[i], "virtualization") == NULL);
+        assert_int_equal(board.cpu_count, 2);
+        assert_int_equal(board.cpus[1].affinity, 1);
+        assert_int_equal(board.cpus[1].method, CPU_METHOD_PSCI);
         expect_calls(&ram, 1);
     }
 }
@@ -556,6 +691,12 @@ int main(void)
         cmocka_unit_test(the_firmware_is_called_as_it_wants),
         cmocka_unit_test(the_comparator_has_the_fourth_interrupt),
         cmocka_unit_test(the_first_cpu_stands_for_all),
+        cmocka_unit_test(cpus_are_in_the_order_of_the_tree),
+        cmocka_unit_test(a_cpu_has_an_affinity_of_its_own),
+        cmocka_unit_test(a_disabled_cpu_can_be_started),
+        cmocka_unit_test(psci_starts_cpus_where_the_firmware_has_it),
+        cmocka_unit_test(a_spin_table_has_its_address),
+        cmocka_unit_test(more_cpus_than_there_is_room_for_are_left_out),
         cmocka_unit_test(ram_is_what_is_usable_memory),
         cmocka_unit_test(reservations_come_after_all_ram),
         cmocka_unit_test(a_machine_without_ram_reserves_what_it_reserves),

@@ -357,6 +357,31 @@ static void a_kick_names_the_other_cpu(void **state)
     FAKE_LOG_IS(BARRIER("dsb ishst"), DEVICE_WRITE32(GICD_SGIR, 0x80u << 16));
 }
 
+static void a_ninth_cpu_has_no_interface(void **state)
+{
+    (void)state;
+    fake_set_cpu(7);
+    assert_null(driver->init_cpu());
+    fake_set_cpu(8);
+    fake_log_clear();
+    assert_non_null(driver->init_cpu());
+    fake_log_has_no_writes();
+}
+
+/* Of CPUs that differ, guests have what all have. */
+static void list_registers_are_what_all_cpus_have(void **state)
+{
+    (void)state;
+    fake_set_cpu(1);
+    fake_device_set(GICH_VTR, 0x90000000 | (LIST_REGISTERS - 2));
+    assert_null(driver->init_cpu());
+    assert_int_equal(driver->lr_count(), LIST_REGISTERS - 1);
+    fake_set_cpu(2);
+    fake_device_set(GICH_VTR, 0x90000000 | (LIST_REGISTERS - 1));
+    assert_null(driver->init_cpu());
+    assert_int_equal(driver->lr_count(), LIST_REGISTERS - 1);
+}
+
 static struct list_register random_list_register(struct random *random)
 {
     return (struct list_register){
@@ -552,6 +577,8 @@ int main(void)
         cmocka_unit_test_setup(a_single_cpu_is_number_0, setup),
         cmocka_unit_test_setup(private_active_state_is_set_and_cleared, setup),
         cmocka_unit_test_setup(a_kick_names_the_other_cpu, setup),
+        cmocka_unit_test_setup(a_ninth_cpu_has_no_interface, setup),
+        cmocka_unit_test_setup(list_registers_are_what_all_cpus_have, setup),
         cmocka_unit_test_setup(a_list_register_has_its_fields, setup),
         cmocka_unit_test_setup(list_registers_by_example, setup),
         cmocka_unit_test_setup(list_registers_are_written_each, setup),

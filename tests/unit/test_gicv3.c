@@ -633,6 +633,9 @@ static void a_kick_names_the_other_cpu(void **state)
         uint64_t sgi;
 
         fake_device_set(GICR_TYPER(OWN_FRAME) + 4, affinity);
+        fake_sysreg(MPIDR_EL1, (uint64_t)(affinity & 0xFF000000) << 8 | 0x80000000 | (affinity & 0xFFFFFF));
+        assert_null(driver->init_cpu());
+        fake_log_clear();
         driver->send_kick(0);
         sgi = fake_sysreg_get(ICC_SGI1R_EL1);
         FAKE_LOG_IS(BARRIER("dsb ishst"), SYSREG_WRITE(ICC_SGI1R_EL1, sgi), BARRIER("isb"));
@@ -657,6 +660,23 @@ static void a_kick_goes_to_the_cpu_of_that_index(void **state)
     assert_int_equal(fake_sysreg_get(ICC_SGI1R_EL1), 1u << 2);
     driver->send_kick(1);
     assert_int_equal(fake_sysreg_get(ICC_SGI1R_EL1), 1u << 3);
+}
+
+/* Of CPUs that differ, guests have what all have. */
+static void list_registers_are_what_all_cpus_have(void **state)
+{
+    (void)state;
+    init_with(8, 5, true);
+    fake_set_cpu(1);
+    fake_sysreg(ICH_VTR_EL2, UINT64_C(6) << VTR_PRI_BITS | UINT64_C(4) << VTR_PRE_BITS | 3);
+    assert_null(driver->init_cpu());
+    assert_int_equal(driver->lr_count(), 4);
+    driver->virtual_ask(false, true);
+    assert_int_equal(fake_sysreg_get(ICH_HCR_EL2), HCR_EN | HCR_LRENPIE);
+    fake_set_cpu(2);
+    fake_sysreg(ICH_VTR_EL2, UINT64_C(6) << VTR_PRI_BITS | UINT64_C(4) << VTR_PRE_BITS | VTR_TDS | 7);
+    assert_null(driver->init_cpu());
+    assert_int_equal(driver->lr_count(), 4);
 }
 
 static struct list_register random_list_register(struct random *random)
@@ -881,6 +901,7 @@ int main(void)
         cmocka_unit_test_setup(each_cpu_has_its_own_redistributor, setup),
         cmocka_unit_test_setup(a_kick_names_the_other_cpu, setup),
         cmocka_unit_test_setup(a_kick_goes_to_the_cpu_of_that_index, setup),
+        cmocka_unit_test_setup(list_registers_are_what_all_cpus_have, setup),
         cmocka_unit_test_setup(a_list_register_has_its_fields, setup),
         cmocka_unit_test_setup(list_registers_by_example, setup),
         cmocka_unit_test_setup(list_registers_are_written_each, setup),

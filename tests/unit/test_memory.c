@@ -306,6 +306,19 @@ static void alignment_may_be_any_power_of_two(void **state)
     expect_try(PAGE, PAGE, BLOCK - 6 * PAGE);
 }
 
+/* It may not be mapped yet. */
+static void what_is_taken_is_not_touched(void **state)
+{
+    (void)state;
+    add(0, 2 * BLOCK);
+    memset(world_ram, DIRT, 2 * BLOCK);
+    assert_int_equal(memory_take(5 * PAGE, PAGE), world_address(2 * BLOCK - 5 * PAGE));
+    for (uint64_t i = 0; i < 2 * BLOCK; i++)
+        assert_int_equal(world_ram[i], DIRT);
+    expect_try(PAGE, PAGE, 2 * BLOCK - 6 * PAGE);
+    assert_int_equal(memory_take(2 * BLOCK, PAGE), 0);
+}
+
 static void no_size_is_too_large_to_be_refused(void **state)
 {
     (void)state;
@@ -459,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_page_and_more_begins_at_a_page),
         cmocka_unit_test(the_highest_range_comes_first),
         cmocka_unit_test(alignment_may_be_any_power_of_two),
+        cmocka_unit_test(what_is_taken_is_not_touched),
         cmocka_unit_test(no_size_is_too_large_to_be_refused),
         cmocka_unit_test(nothing_is_left_when_all_is_given_out),
         cmocka_unit_test(memory_is_zero_and_its_neighbours_are_not_touched),

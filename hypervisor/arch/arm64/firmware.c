@@ -14,6 +14,7 @@
 
 #define PSCI_VERSION        0x84000000
 #define PSCI_SYSTEM_OFF     0x84000008
+#define PSCI_CPU_ON         0xC4000003
 #define PSCI_FEATURES       0x8400000A
 #define PSCI_1_0            0x10000
 #define SMCCC_VERSION       0x80000000
@@ -22,6 +23,11 @@
 #define NOT_SUPPORTED       (-1)
 #define NOT_NEEDED          1
 
+/* By the CPUs' indexes. start.S reads it with the MMU off, on the CPU that comes. */
+struct core_start core_starts[MAX_CPUS];
+
+extern char core_entry[];
+
 static bool psci_by_hvc;
 static bool has_workarounds; /* SMCCC 1.1: they can be asked for */
 
@@ -29,19 +35,25 @@ _Noreturn void el2_exception(unsigned kind);
 
 /* Before SMCCC 1.1, firmware may leave anything in x4 to x17. */
 #define CALL_CHANGES                                                                                         \
-    "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",  \
-        "memory"
+    "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory"
+
+static int32_t firmware_call3(uint64_t function, uint64_t one, uint64_t two, uint64_t three)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = one;
+    register uint64_t x2 __asm__("x2") = two;
+    register uint64_t x3 __asm__("x3") = three;
+
+    if (psci_by_hvc)
+        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : CALL_CHANGES);
+    else
+        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : CALL_CHANGES);
+    return (int32_t)x0;
+}
 
 static int32_t firmware_call(uint64_t function, uint64_t argument)
 {
-    register uint64_t x0 __asm__("x0") = function;
-    register uint64_t x1 __asm__("x1") = argument;
-
-    if (psci_by_hvc)
-        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1) : : CALL_CHANGES);
-    else
-        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1) : : CALL_CHANGES);
-    return (int32_t)x0;
+    return firmware_call3(function, argument, 0, 0);
 }
 
 void arch_firmware_init(bool psci, bool by_hvc)
@@ -91,6 +103,21 @@ int32_t arch_workaround(uint32_t workaround)
 void arch_workaround_call(uint32_t workaround)
 {
     firmware_call(workaround, 0);
+}
+
+/* A spin table passes no argument on, so the core finds its own core_start by its affinity. */
+int32_t arch_core_start(const struct core_start *core, uint64_t release)
+{
+    volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)release;
+
+    core_starts[core->cpu->index] = *core;
+    arch_memory_clean(core_starts, sizeof(core_starts));
+    if (release == 0)
+        return firmware_call3(PSCI_CPU_ON, core->affinity, (uint64_t)(uintptr_t)core_entry, 0);
+    *word = (uint64_t)(uintptr_t)core_entry;
+    arch_memory_clean((const void *)(uintptr_t)release, sizeof(*word));
+    __asm__ volatile("sev" : : : "memory");
+    return 0;
 }
 
 _Noreturn void arch_system_off(void)

@@ -46,22 +46,30 @@ static bool put_off_uart(struct cpu *cpu, uint32_t acknowledged)
     return true;
 }
 
-const char *arch_interrupts_init(const struct interrupt_numbers *machine)
+const char *arch_interrupts_init_core(void)
 {
     const char *problem = gic->init_cpu();
 
     if (problem != (void *)0)
         return problem;
-    numbers = *machine;
-    deadline_init(&uart_again, DEADLINE_OTHER, take_uart_again);
     arch_comparator_off();
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
     gic->enable(VIRTUAL_TIMER);
     gic->enable(numbers.maintenance);
-    if (numbers.uart != 0)
-        gic->enable(numbers.uart);
     return (void *)0;
+}
+
+const char *arch_interrupts_init(const struct interrupt_numbers *machine)
+{
+    const char *problem;
+
+    numbers = *machine;
+    deadline_init(&uart_again, DEADLINE_OTHER, take_uart_again);
+    problem = arch_interrupts_init_core();
+    if (problem == (void *)0 && numbers.uart != 0)
+        gic->enable(numbers.uart);
+    return problem;
 }
 
 uint64_t arch_counter_hz(void)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "arch/arm64/vcpu.h"
 #include "base/memory.h"
+#include "boot/arch_boot.h"
 #include "vm/vm.h"
 
 #define SAME(number, expression)                                                                             \
@@ -17,6 +18,13 @@ SAME(REGS_X(30), offsetof(struct arch_regs, x[30]));
 SAME(REGS_PC, offsetof(struct arch_regs, pc));
 SAME(REGS_PC + 8, REGS_PSTATE);
 SAME(REGS_PSTATE, offsetof(struct arch_regs, pstate));
+
+SAME(START_AFFINITY, offsetof(struct core_start, affinity));
+SAME(START_AFFINITY + 8, START_STACK);
+SAME(START_STACK, offsetof(struct core_start, stack_end));
+SAME(START_CPU, offsetof(struct core_start, cpu));
+SAME(START_SIZE, sizeof(struct core_start));
+SAME(CPU_INDEX, offsetof(struct cpu, index));
 
 /* vectors.S goes on with the guest when a quick function returns 0. */
 SAME(0, EXIT_RESUME);

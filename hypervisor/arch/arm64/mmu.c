@@ -4,7 +4,7 @@
  * static pool.
  *
  * Text is read-only, and nothing else can be executed. Read-only data is read-only, and so are the machine's
- * tree and the system file with the guests' images. The page below a stack is not mapped.
+ * tree and the system file with the guests' images. The page below a stack is never mapped.
  *
  * An entry only ever goes from invalid to valid, so no TLB maintenance is needed after boot (Arm ARM
  * D8.13.1). A DSB makes a new entry visible to table walks, and an ISB to the instructions that follow.
@@ -25,6 +25,7 @@
 #define TREE_MAX   (UINT32_C(2) << 20) /* a device tree is at most 2 MiB: booting.rst */
 #define TREE_MAGIC 0xD00DFEED
 #define LEAF_LEVEL 3
+#define GUARD      DESCRIPTOR_TABLE /* in an entry for a page: not valid, and stays so */
 
 /* Indexes in MAIR_EL2. */
 #define DEVICE 0
@@ -89,7 +90,7 @@ static uint64_t map_one(uint64_t address, uint64_t end, uint64_t attributes)
         bool fits = (address & (size - 1)) == 0 && end - address >= size;
 
         if (level == LEAF_LEVEL) {
-            if (!(*entry & DESCRIPTOR_VALID))
+            if (*entry == 0)
                 *entry = address | attributes | DESCRIPTOR_TABLE;
             return size;
         }
@@ -155,6 +156,33 @@ bool arch_map_ram(uint64_t start, uint64_t end)
 bool arch_map_readonly(uint64_t start, uint64_t end)
 {
     return mmu_map(start, end, MMU_RODATA);
+}
+
+bool arch_guard_page(uint64_t address)
+{
+    uint64_t *table = tables[0];
+
+    for (unsigned level = 0; level < LEAF_LEVEL; level++) {
+        uint64_t *entry = &table[(address >> level_shift(level)) & 511];
+
+        if ((*entry & (DESCRIPTOR_VALID | DESCRIPTOR_TABLE)) == DESCRIPTOR_VALID)
+            return false; /* a block is mapped there */
+        table = next_table(entry);
+        if (table == NULL)
+            return false;
+    }
+    table[(address >> level_shift(LEAF_LEVEL)) & 511] = GUARD;
+    return true;
+}
+
+uint64_t arch_stack_size(void)
+{
+    return STACK_SIZE;
+}
+
+uint64_t arch_stack_guard_size(void)
+{
+    return STACK_GUARD;
 }
 
 /*

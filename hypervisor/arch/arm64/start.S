@@ -6,6 +6,12 @@
  */
 #include "layout.h"
 #include "register_bits.h"
+#include "base/limits.h"
+
+/*
+ * Another core enters at core_entry, at EL2 with the MMU off, too: from PSCI or from a spin table. It finds
+ * its stack and its structure by its affinity, uses the page tables that are there, and calls core_main().
+ */
 
 /*
  * The alignment check (A) stays off, as libfdt loads 8 bytes at 4-byte alignment. mmu.c makes all memory
@@ -70,6 +76,7 @@ start:
     adrp x1, boot_stack_end
     add x1, x1, :lo12:boot_stack_end
     mov sp, x1
+    msr tpidr_el2, xzr
     adrp x1, vectors
     add x1, x1, :lo12:vectors
     msr vbar_el2, x1
@@ -101,6 +108,49 @@ start:
     isb
     mov x0, x19
     bl boot_main
+    b .
+
+    .global core_entry
+core_entry:
+    msr daifset, #DAIFSET_ALL
+    mrs x1, CurrentEL
+    cmp x1, #CURRENTEL_EL2
+    b.ne not_el2
+    ldr w1, =SCTLR_MMU_OFF
+    msr sctlr_el2, x1
+    isb
+
+    mrs x1, mpidr_el1
+    ldr x2, =MPIDR_EL1_AFFINITY
+    and x1, x1, x2
+    adrp x19, core_starts
+    add x19, x19, :lo12:core_starts
+    mov w2, #MAX_CPUS
+1:  ldp x3, x4, [x19, #START_AFFINITY] /* affinity, end of the stack; no stack: not started */
+    cmp x3, x1
+    ccmp x4, #0, #4, eq
+    b.ne 2f
+    add x19, x19, #START_SIZE
+    subs w2, w2, #1
+    b.ne 1b
+    b not_el2
+
+2:  mov sp, x4
+    ldr x1, [x19, #START_CPU]
+    msr tpidr_el2, x1
+    adrp x1, vectors
+    add x1, x1, :lo12:vectors
+    msr vbar_el2, x1
+    bl mmu_configure
+    tlbi alle2
+    ic iallu
+    dsb nsh
+    isb
+    ldr w1, =SCTLR_MMU_ON
+    msr sctlr_el2, x1
+    isb
+    ldr x0, [x19, #START_CPU]
+    bl core_main
     b .
 
 not_el2: /* nothing can be told, as there is no console yet */

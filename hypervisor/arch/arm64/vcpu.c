@@ -94,8 +94,8 @@ static const uint64_t cptr_traps = 0
 /* Has this CPU what the field of an ID register stands for? */
 #define CPU_HAS(reg, field) ((read_sysreg_(reg) & reg##_##field) != 0)
 
-/* Which of the registers that a guest can reach though it is not told of them does this machine have? */
-static bool has_disr, has_tpidr2;
+/* Of the registers that a guest can reach though it is not told of them: which do all cores have? */
+static bool has_disr = true, has_tpidr2 = true;
 
 /* HPMN of MDCR_EL2: all event counters that there are, none of them EL2's own. */
 static uint64_t event_counters(void)
@@ -169,13 +169,18 @@ static void init_extensions(void)
         write_sysreg_(TCR2_EL2, 0);
     if (CPU_HAS(ID_AA64MMFR3_EL1, SCTLRX))
         write_sysreg_(SCTLR2_EL2, 0);
-    has_disr = CPU_HAS(ID_AA64PFR0_EL1, RAS);
-    has_tpidr2 = CPU_HAS(ID_AA64PFR1_EL1, SME) && !CPU_HAS(ID_AA64MMFR0_EL1, FGT);
+    has_disr = has_disr && CPU_HAS(ID_AA64PFR0_EL1, RAS);
+    has_tpidr2 = has_tpidr2 && CPU_HAS(ID_AA64PFR1_EL1, SME) && !CPU_HAS(ID_AA64MMFR0_EL1, FGT);
 }
 
 void arch_cpu_set(struct cpu *cpu)
 {
     write_sysreg(tpidr_el2, (uint64_t)(uintptr_t)cpu);
+}
+
+uint64_t arch_affinity(void)
+{
+    return read_sysreg(mpidr_el1) & MPIDR_EL1_AFFINITY;
 }
 
 unsigned arch_cpu_index(void)

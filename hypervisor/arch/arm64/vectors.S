@@ -33,14 +33,11 @@
     .set vectors_begun, vectors_begun + 1
     .endm
 
-    /* A bug of EL2 ends on an empty stack: the one in use may have overflowed. */
+    /* A bug of EL2 ends at the beginning of the core's stack: the stack may have overflowed. */
     .macro el2_exception_of kind
     vector
-    adrp x0, boot_stack_end
-    add x0, x0, :lo12:boot_stack_end
-    mov sp, x0
     mov x0, #\kind
-    b el2_exception
+    b el2_bug
     .endm
 
     /* Saves the registers that C may change. Afterwards x0 = the vCPU. */
@@ -145,6 +142,21 @@ vectors:
     .endif
 
     .text
+el2_bug: /* x0 = the kind. CPU 0 has the boot's stack, and is the one that has no struct cpu yet */
+    adrp x3, boot_stack_end
+    add x3, x3, :lo12:boot_stack_end
+    mrs x1, tpidr_el2
+    cbz x1, 1f
+    ldr w1, [x1, #CPU_INDEX]
+    cbz w1, 1f
+    adrp x2, core_starts
+    add x2, x2, :lo12:core_starts
+    mov w3, #START_SIZE
+    umaddl x2, w1, w3, x2
+    ldr x3, [x2, #START_STACK]
+1:  mov sp, x3
+    b el2_exception
+
 further_synchronous: /* x0 = enum exit_way */
     mov x1, x0
     ldr x0, [sp, #FRAME_VCPU]

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAKE_CPUS 4
+#define FAKE_CPUS 9 /* one more than a GICv2 has room for */
 
 /*
  * Back to CPU 0, counter 0 at 62.5 MHz, readings that cost nothing, comparators off and their writes counted

@@ -12,6 +12,13 @@
 #define REGS_PC     248
 #define REGS_PSTATE 256
 
+/* struct core_start, and the member of struct cpu by which a CPU finds its own. */
+#define START_AFFINITY 0 /* and its stack's end; loaded as a pair */
+#define START_STACK    8
+#define START_CPU      16
+#define START_SIZE     24
+#define CPU_INDEX      40
+
 /* The bit that tells EXIT_LEAVE from EXIT_FURTHER, of enum exit_way. */
 #define EXIT_LEAVE_BIT 0
 

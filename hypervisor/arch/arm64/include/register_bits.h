@@ -67,6 +67,7 @@
 
 #define CNTHCTL_EL2_EL1PCTEN REGISTER_BIT(0) /* EL1 and EL0 may read the physical counter */
 
+#define MPIDR_EL1_AFFINITY   0xFF00FFFFFF /* Aff3, and Aff2 to Aff0 */
 #define VMPIDR_EL2_RES1      REGISTER_BIT(31)
 #define VTTBR_EL2_VMID_SHIFT 48
 
