@@ -53,7 +53,7 @@ static double share(const struct vm_config *vm)
 {
     double sum = 0;
     for (unsigned i = 0; i < config.vm_count; i++) {
-        if ((config.vms[i].cpus & vm->cpus) != 0)
+        if ((vm_config_cpus(&config.vms[i]) & vm_config_cpus(vm)) != 0)
             sum += config.vms[i].weight * config.vms[i].vcpus;
     }
     return vm->weight * vm->vcpus / sum;
@@ -96,7 +96,7 @@ static void print_vm(const struct vm_config *vm)
 {
     char cpus[SYSTEM_MAX_CPUS * 3];
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
-           vm->vcpus, cpu_list(vm->cpus, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
+           vm->vcpus, cpu_list(vm_config_cpus(vm), cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
     printf("%s%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "",
            vm->console_raw ? ", raw console" : "");
@@ -179,7 +179,7 @@ static void print_bounds(const char *name, double ns_per_instruction)
 static void warn_of_cpus(const char *name)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        if (config.vms[i].cpus != 1)
+        if (vm_config_cpus(&config.vms[i]) != 1)
             fprintf(stderr, "%s: warning: VM %s: cpus names others than 0, which this version does not use\n",
                     name, config.vms[i].name);
 }

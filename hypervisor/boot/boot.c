@@ -125,7 +125,7 @@ static void check_against_machine(void)
         const struct vm_config *vm = &config.vms[i];
 
         want += vm->memory_mib;
-        if ((vm->cpus & ~UINT64_C(1)) != 0)
+        if ((vm_config_cpus(vm) & ~UINT64_C(1)) != 0)
             stop("system file: node /vm-%s: property cpus: only CPU 0 runs guests; the others are parked",
                  vm->name);
         if (vm->timers != TIMERS_TICK)

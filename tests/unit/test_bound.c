@@ -23,7 +23,6 @@ static struct vm_config *const first = &config.vms[0], *const second = &config.v
 static struct vm_config precise(void)
 {
     return (struct vm_config){.vcpus = 1,
-                              .cpus = 1,
                               .weight = 1,
                               .timers = TIMERS_PRECISE,
                               .job_us = 100,
