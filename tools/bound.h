@@ -24,8 +24,9 @@ struct bound {
     bool holds;        /* it asks for no more than its vCPU's share */
 };
 
-/* The VM's bound; all VMs are on one CPU. */
-struct bound bound_of(const struct system_config *system, const struct vm_config *vm,
+/* The bound of each vCPU that the VM has on that CPU: one at least. Nothing that other CPUs cause is in it.
+ */
+struct bound bound_of(const struct system_config *system, const struct vm_config *vm, unsigned cpu,
                       double ns_per_instruction);
 
 #endif

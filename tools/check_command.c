@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ontime check [--ns-per-instruction N] SYSTEM.dtb...: reads the files with the hypervisor's own code, and
- * prints what they ask for and how late timers can be (bound.c). It cannot check what only the machine knows:
- * how much RAM it has, and how many CPUs.
+ * prints what they ask for and how late timers can be (bound.c). With vCPUs on several CPUs it prints what is
+ * on each, and how late timers can be there; with one it names no CPU. It cannot check what only the machine
+ * knows: how much RAM it has, and how many CPUs.
  */
 #include "bound.h"
 #include "commands.h"
@@ -48,25 +49,55 @@ static void *read_file(const char *name, size_t *size)
     return good ? data : NULL;
 }
 
-/* The part of its CPUs that a VM gets when all VMs that may use one of them are busy. */
+/* The CPUs that some vCPU is on: bit n is CPU n's. */
+static uint64_t used_cpus(void)
+{
+    uint64_t cpus = 0;
+    for (unsigned i = 0; i < config.vm_count; i++)
+        cpus |= vm_config_cpus(&config.vms[i]);
+    return cpus;
+}
+
+static bool has_several_cpus(void)
+{
+    return (used_cpus() & (used_cpus() - 1)) != 0;
+}
+
+/* The part of the CPU that a VM's vCPUs on it get when all that are on it are busy. */
+static double share_of_cpu(const struct vm_config *vm, unsigned cpu)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < config.vm_count; i++)
+        sum += config.vms[i].weight * vm_config_vcpus_on(&config.vms[i], cpu);
+    return vm->weight * vm_config_vcpus_on(vm, cpu) / sum;
+}
+
+static double share_of_vcpu(const struct vm_config *vm, unsigned cpu)
+{
+    return share_of_cpu(vm, cpu) / vm_config_vcpus_on(vm, cpu);
+}
+
+/* The part that a VM gets of all the CPUs that its vCPUs are on. */
 static double share(const struct vm_config *vm)
 {
     double sum = 0;
-    for (unsigned i = 0; i < config.vm_count; i++) {
-        if ((config.vms[i].cpus & vm->cpus) != 0)
-            sum += config.vms[i].weight * config.vms[i].vcpus;
+    unsigned count = 0;
+    for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++) {
+        if (vm_config_vcpus_on(vm, cpu) == 0)
+            continue;
+        sum += share_of_cpu(vm, cpu);
+        count++;
     }
-    return vm->weight * vm->vcpus / sum;
+    return sum / count;
 }
 
-static const char *cpu_list(uint64_t cpus, char *text, size_t size)
+/* As the system file names them: the CPU of each vCPU until the first comes again. */
+static const char *cpu_list(const struct vm_config *vm, char *text, size_t size)
 {
     size_t length = 0;
-    text[0] = '\0';
-    for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS && length < size; cpu++) {
-        if ((cpus >> cpu & 1) != 0)
-            length += (size_t)snprintf(text + length, size - length, "%s%u", length != 0 ? "," : "", cpu);
-    }
+    for (unsigned i = 0; i < vm->vcpus && (i == 0 || vm_config_cpu(vm, i) != vm_config_cpu(vm, 0)); i++)
+        length +=
+            (size_t)snprintf(text + length, size - length, "%s%u", i != 0 ? "," : "", vm_config_cpu(vm, i));
     return text;
 }
 
@@ -94,9 +125,9 @@ static void print_timers(const struct vm_config *vm)
 
 static void print_vm(const struct vm_config *vm)
 {
-    char cpus[SYSTEM_MAX_CPUS * 3];
+    char cpus[SYSTEM_MAX_VCPUS * 3];
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
-           vm->vcpus, cpu_list(vm->cpus, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
+           vm->vcpus, cpu_list(vm, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
     printf("%s%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "",
            vm->console_raw ? ", raw console" : "");
@@ -125,36 +156,96 @@ static void print_system(const char *name, size_t size)
            (double)size / MIB);
 }
 
-static void print_job(const struct vm_config *vm, const struct bound *bound)
+/* What a line that a script reads begins with: with several CPUs it says which one it is about. */
+static void print_key(const char *what, const struct vm_config *vm, unsigned cpu)
 {
-    printf("job vm=%s response-us=%" PRIu64 " job-us=%" PRIu32 " period-us=%" PRIu32
-           " demand=%.1f%% share=%.1f%% %s\n",
-           vm->name, bound->response, vm->job_us, vm->period_us, 100 * bound->demand,
-           100 * share(vm) / vm->vcpus, bound->holds ? "holds" : "too-much");
-    if (!bound->holds)
-        printf(
-            "    %s: its jobs ask for more than its share: a larger weight, a longer period-us or a smaller "
-            "job-us is needed\n",
-            vm->name);
+    printf("%s vm=%s ", what, vm->name);
+    if (has_several_cpus())
+        printf("cpu=%u ", cpu);
 }
 
-static void print_bound(const struct vm_config *vm, const struct bound *bound)
+/* Whom a line is about: the VM, or with several CPUs its vCPUs on that one, "linux.0, linux.2". */
+static void print_subject(const struct vm_config *vm, unsigned cpu)
 {
-    if (!bound->exists) {
-        printf("bound vm=%s none: %s\n", vm->name, bound->why_not);
+    const char *between = "    ";
+    if (!has_several_cpus()) {
+        printf("    %s", vm->name);
         return;
     }
-    printf("bound vm=%s us=%" PRIu64 " path=%" PRIu64 " deadlines=%" PRIu64 " switch=%" PRIu64
-           " warps=%u warped=%" PRIu64 "\n",
-           vm->name, bound->total, bound->path, bound->deadlines, bound->switching, bound->warps,
-           bound->warped);
-    printf("    %s: a precise timer is at most %" PRIu64 " us late: %" PRIu64
-           " us Ontime's longest path + %" PRIu64 " us deadlines before + %" PRIu64 " us switch + %" PRIu64
-           " us urgent work of %u others\n",
-           vm->name, bound->total, bound->path, bound->deadlines, bound->switching, bound->warped,
-           bound->warps);
+    for (unsigned i = 0; i < vm->vcpus; i++) {
+        if (vm_config_cpu(vm, i) != cpu)
+            continue;
+        printf("%s%s.%u", between, vm->name, i);
+        between = ", ";
+    }
+}
+
+static void print_job(const struct vm_config *vm, unsigned cpu, const struct bound *bound)
+{
+    print_key("job", vm, cpu);
+    printf("response-us=%" PRIu64 " job-us=%" PRIu32 " period-us=%" PRIu32 " demand=%.1f%% share=%.1f%% %s\n",
+           bound->response, vm->job_us, vm->period_us, 100 * bound->demand, 100 * share_of_vcpu(vm, cpu),
+           bound->holds ? "holds" : "too-much");
+    if (bound->holds)
+        return;
+    print_subject(vm, cpu);
+    puts(": its jobs ask for more than its share: a larger weight, a longer period-us or a smaller job-us is "
+         "needed");
+}
+
+static void print_bound(const struct vm_config *vm, unsigned cpu, const struct bound *bound)
+{
+    print_key("bound", vm, cpu);
+    if (!bound->exists) {
+        printf("none: %s\n", bound->why_not);
+        return;
+    }
+    printf("us=%" PRIu64 " path=%" PRIu64 " deadlines=%" PRIu64 " switch=%" PRIu64 " warps=%u warped=%" PRIu64
+           "\n",
+           bound->total, bound->path, bound->deadlines, bound->switching, bound->warps, bound->warped);
+    print_subject(vm, cpu);
+    printf(": a precise timer is at most %" PRIu64 " us late: %" PRIu64 " us Ontime's longest path + %" PRIu64
+           " us deadlines before + %" PRIu64 " us switch + %" PRIu64 " us urgent work of %u others\n",
+           bound->total, bound->path, bound->deadlines, bound->switching, bound->warped, bound->warps);
     if (bound->response != 0)
-        print_job(vm, bound);
+        print_job(vm, cpu, bound);
+}
+
+/* With several CPUs: the vCPUs on one of them. */
+static void print_vcpus(unsigned cpu)
+{
+    printf("CPU %-16u %6s %7s\n", cpu, "weight", "share");
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm = &config.vms[i];
+        char name[SYSTEM_NAME_LENGTH + 4];
+
+        for (unsigned k = 0; k < vm->vcpus; k++) {
+            if (vm_config_cpu(vm, k) != cpu)
+                continue;
+            snprintf(name, sizeof(name), "%s.%u", vm->name, k);
+            printf("    %-16s %6" PRIu32 " %6.1f%%\n", name, vm->weight, 100 * share_of_vcpu(vm, cpu));
+        }
+    }
+}
+
+/* Returns how many VMs have a bound on that CPU. */
+static unsigned print_cpu(unsigned cpu, double ns_per_instruction)
+{
+    unsigned count = 0;
+
+    if (has_several_cpus())
+        print_vcpus(cpu);
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm = &config.vms[i];
+        struct bound bound;
+
+        if (vm_config_vcpus_on(vm, cpu) == 0)
+            continue;
+        bound = bound_of(&config, vm, cpu, ns_per_instruction);
+        print_bound(vm, cpu, &bound);
+        count += bound.exists;
+    }
+    return count;
 }
 
 static void print_bounds(const char *name, double ns_per_instruction)
@@ -166,12 +257,11 @@ static void print_bounds(const char *name, double ns_per_instruction)
         "interrupt pending, and for a VM within its share: what the guest takes, and how long it masks\n"
         "interrupts, comes on top.\n",
         ns_per_instruction);
-    for (unsigned i = 0; i < config.vm_count; i++) {
-        struct bound bound = bound_of(&config, &config.vms[i], ns_per_instruction);
-
-        print_bound(&config.vms[i], &bound);
-        count += bound.exists;
-    }
+    if (has_several_cpus())
+        puts("A CPU's bounds count what its own vCPUs cause, and nothing that other CPUs cause.");
+    for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++)
+        if ((used_cpus() >> cpu & 1) != 0)
+            count += print_cpu(cpu, ns_per_instruction);
     if (count == 0)
         fprintf(stderr, "%s: warning: no VM has a bound on the lateness of its timers\n", name);
 }
@@ -179,7 +269,7 @@ static void print_bounds(const char *name, double ns_per_instruction)
 static void warn_of_cpus(const char *name)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        if (config.vms[i].cpus != 1)
+        if (vm_config_cpus(&config.vms[i]) != 1)
             fprintf(stderr, "%s: warning: VM %s: cpus names others than 0, which this version does not use\n",
                     name, config.vms[i].name);
 }

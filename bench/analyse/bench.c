@@ -40,27 +40,33 @@ const struct run *bench_bare_work(enum scenario scenario)
     return made(&bench_runs[bench_scenarios[scenario].work][BARE]);
 }
 
-/* What `ontime check` promises of the measured VM, us: `bound vm=NAME us=N ...` in OUT/log/RUN.check, or 0.
+/*
+ * What `ontime check` promises of the measured VM, us: `bound vm=NAME us=N ...` in OUT/log/RUN.check, or 0.
+ * Of a VM on several CPUs, each of which has such a line, it is the greatest; there is none when one has
+ * none.
  */
 static double read_bound(const char *out, const struct run *run)
 {
-    char path[PATH_MAX], line[512];
+    char path[PATH_MAX], line[512], key[64];
     double bound = 0;
+    bool none = false;
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/log/%s.check", out, run->name);
+    snprintf(key, sizeof(key), "bound vm=%s ", run->guest);
     file = fopen(path, "r");
     while (file && fgets(line, sizeof(line), file)) {
-        const char *rest = line + strlen("bound vm=") + strlen(run->guest);
+        const char *us = strstr(line, " us=");
 
-        if (!strncmp(line, "bound vm=", strlen("bound vm=")) &&
-            !strncmp(line + strlen("bound vm="), run->guest, strlen(run->guest)) &&
-            !strncmp(rest, " us=", strlen(" us=")))
-            bound = strtod(rest + strlen(" us="), NULL);
+        if (strncmp(line, key, strlen(key)) != 0)
+            continue;
+        none = none || !us;
+        if (us)
+            bound = fmax(bound, strtod(us + strlen(" us="), NULL));
     }
     if (file)
         fclose(file);
-    return bound;
+    return none ? 0 : bound;
 }
 
 double el2_late_max_us(const struct run *run)

@@ -135,23 +135,25 @@ static void read_system_file(void)
         stop("system file: %s", error);
 }
 
-/* Compares the file with the machine: there is RAM enough, and all VMs with a tick name the same. */
+/* All VMs with a tick that are on a CPU name the same. */
+static void check_ticks(const struct vm_config *vm)
+{
+    for (const struct vm_config *other = config.vms; other != vm; other++)
+        if (vm->timers == TIMERS_TICK && other->timers == TIMERS_TICK && other->tick_us != vm->tick_us &&
+            (vm_config_cpus(vm) & vm_config_cpus(other)) != 0)
+            stop("system file: node /vm-%s: property tick-us: %u us, but another VM of its CPU says %u us",
+                 vm->name, vm->tick_us, other->tick_us);
+}
+
+/* Compares the file with the machine's RAM, and its VMs with each other. */
 static void check_against_machine(void)
 {
     uint64_t have = memory_blocks_left() >> 20;
     uint64_t want = 0;
-    uint32_t tick_us = 0;
 
     for (unsigned i = 0; i < config.vm_count; i++) {
-        const struct vm_config *vm = &config.vms[i];
-
-        want += vm->memory_mib;
-        if (vm->timers != TIMERS_TICK)
-            continue;
-        if (tick_us != 0 && vm->tick_us != tick_us)
-            stop("system file: node /vm-%s: property tick-us: %u us, but another VM of its CPU says %u us",
-                 vm->name, vm->tick_us, tick_us);
-        tick_us = vm->tick_us;
+        want += config.vms[i].memory_mib;
+        check_ticks(&config.vms[i]);
     }
     if (want > have)
         stop("the VMs need %lu MiB of RAM, this machine has %lu MiB for them: %lu MiB are missing",
@@ -162,11 +164,12 @@ static void check_against_machine(void)
 static void check_cpus(void)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++) {
-            if ((config.vms[i].cpus >> cpu & 1) == 0 || (cpu < cpu_count && cpus[cpu].up))
-                continue;
-            stop("system file: node /vm-%s: property cpus: CPU %u %s", config.vms[i].name, cpu,
-                 cpu < cpu_count ? "did not start" : "is none of this machine's");
+        for (unsigned k = 0; k < config.vms[i].vcpus; k++) {
+            unsigned cpu = vm_config_cpu(&config.vms[i], k);
+
+            if (cpu >= cpu_count || !cpus[cpu].up)
+                stop("system file: node /vm-%s: property cpus: CPU %u %s", config.vms[i].name, cpu,
+                     cpu < cpu_count ? "did not start" : "is none of this machine's");
         }
 }
 
@@ -302,7 +305,7 @@ static void make_vms(bool entropy)
 static void start_tick(struct cpu *cpu)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        if (config.vms[i].timers == TIMERS_TICK && (config.vms[i].cpus >> cpu->index & 1) != 0) {
+        if (config.vms[i].timers == TIMERS_TICK && (vm_config_cpus(&config.vms[i]) >> cpu->index & 1) != 0) {
             cpu_start_tick(cpu, us_to_ticks(config.vms[i].tick_us));
             return;
         }

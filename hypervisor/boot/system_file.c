@@ -116,26 +116,36 @@ static int read_name(const struct tree_reader *reader, int node, struct vm_confi
     return tree_check_unique(reader, node);
 }
 
+/*
+ * vCPU i is on the i-th CPU named; behind the last, the first comes again. A CPU that would have no vCPU is
+ * refused: whoever names it expects something of it.
+ */
 static int read_cpus(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
     size_t length;
     const uint8_t *data = tree_get(reader, node, "cpus", &length);
-    vm->cpus = 1;
+    size_t count = length / TREE_CELL;
+    uint64_t named = 0;
+
     if (data == NULL)
         return 0;
-    if (length == 0 || length % TREE_CELL != 0)
+    if (count == 0 || length % TREE_CELL != 0)
         return tree_fail(reader, node, "cpus", "must be CPU numbers, <0 1 ...>, and not %zu bytes", length);
 
-    vm->cpus = 0;
-    for (size_t at = 0; at < length; at += TREE_CELL) {
-        uint32_t cpu = tree_cell(data + at);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t cpu = tree_cell(data + i * TREE_CELL);
+
         if (cpu >= SYSTEM_MAX_CPUS)
             return tree_fail(reader, node, "cpus", "%u is not in 0..%u", cpu, SYSTEM_MAX_CPUS - 1);
-        uint64_t bit = UINT64_C(1) << cpu;
-        if ((vm->cpus & bit) != 0)
+        if ((named >> cpu & 1) != 0)
             return tree_fail(reader, node, "cpus", "%u is named twice", cpu);
-        vm->cpus |= bit;
+        named |= UINT64_C(1) << cpu;
     }
+    if (count > vm->vcpus)
+        return tree_fail(reader, node, "cpus", "%zu are named, more than vcpus, %u: a vCPU stays on one CPU",
+                         count, vm->vcpus);
+    for (unsigned i = 0; i < vm->vcpus; i++)
+        vm->cpus[i] = (uint8_t)tree_cell(data + i % count * TREE_CELL);
     return 0;
 }
 

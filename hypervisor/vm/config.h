@@ -35,7 +35,7 @@ struct vm_config {
     uint64_t memory_base; /* guest physical: where RAM begins */
     uint32_t memory_mib;
     uint32_t vcpus;
-    uint64_t cpus; /* bit n: physical CPU n may run its vCPUs */
+    uint8_t cpus[SYSTEM_MAX_VCPUS]; /* the physical CPU of each vCPU: see vm_config_cpu() */
     uint32_t weight;
     enum timer_mode timers;
     uint32_t tick_us;
@@ -80,6 +80,32 @@ static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, 
     uint64_t ram_end = vm_config_ram_end(vm);
 
     return start >= vm->memory_base && start <= ram_end && size <= ram_end - start;
+}
+
+/* The number of the physical CPU that runs the vCPU with this index. */
+static inline unsigned vm_config_cpu(const struct vm_config *vm, unsigned vcpu)
+{
+    return vm->cpus[vcpu];
+}
+
+/* The physical CPUs that run its vCPUs: bit n is CPU n's. */
+static inline uint64_t vm_config_cpus(const struct vm_config *vm)
+{
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < vm->vcpus; i++)
+        mask |= UINT64_C(1) << vm_config_cpu(vm, i);
+    return mask;
+}
+
+/* How many of its vCPUs that physical CPU runs. */
+static inline unsigned vm_config_vcpus_on(const struct vm_config *vm, unsigned cpu)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < vm->vcpus; i++)
+        count += vm_config_cpu(vm, i) == cpu;
+    return count;
 }
 
 #endif

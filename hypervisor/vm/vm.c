@@ -54,7 +54,7 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
         .job = us_to_ticks(config->job_us),
     };
     arch_vcpu_init(vcpu);
-    vcpu_attach(vcpu, arch_cpu());
+    vcpu_attach(vcpu, &cpus[vm_config_cpu(config, index)]);
 }
 
 struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *hooks)

@@ -38,9 +38,18 @@ static bool are_apart(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
     return a + a_size <= b || b + b_size <= a;
 }
 
+/* Each vCPU is on a CPU that can be named. */
+static bool is_placed(const struct vm_config *vm)
+{
+    for (unsigned i = 0; i < vm->vcpus; i++)
+        if (vm_config_cpu(vm, i) >= SYSTEM_MAX_CPUS)
+            return false;
+    return vm->vcpus >= 1 && vm->vcpus <= SYSTEM_MAX_VCPUS;
+}
+
 static bool holds_together(const uint8_t *file, size_t size, const struct vm_config *vm)
 {
-    if (!is_good_ram(vm) || vm->kernel.size == 0 || !is_inside(file, size, &vm->kernel) ||
+    if (!is_placed(vm) || !is_good_ram(vm) || vm->kernel.size == 0 || !is_inside(file, size, &vm->kernel) ||
         !is_in_ram(vm, vm->load_address, vm->kernel.size) ||
         !is_in_ram(vm, vm->tree_address, GUEST_TREE_SIZE) ||
         !are_apart(vm->load_address, vm->kernel.size, vm->tree_address, GUEST_TREE_SIZE))

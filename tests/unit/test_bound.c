@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The bound on a precise timer's lateness (tools/bound.c): each of its terms, and when there is none. At 1000
- * ns an instruction a term in us is a count of instructions.
+ * The bound on a precise timer's lateness (tools/bound.c): each of its terms, when there is none, and that
+ * each CPU has its own, in random systems too. At 1000 ns an instruction a term in us is a count of
+ * instructions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,12 +11,15 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "bound.h"
 #include "base/longest_path.h"
 #include "ontime/abi.h"
 
-#define NS 1000.0
+#define NS             1000.0
+#define CPUS           4
+#define RANDOM_SYSTEMS 3000
 
 static struct system_config config;
 static struct vm_config *const first = &config.vms[0], *const second = &config.vms[1];
@@ -23,7 +27,6 @@ static struct vm_config *const first = &config.vms[0], *const second = &config.v
 static struct vm_config precise(void)
 {
     return (struct vm_config){.vcpus = 1,
-                              .cpus = 1,
                               .weight = 1,
                               .timers = TIMERS_PRECISE,
                               .job_us = 100,
@@ -45,7 +48,7 @@ static int two(void **state)
 
 static struct bound bound_of_first(void)
 {
-    return bound_of(&config, first, NS);
+    return bound_of(&config, first, 0, NS);
 }
 
 static void test_alone(void **state)
@@ -67,8 +70,8 @@ static void test_instructions_are_time(void **state)
 {
     (void)state;
     config.vm_count = 1;
-    assert_int_equal(bound_of(&config, first, 8).switching, (PATH_SWITCH * 8 + 999) / 1000);
-    assert_int_equal(bound_of(&config, first, 0.5).switching, (PATH_SWITCH + 1999) / 2000);
+    assert_int_equal(bound_of(&config, first, 0, 8).switching, (PATH_SWITCH * 8 + 999) / 1000);
+    assert_int_equal(bound_of(&config, first, 0, 0.5).switching, (PATH_SWITCH + 1999) / 2000);
 }
 
 /* L twice, each time with the grace, a stretch at its end and a switch. */
@@ -248,6 +251,167 @@ static void test_declared_job(void **state)
     assert_false(bound_of_first().holds);
 }
 
+static void put_on(struct vm_config *vm, unsigned cpu)
+{
+    for (unsigned i = 0; i < vm->vcpus; i++)
+        vm->cpus[i] = (uint8_t)cpu;
+}
+
+static void assert_same(const struct bound *bound, const struct bound *other)
+{
+    assert_int_equal(bound->exists, other->exists);
+    assert_string_equal(bound->why_not, other->why_not);
+    assert_int_equal(bound->path, other->path);
+    assert_int_equal(bound->deadlines, other->deadlines);
+    assert_int_equal(bound->switching, other->switching);
+    assert_int_equal(bound->warps, other->warps);
+    assert_int_equal(bound->warped, other->warped);
+    assert_int_equal(bound->total, other->total);
+    assert_int_equal(bound->response, other->response);
+    assert_int_equal(bound->holds, other->holds);
+}
+
+static void test_other_cpus_are_in_no_term(void **state)
+{
+    (void)state;
+    second->vcpus = 2;
+    second->unwarp_us = 1;
+    put_on(second, 1);
+    assert_int_equal(bound_of_first().warps, 0);
+    assert_int_equal(bound_of_first().deadlines, 0);
+    first->warp_us = 0; /* it is the only one of its CPU */
+    assert_true(bound_of_first().exists);
+    second->cpus[1] = 0;
+    assert_none("its warps can be denied");
+    first->warp_us = 15000;
+    assert_int_equal(bound_of_first().warps, 2);
+    assert_int_equal(bound_of_first().deadlines, (1 + ONTIME_DEADLINES) * (uint64_t)PATH_DUE_OTHER);
+}
+
+static void test_weights_of_other_cpus(void **state)
+{
+    (void)state;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    first->weight = second->weight = 3;
+    put_on(&config.vms[2], 1);
+    assert_true(bound_of_first().exists);
+    put_on(&config.vms[2], 0);
+    assert_none("<25000> or more");
+    strcpy(config.scheduler, "cbs");
+    first->weight = 1;
+    first->period_us = 4 * (100 + 200);
+    assert_false(bound_of_first().holds);
+    put_on(&config.vms[2], 1);
+    assert_true(bound_of_first().holds);
+}
+
+static void test_tick_of_another_cpu(void **state)
+{
+    (void)state;
+    uint64_t without = bound_of_first().warped;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    config.vms[2].timers = TIMERS_TICK;
+    config.vms[2].tick_us = 10000;
+    put_on(&config.vms[2], 63);
+    assert_int_equal(bound_of_first().warped, without);
+}
+
+/* It makes its marks on its own CPU, of all vCPUs there are. */
+static void test_observer_of_another_cpu(void **state)
+{
+    (void)state;
+    first->vcpus = 8;
+    second->vcpus = 8;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    config.vms[2].observer = true;
+    put_on(second, 1);
+    put_on(&config.vms[2], 1);
+    assert_int_equal(bound_of_first().path, PATH_DUE);
+    assert_int_equal(bound_of(&config, second, 1, NS).path, PATH_MARK + 17 * PATH_MARK_VM);
+}
+
+static uint64_t random_state = 1;
+
+static unsigned random_below(unsigned limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)((random_state >> 33) % limit);
+}
+
+static void make_random_system(void)
+{
+    static const char *const schedulers[] = {"cbs", "bvt", "credit"};
+
+    memset(&config, 0, sizeof(config));
+    snprintf(config.scheduler, sizeof(config.scheduler), "%s", schedulers[random_below(3)]);
+    config.allowance_us = random_below(10000);
+    config.vm_count = 1 + random_below(6);
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        struct vm_config *vm = &config.vms[i];
+
+        *vm = precise();
+        vm->timers = (enum timer_mode)random_below(4);
+        vm->tick_us = vm->timers == TIMERS_TICK ? 10000 : 0;
+        vm->weight = 1 + random_below(3);
+        vm->vcpus = 1 + random_below(SYSTEM_MAX_VCPUS);
+        vm->period_us = random_below(2) * (300 + random_below(3000));
+        vm->warp_limit_us = 1 + random_below(5000);
+        vm->warp_us = 3 * vm->warp_limit_us + random_below(40000);
+        vm->unwarp_us = random_below(8) == 0;
+        for (unsigned k = 0; k < vm->vcpus; k++)
+            vm->cpus[k] = (uint8_t)random_below(CPUS);
+    }
+}
+
+/* The vCPUs on one CPU, as a system of their own. `vm` becomes the same VM there. */
+static void take_cpu(unsigned cpu, struct system_config *alone, const struct vm_config **vm)
+{
+    const struct vm_config *wanted = *vm;
+
+    *alone = config;
+    alone->vm_count = 0;
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        struct vm_config *copy = &alone->vms[alone->vm_count];
+
+        *copy = config.vms[i];
+        copy->vcpus = 0;
+        for (unsigned k = 0; k < config.vms[i].vcpus; k++)
+            copy->vcpus += config.vms[i].cpus[k] == cpu;
+        memset(copy->cpus, 0, sizeof(copy->cpus));
+        if (&config.vms[i] == wanted)
+            *vm = copy;
+        alone->vm_count += copy->vcpus != 0;
+    }
+}
+
+/* Without an observer, a CPU has the bounds of a system that has nothing but what is on this CPU. */
+static void test_a_cpu_is_a_system(void **state)
+{
+    (void)state;
+    unsigned compared = 0;
+
+    for (unsigned n = 0; n < RANDOM_SYSTEMS; n++) {
+        make_random_system();
+        for (unsigned i = 0; i < config.vm_count * CPUS; i++) {
+            static struct system_config alone;
+            const struct vm_config *vm = &config.vms[i / CPUS], *same = vm;
+            struct bound bound, other;
+
+            if (vm_config_vcpus_on(vm, i % CPUS) == 0)
+                continue;
+            take_cpu(i % CPUS, &alone, &same);
+            bound = bound_of(&config, vm, i % CPUS, NS);
+            other = bound_of(&alone, same, 0, NS);
+            assert_same(&bound, &other);
+            compared += bound.exists;
+        }
+    }
+    assert_true(compared > RANDOM_SYSTEMS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +429,11 @@ int main(void)
         cmocka_unit_test_setup(test_unwarped_deadlines_come_one_by_one, two),
         cmocka_unit_test_setup(test_cbs, two),
         cmocka_unit_test_setup(test_declared_job, two),
+        cmocka_unit_test_setup(test_other_cpus_are_in_no_term, two),
+        cmocka_unit_test_setup(test_weights_of_other_cpus, two),
+        cmocka_unit_test_setup(test_tick_of_another_cpu, two),
+        cmocka_unit_test_setup(test_observer_of_another_cpu, two),
+        cmocka_unit_test(test_a_cpu_is_a_system),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

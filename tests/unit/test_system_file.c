@@ -28,6 +28,7 @@
 #define REFUSED         "// refused: "
 #define BAD_FILES_MIN   80
 #define DAMAGED_FILES   20000
+#define CPU_LISTS       2000
 #define ERROR_SIZE      256
 #define HANDMADE_SIZE   65536
 #define MIB             UINT64_C(0x100000)
@@ -172,7 +173,8 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(config.vm_count, 1);
     assert_string_equal(vm->name, "a");
     assert_int_equal(vm->vcpus, 1);
-    assert_int_equal(vm->cpus, 1);
+    assert_int_equal(vm_config_cpu(vm, 0), 0);
+    assert_int_equal(vm_config_cpus(vm), 1);
     assert_int_equal(vm->weight, 1);
     assert_int_equal(vm->timers, TIMERS_WAKE);
     assert_int_equal(vm->tick_us | vm->warp_us | vm->warp_limit_us | vm->unwarp_us, 0);
@@ -248,7 +250,8 @@ static void values_are_read(void **state)
     const struct vm_config *player = vm_named("player");
     assert_int_equal(player->memory_mib, 1024);
     assert_int_equal(player->vcpus, 2);
-    assert_int_equal(player->cpus, 1 << 1 | 1 << 3);
+    assert_int_equal(vm_config_cpu(player, 0), 3);
+    assert_int_equal(vm_config_cpu(player, 1), 1);
     assert_int_equal(player->weight, 3);
     assert_int_equal(player->timers, TIMERS_PRECISE);
     assert_int_equal(player->horizon_us, 250000);
@@ -393,6 +396,26 @@ static void old_formats_are_refused(void **state)
     free(file.data);
 }
 
+static void vcpus_are_on_the_cpus_named(void **state)
+{
+    (void)state;
+    struct file file = accepted("cpus.dts");
+    const struct vm_config *round = vm_named("round");
+    const unsigned cpus[] = {2, 0, 63, 2, 0, 63, 2, 0};
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(vm_config_cpu(round, i), cpus[i]);
+    assert_int_equal(vm_config_cpus(round), UINT64_C(1) << 63 | 1 << 2 | 1);
+    assert_int_equal(vm_config_vcpus_on(round, 0), 3);
+    assert_int_equal(vm_config_vcpus_on(round, 1), 0);
+    assert_int_equal(vm_config_vcpus_on(round, 2), 3);
+    assert_int_equal(vm_config_vcpus_on(round, 63), 2);
+    assert_int_equal(vm_config_cpus(vm_named("one")), 1 << 1);
+    assert_int_equal(vm_config_vcpus_on(vm_named("one"), 1), 4);
+    assert_int_equal(vm_config_cpus(vm_named("none")), 1);
+    assert_int_equal(vm_config_vcpus_on(vm_named("none"), 0), 3);
+    free(file.data);
+}
+
 /* Writes a file with so many VMs, vm-0 on or all of the same name, and its images node `images` times. */
 static struct file handmade(unsigned vms, bool same_name, unsigned images)
 {
@@ -455,6 +478,62 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)((random_state >> 33) % limit);
 }
 
+/* What the reader says of `vcpus` and `cpus`, `count` of them: only the first mistake. */
+static void expect_of_cpus(uint32_t vcpus, const uint32_t *cpus, unsigned count, char *message)
+{
+    message[0] = '\0';
+    for (unsigned i = 0; i < count; i++) {
+        bool twice = false;
+        for (unsigned k = 0; k < i; k++)
+            twice = twice || cpus[k] == cpus[i];
+        if (cpus[i] > 63 || twice) {
+            snprintf(message, ERROR_SIZE, "node /vm-a: property cpus: %u is %s", cpus[i],
+                     cpus[i] > 63 ? "not in 0..63" : "named twice");
+            return;
+        }
+    }
+    if (count > vcpus)
+        snprintf(message, ERROR_SIZE,
+                 "node /vm-a: property cpus: %u are named, more than vcpus, %u: a vCPU stays on one CPU",
+                 count, vcpus);
+}
+
+/* Random lists, long, with the same number again and with numbers of 64 and more among them. */
+static void any_list_of_cpus_is_read_or_refused(void **state)
+{
+    (void)state;
+    unsigned accepted_lists = 0;
+    struct file file = compile("good", "minimal.dts");
+    struct file room = {malloc(HANDMADE_SIZE), HANDMADE_SIZE};
+    assert_non_null(room.data);
+
+    random_state = 1;
+    for (unsigned i = 0; i < CPU_LISTS; i++) {
+        uint32_t cpus[10], cells[10];
+        char message[ERROR_SIZE];
+        unsigned count = 1 + random_below(10);
+        uint32_t vcpus = 1 + random_below(SYSTEM_MAX_VCPUS);
+        uint32_t most = 1u << (2 + random_below(5)); /* 4 to 64 */
+        for (unsigned k = 0; k < count; k++) {
+            cpus[k] = random_below(64) == 0 ? 64 + random_below(1000) : random_below(most);
+            cells[k] = cpu_to_fdt32(cpus[k]);
+        }
+        assert_int_equal(fdt_open_into(file.data, room.data, HANDMADE_SIZE), 0);
+        int node = fdt_path_offset(room.data, "/vm-a");
+        assert_int_equal(fdt_setprop_u32(room.data, node, "vcpus", vcpus), 0);
+        assert_int_equal(fdt_setprop(room.data, node, "cpus", cells, (int)(count * sizeof(cells[0]))), 0);
+        expect_of_cpus(vcpus, cpus, count, message);
+        assert_int_equal(read_config(room), message[0] == '\0' ? 0 : -1);
+        assert_string_equal(error, message);
+        for (unsigned k = 0; message[0] == '\0' && k < vcpus; k++)
+            assert_int_equal(vm_config_cpu(&config.vms[0], k), cpus[k % count]);
+        accepted_lists += message[0] == '\0';
+    }
+    assert_in_range(accepted_lists, CPU_LISTS / 10, CPU_LISTS - CPU_LISTS / 10);
+    free(room.data);
+    free(file.data);
+}
+
 static void check_result(struct file file, int result)
 {
     if (result != 0) {
@@ -473,7 +552,8 @@ static void check_result(struct file file, int result)
         assert_true(vm->initrd_address + vm->initrd.size <= end);
         assert_true(vm->tree_address >= vm->memory_base && vm->tree_address + GUEST_TREE_SIZE <= end);
         assert_true(strlen(vm->bootargs) <= SYSTEM_BOOTARGS_MAX);
-        assert_true(vm->cpus != 0);
+        for (unsigned k = 0; k < vm->vcpus; k++)
+            assert_true(vm_config_cpu(vm, k) < SYSTEM_MAX_CPUS);
     }
 }
 
@@ -546,6 +626,8 @@ int main(void)
         cmocka_unit_test(timer_defaults_are_as_documented),
         cmocka_unit_test(warp_defaults_are_as_documented),
         cmocka_unit_test(values_are_read),
+        cmocka_unit_test(vcpus_are_on_the_cpus_named),
+        cmocka_unit_test(any_list_of_cpus_is_read_or_refused),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),
         cmocka_unit_test(pieces_go_where_the_file_says),

@@ -91,10 +91,12 @@ image_placement_SRCS := hypervisor/boot/image_placement.c hypervisor/boot/tree_r
 image_placement_FLAGS := -lfdt
 
 # tools
-UNIT_TESTS += trace_decode bound
+UNIT_TESTS += trace_decode bound check_command
 trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
+check_command_SRCS := tools/check_command.c tools/bound.c $(system_file_SRCS)
+check_command_FLAGS := -lfdt -lm
 
 # guest/linux: what of the module can be linked here, on what it uses of the kernel, whose own build has fewer warnings
 UNIT_TESTS += sleep_queue sleep_queue_random work

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `ontime check`: what it prints of a system on one CPU and of one on several, to the letter, and how it
+ * refuses. At 0.001 ns an instruction what Ontime itself takes is 1 us in each term, whatever
+ * base/longest_path.h counts.
+ *
+ * Runs in the repository's root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "commands.h"
+
+#define OUT_SIZE  16384
+#define NAME_SIZE 32
+#define WORDS_MAX 4
+
+static char out[OUT_SIZE], errors[OUT_SIZE];
+
+static void read_back(int file, char *text)
+{
+    ssize_t length = pread(file, text, OUT_SIZE - 1, 0);
+
+    text[length > 0 ? length : 0] = '\0';
+    (void)close(file);
+}
+
+/* A file without a name, in place of the descriptor `of`. */
+static int capture(int of)
+{
+    char name[] = "/tmp/ontime-check-out-XXXXXX";
+    int file = mkstemp(name);
+
+    assert_true(file >= 0);
+    (void)unlink(name);
+    assert_true(dup2(file, of) >= 0);
+    return file;
+}
+
+static int run(size_t count, const char *const *words)
+{
+    char *argv[WORDS_MAX];
+    int saved_out, saved_error, out_file, error_file, status;
+
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(argv[i] = strdup(words[i]));
+    (void)fflush(stdout);
+    saved_out = dup(STDOUT_FILENO);
+    saved_error = dup(STDERR_FILENO);
+    out_file = capture(STDOUT_FILENO);
+    error_file = capture(STDERR_FILENO);
+    status = check_command((int)count, argv);
+    (void)fflush(stdout);
+    (void)dup2(saved_out, STDOUT_FILENO);
+    (void)dup2(saved_error, STDERR_FILENO);
+    (void)close(saved_out);
+    (void)close(saved_error);
+    read_back(out_file, out);
+    read_back(error_file, errors);
+    for (size_t i = 0; i < count; i++)
+        free(argv[i]);
+    return status;
+}
+
+/* Compiles a file of the corpus to a new one, whose name is left in `name`. */
+static void compile(const char *source, char *name)
+{
+    char command[256];
+    int file;
+
+    snprintf(name, NAME_SIZE, "/tmp/ontime-check-XXXXXX");
+    file = mkstemp(name);
+    assert_true(file >= 0);
+    (void)close(file);
+    snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o %s tests/unit/corpus/%s.dts", name, source);
+    assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed command on files of this repository
+}
+
+static void replace(char *text, const char *name)
+{
+    for (char *at = text; (at = strstr(at, name)) != NULL;) {
+        memcpy(at, "FILE", 4); // NOLINT(bugprone-not-null-terminated-result): in the middle of a text
+        memmove(at + 4, at + strlen(name), strlen(at + strlen(name)) + 1);
+    }
+}
+
+/* Runs `ontime check` on a file of the corpus, which is called FILE in `out` and `errors`. */
+static int check(const char *source)
+{
+    char name[NAME_SIZE];
+    const char *const words[] = {"check", "--ns-per-instruction", "0.001", name};
+    int status;
+
+    compile(source, name);
+    status = run(4, words);
+    (void)unlink(name);
+    replace(out, name);
+    replace(errors, name);
+    return status;
+}
+
+#define INTRO                                                                                                \
+    "Lateness of precise timers, at 0.001 ns an instruction of Ontime's. Up to the guest's entry with its\n" \
+    "interrupt pending, and for a VM within its share: what the guest takes, and how long it masks\n"        \
+    "interrupts, comes on top.\n"
+
+/* One CPU, though not CPU 0: no line names it, but the column `on CPUs`. */
+static const char one_cpu[] =
+    "FILE: scheduler cbs, allowance C 5000 us, trace 256 KiB for each CPU\n"
+    "VM                   MiB  vCPUs  on CPUs  weight   share  timers\n"
+    "a                     64      1  5             1   12.5%  tick: every 1000 us, ends the system, "
+    "observer, raw console\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "    bootargs  quiet\n"
+    "enough                64      2  5             3   75.0%  precise: horizon 100000 us, job 400 us each "
+    "10000 us\n"
+    "    RAM       0x080000000\n"
+    "    Image     0x080200000  0.0 MiB (64 bytes)\n"
+    "    initrd    0x082200000  0.0 MiB (13 bytes)\n"
+    "    tree      0x082400000\n"
+    "short                 64      1  5             1   12.5%  snoop: horizon 100000 us, job 2000 us each "
+    "10000 us\n"
+    "    binary    0x040080000  0.0 MiB (4 bytes)\n"
+    "    tree      0x042000000\n"
+    "RAM needed: 192 MiB for the VMs, 0.0 MiB for this file, and a few for Ontime\n" INTRO
+    "bound vm=a none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "bound vm=enough us=2537 path=1 deadlines=1 switch=1 warps=2 warped=2534\n"
+    "    enough: a precise timer is at most 2537 us late: 1 us Ontime's longest path + 1 us deadlines before "
+    "+ 1 us switch + 2534 us urgent work of 2 others\n"
+    "job vm=enough response-us=2937 job-us=400 period-us=10000 demand=4.0% share=37.5% holds\n"
+    "bound vm=short us=14004 path=1 deadlines=1 switch=1 warps=2 warped=14001\n"
+    "    short: a precise timer is at most 14004 us late: 1 us Ontime's longest path + 1 us deadlines before "
+    "+ 1 us switch + 14001 us urgent work of 2 others\n"
+    "job vm=short response-us=16004 job-us=2000 period-us=10000 demand=20.0% share=12.5% too-much\n"
+    "    short: its jobs ask for more than its share: a larger weight, a longer period-us or a smaller "
+    "job-us is needed\n";
+
+static const char several_cpus[] =
+    "FILE: scheduler cbs, allowance C 5000 us, trace 256 KiB for each CPU\n"
+    "VM                   MiB  vCPUs  on CPUs  weight   share  timers\n"
+    "a                     64      1  0             1   10.0%  wake\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "round                 64      8  2,0,63        2   86.7%  precise: horizon 100000 us, job 4000 us each "
+    "15000 us\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "one                   64      4  1             1  100.0%  wake\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "none                  64      3  0             1   30.0%  wake\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "RAM needed: 256 MiB for the VMs, 0.0 MiB for this file, and a few for Ontime\n" INTRO
+    "A CPU's bounds count what its own vCPUs cause, and nothing that other CPUs cause.\n"
+    "CPU 0                weight   share\n"
+    "    a.0                   1   10.0%\n"
+    "    round.1               2   20.0%\n"
+    "    round.4               2   20.0%\n"
+    "    round.7               2   20.0%\n"
+    "    none.0                1   10.0%\n"
+    "    none.1                1   10.0%\n"
+    "    none.2                1   10.0%\n"
+    "bound vm=a cpu=0 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "bound vm=round cpu=0 us=8004 path=1 deadlines=1 switch=1 warps=2 warped=8001\n"
+    "    round.1, round.4, round.7: a precise timer is at most 8004 us late: 1 us Ontime's longest path + 1 "
+    "us deadlines before + 1 us switch + 8001 us urgent work of 2 others\n"
+    "job vm=round cpu=0 response-us=12004 job-us=4000 period-us=15000 demand=26.7% share=20.0% too-much\n"
+    "    round.1, round.4, round.7: its jobs ask for more than its share: a larger weight, a longer "
+    "period-us or a smaller job-us is needed\n"
+    "bound vm=none cpu=0 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "CPU 1                weight   share\n"
+    "    one.0                 1   25.0%\n"
+    "    one.1                 1   25.0%\n"
+    "    one.2                 1   25.0%\n"
+    "    one.3                 1   25.0%\n"
+    "bound vm=one cpu=1 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "CPU 2                weight   share\n"
+    "    round.0               2   33.3%\n"
+    "    round.3               2   33.3%\n"
+    "    round.6               2   33.3%\n"
+    "bound vm=round cpu=2 us=8004 path=1 deadlines=1 switch=1 warps=2 warped=8001\n"
+    "    round.0, round.3, round.6: a precise timer is at most 8004 us late: 1 us Ontime's longest path + 1 "
+    "us deadlines before + 1 us switch + 8001 us urgent work of 2 others\n"
+    "job vm=round cpu=2 response-us=12004 job-us=4000 period-us=15000 demand=26.7% share=33.3% holds\n"
+    "CPU 63               weight   share\n"
+    "    round.2               2   50.0%\n"
+    "    round.5               2   50.0%\n"
+    "bound vm=round cpu=63 us=4004 path=1 deadlines=1 switch=1 warps=1 warped=4001\n"
+    "    round.2, round.5: a precise timer is at most 4004 us late: 1 us Ontime's longest path + 1 us "
+    "deadlines before + 1 us switch + 4001 us urgent work of 1 others\n"
+    "job vm=round cpu=63 response-us=8004 job-us=4000 period-us=15000 demand=26.7% share=50.0% holds\n";
+
+static void test_one_cpu(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/one-cpu"), 0);
+    assert_string_equal(out, one_cpu);
+}
+
+static void test_several_cpus(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/cpus"), 0);
+    assert_string_equal(out, several_cpus);
+    assert_string_equal(errors,
+                        "FILE: warning: VM round: cpus names others than 0, which this version does not use\n"
+                        "FILE: warning: VM one: cpus names others than 0, which this version does not use\n");
+}
+
+static void test_no_bound(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/minimal"), 0);
+    assert_string_equal(errors, "FILE: warning: no VM has a bound on the lateness of its timers\n");
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(check("bad/cpus-twice"), 1);
+    assert_string_equal(out, "");
+    assert_string_equal(errors, "FILE: node /vm-a: property cpus: 3 is named twice\n");
+}
+
+static void test_no_file(void **state)
+{
+    const char *const words[] = {"check", "tests/unit/corpus/nothing"};
+
+    (void)state;
+    assert_int_equal(run(2, words), 1);
+    assert_string_equal(errors, "tests/unit/corpus/nothing: No such file or directory\n");
+}
+
+static void test_usage(void **state)
+{
+    static const char usage[] = "usage: ontime check [--ns-per-instruction N] SYSTEM.dtb...\n";
+    static const char *const numbers[] = {"0", "-1", "8x", "", "inf", "nan", "1000001"};
+    const char *const unknown[] = {"check", "-x"};
+
+    (void)state;
+    assert_int_equal(run(1, unknown), 2);
+    assert_string_equal(errors, usage);
+    assert_int_equal(run(2, unknown), 2);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        const char *const words[] = {"check", "--ns-per-instruction", numbers[i],
+                                     "tests/unit/corpus/nothing"};
+
+        assert_int_equal(run(4, words), 2);
+        assert_string_equal(errors, usage);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_cpu), cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_no_bound),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_no_file),      cmocka_unit_test(test_usage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
