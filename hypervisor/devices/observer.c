@@ -103,20 +103,19 @@ static void add_fields(struct observer *observer)
     observer->complete = true;
 }
 
-static void mark_work(struct vcpu *vcpu)
+/* Has each core charged its current vCPU since the mark? */
+static bool all_are_charged(const struct observer *observer)
 {
-    struct observer *observer = vcpu->observer;
-
-    if (!observer->complete) {
-        add_fields(observer);
-    } else if (write_line(observer)) {
-        begin_line(observer);
-        if (++observer->vm == vm_count)
-            vcpu->work = NULL;
-    }
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].up && (int64_t)(cpus[i].charged_until - observer->counter) < 0)
+            return false;
+    return true;
 }
 
-/* The CPU time, which is compared between VMs, is that of one instant; the other counters are newer. */
+/*
+ * The CPU time, which is compared between VMs, is that of one instant, or on another core of the instant at
+ * which it took the message; the other counters are newer.
+ */
 static void note_run(struct observer *observer)
 {
     for (unsigned i = 0; i < vm_count; i++) {
@@ -128,6 +127,25 @@ static void note_run(struct observer *observer)
     }
 }
 
+static void mark_work(struct vcpu *vcpu)
+{
+    struct observer *observer = vcpu->observer;
+
+    if (observer->charging) {
+        observer->charging = !all_are_charged(observer);
+        if (!observer->charging)
+            note_run(observer);
+        else
+            arch_relax();
+    } else if (!observer->complete) {
+        add_fields(observer);
+    } else if (write_line(observer)) {
+        begin_line(observer);
+        if (++observer->vm == vm_count)
+            vcpu->work = NULL;
+    }
+}
+
 void observer_mark(struct vcpu *vcpu, uint32_t number)
 {
     struct observer *observer = vcpu->observer;
@@ -136,7 +154,10 @@ void observer_mark(struct vcpu *vcpu, uint32_t number)
     cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
     observer->number = number;
     observer->vm = 0;
-    note_run(observer);
+    observer->charging = true;
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].up && &cpus[i] != vcpu->cpu)
+            cpu_send(&cpus[i], CPU_CHARGE);
     begin(vcpu, mark_work);
 }
 

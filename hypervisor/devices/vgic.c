@@ -695,7 +695,7 @@ void vgic_changed(struct vcpu *vcpu)
         other->vgic.dirty = true;
         if (own != 0 || going_to(other, 32, spis) != 0)
             vcpu_wake(other);
-        if (other->cpu != vcpu->cpu && other->vgic.loaded)
+        if (other->vgic.loaded && other->cpu != arch_cpu())
             vcpu_send(other, VCPU_LOOK);
     }
 }

@@ -743,6 +743,48 @@ def reboot(run):
         check(len(ready) == 1, f"the second guest came up {len(ready)} times")
 
 
+def restarts(run):
+    """A guest on two cores resets itself a hundred times, from any of its vCPUs and while others ask for it too.
+
+    Those that count on the same cores go on.
+    """
+    with run.boot() as machine:
+
+        def resets():
+            told = re.findall(r"^\[ontime\] restarts: reset(?: \(and (\d+) more before\))?", machine.text(), re.MULTILINE)
+            return sum(1 + int(more or 0) for more in told)
+
+        machine.wait_until(lambda: resets() >= 100, "a hundred resets")
+        print(f"         {resets()} resets")
+        for name in ("zero", "one"):
+            before = len(counts(machine, name))
+            machine.wait_until(lambda: len(counts(machine, name)) > before + 1, f"{name} goes on")
+        check("bug:" not in machine.text(), "an assertion failed")
+
+
+def linux_cores(run):
+    """A Linux guest with four vCPUs on four cores, three of which others use as well.
+
+    Its CPUs go and come back, tasks on all of them wait for each other and sleep, and what another CPU handles can be
+    freed: for that Linux reads the interrupt's active state.
+    """
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        machine.wait_said("linux", r"linux: \S+, 4 CPUs")
+        command(machine, "for cpu in 1 2 3; do echo 0 >/sys/devices/system/cpu/cpu$cpu/online; done; nproc")
+        command(machine, "for cpu in 3 1 2; do echo 1 >/sys/devices/system/cpu/cpu$cpu/online; done; nproc")
+        command(machine, "membarrier")
+        machine.wait_said("linux", r"membarrier: mean-us [\d.]+ max-us [\d.]+")
+        command(machine, "insmod /ontime.ko")
+        command(machine, "ontime run -- sleepers 8 20")
+        machine.wait_said("linux", r"sleepers: 8 threads, mean-us (\d+) max-us (\d+)")
+        command(machine, "for cpu in 1 2 3; do echo $((1 << cpu)) >/proc/irq/13/smp_affinity; stty -a >/dev/null; done")
+        command(machine, "hwclock -r")
+        command(machine, "rmmod ontime; warnings", 0)
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+
+
 def linux_sleeps(run, *names):
     """No sleep of a Linux guest ends early, in any timer mode."""
     with run.boot() as machine:

@@ -52,7 +52,8 @@ static const uint64_t cptr_traps = 0
     ;
 
 /*
- * TWE is for vCPUs that have siblings (ARCH_WFE). PTW: a guest whose tables lie in a
+ * TWE is for vCPUs that have siblings (ARCH_WFE). TWI is not for the only one of a core (ARCH_ALONE): nobody
+ * else could run while it waits. PTW: a guest whose tables lie in a
  * device's page reads the device by no walk.
  */
 #define HCR                                                                                                  \
@@ -220,6 +221,12 @@ void arch_vcpu_init(struct vcpu *vcpu)
     guest_debug_init(vcpu);
 }
 
+/* Is it the only one that its core ever runs? */
+static bool is_alone(const struct vcpu *vcpu)
+{
+    return vcpu->cpu->vcpus == vcpu && vcpu->next == NULL;
+}
+
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
     struct guest_debug *debug = vcpu->arch.debug;
@@ -231,7 +238,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->arch.regs.x[0] = argument;
     vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = VMPIDR_EL2_RES1 | vcpu->index;
-    vcpu->arch.rare = (has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0) | (vcpu->sibling != NULL ? ARCH_WFE : 0);
+    vcpu->arch.rare = (has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0) |
+                      (vcpu->sibling != NULL ? ARCH_WFE : 0) | (is_alone(vcpu) ? ARCH_ALONE : 0);
     guest_debug_reset(vcpu);
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
@@ -246,6 +254,8 @@ static __attribute__((noinline, cold)) void load_rare(const struct vcpu *vcpu)
         guest_debug_load(vcpu);
     if ((arch->rare & ARCH_WFE) != 0)
         write_sysreg(hcr_el2, HCR | HCR_EL2_TWE);
+    else if ((arch->rare & ARCH_ALONE) != 0)
+        write_sysreg(hcr_el2, HCR & ~HCR_EL2_TWI);
     if ((arch->rare & ARCH_SERROR) != 0)
         write_sysreg(hcr_el2, read_sysreg(hcr_el2) | HCR_EL2_VSE);
     if (has_disr)
@@ -262,7 +272,7 @@ static __attribute__((noinline, cold)) void save_rare(struct arch_vcpu *arch)
         if ((read_sysreg(hcr_el2) & HCR_EL2_VSE) == 0)
             arch->rare &= ~(uint64_t)ARCH_SERROR; /* the guest has taken it */
     }
-    if ((arch->rare & (ARCH_WFE | ARCH_SERROR)) != 0)
+    if ((arch->rare & (ARCH_WFE | ARCH_ALONE | ARCH_SERROR)) != 0)
         write_sysreg(hcr_el2, HCR);
     if (has_disr)
         arch->disr_el1 = read_sysreg_(VDISR_EL2);

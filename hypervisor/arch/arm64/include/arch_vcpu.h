@@ -32,6 +32,7 @@ struct arch_el1 {
 enum rare_state {
     ARCH_SERROR = 1,     /* a virtual SError was raised, and may be pending still */
     ARCH_WFE = 8,        /* it has siblings, which WFE may wait for */
+    ARCH_ALONE = 16,     /* its core runs no other */
     ARCH_EXTENSIONS = 2, /* the CPU has registers that a guest can reach though its ID registers deny them */
     ARCH_DEBUG = 4,      /* the guest debugs: its registers are in the CPU with it, see guest_debug.c */
 };
