@@ -266,14 +266,6 @@ static void print_bounds(const char *name, double ns_per_instruction)
         fprintf(stderr, "%s: warning: no VM has a bound on the lateness of its timers\n", name);
 }
 
-static void warn_of_cpus(const char *name)
-{
-    for (unsigned i = 0; i < config.vm_count; i++)
-        if (vm_config_cpus(&config.vms[i]) != 1)
-            fprintf(stderr, "%s: warning: VM %s: cpus names others than 0, which this version does not use\n",
-                    name, config.vms[i].name);
-}
-
 static bool check_file(const char *name, double ns_per_instruction)
 {
     char error[256];
@@ -285,7 +277,6 @@ static bool check_file(const char *name, double ns_per_instruction)
     if (good) {
         print_system(name, size);
         print_bounds(name, ns_per_instruction);
-        warn_of_cpus(name);
     } else {
         fprintf(stderr, "%s: %s\n", name, error);
     }
