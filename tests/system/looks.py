@@ -651,6 +651,7 @@ def walls(run):
                 with Gdb(server) as gdb:
                     check(gdb.register("SCTLR_EL2") & SCTLR_EL2_WXN, "SCTLR_EL2.WXN is not set")
                     check_map(gdb, at)
+                    check_idle(gdb, at)
                     guards.add(gdb.words(at["__stack_chk_guard"], 1)[0])
     check(len(guards) == 2 and not any(guard & 0xFF for guard in guards), f"the guards are {guards}")
 
@@ -680,7 +681,19 @@ def check_guard(leaves, guard):
     def mapped(page):
         return any(address <= page < address + size for address, size, _ in leaves)
 
-    check(not mapped(guard) and mapped(guard + 4096), f"the page below the stack at {guard + 4096:x} is mapped, or the stack is not")
+    check(not mapped(guard), f"the page below the stack at {guard + 4096:x} is mapped")
+    check(mapped(guard + 4096), f"the stack at {guard + 4096:x} is not mapped")
+
+
+def check_idle(gdb, at):
+    """The other cores wait in their dispatchers."""
+    begin = at["dispatch_run"]
+    end = min(address for address in at.values() if address > begin)
+    for core in range(1, CORES):
+        gdb.choose_core(core)
+        caller = gdb.register("x30")
+        check(begin < caller < end, f"core {core} is not in dispatch_run: x30 is {caller:x}")
+    gdb.choose_core(0)
 
 
 def leaves_of(gdb, table, level, base):
