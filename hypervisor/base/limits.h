@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many CPUs there can be, and times that the bound of `ontime check` is computed from, beside the lengths
- * of Ontime's paths (base/longest_path.h). The hypervisor keeps to them, and tools/bound.c computes with them.
+ * of Ontime's paths (base/longest_path.h). The hypervisor keeps to them, tools/bound.c computes with them.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H

@@ -74,10 +74,10 @@ void cores_make_stacks(void)
     for (unsigned i = 1; i < cpu_count; i++) {
         uint64_t guard = arch_stack_guard_size();
         uint64_t size = guard + arch_stack_size();
-        uint64_t start = memory_take(size, guard);
+        uint64_t bottom = memory_take(size, guard);
 
-        if (start != 0 && arch_guard_page(start))
-            cores[i].stack_end = start + size;
+        if (bottom != 0 && arch_guard_page(bottom))
+            cores[i].stack_end = bottom + size;
     }
 }
 

@@ -73,6 +73,11 @@ class Gdb:
                 number += 1
         return numbers
 
+    def choose_core(self, index):
+        """From now on registers are those of this core; of core 0 at the beginning."""
+        if self._ask(f"Hg{index + 1:x}") != "OK":
+            raise Failure(f"QEMU's gdb server does not know core {index}")
+
     def register(self, name):
         if name not in self.numbers:
             raise Failure(f"QEMU's gdb server does not know {name}")

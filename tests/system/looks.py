@@ -104,6 +104,41 @@ def guests(run, *names):
         machine.wait_off()
 
 
+def cores(run, count, *names):
+    """Ontime starts so many cores, and its guests run as on one."""
+    with run.boot() as machine:
+        machine.wait_for(rf"^\[ontime\] {count} CPUs$")
+        for name in names:
+            check_guest(machine, name)
+        machine.wait_off()
+        check("left out" not in machine.text(), "a core was left out")
+
+
+CPU_NODE = '&{{/cpus}} {{ cpu@{n:x} {{ device_type = "cpu"; reg = <{n}>; {method}; }}; }};'
+NOBODY = 0x50000000  # an address in RAM that no core looks at
+
+
+def absent_cores(run):
+    """The machine's tree names cores that do not come: they are left out, and a file that needs one is refused."""
+    path = os.path.join(run.out, run.name + ".dtb")
+    with run.boot("-machine", "dumpdtb=" + path, log="-tree") as machine:
+        machine.wait_off()
+    source = subprocess.run(["dtc", "-q", "-I", "dtb", path], capture_output=True, text=True, check=True).stdout
+    spins = f'enable-method = "spin-table"; cpu-release-addr = <0 {NOBODY}>'
+    methods = {2: spins, 3: 'enable-method = "psci"; status = "fail"', 4: 'enable-method = "psci"', 5: 'status = "okay"'}
+    source += "".join(CPU_NODE.format(n=n, method=method) for n, method in methods.items())
+    subprocess.run(["dtc", "-q", "-o", path], input=source, text=True, check=True)
+    with run.boot("-dtb", path) as machine:
+        for line in (
+            r"CPU 2 \(affinity 0\.0\.0\.2\) did not start within a second: left out",
+            r"CPU 3 \(affinity 0\.0\.0\.4\): the firmware does not start it: left out",
+            r"CPU 4 \(affinity 0\.0\.0\.5\): no enable-method that Ontime knows .*: left out",
+            r"2 CPUs",
+            "system file: node /vm-absent: property cpus: CPU 3 did not start",
+        ):
+            machine.wait_for(rf"^\[ontime\] {line}$")
+
+
 def registers(run, first, second):
     """Guests that try all system registers; what they found at their beginnings is the same."""
     with run.boot() as machine:
@@ -596,6 +631,7 @@ SHOWN_ON_SCREEN = (
 
 IMAGE = 0x40200000  # where QEMU puts Ontime
 SYSTEM_FILE = 0x48000000  # and the initrd
+CORES, STACK_SIZE = 3, 16384
 SCTLR_EL2_WXN = 1 << 19
 ENTRY_VALID, ENTRY_TABLE, ENTRY_READ_ONLY, ENTRY_XN = 1, 2, 1 << 7, 1 << 54
 ENTRY_ADDRESS = 0xFFFF_FFFF_F000
@@ -615,6 +651,7 @@ def walls(run):
                 with Gdb(server) as gdb:
                     check(gdb.register("SCTLR_EL2") & SCTLR_EL2_WXN, "SCTLR_EL2.WXN is not set")
                     check_map(gdb, at)
+                    check_idle(gdb, at)
                     guards.add(gdb.words(at["__stack_chk_guard"], 1)[0])
     check(len(guards) == 2 and not any(guard & 0xFF for guard in guards), f"the guards are {guards}")
 
@@ -629,12 +666,34 @@ def check_map(gdb, at):
         check(bool(entry & ENTRY_XN) != text, f"{address:x} can be executed, or is text and can't")
         if address < at["relro_end"] and address + size > IMAGE:
             check(entry & ENTRY_READ_ONLY, f"{address:x} of the image can be written")
-    check(not any(address == at["boot_stack_guard"] for address, _, _ in leaves), "the page below the stack is mapped")
+    check_guard(leaves, at["boot_stack_guard"])
+    starts = gdb.words(at["core_starts"], 3 * CORES)  # affinity, end of the stack, struct cpu
+    for end in starts[4::3]:
+        check_guard(leaves, end - STACK_SIZE - 4096)
     header = gdb.memory(SYSTEM_FILE, 8)
     end = SYSTEM_FILE + int.from_bytes(header[4:], "big")
     check(header[:4] == b"\xd0\x0d\xfe\xed", "the system file is not where QEMU should put it")
     read_only = sum(size for address, size, entry in leaves if entry & ENTRY_READ_ONLY and SYSTEM_FILE <= address < end)
     check(read_only >= end - SYSTEM_FILE, f"{read_only} bytes of the system file can't be written")
+
+
+def check_guard(leaves, guard):
+    def mapped(page):
+        return any(address <= page < address + size for address, size, _ in leaves)
+
+    check(not mapped(guard), f"the page below the stack at {guard + 4096:x} is mapped")
+    check(mapped(guard + 4096), f"the stack at {guard + 4096:x} is not mapped")
+
+
+def check_idle(gdb, at):
+    """The other cores wait in their dispatchers."""
+    begin = at["dispatch_run"]
+    end = min(address for address in at.values() if address > begin)
+    for core in range(1, CORES):
+        gdb.choose_core(core)
+        caller = gdb.register("x30")
+        check(begin < caller < end, f"core {core} is not in dispatch_run: x30 is {caller:x}")
+    gdb.choose_core(0)
 
 
 def leaves_of(gdb, table, level, base):

@@ -81,9 +81,10 @@ devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/guest_tree.c hyp
 devices_FLAGS := -lfdt
 
 # boot
-UNIT_TESTS += board system_file image_placement
+UNIT_TESTS += board cores system_file image_placement
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 board_FLAGS := -lfdt
+cores_SRCS := hypervisor/boot/cores.c
 system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
 	$(UNIT_SCHED)
 system_file_FLAGS := -lfdt
