@@ -21,6 +21,8 @@ static void take(void)
 
     if (intid == GIC_SPURIOUS)
         return;
+    if (intid == GUEST_INTID_VIRTUAL_TIMER)
+        write_sysreg(CNTV_CTL_EL0, 0);
     atomic_fetch_add(&taken[cpu_number()], 1);
     gic_end(intid);
 }
@@ -30,6 +32,9 @@ static void be_busy(unsigned cpu)
     unsigned round = cpu;
 
     gic_enable(SGI);
+    gic_enable(GUEST_INTID_VIRTUAL_TIMER);
+    write_sysreg(CNTV_CVAL_EL0, end);
+    write_sysreg(CNTV_CTL_EL0, 1);
     irq_enable();
     while (now_virtual() < end) {
         unsigned other = round++ % cpus;
