@@ -57,6 +57,13 @@ class Run:
             arguments += ["-initrd", system]
         return self._machine(["--virtualization", *options], arguments + list(more), log)
 
+    def boot_firmware(self, firmware, files, *more, log=""):
+        """Boots firmware at EL3, with these files, {address: path}, in memory."""
+        arguments = ["-machine", "secure=on", "-bios", firmware, *more]
+        for address, path in files.items():
+            arguments += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+        return self._machine(["--virtualization"], arguments, log)
+
     def boot_bare(self, kernel, append, initrd=None):
         """Boots a guest without Ontime."""
         arguments = ["-kernel", kernel]
@@ -114,6 +121,41 @@ def cores(run, count, *names):
         check("left out" not in machine.text(), "a core was left out")
 
 
+def tree_source(path):
+    return subprocess.run(["dtc", "-q", "-I", "dtb", path], capture_output=True, text=True, check=True).stdout
+
+
+def write_tree(source, path):
+    subprocess.run(["dtc", "-q", "-o", path], input=source, text=True, check=True)
+
+
+# Where spin_table.S has its copy in RAM, its table, the kernel and the tree.
+COPY, SPIN_TABLE, SPIN_KERNEL, SPIN_TREE, SPIN_INITRD = 0x47000000, 0x47008000, 0x40200000, 0x48000000, 0x4A000000
+
+
+def spin_table(run, *names):
+    """Cores that wait in a spin table start. This firmware has no PSCI, so nobody switches the machine off."""
+    firmware = os.path.join(BUILD, "tests", "system", "spin_table.bin")
+    system = os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb")
+    path = os.path.join(run.out, run.name + ".dtb")
+    with run.boot_firmware(firmware, {}, "-machine", "dumpdtb=" + path, log="-tree") as machine:
+        machine.wait_off()
+    source = tree_source(path)
+    check("psci" not in source, "this QEMU has PSCI")
+    for n in range(int(run.case["smp"])):
+        method = f'enable-method = "spin-table"; cpu-release-addr = <0 {SPIN_TABLE + 8 * n}>'
+        source += f"&{{/cpus/cpu@{n}}} {{ {method}; }};"
+    end = SPIN_INITRD + os.path.getsize(system)
+    source += f"&{{/chosen}} {{ linux,initrd-start = <{SPIN_INITRD}>; linux,initrd-end = <{end}>; }};"
+    write_tree(source, path)
+    ontime = os.path.join(BUILD, "ontime.bin")
+    files = {COPY: firmware, SPIN_KERNEL: ontime, SPIN_TREE: path, SPIN_INITRD: system}
+    with run.boot_firmware(firmware, files) as machine:
+        machine.wait_for(rf"^\[ontime\] {run.case['smp']} CPUs$")
+        for name in names:
+            check_guest(machine, name)
+
+
 CPU_NODE = '&{{/cpus}} {{ cpu@{n:x} {{ device_type = "cpu"; reg = <{n}>; {method}; }}; }};'
 NOBODY = 0x50000000  # an address in RAM that no core looks at
 
@@ -123,11 +165,11 @@ def absent_cores(run):
     path = os.path.join(run.out, run.name + ".dtb")
     with run.boot("-machine", "dumpdtb=" + path, log="-tree") as machine:
         machine.wait_off()
-    source = subprocess.run(["dtc", "-q", "-I", "dtb", path], capture_output=True, text=True, check=True).stdout
+    source = tree_source(path)
     spins = f'enable-method = "spin-table"; cpu-release-addr = <0 {NOBODY}>'
     methods = {2: spins, 3: 'enable-method = "psci"; status = "fail"', 4: 'enable-method = "psci"', 5: 'status = "okay"'}
     source += "".join(CPU_NODE.format(n=n, method=method) for n, method in methods.items())
-    subprocess.run(["dtc", "-q", "-o", path], input=source, text=True, check=True)
+    write_tree(source, path)
     with run.boot("-dtb", path) as machine:
         for line in (
             r"CPU 2 \(affinity 0\.0\.0\.2\) did not start within a second: left out",

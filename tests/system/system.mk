@@ -19,7 +19,12 @@ test-system test-system-all:
 	@$(MAKE) --no-print-directory test-system-files
 	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
-test-system-files: $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
+test-system-files: $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
+
+$(TEST_BUILD)/spin_table.bin: tests/system/spin_table.S
+	@mkdir -p $(@D)
+	@$(CROSS)gcc -c $< -o $(@:.bin=.o)
+	@$(CROSS)objcopy -O binary $(@:.bin=.o) $@
 
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1
