@@ -119,6 +119,19 @@ $(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
 	@mkdir -p $(@D)
 	@bench/names header >$@
 
+# The plugin with which the cores of a machine run at once, and the QEMU that it is for: scripts/qemu --parallel.
+QUANTUM := $(BENCH)/quantum.so
+QUANTUM_HEADER := $(BUILD)/debian/qemu-10-header/include/qemu
+QUANTUM_FLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -Ibench/quantum -isystem $(QUANTUM_HEADER)
+$(BUILD)/debian/qemu-10.versions:
+	@scripts/fetch-debian --backports qemu-10 qemu-system-arm:$$(dpkg --print-architecture)
+$(BUILD)/debian/qemu-10-header.versions:
+	@scripts/fetch-debian --only include/qemu/qemu-plugin.h --backports qemu-10-header qemu
+$(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
+	@scripts/need gcc libc6-dev
+	@mkdir -p $(@D)
+	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
+
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
