@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed loads matmul steps
+BENCH_GUESTS := player mixed loads matmul steps cores
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -79,7 +79,7 @@ $(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUE
 $(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
-$(BENCH)/matmul $(BENCH)/now: $(BENCH)/%: bench/guest/%.c | bench-need
+$(BENCH)/matmul $(BENCH)/now $(BENCH)/hogs: $(BENCH)/%: bench/guest/%.c | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 
@@ -98,6 +98,7 @@ $(BENCH)/player.cpio: $(BENCH)/sleeplog.so $(BENCH)/film.avi $(BENCH)/options be
 $(BENCH)/mixed.cpio: $(BENCH)/sleeper $(BENCH)/matmul
 $(BENCH)/loads.cpio: $(BENCH)/load $(BENCH)/matmul bench/elf-closure $(BUILD)/debian/rt-tests.versions
 $(BENCH)/steps.cpio: $(BENCH)/sleeper
+$(BENCH)/cores.cpio: $(BENCH)/sleeper $(BENCH)/hogs
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
 $(filter-out $(BENCH)/matmul.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
 $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \
@@ -118,6 +119,19 @@ $(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) include/ontime/
 $(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
 	@mkdir -p $(@D)
 	@bench/names header >$@
+
+# The plugin with which the cores of a machine run at once, and the QEMU that it is for: scripts/qemu --parallel.
+QUANTUM := $(BENCH)/quantum.so
+QUANTUM_HEADER := $(BUILD)/debian/qemu-10-header/include/qemu
+QUANTUM_FLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -Ibench/quantum -isystem $(QUANTUM_HEADER)
+$(BUILD)/debian/qemu-10.versions:
+	@scripts/fetch-debian --backports qemu-10 qemu-system-arm:$$(dpkg --print-architecture)
+$(BUILD)/debian/qemu-10-header.versions:
+	@scripts/fetch-debian --only include/qemu/qemu-plugin.h --backports qemu-10-header qemu
+$(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
+	@scripts/need gcc libc6-dev
+	@mkdir -p $(@D)
+	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb

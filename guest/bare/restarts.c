@@ -2,8 +2,8 @@
 /*
  * A guest of several CPUs that is never up for long. Each time its first CPU switches the others on; all of
  * them send SGIs to each other, switch each other on, and off again, until one asks for a reset: which, and
- * when, differs from time to time, and often two ask at once. Boot arguments: cpus=N (2), up-us=N, how long it
- * is up at most (3000).
+ * when, differs from time to time, and often two ask at once. Boot arguments: cpus=N (2), up-us=N, how long
+ * it is up at most (3000).
  */
 #include <stdatomic.h>
 #include "bare.h"

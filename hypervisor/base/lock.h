@@ -15,29 +15,36 @@
 #include "arch_inline.h"
 #include "base/assert.h"
 
+/* The upper half of `tickets` is that of who comes next, the lower half that of whose turn it is. */
 struct spinlock {
-    _Atomic uint16_t next;    /* the ticket of who comes next */
-    _Atomic uint16_t serving; /* whose turn it is */
+    union {
+        _Atomic uint32_t tickets;
+        _Atomic uint16_t serving; /* little-endian: the lower half */
+    };
 };
 
 #define SPINLOCK_INIT                                                                                        \
     {                                                                                                        \
-        0, 0                                                                                                 \
+        {                                                                                                    \
+            0                                                                                                \
+        }                                                                                                    \
     }
 
 static inline void spin_lock(struct spinlock *lock)
 {
-    uint16_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
+    uint32_t was = atomic_fetch_add_explicit(&lock->tickets, 1u << 16, memory_order_acquire);
 
-    while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket)
-        arch_relax();
+    if ((uint16_t)was != was >> 16)
+        while (atomic_load_explicit(&lock->serving, memory_order_acquire) != was >> 16)
+            arch_relax();
 }
 
 /* For assertions: does anybody hold the lock? */
 static inline bool spin_is_held(struct spinlock *lock)
 {
-    return atomic_load_explicit(&lock->serving, memory_order_relaxed) !=
-           atomic_load_explicit(&lock->next, memory_order_relaxed);
+    uint32_t tickets = atomic_load_explicit(&lock->tickets, memory_order_relaxed);
+
+    return (uint16_t)tickets != tickets >> 16;
 }
 
 static inline void spin_unlock(struct spinlock *lock)

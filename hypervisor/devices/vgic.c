@@ -806,14 +806,13 @@ static inline bool present_timer(struct vgic_vcpu *state)
     return true;
 }
 
+/*
+ * Without the lock: of what is used here others change `dirty` and `timer_word` only, and they kick this core
+ * afterwards.
+ */
 bool vgic_present_timer(struct vcpu *vcpu)
 {
-    bool done;
-
-    spin_lock(&vcpu->vm->vgic.lock);
-    done = present_timer(&vcpu->vgic);
-    spin_unlock(&vcpu->vm->vgic.lock);
-    return done;
+    return present_timer(&vcpu->vgic);
 }
 
 void vgic_timer_fired(struct vcpu *vcpu)

@@ -435,21 +435,20 @@ static inline void read_word(struct vcpu *vcpu, struct mmio_access *access, word
 static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, word_access *handle,
                                  uint32_t others)
 {
-    spin_lock(&vcpu->vm->vgic.lock);
-    if (access->write) {
-        vgic_pull(vcpu);
-        access_words(vcpu, access, handle);
-        vgic_configured(vcpu);
-    } else {
-        if (tells_state(access->offset)) {
-            vgic_pull(vcpu);
-            access->again = !vgic_others_have_pulled(vcpu, others);
-        }
-        if (access->size == 4)
-            read_word(vcpu, access, handle);
-        else
-            access_words(vcpu, access, handle);
+    bool tells = tells_state(access->offset);
+
+    if (!access->write && !tells && access->size == 4) {
+        read_word(vcpu, access, handle); /* a word of the banks, for which no lock is needed */
+        return true;
     }
+    spin_lock(&vcpu->vm->vgic.lock);
+    if (access->write || tells)
+        vgic_pull(vcpu);
+    if (!access->write && tells)
+        access->again = !vgic_others_have_pulled(vcpu, others);
+    access_words(vcpu, access, handle);
+    if (access->write)
+        vgic_configured(vcpu);
     spin_unlock(&vcpu->vm->vgic.lock);
     return true;
 }

@@ -88,11 +88,9 @@ static uint32_t receive(struct vuart *uart)
     return c;
 }
 
-static uint32_t read_register(struct vuart *uart, uint64_t offset)
+static uint32_t read_register(const struct vuart *uart, uint64_t offset)
 {
     switch (offset) {
-    case DR:
-        return receive(uart);
     case FR:
         return flags(uart);
     case IBRD:
@@ -158,14 +156,19 @@ static void write_register(struct vuart *uart, uint64_t offset, uint32_t value)
 bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     struct vuart *uart = vcpu->vm->uart;
+    uint64_t offset = access->offset & ~UINT64_C(3);
 
     if (access->size > 4)
         return false;
+    if (!access->write && offset != DR) { /* a field, for which no lock is needed */
+        access->value = read_register(uart, offset);
+        return true;
+    }
     spin_lock(&uart->lock);
     if (access->write)
-        write_register(uart, access->offset & ~UINT64_C(3), (uint32_t)access->value);
+        write_register(uart, offset, (uint32_t)access->value);
     else
-        access->value = read_register(uart, access->offset & ~UINT64_C(3));
+        access->value = receive(uart);
     update_line(vcpu);
     spin_unlock(&uart->lock);
     return true;

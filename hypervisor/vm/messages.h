@@ -4,9 +4,9 @@
  *
  * A vCPU is used on its own core only, and so are a core's scheduler queue and deadlines. Who is on another
  * core sends a message: a bit of the vCPU's, or the core's, `requests`. The first bit puts the vCPU on its
- * core's list and kicks that core, which takes the list off and does what the bits ask for. So a vCPU is on
- * the list at most once, a message that is sent again before it is taken is one message, nothing is allocated
- * and nobody waits. What the sender wrote before is seen by who takes the message.
+ * core's list and kicks that core, which takes the list off and does what the bits ask for (vm/inbox.h). So a
+ * vCPU is on the list at most once, a message that is sent again before it is taken is one message, nothing
+ * is allocated and nobody waits. What the sender wrote before is seen by who takes the message.
  *
  * All functions may be called on any core, at EL2 with interrupts masked, with locks held.
  */
@@ -30,11 +30,5 @@
 
 void vcpu_send(struct vcpu *vcpu, uint32_t request);
 void cpu_send(struct cpu *cpu, uint32_t request);
-
-/*
- * Does what the core's own requests and one vCPU's ask for, on the calling core, which was kicked. It kicks
- * itself again when more is on the list, so that other interrupts are looked at in between.
- */
-void cpu_take_messages(struct cpu *cpu);
 
 #endif

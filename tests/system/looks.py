@@ -37,6 +37,9 @@ class Run:
                 options += ["--" + name, self.case[name]]
         if "icount" in self.case:
             options.append("--icount")
+        if "parallel" in self.case:
+            options.append("--parallel")
+            make_quantum()
         if self.case.get("qemu") == "10":
             place = qemu_10()
             options += ["--qemu", os.path.join(place, "bin", "qemu-system-aarch64")]
@@ -64,14 +67,14 @@ class Run:
             arguments += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
         return self._machine(["--virtualization"], arguments, log)
 
-    def boot_bare(self, kernel, append, initrd=None):
+    def boot_bare(self, kernel, append, initrd=None, log=""):
         """Boots a guest without Ontime."""
         arguments = ["-kernel", kernel]
         if initrd:
             arguments += ["-initrd", initrd]
         if append:
             arguments += ["-append", append]
-        return self._machine([], arguments, "-bare-" + os.path.basename(kernel).removesuffix(".bin"))
+        return self._machine([], arguments, "-bare-" + os.path.basename(kernel).removesuffix(".bin") + log)
 
 
 def qemu_10():
@@ -83,6 +86,13 @@ def qemu_10():
     if done.returncode != 0:
         raise NotRun(f"QEMU 10 could not be fetched: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
     return os.path.join(BUILD, "debian", "qemu-10", "usr")
+
+
+def make_quantum():
+    """The plugin of scripts/qemu --parallel, and its QEMU, fetched on first use."""
+    done = subprocess.run(["make", "-C", ROOT, "build/bench/quantum.so"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NotRun(f"the plugin could not be made: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
 
 
 def check(condition, reason):
@@ -999,3 +1009,61 @@ def module_refused(run):
         check(len(said) == 1, f"the kernel's log has {len(said)} lines: {said}")
         machine.send("poweroff -f\n")
         machine.wait_off()
+
+
+# ---- cores that run at once (bench/quantum)
+
+INSTRUCTION_NS = 8
+TURN_NS = 50 * INSTRUCTION_NS
+HANDLER_NS = 240  # from the sender's reading of the clock to the handler's, were there no turns
+
+
+def cores_say(run, append, log):
+    """What guest/bare/cores.c prints of its figures."""
+    kernel = os.path.join(BUILD, "guest", "bare", "cores.bin")
+    with run.boot_bare(kernel, append, log=log) as machine:
+        machine.wait_for(r"END passed=\d+ failed=0")
+        machine.wait_off()
+        return re.findall(r"^(?:rate|sgi|timer) .*$", machine.text(), re.MULTILINE)
+
+
+def without_turns(run):
+    """The same machine without the plugin."""
+    case = {key: value for key, value in run.case.items() if key != "parallel"}
+    return Run(run.name, case | {"icount": "yes", "qemu": "10"}, run.out)
+
+
+def parallel(run):
+    """Cores compute at once, and what one does to another takes about a turn more. One alone has the figures that it has
+    without the plugin, and each run is the same."""
+    said = cores_say(run, "cpus=4 samples=300", "-1")
+    check(said == cores_say(run, "cpus=4 samples=300", "-2"), "a second run has other figures")
+    check(len(said) == 23, f"{len(said)} figures")
+    for line in said:
+        words = line.split()
+        figures = dict(zip(words[6::2], words[7::2]))
+        if words[0] == "rate":
+            check(abs(int(words[-1]) - 1000 * INSTRUCTION_NS) <= 10 * INSTRUCTION_NS, line)
+        else:
+            check(float(figures["mean-ns"]) <= HANDLER_NS + TURN_NS, line)
+            check(float(figures["max-ns"]) <= HANDLER_NS + 3 * TURN_NS, line)
+    alone = cores_say(run, "cpus=1", "-alone")
+    check(len(alone) == 2, f"{len(alone)} figures of one core")
+    check(alone == cores_say(without_turns(run), "cpus=1", "-plain"), "one core has other figures than without the plugin")
+
+
+def parallel_refused(run):
+    """What the plugin refuses, with a message that says why."""
+    make_quantum()
+    plugin = os.path.join(ROOT, "scripts", "..", "build", "bench", "quantum.so")
+    for options, arguments, message in (
+        (["--smp", "9"], [], "9 cores are too many for -icount shift=3"),
+        ([], ["-icount", "shift=0"], "N not 0"),
+        ([], ["-icount", "shift=auto,sleep=on"], "started with -icount shift=N"),
+        ([], ["-plugin", plugin + ",turn=9"], "'turn=9' is not one of turn=10 to turn=10000"),
+        ([], ["-plugin", plugin + ",turn=50x"], "'turn=50x' is not one of"),
+        ([], ["-plugin", plugin + ",noise=on"], "'noise=on' is not one of"),
+    ):
+        command = [os.path.join(ROOT, "scripts", "qemu"), "--parallel", "--timeout", "30", *options, "--", *arguments]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        check(done.returncode == 1 and message in done.stderr, f"{options + arguments}: {done.stderr}")

@@ -50,14 +50,14 @@ rr_SRCS := $(bvt_SRCS)
 # vm
 UNIT_TESTS += precise precise_random turns vm power deadlines
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
-precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c \
+precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
 	hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 turns_SRCS := $(precise_SRCS)
 vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervisor/vm/precise.c \
-	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
+	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
 	$(UNIT_SCHED) tests/unit/vm_world.c
 power_SRCS := $(vm_SRCS)
 

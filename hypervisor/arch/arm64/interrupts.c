@@ -11,7 +11,7 @@
 #include "devices/vgic.h"
 #include "time/comparator.h"
 #include "vm/arch_vm.h"
-#include "vm/messages.h"
+#include "vm/inbox.h"
 
 #define KICK_SGI       0
 #define VIRTUAL_TIMER  VGIC_TIMER

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See inbox.h. */
+#include "vm/inbox.h"
+#include <stddef.h>
+#include "base/arch.h"
+#include "base/assert.h"
+#include "console/console.h"
+#include "vm/arch_vm.h"
+#include "vm/dispatch.h"
+#include "vm/messages.h"
+#include "vm/power.h"
+
+static void serve_vcpu(struct vcpu *vcpu)
+{
+    uint32_t requests = atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel);
+
+    DEBUG_ASSERT(vcpu->cpu == arch_cpu());
+    if ((requests & VCPU_POWER_ON) != 0)
+        vcpu_power_on_here(vcpu);
+    if ((requests & VCPU_POWER_OFF) != 0)
+        vcpu_power_off_for_stop(vcpu);
+    if ((requests & VCPU_LOAD) != 0)
+        vcpu_load_here(vcpu);
+    if ((requests & VCPU_ALARM) != 0)
+        vcpu->hooks->alarm(vcpu->vm);
+    if ((requests & VCPU_LOOK) != 0)
+        vcpu->hooks->look(vcpu);
+    if ((requests & VCPU_WAKE) != 0)
+        vcpu_wake(vcpu);
+}
+
+static void serve_cpu(struct cpu *cpu)
+{
+    uint32_t requests = atomic_exchange_explicit(&cpu->requests, 0, memory_order_acq_rel);
+
+    if ((requests & CPU_CHARGE) != 0)
+        (void)cpu_charge(cpu, arch_counter());
+    if ((requests & CPU_CONSOLE) != 0)
+        console_watch_silence();
+}
+
+void cpu_take_messages(struct cpu *cpu)
+{
+    struct vcpu *vcpu;
+
+    serve_cpu(cpu);
+    if (cpu->inbox == NULL)
+        cpu->inbox = atomic_exchange_explicit(&cpu->messages, NULL, memory_order_acquire);
+    vcpu = cpu->inbox;
+    if (vcpu == NULL)
+        return;
+    cpu->inbox = vcpu->next_message; /* before its requests are taken: then it may be sent again */
+    serve_vcpu(vcpu);
+    if (cpu->inbox != NULL)
+        arch_cpu_kick(cpu->index);
+}
