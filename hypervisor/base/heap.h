@@ -34,8 +34,8 @@ struct heap {
 };
 
 /*
- * What `make proof` proves. `hole` is a slot that holds no node of the heap's for a moment, whatever is in it,
- * or -1.
+ * What `make proof` proves. `hole` is a slot that holds no node of the heap's for a moment, whatever is in
+ * it, or -1.
  */
 /*@
   logic integer parent_of(integer i) = (i - 1) / 2;

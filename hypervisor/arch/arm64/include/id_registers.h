@@ -14,20 +14,16 @@
  */
 static inline uint64_t id_register_most(unsigned crm, unsigned op2)
 {
-#define MACHINE  UINT64_C(15)
-#define UP_TO(n) UINT64_C(n)
-#define ABSENT   UINT64_C(0)
-#define ID_REGISTER(name, crm, op2)                                                                          \
-    case (crm) << 3 | (op2):                                                                                 \
-        return 0
+#define MACHINE                                    UINT64_C(15)
+#define UP_TO(n)                                   UINT64_C(n)
+#define ABSENT                                     UINT64_C(0)
+#define ID_REGISTER(name, crm, op2)                [(crm) << 3 | (op2)] = 0
 #define ID_REGISTER_FIELD(name, shift, shown, why) | (shown) << (shift)
-#define ID_REGISTER_END                            ;
+#define ID_REGISTER_END                            ,
 
-    switch (crm << 3 | op2) {
+    static const uint64_t most[8 << 3] = {
 #include "id_registers.def"
-    default:
-        return 0;
-    }
+    };
 
 #undef MACHINE
 #undef UP_TO
@@ -35,6 +31,8 @@ static inline uint64_t id_register_most(unsigned crm, unsigned op2)
 #undef ID_REGISTER
 #undef ID_REGISTER_FIELD
 #undef ID_REGISTER_END
+
+    return crm < 8 && op2 < 8 ? most[crm << 3 | op2] : 0;
 }
 
 /* The machine's value, with each field that is greater than in `most` cut to that. */
