@@ -6,13 +6,19 @@
  * - No register changes but by this guest's own writes, or as a clock.
  * - What is said to be absent is undefined, and so is what is not listed. What is said to be constant or a
  * clock cannot be written.
+ * - No field of an ID register is greater than id_registers.def lets through.
  * - At the beginning all is as in another guest: a line `REGISTER encoding value` for each register that can
  * be read, which the system test compares. The second guest begins when the first has written all that it
  * can.
  *
+ * With boot argument `identify` it does nothing but print what a guest of Ontime's would be shown of this
+ * machine's ID registers, `SHOWN encoding value` for each that is not zero: the system test boots it so on
+ * the bare machine, and compares.
+ *
  * Boot arguments: delay-ms=N before anything else; ms=N, how long the registers are watched; pattern=N.
  */
 #include "bare.h"
+#include "id_registers.h"
 
 #define ENCODINGS 0x8000u     /* op0 2 and 3: bits 15 (op0 - 2) and below */
 #define MSR_REG   0xD5100000u /* msr S2_0_C0_C0_0, x0 */
@@ -141,6 +147,43 @@ static void write_encoding(unsigned encoding, uint64_t value)
     run(code[ENCODINGS + encoding], value);
 }
 
+/* Op0 3, op1 0, CRn 0, CRm 1 to 7. */
+#define FIRST_ID ENCODING(3, 0, 0, 1, 0)
+#define LAST_ID  ENCODING(3, 0, 0, 7, 7)
+
+static uint64_t most_of(unsigned encoding)
+{
+    return id_register_most(encoding >> 3 & 15, encoding & 7);
+}
+
+static void identify(void)
+{
+    for (unsigned encoding = FIRST_ID; encoding <= LAST_ID; encoding++) {
+        uint64_t shown = id_register_shown(read_encoding(encoding), most_of(encoding));
+
+        if (shown != 0)
+            print("SHOWN %04x %016lx %s.\n", encoding, shown, name_of(encoding));
+    }
+    result(true, "identified", "\n");
+}
+
+/* What was read of ID registers in the beginning. */
+static void compare_identification(void)
+{
+    unsigned wrong = 0;
+
+    for (unsigned encoding = FIRST_ID; encoding <= LAST_ID; encoding++) {
+        uint64_t shown = id_register_shown(seen[encoding], most_of(encoding));
+
+        if ((does[encoding] & READS) != 0 && shown == seen[encoding])
+            continue;
+        wrong++;
+        print("wrong: S3_0_C0_C%u_%u is 0x%lx, may be 0x%lx\n", encoding >> 3 & 15, encoding & 7,
+              seen[encoding], shown);
+    }
+    result(wrong == 0, "identification", ": %u are wrong\n", wrong);
+}
+
 /* Reads all for the first time, and says what it found. */
 static void first_reading(void)
 {
@@ -236,8 +279,13 @@ void guest_main(void)
 
     irq_disable();
     make_code();
+    if (option("identify")) {
+        identify();
+        return;
+    }
     spin(microseconds(1000 * option_number("delay-ms", 0)));
     first_reading();
+    compare_identification();
     find_writable(pattern);
     compare_with_table();
     uint64_t end = now_virtual() + microseconds(1000 * option_number("ms", 1000));

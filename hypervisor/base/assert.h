@@ -19,6 +19,8 @@
  */
 /*@
   requires assertion: \false;
+  terminates \true;
+  exits \false;
   assigns \nothing;
   ensures \false;
 */

@@ -4,7 +4,7 @@
 
 PROOF := $(BUILD)/proof
 PROOF_PACKAGES := frama-c-base why3 cvc4 z3
-PROOFS ?= bits lemmas precise trace
+PROOFS ?= bits heap lemmas precise trace
 
 # Debian's Frama-C has no aarch64: x86_64 has the same sizes and byte order.
 FRAMA_C := frama-c -machdep gcc_x86_64 -c11 -cpp-extra-args="-include tests/proof/atomics.h -include tests/proof/builtins.h \
@@ -35,10 +35,17 @@ $(PROOF)/bits: tests/proof/bits.c
 proof-precise:
 	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run precise goals $(PROOF_WP) -wp-fct earlier,look_for_first_armed hypervisor/vm/precise.c
 
+# The heap: memory, indices, and that it stays in order. heap_first() and the like are inline.
+PROOF_HEAP := heap_init,comes_before,put,put_last,heap_sift_up,sift_down,settle,heap_fill,heap_move,heap_is_ordered
+PROOF_HEAP_INLINE := heap_contains,heap_first,heap_first_key,heap_insert,heap_remove
+proof-heap:
+	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run heap goals $(PROOF_WP) -wp-fct $(PROOF_HEAP),$(PROOF_HEAP_INLINE) \
+		hypervisor/base/heap.c
+
 proof-trace:
 	@tests/proof/run trace values $(PROOF_EVA) tests/proof/trace.c hypervisor/base/trace.c
 
 # The lemmas that the proofs use. Axioms are not among them: `bits` tries those.
 proof-lemmas:
 	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run lemmas goals $(PROOF_WP) -wp-prop=@lemma \
-		hypervisor/vm/precise.c
+		hypervisor/vm/precise.c hypervisor/base/heap.c
