@@ -343,7 +343,8 @@ _Noreturn void boot_main(const void *tree)
     check_cpus();
     start_clock();
     make_vms(entropy);
-    vm_start_all();
+    for (unsigned i = 0; i < vm_count; i++)
+        vm_start(vms[i]);
     cores_go();
     start_tick(cpu);
     dispatch_run(cpu);

@@ -16,7 +16,6 @@
  * Locking: the VM's lock, the outermost, for the power state of the VM and of its vCPUs.
  */
 #include "vm/power.h"
-#include <stdatomic.h>
 #include "base/arch.h"
 #include "base/assert.h"
 #include "console/console.h"
@@ -24,7 +23,7 @@
 #include "vm/dispatch.h"
 #include "vm/load.h"
 
-static _Atomic unsigned vms_on;
+static struct spinlock off_lock = SPINLOCK_INIT; /* of all VMs' `off`; no other is held */
 
 void vcpu_power_on_here(struct vcpu *vcpu)
 {
@@ -112,13 +111,6 @@ void vm_start(struct vm *vm)
         vcpu_send(boot, VCPU_LOAD);
 }
 
-void vm_start_all(void)
-{
-    atomic_store(&vms_on, vm_count);
-    for (unsigned i = 0; i < vm_count; i++)
-        vm_start(vms[i]);
-}
-
 _Noreturn static void switch_machine_off(void)
 {
     vm_write_complaints();
@@ -149,6 +141,19 @@ static void tell_restart(struct vm *vm)
     vm->restarts = 0;
 }
 
+/* The VM is off. Is it the last one? */
+static bool all_are_off(struct vm *vm)
+{
+    bool all = true;
+
+    spin_lock(&off_lock);
+    vm->off = true;
+    for (unsigned i = 0; i < vm_count; i++)
+        all = all && vms[i]->off;
+    spin_unlock(&off_lock);
+    return all;
+}
+
 static void stopped(struct vm *vm)
 {
     console_print("%s: off", vm->config->name);
@@ -156,7 +161,7 @@ static void stopped(struct vm *vm)
         console_print("%s ends the system", vm->config->name);
         switch_machine_off();
     }
-    if (atomic_fetch_sub(&vms_on, 1) == 1) {
+    if (all_are_off(vm)) {
         console_print("all VMs are off");
         switch_machine_off();
     }
@@ -171,7 +176,6 @@ static void stop_last(struct vcpu *vcpu, bool restart)
     if (vcpu->powered)
         switch_off(vcpu);
     vm->stopper = (void *)0;
-    vm->off = true;
     if (restart) {
         tell_restart(vm);
         vm_start(vm);

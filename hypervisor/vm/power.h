@@ -11,9 +11,6 @@
  */
 void vm_start(struct vm *vm);
 
-/* Starts all VMs. Boot only. */
-void vm_start_all(void);
-
 /*
  * Switches all vCPUs of a VM off, in pieces, for one of them whose guest asks for it. Then the VM starts
  * again when `restart`, or is off; with the last VM, or one that `ends-system`, the machine is switched off.

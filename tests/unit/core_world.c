@@ -23,7 +23,8 @@
 #define PAGE    ONTIME_PAGE_SIZE
 #define RECORDS 64
 
-struct cpu world_cpu;
+struct cpu cpus[MAX_CPUS];
+unsigned cpu_count = 1;
 static struct vm vm_of[WORLD_VMS];
 static struct vm_config config_of[WORLD_VMS];
 static struct vcpu vcpu_of[WORLD_VMS][WORLD_VCPUS];

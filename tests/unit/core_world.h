@@ -39,7 +39,7 @@ struct world_guest {
     uint64_t fetched; /* how often the comparator interrupted for a deadline of this vCPU */
 };
 
-extern struct cpu world_cpu;
+#define world_cpu cpus[0]
 
 /* The policy of the next world_reset(): "bvt" unless a test sets another. */
 extern const char *world_policy;

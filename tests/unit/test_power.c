@@ -352,6 +352,8 @@ static void restarts_are_told_ten_times_a_second(void **state)
     struct vm *other = create(1);
     const uint64_t begin = arch_counter() + interval;
 
+    vm_start(vm);
+    vm_start(other);
     fake_set_counter(begin);
     stop(vm, true);
     for (unsigned i = 0; i < 5; i++)
@@ -381,10 +383,11 @@ static void a_vm_is_stopped_in_pieces(void **state)
     spin_lock(&vm->lock);
     vcpu_power_on(other, ENTRY + 4, 9);
     spin_unlock(&vm->lock);
-    vm_stop_by(other, true);
-    world_cpu.reschedule = false;
     vm_stop_by(&vm->vcpus[0], true);
+    world_cpu.reschedule = false;
+    vm_stop_by(other, false);          /* it has asked too late, and waits */
     assert_true(world_cpu.reschedule); /* so that the guest is left */
+    other->work(other);
     assert_true(vm->vcpus[0].on && other->on);
     vm->vcpus[0].work(&vm->vcpus[0]);
     assert_true(vm->vcpus[0].on && !other->on);

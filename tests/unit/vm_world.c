@@ -23,7 +23,8 @@
 #define ALLOWANCE   (5 * 62500) /* 5 ms */
 #define ALLOCATIONS 64
 
-struct cpu world_cpu;
+struct cpu cpus[MAX_CPUS];
+unsigned cpu_count = 1;
 struct world_noted noted;
 char world_lines[WORLD_LINES][512];
 unsigned world_line_count;

@@ -38,7 +38,7 @@ struct world_noted {
     bool finished;    /* the console has written everything out */
 };
 
-extern struct cpu world_cpu;
+#define world_cpu cpus[0]
 extern struct world_noted noted;
 extern const struct guest_hooks world_hooks;
 
