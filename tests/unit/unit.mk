@@ -48,7 +48,9 @@ sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
 
 # vm
-UNIT_TESTS += precise precise_random turns vm power deadlines
+UNIT_TESTS += precise precise_random turns vm power deadlines messages
+messages_SRCS := hypervisor/vm/messages.c hypervisor/vm/inbox.c tests/unit/interleave.c
+messages_FLAGS := -includetests/unit/interleaved_atomics.h
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
 precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
 	hypervisor/base/trace.c \
