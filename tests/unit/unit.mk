@@ -64,11 +64,12 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 power_SRCS := $(vm_SRCS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_random vuart vrtc psci observer address_map devices
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random vuart vrtc psci observer address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
 	tests/unit/fake_gic.c tests/unit/vgic_world.c
+vgic_cores_SRCS := $(vgic_SRCS)
 vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
 vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
