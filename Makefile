@@ -32,6 +32,7 @@ help:
 	@echo "make mutate        mistakes made in the sources: which do the unit tests miss? FILES=\"bvt.c\" SAMPLE=400 MIN=90"
 	@echo "make mutate-quick  the same with a small sample; make test-mutate: the mutation tester itself"
 	@echo "make proof         Frama-C: the contracts in the sources, and harnesses with all values; part of test-all"
+	@echo "make model         Spin: all orders of what cores do, in models; part of test-all"
 	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
 	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, against their limits"
 	@echo "make clean         removes what was built; distclean also what was fetched"
@@ -46,6 +47,7 @@ include hypervisor/hypervisor.mk
 -include tests/fuzz/fuzz.mk
 -include tests/mutate/mutate.mk
 -include tests/proof/proof.mk
+-include tests/model/model.mk
 -include tests/system/system.mk
 -include bench/bench.mk
 -include scripts/check.mk

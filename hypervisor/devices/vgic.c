@@ -213,9 +213,7 @@ static APART uint8_t with_others_writes(const struct vgic_vcpu *state, unsigned 
         lr_state &= (uint8_t)~LR_PENDING;
     if ((state->clear_active[half] & BIT(intid)) != 0)
         lr_state &= (uint8_t)~LR_ACTIVE;
-    if ((state->set_active[half] & BIT(intid)) != 0)
-        lr_state |= LR_ACTIVE;
-    return lr_state;
+    return lr_state; /* see settle_with_others() for what they have made active */
 }
 
 /* Empties a list register into the bank of its interrupt. */
@@ -274,17 +272,23 @@ static void end_without_lr(struct vcpu *vcpu, unsigned count)
     }
 }
 
-/* What a pull leaves for others to read, see vgic_others_have_pulled(). */
-static APART void show_others(struct vcpu *vcpu)
+/*
+ * A pull ends what others have written, even of a list register that was empty, and leaves what they want to
+ * read, see vgic_others_have_pulled(). An interrupt that they have routed elsewhere may go there from now on.
+ */
+static APART void settle_with_others(struct vcpu *vcpu)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
-    const struct vgic_bank *banks[2] = {&state->own, &vcpu->vm->vgic.spis};
+    struct vgic_bank *banks[2] = {&state->own, &vcpu->vm->vgic.spis};
 
     for (unsigned half = 0; half < 2; half++) {
+        banks[half]->active |= state->set_active[half];
         state->seen_pending[half] = banks[half]->latched | (banks[half]->line & ~banks[half]->edge);
         state->seen_active[half] = banks[half]->active;
         state->clear_pending[half] = state->clear_active[half] = state->set_active[half] = 0;
     }
+    if (state->others_wrote)
+        vgic_changed(vcpu);
     state->others_wrote = state->others_wait = false;
 }
 
@@ -301,7 +305,7 @@ static APART void pull_used(struct vcpu *vcpu)
     state->lr_linked = 0;
     state->pulls++;
     if (state->others_wait || state->others_wrote)
-        show_others(vcpu);
+        settle_with_others(vcpu);
 }
 
 static inline void pull(struct vcpu *vcpu)
@@ -356,6 +360,12 @@ void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t se
         from[first / 32] &= ~BIT(n);
         state->others_wrote = true;
     }
+}
+
+void vgic_routed_elsewhere(struct vcpu *vcpu, unsigned intid)
+{
+    if ((vcpu->vm->vgic.spis.in_lr & BIT(intid)) != 0)
+        lr_holder(vcpu, intid)->vgic.others_wrote = true;
 }
 
 uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first)

@@ -21,6 +21,9 @@ void vgic_pull(struct vcpu *vcpu);
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set);
 void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active);
 
+/* The same for an SPI that was routed: when that core has pulled, it goes where it is to go. */
+void vgic_routed_elsewhere(struct vcpu *vcpu, unsigned intid);
+
 /* Which of them were pending, or active, when that core pulled last. */
 uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first);
 uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first);

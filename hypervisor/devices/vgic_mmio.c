@@ -216,10 +216,13 @@ static void route_access(struct vcpu *vcpu, struct word *word)
     if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
         return; /* the upper half: there is no affinity 3 */
     route = vgic->route[intid - 32];
-    if (word->write) /* nor is there 1-of-N */
-        vgic_set_route(vgic, intid - 32, ((route & ~word->mask) | word->value) & 0xFFFFFF);
-    else
+    if (!word->write) {
         word->value = route;
+        return;
+    }
+    vgic_set_route(vgic, intid - 32,
+                   ((route & ~word->mask) | word->value) & 0xFFFFFF); /* nor is there 1-of-N */
+    vgic_routed_elsewhere(vcpu, intid);
 }
 
 /*
@@ -236,10 +239,12 @@ static void targets_access(struct vcpu *vcpu, struct word *word)
     for (unsigned byte = 0; byte < 4; byte++) {
         unsigned n = (first + byte) & 31;
 
-        if (!word->write)
+        if (!word->write) {
             word->value |= (first < 32 ? 1u << vcpu->index : vgic->route[n]) << (8 * byte);
-        else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
+        } else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0) {
             vgic_set_route(vgic, n, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
+            vgic_routed_elsewhere(vcpu, 32 + n);
+        }
     }
 }
 

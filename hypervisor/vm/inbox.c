@@ -51,6 +51,7 @@ void cpu_take_messages(struct cpu *cpu)
         return;
     cpu->inbox = vcpu->next_message; /* before its requests are taken: then it may be sent again */
     serve_vcpu(vcpu);
-    if (cpu->inbox != NULL)
+    /* What was pushed meanwhile may have had its kick before this core's own was taken: the two were one. */
+    if (cpu->inbox != NULL || atomic_load_explicit(&cpu->messages, memory_order_relaxed) != NULL)
         arch_cpu_kick(cpu->index);
 }

@@ -16,21 +16,25 @@
 #define SPLIT        4u /* in the saved interface; below it the groups, above it the mask */
 #define MASK_SHIFT   8
 
-static struct {
-    unsigned version, count;
+static unsigned version, count;
+
+/* A core's part. */
+static struct core {
     struct list_register lrs[GIC_MAX_LRS];
     bool loaded, refill, outside, split;
     unsigned ended_outside, groups;
     uint8_t mask;
     uint32_t active_priorities;
     bool timer_active;
-} state;
+} cores[FAKE_GIC_CORES];
+
+static struct core *own = cores;
 
 const struct gic_driver *gic;
 
 static unsigned lr_count(void)
 {
-    return state.count;
+    return count;
 }
 
 static void check_new(unsigned n, const struct list_register *lr)
@@ -38,10 +42,10 @@ static void check_new(unsigned n, const struct list_register *lr)
     assert_in_range(lr->state, 1, 3);
     assert_true(lr->intid < 1020 && (lr->priority & 7) == 0);
     assert_false(lr->hardware && (lr->state == (LR_PENDING | LR_ACTIVE) || lr->eoi_wanted));
-    if (state.version != 2 || lr->intid >= 16)
+    if (version != 2 || lr->intid >= 16)
         assert_int_equal(lr->source, 0);
-    for (unsigned i = 0; i < state.count; i++)
-        assert_true(i == n || state.lrs[i].state == 0 || state.lrs[i].intid != lr->intid);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(i == n || own->lrs[i].state == 0 || own->lrs[i].intid != lr->intid);
 }
 
 static uint64_t lr_word(const struct list_register *lr)
@@ -62,63 +66,63 @@ static void lr_write(unsigned n, uint64_t word)
         .eoi_wanted = (word >> 42 & 1) != 0,
     };
 
-    assert_true(n < state.count);
+    assert_true(n < count);
     check_new(n, &lr);
-    state.lrs[n] = lr;
+    own->lrs[n] = lr;
 }
 
 static struct lr_content lr_take(unsigned n)
 {
     struct lr_content content;
 
-    assert_true(n < state.count);
-    content = (struct lr_content){.state = state.lrs[n].state, .source = state.lrs[n].source};
-    state.lrs[n] = (struct list_register){0};
+    assert_true(n < count);
+    content = (struct lr_content){.state = own->lrs[n].state, .source = own->lrs[n].source};
+    own->lrs[n] = (struct list_register){0};
     return content;
 }
 
 static void virtual_ask(bool refill, bool outside)
 {
-    state.refill = refill;
-    state.outside = outside;
-    state.ended_outside = 0;
+    own->refill = refill;
+    own->outside = outside;
+    own->ended_outside = 0;
 }
 
 static unsigned take_eoi_count(void)
 {
-    unsigned count = state.ended_outside;
+    unsigned ended = own->ended_outside;
 
-    state.ended_outside = 0;
-    return count;
+    own->ended_outside = 0;
+    return ended;
 }
 
 static uint8_t virtual_priority_mask(unsigned *groups)
 {
-    *groups = state.groups;
-    return state.mask;
+    *groups = own->groups;
+    return own->mask;
 }
 
 /* What is saved with the interface leaves nothing behind that the next vCPU would see. */
 static void interface_save(struct arch_vcpu *vcpu)
 {
-    assert_false(state.refill || state.outside);
-    for (unsigned i = 0; i < state.count; i++)
-        assert_int_equal(state.lrs[i].state, 0);
-    state.loaded = false;
-    vcpu->gic_vmcr = state.groups | (state.split ? SPLIT : 0) | (uint64_t)state.mask << MASK_SHIFT;
-    vcpu->gic_ap0[0] = state.active_priorities;
-    state.mask = 0x55; /* what is left behind is nobody's */
-    state.groups = 0;
-    state.active_priorities = 0x5A5A5A5A;
+    assert_false(own->refill || own->outside);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(own->lrs[i].state, 0);
+    own->loaded = false;
+    vcpu->gic_vmcr = own->groups | (own->split ? SPLIT : 0) | (uint64_t)own->mask << MASK_SHIFT;
+    vcpu->gic_ap0[0] = own->active_priorities;
+    own->mask = 0x55; /* what is left behind is nobody's */
+    own->groups = 0;
+    own->active_priorities = 0x5A5A5A5A;
 }
 
 static void interface_load(const struct arch_vcpu *vcpu)
 {
-    state.loaded = true;
-    state.groups = vcpu->gic_vmcr & 3;
-    state.split = (vcpu->gic_vmcr & SPLIT) != 0;
-    state.mask = (uint8_t)(vcpu->gic_vmcr >> MASK_SHIFT);
-    state.active_priorities = (uint32_t)vcpu->gic_ap0[0];
+    own->loaded = true;
+    own->groups = vcpu->gic_vmcr & 3;
+    own->split = (vcpu->gic_vmcr & SPLIT) != 0;
+    own->mask = (uint8_t)(vcpu->gic_vmcr >> MASK_SHIFT);
+    own->active_priorities = (uint32_t)vcpu->gic_ap0[0];
 }
 
 static void interface_reset(struct arch_vcpu *vcpu)
@@ -129,8 +133,8 @@ static void interface_reset(struct arch_vcpu *vcpu)
 static void set_private_active(uint32_t intid, bool active)
 {
     assert_int_equal(intid, TIMER);
-    assert_int_not_equal(state.timer_active, active);
-    state.timer_active = active;
+    assert_int_not_equal(own->timer_active, active);
+    own->timer_active = active;
 }
 
 static const struct gic_driver fake = {
@@ -147,87 +151,93 @@ static const struct gic_driver fake = {
     .interface_reset = interface_reset,
 };
 
-void fake_gic_reset(unsigned version, unsigned list_registers)
+void fake_gic_reset(unsigned its_version, unsigned list_registers)
 {
     static struct gic_driver driver;
 
-    memset(&state, 0, sizeof(state));
-    state.version = version;
-    state.count = list_registers;
+    memset(cores, 0, sizeof(cores));
+    own = cores;
+    version = its_version;
+    count = list_registers;
     driver = fake;
     driver.version = version;
     gic = &driver;
 }
 
+void fake_gic_choose(unsigned core)
+{
+    own = &cores[core];
+}
+
 bool fake_gic_timer_active(void)
 {
-    return state.timer_active;
+    return own->timer_active;
 }
 
 void fake_gic_timer_acknowledge(void)
 {
-    assert_false(state.timer_active);
-    state.timer_active = true;
+    assert_false(own->timer_active);
+    own->timer_active = true;
 }
 
 bool fake_gic_maintenance(void)
 {
     bool pending = false, end_wanted = false;
 
-    for (unsigned i = 0; i < state.count; i++) {
-        pending = pending || state.lrs[i].state == LR_PENDING;
-        end_wanted = end_wanted || (state.lrs[i].state == 0 && state.lrs[i].eoi_wanted);
+    for (unsigned i = 0; i < count; i++) {
+        pending = pending || own->lrs[i].state == LR_PENDING;
+        end_wanted = end_wanted || (own->lrs[i].state == 0 && own->lrs[i].eoi_wanted);
     }
-    return state.loaded &&
-           ((state.refill && !pending) || (state.outside && state.ended_outside != 0) || end_wanted);
+    return own->loaded &&
+           ((own->refill && !pending) || (own->outside && own->ended_outside != 0) || end_wanted);
 }
 
 bool fake_gic_enabled(void)
 {
-    return state.loaded;
+    return own->loaded;
 }
 
 unsigned fake_gic_used(void)
 {
     unsigned used = 0;
 
-    for (unsigned i = 0; i < state.count; i++)
-        used += state.lrs[i].state != 0;
+    for (unsigned i = 0; i < count; i++)
+        used += own->lrs[i].state != 0;
     return used;
 }
 
 unsigned fake_gic_state(unsigned intid)
 {
-    for (unsigned i = 0; i < state.count; i++)
-        if (state.lrs[i].intid == intid && state.lrs[i].state != 0)
-            return state.lrs[i].state;
+    for (unsigned i = 0; i < count; i++)
+        if (own->lrs[i].intid == intid && own->lrs[i].state != 0)
+            return own->lrs[i].state;
     return 0;
 }
 
 void fake_guest_mask(uint8_t priority)
 {
-    state.mask = priority;
+    own->mask = priority;
 }
 
 void fake_guest_groups(unsigned groups)
 {
-    state.groups = groups;
+    own->groups = groups;
 }
 
 void fake_guest_split_ends(bool split)
 {
-    state.split = split;
+    own->split = split;
 }
 
 static unsigned running_priority(void)
 {
-    return state.active_priorities != 0 ? (unsigned)__builtin_ctz(state.active_priorities) << PRIORITY_BIT
-                                        : 256;
+    return own->active_priorities != 0 ? (unsigned)__builtin_ctz(own->active_priorities) << PRIORITY_BIT
+                                       : 256;
 }
 
 static bool can_signal(const struct list_register *lr)
 {
-    return lr->state == LR_PENDING && (state.groups >> lr->group1 & 1) != 0 && lr->priority < state.mask &&
+    return lr->state == LR_PENDING && (own->groups >> lr->group1 & 1) != 0 && lr->priority < own->mask &&
            lr->priority < running_priority();
 }
 
@@ -235,48 +245,48 @@ uint32_t fake_guest_acknowledge(void)
 {
     struct list_register *best = NULL;
 
-    assert_true(state.loaded);
-    for (unsigned i = 0; i < state.count; i++)
-        if (can_signal(&state.lrs[i]) && (best == NULL || state.lrs[i].priority < best->priority))
-            best = &state.lrs[i];
+    assert_true(own->loaded);
+    for (unsigned i = 0; i < count; i++)
+        if (can_signal(&own->lrs[i]) && (best == NULL || own->lrs[i].priority < best->priority))
+            best = &own->lrs[i];
     if (best == NULL)
         return GIC_SPURIOUS;
     if (best->hardware)
-        assert_true(state.timer_active);
+        assert_true(own->timer_active);
     best->state = LR_ACTIVE;
-    state.active_priorities |= UINT32_C(1) << (best->priority >> PRIORITY_BIT);
+    own->active_priorities |= UINT32_C(1) << (best->priority >> PRIORITY_BIT);
     return best->intid | (uint32_t)best->source << 10;
 }
 
 static void deactivate(uint32_t acknowledged)
 {
-    for (unsigned i = 0; i < state.count; i++) {
-        struct list_register *lr = &state.lrs[i];
+    for (unsigned i = 0; i < count; i++) {
+        struct list_register *lr = &own->lrs[i];
 
         if ((lr->state & LR_ACTIVE) == 0 || (lr->intid | (uint32_t)lr->source << 10) != acknowledged)
             continue;
         lr->state &= (uint8_t)~LR_ACTIVE;
         if (lr->hardware) {
-            assert_true(state.timer_active);
-            state.timer_active = false;
+            assert_true(own->timer_active);
+            own->timer_active = false;
         }
         return;
     }
-    assert_true(state.ended_outside + 1 < EOI_COUNTS);
-    state.ended_outside++;
+    assert_true(own->ended_outside + 1 < EOI_COUNTS);
+    own->ended_outside++;
 }
 
 void fake_guest_end(uint32_t acknowledged)
 {
-    state.active_priorities &= state.active_priorities - 1;
-    if (!state.split)
+    own->active_priorities &= own->active_priorities - 1;
+    if (!own->split)
         deactivate(acknowledged);
 }
 
 bool fake_guest_deactivate(uint32_t acknowledged)
 {
-    assert_true(state.split);
-    if (state.version == 2 || state.outside)
+    assert_true(own->split);
+    if (version == 2 || own->outside)
         return false;
     deactivate(acknowledged);
     return true;

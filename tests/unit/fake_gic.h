@@ -14,8 +14,13 @@
 #include <stdint.h>
 #include "drivers/gic.h"
 
-/* Makes a GIC of that version with nothing pending, and lets `gic` point to it. */
+#define FAKE_GIC_CORES 4
+
+/* Makes a GIC of that version with nothing pending, and lets `gic` point to it. Core 0 is chosen. */
 void fake_gic_reset(unsigned version, unsigned list_registers);
+
+/* Whose list registers, CPU interface and timer interrupt all other functions are about. */
+void fake_gic_choose(unsigned core);
 
 /* The physical timer interrupt: is it active? The hypervisor acknowledges it, which makes it active. */
 bool fake_gic_timer_active(void);

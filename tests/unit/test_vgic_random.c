@@ -4,7 +4,8 @@
  * at a time. Random guests, devices and switches between vCPUs; at each acknowledgement both agree on whether
  * there is an interrupt, and what comes is one of the model's most urgent ones. So nothing is lost, nothing
  * comes twice, and all comes by priority. The registers are compared too, and that a vCPU for which something
- * becomes pending is woken.
+ * becomes pending is woken. In half of the runs one of the vCPUs is on a core of its own; what cores send
+ * each other they take at once.
  *
  * One thing only the hardware decides: a timer interrupt that is in a list register when the guest puts its
  * timer off comes all the same, unless the hypervisor was entered in between.
@@ -24,6 +25,8 @@
 #define VCPUS   3
 #define INTIDS  64
 #define NESTING 33
+
+#define OWN_CORE 1 /* the vCPU that has a core of its own when there are two */
 
 struct interrupt {
     bool enabled, latched, line, edge, active, group1;
@@ -46,6 +49,7 @@ struct model_cpu {
 
 static struct {
     bool split;
+    bool two_cores;
     bool enabled[2];
     struct interrupt spis[32];
     unsigned route[32];
@@ -293,8 +297,36 @@ static void step_control(void)
 
 static void step_switch(void)
 {
-    world_switch(world_vcpu(below(VCPUS)));
+    unsigned index = model.two_cores && world_core_now() == 1 ? OWN_CORE : below(VCPUS);
+
+    if (model.two_cores && index == OWN_CORE)
+        world_core(1);
+    world_switch(world_vcpu(index));
     model.cpus[cpu_now()].stale_timer = false;
+}
+
+static void step_core(void)
+{
+    if (model.two_cores)
+        world_core(1 - world_core_now());
+}
+
+/* One of the vCPUs gets a core for itself. */
+static void spread(void)
+{
+    world_switch(world_vcpu(0));
+    world_place(OWN_CORE, 1);
+    world_core(1);
+    world_switch(world_vcpu(OWN_CORE));
+    world_core(0);
+    world_settle();
+}
+
+/* The vCPU gets the CPU. */
+static void bring_in(unsigned cpu)
+{
+    world_core(model.two_cores && cpu == OWN_CORE);
+    world_switch(world_vcpu(cpu));
 }
 
 static void check_registers(unsigned cpu)
@@ -346,6 +378,7 @@ static void begin(unsigned run)
     world_open();
     memset(&model, 0, sizeof(model));
     model.split = run / 2 % 2 != 0;
+    model.two_cores = run / 16 % 2 != 0;
     model.enabled[0] = model.enabled[1] = true;
     for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
         world_switch(world_vcpu(cpu));
@@ -365,6 +398,8 @@ static void begin(unsigned run)
     }
     world_write(GUEST_GICD_BASE + GIC_ICFGR + 8, 0x88888888);
     world_write(GUEST_GICD_BASE + GIC_ICFGR + 12, 0x88888888);
+    if (model.two_cores)
+        spread();
 }
 
 static void step(void)
@@ -374,9 +409,11 @@ static void step(void)
         step_end,         step_deactivate,  step_deactivate,  step_send,        step_send,   step_line,
         step_line,        step_timer,       step_timer,       step_enable,      step_pend,   step_priority,
         step_route,       step_mask,        step_control,     step_switch,      step_switch, step_wait,
+        step_core,        step_core,
     };
 
     steps[below(sizeof(steps) / sizeof(steps[0]))]();
+    world_settle();
     if (fake_gic_state(VGIC_TIMER) != LR_PENDING)
         model.cpus[cpu_now()].stale_timer = false;
     check_woken();
@@ -392,7 +429,7 @@ static void drain(void)
     for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
         struct model_cpu *own = &model.cpus[cpu];
 
-        world_switch(world_vcpu(cpu));
+        bring_in(cpu);
         own->stale_timer = false;
         own->mask = 0xFF;
         own->groups = 3;
@@ -402,11 +439,13 @@ static void drain(void)
             step_acknowledge();
             step_end();
             step_deactivate();
+            world_settle();
         }
         while (own->depth != 0)
             step_end();
         while (own->split_count != 0)
             step_deactivate();
+        world_settle();
         check_registers(cpu);
     }
 }

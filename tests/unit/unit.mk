@@ -51,7 +51,9 @@ sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
 
 # vm
-UNIT_TESTS += precise precise_random turns vm power deadlines
+UNIT_TESTS += precise precise_random turns vm power deadlines messages
+messages_SRCS := hypervisor/vm/messages.c hypervisor/vm/inbox.c tests/unit/interleave.c
+messages_FLAGS := -includetests/unit/interleaved_atomics.h
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
 precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
 	hypervisor/base/trace.c \
@@ -65,11 +67,12 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 power_SRCS := $(vm_SRCS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_random vuart vrtc psci observer address_map devices
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random vuart vrtc psci observer address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
 	tests/unit/fake_gic.c tests/unit/vgic_world.c
+vgic_cores_SRCS := $(vgic_SRCS)
 vgic_random_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
 vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c

@@ -17,25 +17,29 @@
 
 static struct vm vm;
 static struct vcpu vcpus[WORLD_VCPUS];
+static struct cpu cores[WORLD_CORES];
+static unsigned core;                          /* the one whose functions are called */
+static struct vcpu *loaded_there[WORLD_CORES]; /* on each core, but the chosen one */
 static struct vcpu *loaded;
 static bool woken[WORLD_VCPUS];
 static bool timer_expired[WORLD_VCPUS];
-static struct cpu *cpu; /* the one whose functions are called */
 static uint32_t sent[WORLD_VCPUS];
+static unsigned sends;
 
 void vcpu_wake_blocked(struct vcpu *vcpu)
 {
+    assert_ptr_equal(vcpu->cpu, arch_cpu());
     woken[vcpu->index] = true;
 }
 
 struct cpu *arch_cpu(void)
 {
-    return cpu;
+    return &cores[core];
 }
 
-/* What the other core does when it is kicked. */
 void vcpu_send(struct vcpu *vcpu, uint32_t request)
 {
+    sends++;
     sent[vcpu->index] |= request;
 }
 
@@ -71,12 +75,18 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
     memset(vcpus, 0, sizeof(vcpus));
     memset(woken, 0, sizeof(woken));
     memset(timer_expired, 0, sizeof(timer_expired));
+    memset(sent, 0, sizeof(sent));
+    memset(cores, 0, sizeof(cores));
+    memset(loaded_there, 0, sizeof(loaded_there));
     loaded = NULL;
+    core = sends = 0;
     vm.vcpu_count = count;
     vm.vcpus = vcpus;
     vgic_init(&vm.vgic, count);
     for (unsigned i = 0; i < count; i++) {
         vcpus[i].vm = &vm;
+        vcpus[i].cpu = &cores[0];
+        cores[i % WORLD_CORES].index = i % WORLD_CORES;
         vcpus[i].index = (uint16_t)i;
         vcpus[i].on = true;
         vgic_vcpu_init(&vcpus[i].vgic);
@@ -101,6 +111,70 @@ void world_open(void)
     }
     world_write(GUEST_GICD_BASE + GICD_CTLR, 3);
     memset(woken, 0, sizeof(woken));
+}
+
+void world_place(unsigned index, unsigned where)
+{
+    assert_ptr_not_equal(&vcpus[index], loaded);
+    vcpus[index].cpu = &cores[where];
+}
+
+void world_core(unsigned which)
+{
+    loaded_there[core] = loaded;
+    core = which;
+    loaded = loaded_there[core];
+    fake_gic_choose(core);
+}
+
+unsigned world_sends(void)
+{
+    return sends;
+}
+
+/* As cpu_take_messages() does it. Returns whether there were any. */
+static bool take_messages(struct vcpu *vcpu)
+{
+    uint32_t requests = sent[vcpu->index];
+
+    sent[vcpu->index] = 0;
+    if ((requests & VCPU_LOOK) != 0)
+        vgic_look(vcpu);
+    if ((requests & VCPU_WAKE) != 0)
+        vcpu_wake(vcpu);
+    return requests != 0;
+}
+
+void world_kick(unsigned which)
+{
+    unsigned from = core;
+    bool any = false;
+
+    world_core(which);
+    for (unsigned i = 0; i < vm.vcpu_count; i++)
+        if (vcpus[i].cpu == &cores[core] && take_messages(&vcpus[i]))
+            any = true;
+    if (any) /* else nothing has taken the guest out */
+        world_enter();
+    world_core(from);
+}
+
+void world_settle(void)
+{
+    bool any;
+
+    do {
+        any = false;
+        for (unsigned i = 0; i < vm.vcpu_count; i++)
+            any = any || sent[i] != 0;
+        for (unsigned i = 0; any && i < WORLD_CORES; i++)
+            world_kick(i);
+    } while (any);
+}
+
+unsigned world_core_now(void)
+{
+    return core;
 }
 
 struct vcpu *world_vcpu(unsigned index)
@@ -193,8 +267,12 @@ void world_timer(unsigned index, bool expired)
 
 bool world_access(uint64_t address, struct mmio_access *access)
 {
-    bool known = address_map_access(loaded, address, access);
+    bool known;
 
+    access->again = false;
+    known = address_map_access(loaded, address, access);
+    if (!access->again)
+        loaded->arch.regs.pc += 4;
     world_enter();
     return known;
 }
@@ -206,12 +284,26 @@ void world_write(uint64_t address, uint32_t value)
     assert_true(world_access(address, &access));
 }
 
-uint32_t world_read(uint64_t address)
+bool world_try_read(uint64_t address, uint32_t *value)
 {
     struct mmio_access access = {.size = 4, .value = UINT64_MAX};
 
     assert_true(world_access(address, &access));
-    return (uint32_t)access.value;
+    *value = (uint32_t)access.value;
+    return !access.again;
+}
+
+uint32_t world_read(uint64_t address)
+{
+    uint32_t value;
+
+    if (world_try_read(address, &value))
+        return value;
+    for (unsigned other = 0; other < WORLD_CORES; other++)
+        if (other != core)
+            world_kick(other);
+    assert_true(world_try_read(address, &value));
+    return value;
 }
 
 static uint64_t frame(unsigned intid)

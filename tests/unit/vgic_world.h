@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM on one CPU, for the tests of the virtual GIC: its vCPUs, their virtual timers, a guest's accesses to
- * the GIC's registers, and what the hypervisor does before it enters the guest again (world_enter). The
- * functions that stand for something that the guest or a device does end with world_enter(), except for
- * world_timer().
+ * A VM on one core or more, for the tests of the virtual GIC: its vCPUs, their virtual timers, a guest's
+ * accesses to the GIC's registers, and what the hypervisor does before it enters the guest again
+ * (world_enter). The functions that stand for something that the guest or a device does end with
+ * world_enter(), except for world_timer().
+ *
+ * One core at a time does something: what it sends to others waits until the test lets them take it.
  */
 #ifndef TESTS_VGIC_WORLD_H
 #define TESTS_VGIC_WORLD_H
@@ -16,6 +18,7 @@
 #include "devices/vgic.h"
 
 #define WORLD_VCPUS 8
+#define WORLD_CORES 2
 #define PPI         30 /* the interrupt of the emulated physical timer */
 #define SPI         33 /* the interrupt of the emulated UART */
 
@@ -47,6 +50,21 @@ void world_open(void);
 struct vcpu *world_vcpu(unsigned index);
 struct vcpu *world_loaded(void);
 
+/*
+ * All vCPUs are on core 0 unless the test places them, which it does while they are not loaded.
+ * world_core() goes to a core, where everything happens from then on.
+ */
+void world_place(unsigned index, unsigned core);
+void world_core(unsigned core);
+unsigned world_core_now(void);
+
+/* Lets a core take the messages that were sent to its vCPUs; or all cores, until there are none. */
+void world_kick(unsigned core);
+void world_settle(void);
+
+/* How many messages were sent since the reset. */
+unsigned world_sends(void);
+
 /* Was the vCPU woken since the last call? */
 bool world_woken(unsigned index);
 
@@ -62,10 +80,14 @@ void world_timer(unsigned index, bool expired);
 /* The guest waits (WFI). As the dispatcher does, this looks whether the timer has expired. */
 void world_wait(void);
 
-/* The loaded vCPU accesses a device. world_write() and world_read() are accesses of 32 bits. */
+/*
+ * The loaded vCPU accesses a device. world_write() and world_read() are accesses of 32 bits. world_try_read()
+ * is false when the load is to be executed again, as another core has to look first; world_read() lets it.
+ */
 bool world_access(uint64_t address, struct mmio_access *access);
 void world_write(uint64_t address, uint32_t value);
 uint32_t world_read(uint64_t address);
+bool world_try_read(uint64_t address, uint32_t *value);
 
 /*
  * The address of an interrupt's word in a bitmap register. For SGIs and PPIs of a GICv3 it is in the loaded
