@@ -90,7 +90,7 @@ static void begin(void)
         fake_reset();
         deadline_queue_init(&deadlines, slots, 0, SLOTS, NULL);
         room = UNLIMITED;
-        console_init(&uart, &deadlines);
+        console_init(&uart, &deadlines, NULL); /* all is on core 0 */
         for (unsigned i = 0; i < SOURCES; i++)
             console_add(&sources[i], names[i], deliver);
         begun = true;
