@@ -25,7 +25,7 @@
 
 static struct spinlock off_lock = SPINLOCK_INIT; /* of all VMs' `off`; no other is held */
 
-void vcpu_power_on_here(struct vcpu *vcpu)
+static void switch_on(struct vcpu *vcpu)
 {
     DEBUG_ASSERT(vcpu->cpu == arch_cpu() && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
     arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
@@ -34,22 +34,36 @@ void vcpu_power_on_here(struct vcpu *vcpu)
     vcpu_wake(vcpu);
 }
 
+/* Unless a stop came before the message was taken. */
+void vcpu_power_on_here(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->lock);
+    if (vcpu->to_start) {
+        vcpu->to_start = false;
+        switch_on(vcpu);
+    }
+    spin_unlock(&vcpu->vm->lock);
+}
+
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
     DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock));
     vcpu->powered = true;
     vcpu->resume_entry = entry;
     vcpu->resume_argument = argument;
-    if (vcpu->cpu == arch_cpu())
-        vcpu_power_on_here(vcpu);
-    else
-        vcpu_send(vcpu, VCPU_POWER_ON);
+    if (vcpu->cpu == arch_cpu()) {
+        switch_on(vcpu);
+        return;
+    }
+    vcpu->to_start = true;
+    vcpu_send(vcpu, VCPU_POWER_ON);
 }
 
 static void switch_off(struct vcpu *vcpu)
 {
     DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock) && vcpu->cpu == arch_cpu());
     vcpu->powered = false;
+    vcpu->to_start = false;
     vcpu->on = false;
     vcpu->work = (void *)0;
     vcpu_retire(vcpu);

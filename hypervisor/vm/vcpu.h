@@ -27,6 +27,7 @@ struct vcpu {
     uint16_t id;    /* unique in the system: names it in the trace */
     uint16_t index; /* in its VM; its affinity is 0.0.0.index */
     bool powered;   /* PSCI: switched on, or about to be; under the VM's lock */
+    bool to_start;  /* `powered`, but its core has yet to switch it on; under the VM's lock */
     bool on;        /* it is started, and can be runnable */
     enum timer_mode timers;
 

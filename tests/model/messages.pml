@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages between cores (hypervisor/vm/messages.c): other cores send to the vCPUs of one core, which takes
+ * Messages between cores (hypervisor/vm/messages.c, inbox.c): other cores send to the vCPUs of one core, which takes
  * them one vCPU for each kick, and now and then sends to one itself. Each statement is one access to what
  * cores share, in the order of the source.
  *

@@ -212,5 +212,6 @@ void interleave_note(const char *format, ...)
     (void)printf("core %u: ", current);
     (void)vprintf(format, arguments);
     (void)printf("\n");
+    (void)fflush(stdout);
     va_end(arguments);
 }

@@ -51,7 +51,7 @@ sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
 
 # vm
-UNIT_TESTS += precise precise_random turns vm power deadlines messages
+UNIT_TESTS += precise precise_random turns vm power power_cores deadlines messages
 messages_SRCS := hypervisor/vm/messages.c hypervisor/vm/inbox.c tests/unit/interleave.c
 messages_FLAGS := -includetests/unit/interleaved_atomics.h
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
@@ -65,6 +65,8 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
 	$(UNIT_SCHED) tests/unit/vm_world.c
 power_SRCS := $(vm_SRCS)
+power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_SRCS)
+power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
 UNIT_TESTS += guest_tree vgic vgic_cores vgic_random vuart vrtc psci observer address_map devices
