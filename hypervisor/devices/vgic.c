@@ -626,6 +626,7 @@ void vgic_load(struct vcpu *vcpu)
 
     spin_lock(&vcpu->vm->vgic.lock);
     state->loaded = true;
+    state->waits = false;
     look_at_timer(vcpu);
     gic->interface_load(&vcpu->arch);
     vgic_push(vcpu);
@@ -675,6 +676,7 @@ bool vgic_wakes(struct vcpu *vcpu)
     vgic_pull(vcpu);
     if ((own->latched | own->line | spis->latched | spis->line) != 0)
         wakes = any_wakes(vcpu);
+    vcpu->vgic.waits = !wakes;
     spin_unlock(&vcpu->vm->vgic.lock);
     return wakes;
 }
@@ -689,8 +691,32 @@ bool vgic_has_deliverable(struct vcpu *vcpu)
     vgic_pull(vcpu);
     has = (bank_deliverable(vcpu, own) & ~own->active) != 0 ||
           (going_to(vcpu, 32, bank_deliverable(vcpu, spis)) & ~spis->active) != 0;
+    vcpu->vgic.waits = !has;
     spin_unlock(&vcpu->vm->vgic.lock);
     return has;
+}
+
+/*
+ * The interrupts of a vCPU, which is dirty, have changed; `wakes`: one of them may end its WFI. That of
+ * another core gets a message only if it waits for that, or has its registers in that core. So a guest that
+ * sends interrupts to itself on another core takes no time of those who run there: each of its vCPUs causes
+ * one kick at most from the time it has blocked until it blocks again.
+ */
+static void tell(struct vcpu *vcpu, bool wakes)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+
+    if (vcpu->cpu == arch_cpu()) {
+        if (wakes)
+            vcpu_wake(vcpu);
+        return;
+    }
+    if (wakes && state->waits) {
+        state->waits = false;
+        vcpu_send(vcpu, VCPU_WAKE);
+    }
+    if (state->loaded)
+        vcpu_send(vcpu, VCPU_LOOK);
 }
 
 void vgic_changed(struct vcpu *vcpu)
@@ -703,10 +729,7 @@ void vgic_changed(struct vcpu *vcpu)
         uint32_t spis = bank_deliverable(other, &vm->vgic.spis);
 
         other->vgic.dirty = true;
-        if (own != 0 || going_to(other, 32, spis) != 0)
-            vcpu_wake(other);
-        if (other->vgic.loaded && other->cpu != arch_cpu())
-            vcpu_send(other, VCPU_LOOK);
+        tell(other, own != 0 || going_to(other, 32, spis) != 0);
     }
 }
 
@@ -764,7 +787,7 @@ void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
     spin_lock(&vm->vgic.lock);
     vgic_latch_sgi(target, sgi, source->index);
     target->vgic.dirty = true;
-    vcpu_wake(target);
+    tell(target, true);
     spin_unlock(&vm->vgic.lock);
 }
 

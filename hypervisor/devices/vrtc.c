@@ -15,6 +15,7 @@
 #include "devices/vrtc.h"
 #include "base/arch.h"
 #include "base/memory.h"
+#include "base/units.h"
 #include "devices/vgic.h"
 #include "vm/cpu.h"
 #include "vm/messages.h"
@@ -31,6 +32,8 @@
 
 #define CR_START  1u
 #define INT_ALARM 1u
+
+#define TELL_US 10000
 
 static const uint8_t identification[8] = {0x31, 0x10, 0x14, 0x00, 0x0D, 0xF0, 0x05, 0xB1};
 
@@ -106,6 +109,22 @@ void vrtc_watch_alarm(struct vm *vm)
     spin_unlock(&rtc->lock);
 }
 
+/*
+ * Each message takes time of those who run on the alarm's core. So a vCPU of another core that writes again
+ * soon after one does so until that is over.
+ */
+static bool is_too_soon(const struct vrtc *rtc)
+{
+    return home_of(rtc) != arch_cpu() && rtc->told_at != 0 &&
+           arch_counter() - rtc->told_at < us_to_ticks(TELL_US);
+}
+
+static void tell_home(struct vrtc *rtc)
+{
+    rtc->told_at = arch_counter();
+    vcpu_send(&rtc->vm->vcpus[0], VCPU_ALARM);
+}
+
 /* The clock or the alarm was set. An alarm for the second that is shown already is reached at once. */
 static void set_alarm(struct vrtc *rtc)
 {
@@ -117,7 +136,7 @@ static void set_alarm(struct vrtc *rtc)
     if (home_of(rtc) == arch_cpu())
         deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
     else
-        vcpu_send(&rtc->vm->vcpus[0], VCPU_ALARM);
+        tell_home(rtc);
 }
 
 void vrtc_reset(struct vrtc *rtc)
@@ -181,6 +200,10 @@ bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
 
     if (access->size > 4)
         return false;
+    if (access->write && is_too_soon(rtc)) {
+        access->again = true;
+        return true;
+    }
     spin_lock(&rtc->lock);
     if (access->write)
         write_register(rtc, access->offset & ~UINT64_C(3), (uint32_t)access->value);

@@ -389,6 +389,14 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
 }
 
+void vcpu_wake_by_message(struct vcpu *vcpu)
+{
+    if (!vcpu->on || vcpu->unit.runnable)
+        return;
+    vcpu_wake_blocked(vcpu);
+    bill(vcpu, vcpu->cpu->charged_until);
+}
+
 /*
  * The comparator fired for the vCPU's deadline `when`. Makes the vCPU runnable, warps it, and asks the policy
  * at once who runs. Returns whether it is this vCPU. If not, no other deadline of the vCPU fires before it

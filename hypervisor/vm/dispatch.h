@@ -71,6 +71,9 @@ static inline void vcpu_wake(struct vcpu *vcpu)
         vcpu_wake_blocked(vcpu);
 }
 
+/* The same, on its core, for another core's message: it pays for that itself when it runs. */
+void vcpu_wake_by_message(struct vcpu *vcpu);
+
 /*
  * Asks the policy at once. So deadlines of the running vCPU that passed while it had the CPU take effect now.
  */

@@ -26,7 +26,7 @@ static void serve_vcpu(struct vcpu *vcpu)
     if ((requests & VCPU_LOOK) != 0)
         vcpu->hooks->look(vcpu);
     if ((requests & VCPU_WAKE) != 0)
-        vcpu_wake(vcpu);
+        vcpu_wake_by_message(vcpu);
 }
 
 static void serve_cpu(struct cpu *cpu)

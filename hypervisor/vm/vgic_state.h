@@ -49,6 +49,7 @@ struct vgic_vcpu {
     uint8_t sgi_active[16]; /* GICv2: the vCPU that sent the SGI, while it is active */
     bool loaded;            /* its list registers are in the CPU */
     bool dirty;             /* the banks have changed: list registers are refreshed before the next entry */
+    bool waits;             /* it is about to block, or has, and nobody has woken it since */
     bool asleep;            /* GICR_WAKER.ProcessorSleep */
     bool timer_held;        /* the virtual timer's physical interrupt is active in the GIC for this vCPU */
     /* The interrupt that each list register in use holds. */

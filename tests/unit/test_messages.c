@@ -104,7 +104,7 @@ static void look(struct vcpu *vcpu)
         while_looking(vcpu);
 }
 
-void vcpu_wake_blocked(struct vcpu *vcpu)
+void vcpu_wake_by_message(struct vcpu *vcpu)
 {
     serve(vcpu, 5, 'w');
 }
@@ -229,19 +229,6 @@ static void requests_are_done_in_their_order(void **state)
         vcpu_send(&vcpus[1], all[i]);
     take(1);
     expect_done("1n1f1la1k1w");
-}
-
-static void only_a_blocked_vcpu_that_is_on_is_woken(void **state)
-{
-    (void)state;
-    vcpus[1].on = false;
-    vcpu_send(&vcpus[1], VCPU_WAKE);
-    take(1);
-    vcpus[1].on = vcpus[1].unit.runnable = true;
-    vcpu_send(&vcpus[1], VCPU_WAKE);
-    take(1);
-    expect_done("");
-    assert_int_equal(kicks[1], 2);
 }
 
 static void one_vcpu_is_served_for_each_kick(void **state)
@@ -488,7 +475,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_vcpu_is_on_the_list_once, setup),
         cmocka_unit_test_setup(requests_are_done_in_their_order, setup),
-        cmocka_unit_test_setup(only_a_blocked_vcpu_that_is_on_is_woken, setup),
         cmocka_unit_test_setup(one_vcpu_is_served_for_each_kick, setup),
         cmocka_unit_test_setup(kicks_that_are_one_lose_nothing, setup),
         cmocka_unit_test_setup(what_is_sent_while_it_is_served_is_served_next, setup),

@@ -76,6 +76,11 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     vcpu->unit.runnable = true;
 }
 
+void vcpu_wake_by_message(struct vcpu *vcpu)
+{
+    vcpu_wake(vcpu);
+}
+
 void vcpu_retire(struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu->cpu, arch_cpu());

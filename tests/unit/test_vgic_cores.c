@@ -100,6 +100,26 @@ BOTH(a_vcpu_of_another_core_is_woken_there)
     assert_int_equal(world_take() & 0x3FF, SGI);
 }
 
+/* A guest takes no time of those who run on the other core, however often it sends an interrupt there. */
+BOTH(a_vcpu_that_waits_for_its_turn_gets_no_message)
+{
+    world_vcpu(2)->vgic.waits = false;
+    world_send(2, SGI);
+    world_kick(1);
+    assert_false(world_woken(2));
+    world_core(1);
+    world_switch(world_vcpu(2));
+    assert_int_equal(world_take() & 0x3FF, SGI);
+    world_vcpu(2)->vgic.waits = false;
+    assert_false(vgic_wakes(world_vcpu(2))); /* it is about to block */
+    world_switch(world_vcpu(1));
+    world_core(0);
+    world_send(2, SGI);
+    assert_false(world_vcpu(2)->vgic.waits); /* so the next is no message any more */
+    world_kick(1);
+    assert_true(world_woken(2));
+}
+
 BOTH(each_core_has_its_own_list_registers)
 {
     world_send(1, SGI);
@@ -402,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_sgi_goes_to_another_core),
         cmocka_unit_test(a_vcpu_of_another_core_is_woken_there),
+        cmocka_unit_test(a_vcpu_that_waits_for_its_turn_gets_no_message),
         cmocka_unit_test(each_core_has_its_own_list_registers),
         cmocka_unit_test(a_read_waits_until_the_other_core_has_looked),
         cmocka_unit_test(a_read_goes_on_when_the_other_is_switched_out),

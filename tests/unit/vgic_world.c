@@ -90,6 +90,7 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
         vcpus[i].index = (uint16_t)i;
         vcpus[i].on = true;
         vgic_vcpu_init(&vcpus[i].vgic);
+        vcpus[i].vgic.waits = true; /* for all here that is always so */
         gic->interface_reset(&vcpus[i].arch);
     }
 }
@@ -140,8 +141,10 @@ static bool take_messages(struct vcpu *vcpu)
     sent[vcpu->index] = 0;
     if ((requests & VCPU_LOOK) != 0)
         vgic_look(vcpu);
-    if ((requests & VCPU_WAKE) != 0)
+    if ((requests & VCPU_WAKE) != 0) {
         vcpu_wake(vcpu);
+        vcpu->vgic.waits = true;
+    }
     return requests != 0;
 }
 
@@ -243,8 +246,10 @@ void world_switch(struct vcpu *vcpu)
         assert_false(fake_gic_timer_active());
     }
     loaded = vcpu;
-    if (vcpu != NULL)
+    if (vcpu != NULL) {
         vgic_load(vcpu);
+        vcpu->vgic.waits = true;
+    }
     world_enter();
 }
 
@@ -258,6 +263,7 @@ void world_wait(void)
             vgic_timer_expired(loaded);
     }
     world_enter();
+    loaded->vgic.waits = true;
 }
 
 void world_timer(unsigned index, bool expired)
