@@ -86,19 +86,6 @@ unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
     return route < vgic->vcpu_count ? route : VGIC_NOBODY;
 }
 
-void vgic_set_route(struct vgic *vgic, unsigned n, uint32_t route)
-{
-    unsigned before = vgic_spi_target(vgic, n);
-    unsigned after;
-
-    vgic->route[n] = route;
-    after = vgic_spi_target(vgic, n);
-    if (before != VGIC_NOBODY)
-        vgic->goes_to[before] &= ~BIT(n);
-    if (after != VGIC_NOBODY)
-        vgic->goes_to[after] |= BIT(n);
-}
-
 void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index)
 {
     vgic->held_by[vgic->holder[n]] &= ~BIT(n);
@@ -362,10 +349,20 @@ void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t se
     }
 }
 
-void vgic_routed_elsewhere(struct vcpu *vcpu, unsigned intid)
+void vgic_set_route(struct vm *vm, unsigned n, uint32_t route)
 {
-    if ((vcpu->vm->vgic.spis.in_lr & BIT(intid)) != 0)
-        lr_holder(vcpu, intid)->vgic.others_wrote = true;
+    struct vgic *vgic = &vm->vgic;
+    unsigned before = vgic_spi_target(vgic, n);
+    unsigned after;
+
+    vgic->route[n] = route;
+    after = vgic_spi_target(vgic, n);
+    if (before != VGIC_NOBODY)
+        vgic->goes_to[before] &= ~BIT(n);
+    if (after != VGIC_NOBODY)
+        vgic->goes_to[after] |= BIT(n);
+    if ((vgic->spis.in_lr & BIT(n)) != 0)
+        lr_holder(vm->vcpus, 32 + n)->vgic.others_wrote = true;
 }
 
 uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first)
