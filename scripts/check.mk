@@ -27,7 +27,7 @@ host_H := $(filter tools/%.h include/%.h,$(CHECK_H))
 host_GCC = $(HOST_CC)
 host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools
 
-unit_C := $(filter tests/unit/%.c tests/fuzz/%.c tests/proof/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
+unit_C := $(filter tests/unit/%.c tests/races/%.c tests/fuzz/%.c tests/proof/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
 unit_H := $(filter tests/unit/%.h tests/fuzz/%.h tests/proof/%.h hypervisor/arch/fake/%.h \
 	$(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
 unit_GCC = $(HOST_CC)

@@ -16,6 +16,8 @@
  *   uint64_t arch_counter(void)           the physical counter (CNTPCT_EL0), in ticks
  *   struct cpu *arch_cpu(void)            the calling CPU's own structure
  *   void arch_relax(void)                 in a loop that waits for another core: lets that one go on (YIELD)
+ *   ARCH_READ_RELAXED(object)             a relaxed atomic access of what cores read without a lock
+ *   ARCH_WRITE_RELAXED(object, value)
  *   bool arch_vcpu_timer_asserted(vcpu)   is the loaded vCPU's virtual timer enabled, unmasked and expired?
  */
 #include "arch_inline.h"

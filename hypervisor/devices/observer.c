@@ -127,15 +127,20 @@ static void note_run(struct observer *observer)
     }
 }
 
+static void look_at_charges(struct observer *observer)
+{
+    observer->charging = !all_are_charged(observer);
+    if (!observer->charging)
+        note_run(observer);
+}
+
 static void mark_work(struct vcpu *vcpu)
 {
     struct observer *observer = vcpu->observer;
 
     if (observer->charging) {
-        observer->charging = !all_are_charged(observer);
-        if (!observer->charging)
-            note_run(observer);
-        else
+        look_at_charges(observer);
+        if (observer->charging)
             arch_relax();
     } else if (!observer->complete) {
         add_fields(observer);
@@ -154,10 +159,10 @@ void observer_mark(struct vcpu *vcpu, uint32_t number)
     cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
     observer->number = number;
     observer->vm = 0;
-    observer->charging = true;
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpus[i].up && &cpus[i] != vcpu->cpu)
             cpu_send(&cpus[i], CPU_CHARGE);
+    look_at_charges(observer); /* on one core that is all, and of this instant */
     begin(vcpu, mark_work);
 }
 

@@ -86,19 +86,6 @@ unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
     return route < vgic->vcpu_count ? route : VGIC_NOBODY;
 }
 
-void vgic_set_route(struct vgic *vgic, unsigned n, uint32_t route)
-{
-    unsigned before = vgic_spi_target(vgic, n);
-    unsigned after;
-
-    vgic->route[n] = route;
-    after = vgic_spi_target(vgic, n);
-    if (before != VGIC_NOBODY)
-        vgic->goes_to[before] &= ~BIT(n);
-    if (after != VGIC_NOBODY)
-        vgic->goes_to[after] |= BIT(n);
-}
-
 void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index)
 {
     vgic->held_by[vgic->holder[n]] &= ~BIT(n);
@@ -238,7 +225,7 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
     }
     if (state->others_wrote)
         lr.state = with_others_writes(state, intid, lr.state);
-    state->dirty = true;
+    vgic_set_dirty(state, true);
     if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
         if (intid >= 32)
@@ -362,10 +349,20 @@ void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t se
     }
 }
 
-void vgic_routed_elsewhere(struct vcpu *vcpu, unsigned intid)
+void vgic_set_route(struct vm *vm, unsigned n, uint32_t route)
 {
-    if ((vcpu->vm->vgic.spis.in_lr & BIT(intid)) != 0)
-        lr_holder(vcpu, intid)->vgic.others_wrote = true;
+    struct vgic *vgic = &vm->vgic;
+    unsigned before = vgic_spi_target(vgic, n);
+    unsigned after;
+
+    vgic->route[n] = route;
+    after = vgic_spi_target(vgic, n);
+    if (before != VGIC_NOBODY)
+        vgic->goes_to[before] &= ~BIT(n);
+    if (after != VGIC_NOBODY)
+        vgic->goes_to[after] |= BIT(n);
+    if ((vgic->spis.in_lr & BIT(n)) != 0)
+        lr_holder(vm->vcpus, 32 + n)->vgic.others_wrote = true;
 }
 
 uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first)
@@ -412,7 +409,8 @@ bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
         if ((reader->asked & BIT(i)) == 0) {
             reader->asked |= BIT(i);
             reader->asked_at[i] = state->pulls;
-            state->others_wait = state->dirty = true;
+            state->others_wait = true;
+            vgic_set_dirty(state, true);
             vcpu_send(other, VCPU_LOOK);
         }
         all = false;
@@ -424,7 +422,7 @@ bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
 
 void vgic_look(struct vcpu *vcpu)
 {
-    if (vcpu->vgic.loaded && vcpu->vgic.dirty)
+    if (vcpu->vgic.loaded && vgic_is_dirty(&vcpu->vgic))
         vgic_refresh(vcpu);
 }
 
@@ -541,7 +539,7 @@ static inline bool push_timer_or_nothing(struct vcpu *vcpu)
     }
     ask(state, false, false);
     hold_timer(vcpu);
-    state->dirty = false;
+    vgic_set_dirty(state, false);
     return true;
 }
 
@@ -567,7 +565,7 @@ static APART void push_by_urgency(struct vcpu *vcpu)
     }
     ask(state, (pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
     hold_timer(vcpu);
-    state->dirty = false;
+    vgic_set_dirty(state, false);
 }
 
 /*
@@ -728,7 +726,7 @@ void vgic_changed(struct vcpu *vcpu)
         uint32_t own = bank_deliverable(other, &other->vgic.own);
         uint32_t spis = bank_deliverable(other, &vm->vgic.spis);
 
-        other->vgic.dirty = true;
+        vgic_set_dirty(&other->vgic, true);
         tell(other, own != 0 || going_to(other, 32, spis) != 0);
     }
 }
@@ -753,7 +751,7 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
             bank->latched |= BIT(intid);
         bank->line ^= BIT(intid);
         if (intid < 32) {
-            vcpu->vgic.dirty = true;
+            vgic_set_dirty(&vcpu->vgic, true);
             if (level)
                 vcpu_wake(vcpu);
         } else {
@@ -786,7 +784,7 @@ void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
 
     spin_lock(&vm->vgic.lock);
     vgic_latch_sgi(target, sgi, source->index);
-    target->vgic.dirty = true;
+    vgic_set_dirty(&target->vgic, true);
     tell(target, true);
     spin_unlock(&vm->vgic.lock);
 }
@@ -822,7 +820,7 @@ static inline bool present_timer(struct vgic_vcpu *state)
     struct vgic_bank *own = &state->own;
     unsigned n = state->timer_lr;
 
-    if (state->dirty || state->timer_word == 0)
+    if (vgic_is_dirty(state) || state->timer_word == 0)
         return false;
     if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
         n = state->lr_used != 0 ? free_lr(state) : 0;
@@ -869,6 +867,6 @@ void vgic_timer_expired(struct vcpu *vcpu)
 {
     spin_lock(&vcpu->vm->vgic.lock);
     vcpu->vgic.own.line |= BIT(VGIC_TIMER);
-    vcpu->vgic.dirty = true;
+    vgic_set_dirty(&vcpu->vgic, true);
     spin_unlock(&vcpu->vm->vgic.lock);
 }

@@ -21,9 +21,6 @@ void vgic_pull(struct vcpu *vcpu);
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set);
 void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active);
 
-/* The same for an SPI that was routed: when that core has pulled, it goes where it is to go. */
-void vgic_routed_elsewhere(struct vcpu *vcpu, unsigned intid);
-
 /* Which of them were pending, or active, when that core pulled last. */
 uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first);
 uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first);
@@ -41,8 +38,11 @@ void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
 unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid);
 #define VGIC_NOBODY UINT32_MAX
 
-/* Sets where SPI 32 + n goes, and which vCPU is to end it once it is active. */
-void vgic_set_route(struct vgic *vgic, unsigned n, uint32_t route);
+/*
+ * Sets where SPI 32 + n goes, which vCPU is to end it once it is active. One that a list register of another
+ * core holds goes there when that core has pulled.
+ */
+void vgic_set_route(struct vm *vm, unsigned n, uint32_t route);
 void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index);
 
 void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority);

@@ -210,19 +210,15 @@ static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, u
 static void route_access(struct vcpu *vcpu, struct word *word)
 {
     unsigned intid = (word->offset - GICD_IROUTER) / 8;
-    struct vgic *vgic = &vcpu->vm->vgic;
     uint32_t route;
 
     if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
         return; /* the upper half: there is no affinity 3 */
-    route = vgic->route[intid - 32];
-    if (!word->write) {
+    route = vcpu->vm->vgic.route[intid - 32];
+    if (word->write) /* nor is there 1-of-N */
+        vgic_set_route(vcpu->vm, intid - 32, ((route & ~word->mask) | word->value) & 0xFFFFFF);
+    else
         word->value = route;
-        return;
-    }
-    vgic_set_route(vgic, intid - 32,
-                   ((route & ~word->mask) | word->value) & 0xFFFFFF); /* nor is there 1-of-N */
-    vgic_routed_elsewhere(vcpu, intid);
 }
 
 /*
@@ -231,7 +227,7 @@ static void route_access(struct vcpu *vcpu, struct word *word)
  */
 static void targets_access(struct vcpu *vcpu, struct word *word)
 {
-    struct vgic *vgic = &vcpu->vm->vgic;
+    const struct vgic *vgic = &vcpu->vm->vgic;
     unsigned first = word->offset - GIC_ITARGETSR;
 
     if (vgic->vcpu_count == 1 || first >= VGIC_INTIDS)
@@ -239,12 +235,10 @@ static void targets_access(struct vcpu *vcpu, struct word *word)
     for (unsigned byte = 0; byte < 4; byte++) {
         unsigned n = (first + byte) & 31;
 
-        if (!word->write) {
+        if (!word->write)
             word->value |= (first < 32 ? 1u << vcpu->index : vgic->route[n]) << (8 * byte);
-        } else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0) {
-            vgic_set_route(vgic, n, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
-            vgic_routed_elsewhere(vcpu, 32 + n);
-        }
+        else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
+            vgic_set_route(vcpu->vm, n, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "arch_inline.h"
 #include "base/lock.h"
 #include "drivers/gic.h"
 #include "vm/config.h"
@@ -80,5 +81,19 @@ struct vgic_vcpu {
     uint32_t asked;
     uint32_t asked_at[SYSTEM_MAX_VCPUS];
 };
+
+/*
+ * `dirty` is written under the lock. It is read on the vCPU's core without: who sets it kicks that core
+ * afterwards.
+ */
+static inline bool vgic_is_dirty(const struct vgic_vcpu *state)
+{
+    return ARCH_READ_RELAXED(state->dirty);
+}
+
+static inline void vgic_set_dirty(struct vgic_vcpu *state, bool dirty)
+{
+    ARCH_WRITE_RELAXED(state->dirty, dirty);
+}
 
 #endif

@@ -28,7 +28,7 @@ static struct core {
     bool timer_active;
 } cores[FAKE_GIC_CORES];
 
-static struct core *own = cores;
+static _Thread_local struct core *own = cores; /* tests/races has a thread for each core */
 
 const struct gic_driver *gic;
 

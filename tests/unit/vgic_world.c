@@ -230,10 +230,10 @@ void world_enter(void)
     if (loaded == NULL)
         return;
     do {
-        if (loaded->vgic.dirty)
+        if (vgic_is_dirty(&loaded->vgic))
             vgic_refresh(loaded);
         assert_true(rounds++ < ROUNDS);
-    } while (interrupted() || loaded->vgic.dirty);
+    } while (interrupted() || vgic_is_dirty(&loaded->vgic));
     assert_true(fake_gic_enabled());
     check_timer_held();
 }

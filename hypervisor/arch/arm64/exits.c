@@ -199,7 +199,7 @@ __attribute__((noinline)) static void refresh_and_enter(struct vcpu *vcpu)
 
 void arch_vcpu_run(struct vcpu *vcpu)
 {
-    if (vcpu->vgic.dirty)
+    if (vgic_is_dirty(&vcpu->vgic))
         refresh_and_enter(vcpu);
     else
         vcpu_enter(vcpu);

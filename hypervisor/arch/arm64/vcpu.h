@@ -14,7 +14,7 @@ static inline bool goes_on(const struct vcpu *vcpu)
 {
     const struct cpu *cpu = vcpu->cpu;
 
-    return !cpu->reschedule && cpu->current == vcpu && !vcpu->vgic.dirty;
+    return !cpu->reschedule && cpu->current == vcpu && !vgic_is_dirty(&vcpu->vgic);
 }
 
 /* The counter just after an exit, which was a context synchronization event: no ISB is needed. */
