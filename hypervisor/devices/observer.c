@@ -9,6 +9,7 @@
 #include "devices/observer.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/arch.h"
 #include "base/assert.h"
 #include "console/console.h"
@@ -103,40 +104,40 @@ static void add_fields(struct observer *observer)
     observer->complete = true;
 }
 
-/* Has each core charged its current vCPU since the mark? */
-static bool all_are_charged(const struct observer *observer)
+/*
+ * The CPU time is compared between VMs, so it is that of one instant, the call; on another core it is that
+ * of soon after, when the core has charged its current vCPU. The other counters are newer.
+ */
+static void note_run(struct observer *observer, const struct cpu *cpu)
 {
-    for (unsigned i = 0; i < cpu_count; i++)
-        if (cpus[i].up && (int64_t)(cpus[i].charged_until - observer->counter) < 0)
-            return false;
-    return true;
+    for (const struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
+        observer->run[vcpu->vm->index] += vcpu->stats[ONTIME_STAT_RUN_TICKS];
 }
 
-/*
- * The CPU time, which is compared between VMs, is that of one instant, or on another core of the instant at
- * which it took the message; the other counters are newer.
- */
-static void note_run(struct observer *observer)
+/* Notes the time of the next core's vCPUs, if it has charged the current one since the mark. */
+static void note_core(struct observer *observer, const struct cpu *own)
 {
-    for (unsigned i = 0; i < vm_count; i++) {
-        uint64_t run = 0;
+    struct cpu *cpu = &cpus[observer->core];
 
-        for (unsigned k = 0; k < vms[i]->vcpu_count; k++)
-            run += vms[i]->vcpus[k].stats[ONTIME_STAT_RUN_TICKS];
-        observer->run[i] = run;
+    if (cpu->up && cpu != own) {
+        uint64_t charged = atomic_load_explicit(&cpu->charge_told, memory_order_acquire);
+
+        if ((int64_t)(charged - observer->counter) < 0) {
+            cpu_send(cpu, CPU_CHARGE); /* again, as another mark's may have been taken before this one */
+            arch_relax();
+            return;
+        }
+        note_run(observer, cpu);
     }
+    observer->core++;
 }
 
 static void mark_work(struct vcpu *vcpu)
 {
     struct observer *observer = vcpu->observer;
 
-    if (observer->charging) {
-        observer->charging = !all_are_charged(observer);
-        if (!observer->charging)
-            note_run(observer);
-        else
-            arch_relax();
+    if (observer->core < cpu_count) {
+        note_core(observer, vcpu->cpu);
     } else if (!observer->complete) {
         add_fields(observer);
     } else if (write_line(observer)) {
@@ -154,7 +155,9 @@ void observer_mark(struct vcpu *vcpu, uint32_t number)
     cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
     observer->number = number;
     observer->vm = 0;
-    observer->charging = true;
+    observer->core = 0;
+    memset(observer->run, 0, sizeof(observer->run));
+    note_run(observer, vcpu->cpu);
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpus[i].up && &cpus[i] != vcpu->cpu)
             cpu_send(&cpus[i], CPU_CHARGE);

@@ -19,7 +19,7 @@ struct observer {
 
     /* MARK: its number, when it was called, and what each VM had run then. */
     uint32_t number;
-    bool charging; /* the cores' current vCPUs are still to be charged up to then */
+    unsigned core; /* the next one whose vCPUs' time is to be noted */
     uint64_t counter;
     uint64_t run[SYSTEM_MAX_VMS];
     unsigned vm;    /* the line's */

@@ -25,7 +25,7 @@
 #define VCPU_WAKE      32u /* it is made runnable, if it is on */
 
 /* Of a core. */
-#define CPU_CHARGE  1u /* its current vCPU is charged up to now */
+#define CPU_CHARGE  1u /* its current vCPU is charged up to now, and `charge_told` says so */
 #define CPU_CONSOLE 2u /* core 0's: a source has written an unfinished line */
 
 void vcpu_send(struct vcpu *vcpu, uint32_t request);
