@@ -33,6 +33,7 @@
 static struct vm_config config[2];
 static struct observer observers[2];
 static struct ontime_trace_record records[RECORDS];
+static struct ontime_trace_record other_records[3][RECORDS];
 static struct vcpu *caller;
 
 static struct vm *create(unsigned index, const char *name, unsigned vcpus, uint8_t cpu)
@@ -73,7 +74,9 @@ static int setup_cpus(unsigned count)
 static int setup(void **state)
 {
     (void)state;
-    return setup_cpus(1);
+    (void)setup_cpus(1);
+    cpus[0].up = true;
+    return 0;
 }
 
 /* CPUs 0 to 3, of which 2 has not started. */
@@ -81,7 +84,9 @@ static int setup_four(void **state)
 {
     (void)state;
     (void)setup_cpus(4);
-    cpus[1].up = cpus[3].up = true;
+    cpus[0].up = cpus[1].up = cpus[3].up = true;
+    trace_init(&cpus[1].trace, other_records[0], sizeof(other_records[0]));
+    trace_init(&cpus[3].trace, other_records[2], sizeof(other_records[2]));
     return 0;
 }
 
@@ -313,6 +318,127 @@ static void trace_is_dumped_line_by_line(void **state)
     assert_int_equal(world_line_count, calls);
 }
 
+/* `from` to `to` less 1, in the rings of CPU 0, 1 and 3. */
+static void record_on_all(unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        trace_record(&cpus[0].trace, ONTIME_TRACE_TICK, 0, i);
+        trace_record(&cpus[1].trace, ONTIME_TRACE_TICK, 1, i);
+        trace_record(&cpus[3].trace, ONTIME_TRACE_TICK, 3, i);
+    }
+}
+
+static void take_all_messages(void)
+{
+    cpu_take_messages(&cpus[1]);
+    cpu_take_messages(&cpus[3]);
+}
+
+/* One line; returns the next cursor. */
+static uint64_t trace_line(uint64_t cursor)
+{
+    observer_trace(caller, cursor);
+    if (cursor == 0)
+        take_all_messages();
+    run_to_the_end();
+    return caller->arch.regs.x[1];
+}
+
+/* Line `line` is the begin of a ring's part. */
+static void expect_begin(unsigned line, unsigned cpu, unsigned count)
+{
+    char begin[64], end[64];
+    size_t length = strlen(world_lines[line]);
+
+    snprintf(begin, sizeof(begin), "trace begin version=1 cpu=%u ", cpu);
+    snprintf(end, sizeof(end), " records=%u lost=0", count);
+    assert_memory_equal(world_lines[line], begin, strlen(begin));
+    assert_string_equal(world_lines[line] + length - strlen(end), end);
+}
+
+/* All rings have been frozen at the first line: what is recorded during the dump is in none. */
+static void a_dump_has_the_rings_of_all_cores(void **state)
+{
+    unsigned part = 1 + (vms[1]->vcpus[0].id + 1u) + 2 + 1; /* begin, the vCPUs, data, end */
+    uint64_t cursor = 0;
+
+    (void)state;
+    record_on_all(0, 20);
+    do {
+        cursor = trace_line(cursor);
+        record_on_all(20, 22);
+        assert_true(world_line_count <= 3 * part);
+    } while (cursor != 0);
+    assert_int_equal(world_line_count, 3 * part);
+    expect_begin(0, 0, 20);
+    expect_begin(part, 1, 20);
+    expect_begin(2 * part, 3, 20);
+    for (unsigned i = 1; i <= 3; i++)
+        assert_string_equal(world_lines[i * part - 1], "trace end");
+    record_on_all(22, 25);
+    (void)trace_line(0);
+    (void)trace_line(UINT64_C(3) << 32);
+    expect_begin(3 * part, 0, 25); /* two came after the last line */
+    expect_begin(3 * part + 1, 3, 25);
+}
+
+/* A core may see late that its ring is frozen. Its records until then are in the dump. */
+static void a_dump_waits_until_each_core_has_stopped_recording(void **state)
+{
+    (void)state;
+    record_on_all(0, 20);
+    observer_trace(caller, 0);
+    assert_int_equal(noted.kicked, 1u << 1 | 1u << 3);
+    turns(STEPS_MAX);
+    cpu_take_messages(&cpus[3]);
+    turns(STEPS_MAX);
+    assert_int_equal(world_line_count, 0);
+    trace_put(&cpus[1].trace, other_records[0], 20, fake_counter(), ONTIME_TRACE_TICK, 1, 20);
+    cpu_take_messages(&cpus[1]);
+    run_to_the_end();
+    (void)trace_line(UINT64_C(1) << 32);
+    expect_begin(0, 0, 20);
+    expect_begin(1, 1, 21);
+}
+
+static void a_dump_that_is_given_up_can_begin_again(void **state)
+{
+    uint64_t cursor = 0;
+
+    (void)state;
+    record_on_all(0, 20);
+    do
+        cursor = trace_line(cursor);
+    while (cursor < UINT64_C(3) << 32);
+    record_on_all(20, 30);
+    world_line_count = 0;
+    do
+        cursor = trace_line(world_line_count == 0 ? 0 : cursor);
+    while (cursor != 0);
+    expect_begin(0, 0, 20);
+    expect_begin(world_line_count / 3 * 2, 3, 20);
+    record_on_all(20, 30);
+    (void)trace_line(0);
+    expect_begin(world_line_count - 1, 0, 30);
+}
+
+/* A line is written for no cursor that no line has led to. */
+static void any_cursor_is_safe(void **state)
+{
+    static const uint64_t none[] = {UINT64_C(2) << 32,        UINT64_C(4) << 32, UINT64_C(63) << 32,
+                                    UINT64_C(64) << 32,       UINT64_MAX,        UINT64_MAX >> 32,
+                                    (UINT64_C(1) << 32) + 100};
+
+    (void)state;
+    assert_int_equal(trace_line(UINT64_C(1) << 32), 0); /* not frozen */
+    assert_int_equal(world_line_count, 0);
+    (void)trace_line(0);
+    for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_int_equal(trace_line(none[i]), 0);
+    assert_int_equal(world_line_count, 1);
+    assert_int_not_equal(trace_line(UINT64_C(1) << 32), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +453,10 @@ int main(void)
         cmocka_unit_test_setup(a_message_that_came_too_early_is_sent_again, setup_four),
         cmocka_unit_test_setup(a_line_waits_for_room, setup),
         cmocka_unit_test_setup(observers_do_not_mix, setup),
+        cmocka_unit_test_setup(a_dump_has_the_rings_of_all_cores, setup_four),
+        cmocka_unit_test_setup(a_dump_waits_until_each_core_has_stopped_recording, setup_four),
+        cmocka_unit_test_setup(a_dump_that_is_given_up_can_begin_again, setup_four),
+        cmocka_unit_test_setup(any_cursor_is_safe, setup_four),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,10 +58,12 @@ static char *dump_text(unsigned cpu)
 
     assert_non_null(stream);
     (void)fprintf(stream, "[player] hello\n");
+    trace_freeze(&ring);
     do {
         (void)trace_dump_line(&ring, &header, cursor, line, &cursor);
         (void)fprintf(stream, "qemu: [ontime] %s\r\n[matmul] trace data AAAA\n", line);
     } while (cursor != 0);
+    trace_open(&ring);
     (void)fclose(stream);
     return text;
 }
