@@ -46,6 +46,16 @@ static bool read_number(const char *text, unsigned long max, unsigned long *numb
     return *end == '\0' && *number <= max;
 }
 
+static bool read_cpu(const char *text, struct options *options)
+{
+    if (read_number(text, UINT32_MAX, &options->cpu)) {
+        options->all = false;
+        return true;
+    }
+    options->all = text != NULL && strcmp(text, "all") == 0;
+    return options->all;
+}
+
 static bool read_options(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++) {
@@ -53,10 +63,7 @@ static bool read_options(int argc, char **argv, struct options *options)
 
         if (strcmp(argv[i], "--summary") == 0) {
             options->summary = true;
-        } else if (strcmp(argv[i], "--cpu") == 0 && value != NULL && strcmp(value, "all") == 0) {
-            options->all = true;
-            i++;
-        } else if (strcmp(argv[i], "--cpu") == 0 && read_number(value, UINT32_MAX, &options->cpu)) {
+        } else if (strcmp(argv[i], "--cpu") == 0 && read_cpu(value, options)) {
             i++;
         } else if (strcmp(argv[i], "--from") == 0 && read_number(value, UINT32_MAX, &options->from)) {
             options->has_from = true;
