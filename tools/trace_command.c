@@ -2,7 +2,7 @@
 /*
  * ontime trace: prints a trace in a console log as CSV, or its sums. A vCPU's sum is the time from each
  * switch to it until the switch away from it. Who ran at the beginning is known from the first switch, which
- * names the vCPU that it leaves.
+ * names the vCPU that it leaves. Of all CPUs the records are merged by time; sums are made for one CPU only.
  */
 #include "commands.h"
 #include <inttypes.h>
@@ -16,16 +16,18 @@
 #define NAME_SIZE  64
 
 static const char usage[] =
-    "usage: ontime trace [--cpu N] [--summary] [--from MARK] [--to MARK] LOG\n"
+    "usage: ontime trace [--cpu N|all] [--summary] [--from MARK] [--to MARK] LOG\n"
     "Reads the last trace dump of a CPU in a console log.\n"
     "  --cpu N      the CPU (0)\n"
+    "  --cpu all    the records of all CPUs in order of time, with a column `cpu` before `vcpu`\n"
     "  --from MARK  only from the first mark of that number on\n"
     "  --to MARK    only up to the next mark of that number\n"
-    "  --summary    the CPU time of each vCPU and of idleness: CSV vcpu,ticks,us,share\n"
+    "  --summary    the CPU time of each vCPU and of idleness on one CPU: CSV vcpu,ticks,us,share\n"
     "Otherwise prints all records: CSV counter,us,vcpu,type,arg; us counts from the counter's 0.\n";
 
 struct options {
     unsigned long cpu;
+    bool all; /* CPUs */
     bool summary;
     bool has_from;
     bool has_to;
@@ -44,6 +46,16 @@ static bool read_number(const char *text, unsigned long max, unsigned long *numb
     return *end == '\0' && *number <= max;
 }
 
+static bool read_cpu(const char *text, struct options *options)
+{
+    if (read_number(text, UINT32_MAX, &options->cpu)) {
+        options->all = false;
+        return true;
+    }
+    options->all = text != NULL && strcmp(text, "all") == 0;
+    return options->all;
+}
+
 static bool read_options(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++) {
@@ -51,7 +63,7 @@ static bool read_options(int argc, char **argv, struct options *options)
 
         if (strcmp(argv[i], "--summary") == 0) {
             options->summary = true;
-        } else if (strcmp(argv[i], "--cpu") == 0 && read_number(value, UINT32_MAX, &options->cpu)) {
+        } else if (strcmp(argv[i], "--cpu") == 0 && read_cpu(value, options)) {
             i++;
         } else if (strcmp(argv[i], "--from") == 0 && read_number(value, UINT32_MAX, &options->from)) {
             options->has_from = true;
@@ -65,15 +77,48 @@ static bool read_options(int argc, char **argv, struct options *options)
             return false;
         }
     }
-    return options->log != NULL;
+    return options->log != NULL && !(options->all && options->summary);
 }
 
-/* Reads the last dump of the CPU that was asked for. */
-static bool read_log(const struct options *options, struct trace_dump *chosen)
+/* The last dump of each CPU that was asked for. */
+struct dumps {
+    struct trace_dump *list;
+    size_t count;
+};
+
+static void free_dumps(struct dumps *dumps)
 {
-    char error[ERROR_SIZE];
+    for (size_t i = 0; i < dumps->count; i++)
+        trace_dump_free(&dumps->list[i]);
+    free(dumps->list);
+    *dumps = (struct dumps){0};
+}
+
+/* Takes the dump over, in place of an earlier one of its CPU; false: out of memory. */
+static bool keep(struct dumps *dumps, const struct trace_dump *dump)
+{
+    size_t i = 0;
+    struct trace_dump *list;
+
+    while (i < dumps->count && dumps->list[i].cpu != dump->cpu)
+        i++;
+    if (i < dumps->count) {
+        trace_dump_free(&dumps->list[i]);
+    } else {
+        list = realloc(dumps->list, (i + 1) * sizeof(*list));
+        if (list == NULL)
+            return false;
+        dumps->list = list;
+        dumps->count++;
+    }
+    dumps->list[i] = *dump;
+    return true;
+}
+
+static bool read_log(const struct options *options, struct dumps *dumps)
+{
+    char error[ERROR_SIZE] = "out of memory";
     unsigned long line = 0;
-    bool found = false;
     struct trace_dump dump;
     FILE *log = fopen(options->log, "r");
     int result;
@@ -83,23 +128,78 @@ static bool read_log(const struct options *options, struct trace_dump *chosen)
         return false;
     }
     while ((result = trace_dump_read(log, &line, &dump, error, sizeof(error))) > 0) {
-        if (dump.cpu != options->cpu) {
+        if (!options->all && dump.cpu != options->cpu) {
             trace_dump_free(&dump);
-            continue;
+        } else if (!keep(dumps, &dump)) {
+            trace_dump_free(&dump);
+            result = -1;
+            break;
         }
-        if (found)
-            trace_dump_free(chosen);
-        *chosen = dump;
-        found = true;
     }
     (void)fclose(log);
-    if (result == 0 && found)
+    if (result == 0 && dumps->count != 0)
         return true;
-    if (found)
-        trace_dump_free(chosen);
     (void)fprintf(stderr, "ontime trace: %s: %s\n", options->log,
-                  result < 0 ? error : "no trace of this CPU in it");
+                  result < 0     ? error
+                  : options->all ? "no trace in it"
+                                 : "no trace of this CPU in it");
     return false;
+}
+
+/* Is record `i` of one CPU before record `k` of another? Of the same time is that of the lower CPU. */
+static bool is_before(const struct trace_dump *one, size_t i, const struct trace_dump *other, size_t k)
+{
+    uint64_t time = one->records[i].counter;
+    uint64_t other_time = other->records[k].counter;
+
+    return time != other_time ? time < other_time : one->cpu < other->cpu;
+}
+
+/* Whose next record, at its place, is the first; there is one. */
+static size_t earliest(const struct dumps *dumps, const size_t *places)
+{
+    size_t found = dumps->count;
+
+    for (size_t i = 0; i < dumps->count; i++)
+        if (places[i] < dumps->list[i].count &&
+            (found == dumps->count ||
+             is_before(&dumps->list[i], places[i], &dumps->list[found], places[found])))
+            found = i;
+    return found;
+}
+
+/*
+ * The records of all dumps by time, in one with the names of the first, and the CPU of each; NULL: out of
+ * memory.
+ */
+static unsigned *merge(const struct dumps *dumps, struct trace_dump *merged)
+{
+    size_t *places = calloc(dumps->count, sizeof(*places));
+    unsigned *cpus;
+
+    *merged = dumps->list[0];
+    merged->count = 0;
+    merged->lost = 0;
+    for (size_t i = 0; i < dumps->count; i++) {
+        merged->count += dumps->list[i].count;
+        merged->lost += dumps->list[i].lost;
+    }
+    merged->records = calloc(merged->count + 1, sizeof(*merged->records));
+    cpus = calloc(merged->count + 1, sizeof(*cpus));
+    if (places == NULL || merged->records == NULL || cpus == NULL) {
+        free(places);
+        free(merged->records);
+        free(cpus);
+        return NULL;
+    }
+    for (size_t i = 0; i < merged->count; i++) {
+        size_t from = earliest(dumps, places);
+
+        merged->records[i] = dumps->list[from].records[places[from]++];
+        cpus[i] = dumps->list[from].cpu;
+    }
+    free(places);
+    return cpus;
 }
 
 static bool find_mark(const struct trace_dump *dump, size_t start, unsigned long mark, size_t *found)
@@ -167,9 +267,10 @@ static void print_argument(const struct trace_dump *dump, const struct ontime_tr
         printf("%" PRIu32, record->arg);
 }
 
-static void print_records(const struct trace_dump *dump, size_t first, size_t last)
+/* `cpus`: that of each record, or NULL when all are of one. */
+static void print_records(const struct trace_dump *dump, const unsigned *cpus, size_t first, size_t last)
 {
-    printf("counter,us,vcpu,type,arg\n");
+    printf("counter,us,%svcpu,type,arg\n", cpus != NULL ? "cpu," : "");
     for (size_t i = first; i <= last; i++) {
         const struct ontime_trace_record *record = &dump->records[i];
         const char *type = trace_type_name(record->type);
@@ -177,6 +278,8 @@ static void print_records(const struct trace_dump *dump, size_t first, size_t la
 
         printf("%" PRIu64 ",", record->counter);
         print_us(dump, record->counter);
+        if (cpus != NULL)
+            printf(",%u", cpus[i]);
         printf(",%s,", vcpu_name(dump, record->vcpu, buffer));
         if (type != NULL)
             printf("%s,", type);
@@ -264,12 +367,43 @@ static bool print_summary(const struct trace_dump *dump, size_t first, size_t la
     return done;
 }
 
+static bool print_dump(const struct options *options, const struct trace_dump *dump, const unsigned *cpus)
+{
+    size_t first;
+    size_t last;
+
+    if (dump->count == 0) {
+        (void)fprintf(stderr, "ontime trace: the trace is empty\n");
+        return false;
+    }
+    if (!find_range(options, dump, &first, &last))
+        return false;
+    if (options->summary)
+        return print_summary(dump, first, last);
+    print_records(dump, cpus, first, last);
+    return true;
+}
+
+static bool print_all(const struct options *options, const struct dumps *dumps)
+{
+    struct trace_dump merged;
+    unsigned *cpus = merge(dumps, &merged);
+    bool done;
+
+    if (cpus == NULL) {
+        (void)fprintf(stderr, "ontime trace: out of memory\n");
+        return false;
+    }
+    done = print_dump(options, &merged, cpus);
+    free(merged.records);
+    free(cpus);
+    return done;
+}
+
 int trace_command(int argc, char **argv)
 {
     struct options options = {0};
-    struct trace_dump dump;
-    size_t first;
-    size_t last;
+    struct dumps dumps = {0};
     bool done = false;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -280,15 +414,8 @@ int trace_command(int argc, char **argv)
         (void)fprintf(stderr, "%s", usage);
         return 2;
     }
-    if (!read_log(&options, &dump))
-        return 1;
-    if (dump.count == 0) {
-        (void)fprintf(stderr, "ontime trace: the trace is empty\n");
-    } else if (find_range(&options, &dump, &first, &last)) {
-        done = !options.summary || print_summary(&dump, first, last);
-        if (done && !options.summary)
-            print_records(&dump, first, last);
-    }
-    trace_dump_free(&dump);
+    if (read_log(&options, &dumps))
+        done = options.all ? print_all(&options, &dumps) : print_dump(&options, &dumps.list[0], NULL);
+    free_dumps(&dumps);
     return done ? 0 : 1;
 }

@@ -10,7 +10,6 @@
 #include <linux/math64.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/preempt.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -37,12 +36,10 @@ static int dump_trace(void)
     u64 cursor = 0;
     int error;
 
-    migrate_disable(); /* each call dumps a piece of the trace of the core that the calling vCPU runs on */
     do {
         error = hypercall_trace(&cursor);
         cond_resched();
     } while (!error && cursor);
-    migrate_enable();
     return error;
 }
 

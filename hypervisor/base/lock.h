@@ -2,9 +2,9 @@
 /*
  * A ticket lock: who came first gets it first. EL2 always runs with interrupts masked, so nothing interrupts
  * a holder, and nobody waits for another core while it holds one. Where several are held, they are taken in
- * this order: the VM's, its UART's or its clock's, its vGIC's, that of its complaint, the console's. What
- * belongs to one core alone, such as its scheduler's queue, has no lock: other cores send a message
- * (vm/messages.h).
+ * this order: the VM's, its UART's or its clock's, its vGIC's, that of its complaint, the console's. That
+ * of the trace rings is taken alone (devices/observer.c). What belongs to one core alone, such as its
+ * scheduler's queue, has no lock: other cores send a message (vm/messages.h).
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H

@@ -2,7 +2,7 @@
 /*
  * Setting up a trace ring, and its dump. In a dump, cursor 0 is the begin line; then follow one line for each
  * vCPU, the data lines and the end line. Each line is computed from its cursor alone: no position is kept
- * between two calls, and any cursor is safe.
+ * between two calls, and any cursor is safe, also while the ring is written to.
  */
 #include "base/trace.h"
 #include <stdio.h>
@@ -22,14 +22,14 @@ _Static_assert(offsetof(struct ontime_trace_record, arg) == 8 &&
                "records are written as two words");
 _Static_assert(LINE_RECORDS * sizeof(struct ontime_trace_record) % 3 == 0, "full lines need no padding");
 
-static void open_ring(struct trace_ring *ring)
+void trace_open(struct trace_ring *ring)
 {
     atomic_store(&ring->open, ring->mask != 0 ? ring->slots : NULL);
 }
 
-static bool is_open(struct trace_ring *ring)
+void trace_freeze(struct trace_ring *ring)
 {
-    return atomic_load(&ring->open) != NULL;
+    atomic_store(&ring->open, NULL);
 }
 
 void trace_init(struct trace_ring *ring, void *memory, size_t size)
@@ -39,36 +39,21 @@ void trace_init(struct trace_ring *ring, void *memory, size_t size)
     while (slots * 2 * sizeof(struct ontime_trace_record) <= size)
         slots *= 2;
     *ring = (struct trace_ring){.slots = memory, .mask = slots - 1};
-    open_ring(ring);
+    trace_open(ring);
 }
 
-static void freeze(struct trace_ring *ring)
+/* The oldest record of a dump, of `written`. */
+static uint64_t oldest(const struct trace_ring *ring, uint64_t written)
 {
-    if (!is_open(ring))
-        return;
-    atomic_store(&ring->open, NULL);
-    ring->dump_end = atomic_load_explicit(&ring->written, memory_order_acquire);
+    return written > ring->mask ? written - ring->mask : 0;
 }
 
-static size_t write_end(struct trace_ring *ring, char *line)
+static size_t write_begin(const struct trace_header *header, uint64_t records, uint64_t lost, char *line)
 {
-    open_ring(ring);
-    return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace end");
-}
-
-static uint64_t oldest(const struct trace_ring *ring)
-{
-    return ring->dump_end > ring->mask ? ring->dump_end - ring->mask : 0;
-}
-
-static size_t write_begin(const struct trace_ring *ring, const struct trace_header *header, char *line)
-{
-    uint64_t lost = oldest(ring);
-
     return (size_t)snprintf(line, TRACE_LINE_SIZE,
                             "trace begin version=%d cpu=%u hz=%llu records=%llu lost=%llu",
                             ONTIME_TRACE_VERSION, header->cpu, (unsigned long long)header->hz,
-                            (unsigned long long)(ring->dump_end - lost), (unsigned long long)lost);
+                            (unsigned long long)records, (unsigned long long)lost);
 }
 
 static size_t write_vcpu(const struct trace_header *header, unsigned id, char *line)
@@ -107,42 +92,37 @@ static size_t encode(const uint8_t *bytes, size_t count, char *text)
     return length;
 }
 
-/* Up to LINE_RECORDS records from number `first` on, counted over all that were ever written. */
-static size_t write_data(const struct trace_ring *ring, uint64_t first, char *line)
+/* Up to LINE_RECORDS records from number `first` to before `end`, counted over all that were ever written. */
+static size_t write_data(const struct trace_ring *ring, uint64_t first, uint64_t end, char *line)
 {
     struct ontime_trace_record records[LINE_RECORDS] = {{0}};
     size_t count = 0;
 
-    for (uint64_t i = first; i < ring->dump_end && count < LINE_RECORDS; i++)
+    for (uint64_t i = first; i < end && count < LINE_RECORDS; i++)
         records[count++] = ring->slots[i & ring->mask];
     size_t prefix = (size_t)snprintf(line, TRACE_LINE_SIZE, "trace data ");
 
     return prefix + encode((const uint8_t *)records, count * sizeof(records[0]), line + prefix);
 }
 
-size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
+size_t trace_dump_line(const struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
                        char line[TRACE_LINE_SIZE], uint64_t *next)
 {
-    uint64_t first;
-    uint64_t data_lines;
+    uint64_t end = atomic_load_explicit(&ring->written, memory_order_acquire);
+    uint64_t first = oldest(ring, end);
+    uint64_t data_lines = (end - first + LINE_RECORDS - 1) / LINE_RECORDS;
+    uint64_t last = 1 + header->vcpus + data_lines;
 
-    *next = cursor + 1;
-    if (cursor == 0) {
-        freeze(ring);
-        return write_begin(ring, header, line);
-    }
-    first = oldest(ring);
-    data_lines = (ring->dump_end - first + LINE_RECORDS - 1) / LINE_RECORDS;
-    cursor--;
-    if (is_open(ring) || cursor > header->vcpus + data_lines) {
-        *next = 0;
+    *next = 0;
+    if (atomic_load(&ring->open) != NULL || cursor > last)
         return 0;
-    }
+    if (cursor == last)
+        return (size_t)snprintf(line, TRACE_LINE_SIZE, "trace end");
+    *next = cursor + 1;
+    if (cursor == 0)
+        return write_begin(header, end - first, first, line);
+    cursor--;
     if (cursor < header->vcpus)
         return write_vcpu(header, (unsigned)cursor, line);
-    cursor -= header->vcpus;
-    if (cursor < data_lines)
-        return write_data(ring, first + cursor * LINE_RECORDS, line);
-    *next = 0;
-    return write_end(ring, line);
+    return write_data(ring, first + (cursor - header->vcpus) * LINE_RECORDS, end, line);
 }

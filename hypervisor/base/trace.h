@@ -7,9 +7,12 @@
  * records, drops what is recorded.
  *
  * A dump is read one line at a time, so that it can be spread over many calls; the ring is frozen meanwhile.
- * It may be read on another core. A record that the ring's core was just writing when the ring was frozen
- * goes into the slot after the newest record, so that slot is never dumped: a ring of n slots yields n - 1
- * records.
+ * It may be frozen, read and opened on another core. The ring's core, whose recording has no barrier, may see
+ * late that it is frozen, and write more records until then. So who freezes it sends that core a message and
+ * reads nothing before the core has taken it (vm/messages.h): what the core wrote is then seen, and it writes
+ * no more.
+ *
+ * The slot where the next record goes is left out, so a ring of n slots yields n - 1 records.
  */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
@@ -29,7 +32,6 @@ struct trace_ring {
     struct ontime_trace_record *_Atomic open; /* `slots`, or NULL while nothing is recorded */
     uint64_t mask;                            /* the number of slots, a power of two, less 1 */
     struct ontime_trace_record *slots;
-    uint64_t dump_end; /* `written` when the ring was frozen */
 };
 
 /* Writes the name of vCPU `id`, "NAME.INDEX", in at most `size` bytes, the final zero included. */
@@ -91,13 +93,16 @@ static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type 
         trace_record_at(ring, arch_counter(), type, vcpu, arg);
 }
 
+/* From now on nothing is recorded, or again. On any core. */
+void trace_freeze(struct trace_ring *ring);
+void trace_open(struct trace_ring *ring);
+
 /*
- * Writes line `cursor` of the dump into `line`, without an end of line, and returns its length. *next becomes
- * the cursor of the following line, 0 after the last. Cursor 0 freezes the ring; after the last line it
- * records again. Returns 0, with *next = 0, for a cursor that has no line, and for any cursor but 0 while the
- * ring is not frozen.
+ * Writes line `cursor` of the dump of a frozen ring into `line`, without an end of line, and returns its
+ * length. *next becomes the cursor of the following line, 0 after the last. Returns 0, with *next = 0, for a
+ * cursor that has no line, and while the ring is not frozen.
  */
-size_t trace_dump_line(struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
+size_t trace_dump_line(const struct trace_ring *ring, const struct trace_header *header, uint64_t cursor,
                        char line[TRACE_LINE_SIZE], uint64_t *next);
 
 #endif

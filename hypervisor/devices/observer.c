@@ -5,19 +5,29 @@
  * the vCPU's own memory and goes to the console as a whole. While the console has no room, the vCPU waits.
  *
  * A vCPU that is switched off meanwhile forgets the line in work.
+ *
+ * A dump goes through the cores' rings, one after the other. All are frozen when it begins, and record again
+ * when it is complete; the lock is so that two dumps do not leave some open and some frozen. After a dump
+ * that is given up they stay frozen until a complete one. A cursor is the core's number, and in its lower
+ * half that of the ring's line.
  */
 #include "devices/observer.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/arch.h"
 #include "base/assert.h"
+#include "base/lock.h"
 #include "console/console.h"
 #include "vm/dispatch.h"
 #include "vm/vm.h"
 
-#define PIECE 3 /* counters of vCPUs that are read in one piece of a mark's line */
+#define PIECE      3  /* counters of vCPUs that are read in one piece of a mark's line */
+#define CURSOR_CPU 32 /* the core's place in a cursor, bits */
 
 _Static_assert(TRACE_LINE_SIZE <= OBSERVER_LINE, "a line of the trace has room");
+
+static struct spinlock rings_lock = SPINLOCK_INIT;
 
 /* The counters of a mark's line, behind `run` and before `counter`. */
 static const struct {
@@ -103,45 +113,40 @@ static void add_fields(struct observer *observer)
     observer->complete = true;
 }
 
-/* Has each core charged its current vCPU since the mark? */
-static bool all_are_charged(const struct observer *observer)
-{
-    for (unsigned i = 0; i < cpu_count; i++)
-        if (cpus[i].up && (int64_t)(cpus[i].charged_until - observer->counter) < 0)
-            return false;
-    return true;
-}
-
 /*
- * The CPU time, which is compared between VMs, is that of one instant, or on another core of the instant at
- * which it took the message; the other counters are newer.
+ * The CPU time is compared between VMs, so it is that of one instant, the call; on another core it is that
+ * of soon after, when the core has charged its current vCPU. The other counters are newer.
  */
-static void note_run(struct observer *observer)
+static void note_run(struct observer *observer, const struct cpu *cpu)
 {
-    for (unsigned i = 0; i < vm_count; i++) {
-        uint64_t run = 0;
-
-        for (unsigned k = 0; k < vms[i]->vcpu_count; k++)
-            run += vms[i]->vcpus[k].stats[ONTIME_STAT_RUN_TICKS];
-        observer->run[i] = run;
-    }
+    for (const struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
+        observer->run[vcpu->vm->index] += vcpu->stats[ONTIME_STAT_RUN_TICKS];
 }
 
-static void look_at_charges(struct observer *observer)
+/* Notes the time of the next core's vCPUs, if it has charged the current one since the mark. */
+static void note_core(struct observer *observer, const struct cpu *own)
 {
-    observer->charging = !all_are_charged(observer);
-    if (!observer->charging)
-        note_run(observer);
+    struct cpu *cpu = &cpus[observer->core];
+
+    if (cpu->up && cpu != own) {
+        uint64_t charged = atomic_load_explicit(&cpu->charge_told, memory_order_acquire);
+
+        if ((int64_t)(charged - observer->counter) < 0) {
+            cpu_send(cpu, CPU_CHARGE); /* again, as another mark's may have been taken before this one */
+            arch_relax();
+            return;
+        }
+        note_run(observer, cpu);
+    }
+    observer->core++;
 }
 
 static void mark_work(struct vcpu *vcpu)
 {
     struct observer *observer = vcpu->observer;
 
-    if (observer->charging) {
-        look_at_charges(observer);
-        if (observer->charging)
-            arch_relax();
+    if (observer->core < cpu_count) {
+        note_core(observer, vcpu->cpu);
     } else if (!observer->complete) {
         add_fields(observer);
     } else if (write_line(observer)) {
@@ -159,10 +164,12 @@ void observer_mark(struct vcpu *vcpu, uint32_t number)
     cpu_trace(vcpu->cpu, ONTIME_TRACE_MARK, vcpu, number);
     observer->number = number;
     observer->vm = 0;
+    observer->core = 0;
+    memset(observer->run, 0, sizeof(observer->run));
+    note_run(observer, vcpu->cpu);
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpus[i].up && &cpus[i] != vcpu->cpu)
             cpu_send(&cpus[i], CPU_CHARGE);
-    look_at_charges(observer); /* on one core that is all, and of this instant */
     begin(vcpu, mark_work);
 }
 
@@ -173,19 +180,77 @@ static void name_vcpu(unsigned id, char *name, size_t size)
             snprintf(name, size, "%s.%u", vms[i]->config->name, id - vms[i]->vcpus[0].id);
 }
 
-static void make_trace_line(struct vcpu *vcpu)
+/* The cursor of the first line of the next core that has a ring; 0: there is none. */
+static uint64_t next_ring(unsigned core)
+{
+    while (++core < cpu_count)
+        if (cpus[core].up)
+            return (uint64_t)core << CURSOR_CPU;
+    return 0;
+}
+
+static void open_rings(void)
+{
+    spin_lock(&rings_lock);
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].up)
+            trace_open(&cpus[i].trace);
+    spin_unlock(&rings_lock);
+}
+
+static void freeze_rings(const struct cpu *own)
+{
+    spin_lock(&rings_lock);
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].up)
+            trace_freeze(&cpus[i].trace);
+    spin_unlock(&rings_lock);
+    for (unsigned i = 0; i < cpu_count; i++)
+        if (cpus[i].up && &cpus[i] != own)
+            cpu_send(&cpus[i], CPU_TRACE);
+}
+
+/* A core that has taken its message records no more, and what it has recorded is seen here. */
+static void await_core(struct observer *observer)
+{
+    uint32_t requests = atomic_load_explicit(&cpus[observer->core].requests, memory_order_acquire);
+
+    if ((requests & CPU_TRACE) != 0)
+        arch_relax();
+    else
+        observer->core++;
+}
+
+/* Returns the next line's cursor. */
+static uint64_t make_line_of(const struct cpu *cpu, struct observer *observer)
 {
     const struct vm *last = vms[vm_count - 1];
     struct trace_header header = {
-        .cpu = vcpu->cpu->index,
+        .cpu = cpu->index,
         .hz = arch_counter_hz(),
         .vcpus = last->vcpus[0].id + last->vcpu_count,
         .name_vcpu = name_vcpu,
     };
-    struct observer *observer = vcpu->observer;
+    uint64_t next;
 
     observer->length =
-        trace_dump_line(&vcpu->cpu->trace, &header, observer->cursor, observer->line, &vcpu->arch.regs.x[1]);
+        trace_dump_line(&cpu->trace, &header, (uint32_t)observer->cursor, observer->line, &next);
+    if (observer->length == 0)
+        return 0;
+    if (next != 0)
+        return (uint64_t)cpu->index << CURSOR_CPU | next;
+    next = next_ring(cpu->index);
+    if (next == 0)
+        open_rings();
+    return next;
+}
+
+static void make_trace_line(struct vcpu *vcpu)
+{
+    struct observer *observer = vcpu->observer;
+    uint64_t core = observer->cursor >> CURSOR_CPU;
+
+    vcpu->arch.regs.x[1] = core < cpu_count && cpus[core].up ? make_line_of(&cpus[core], observer) : 0;
     observer->complete = true;
 }
 
@@ -193,7 +258,9 @@ static void trace_work(struct vcpu *vcpu)
 {
     struct observer *observer = vcpu->observer;
 
-    if (!observer->complete)
+    if (observer->core < cpu_count)
+        await_core(observer);
+    else if (!observer->complete)
         make_trace_line(vcpu);
     else if (observer->length == 0 || write_line(observer))
         vcpu->work = NULL;
@@ -201,6 +268,13 @@ static void trace_work(struct vcpu *vcpu)
 
 void observer_trace(struct vcpu *vcpu, uint64_t cursor)
 {
-    vcpu->observer->cursor = cursor;
+    struct observer *observer = vcpu->observer;
+
+    observer->cursor = cursor;
+    observer->core = cpu_count;
+    if (cursor == 0) {
+        observer->core = 0;
+        freeze_rings(vcpu->cpu);
+    }
     begin(vcpu, trace_work);
 }

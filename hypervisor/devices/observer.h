@@ -17,9 +17,11 @@ struct observer {
 
     uint64_t cursor; /* TRACE: the line's */
 
+    /* MARK: the next core whose vCPUs' time is to be noted. TRACE: the next one that is to stop recording. */
+    unsigned core;
+
     /* MARK: its number, when it was called, and what each VM had run then. */
     uint32_t number;
-    bool charging; /* the cores' current vCPUs are still to be charged up to then */
     uint64_t counter;
     uint64_t run[SYSTEM_MAX_VMS];
     unsigned vm;    /* the line's */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c). It is used on that CPU only.
- * Others put messages on its list (vm/messages.h), and may read its `charged_until`.
+ * Others put messages on its list (vm/messages.h), and may read `up`, `requests` and `charge_told`.
  */
 #ifndef VM_CPU_H
 #define VM_CPU_H
@@ -45,6 +45,7 @@ struct cpu {
     struct vcpu *_Atomic messages; /* vCPUs that other cores have sent messages to, the last first */
     struct vcpu *inbox;        /* those of them that were taken off that list, and are still to be served */
     _Atomic uint32_t requests; /* of the core itself */
+    _Atomic uint64_t charge_told; /* up to here it was charged when it last took CPU_CHARGE */
 };
 
 /* All that the machine has, by their index: CPU 0 boots (boot/cores.c). Hidden: see drivers/gic.h. */

@@ -34,7 +34,7 @@ static void serve_cpu(struct cpu *cpu)
     uint32_t requests = atomic_exchange_explicit(&cpu->requests, 0, memory_order_acq_rel);
 
     if ((requests & CPU_CHARGE) != 0)
-        (void)cpu_charge(cpu, arch_counter());
+        atomic_store_explicit(&cpu->charge_told, cpu_charge(cpu, arch_counter()), memory_order_release);
     if ((requests & CPU_CONSOLE) != 0)
         console_watch_silence();
 }

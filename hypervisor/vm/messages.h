@@ -25,8 +25,9 @@
 #define VCPU_WAKE      32u /* it is made runnable, if it is on */
 
 /* Of a core. */
-#define CPU_CHARGE  1u /* its current vCPU is charged up to now */
+#define CPU_CHARGE  1u /* its current vCPU is charged up to now, and `charge_told` says so */
 #define CPU_CONSOLE 2u /* core 0's: a source has written an unfinished line */
+#define CPU_TRACE   4u /* its trace ring is frozen: when it has taken this, it records no more */
 
 void vcpu_send(struct vcpu *vcpu, uint32_t request);
 void cpu_send(struct cpu *cpu, uint32_t request);

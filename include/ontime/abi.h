@@ -119,9 +119,9 @@
 #define ONTIME_CALL_MARK 0xC6000026
 
 /*
- * ONTIME_CALL_TRACE, for observers only: x1 = cursor. Writes one line of the trace of the calling vCPU's core
- * to the host console (include/ontime/trace.h). Cursor 0 stops the recording and begins the dump. Each
- * further call has the cursor that the call before returned.
+ * ONTIME_CALL_TRACE, for observers only: x1 = cursor. Writes one line of the trace to the host console
+ * (include/ontime/trace.h): a dump of each core, one after the other. Cursor 0 stops the recording on all
+ * cores and begins. Each further call has the cursor that the call before returned, on any vCPU of the VM.
  *
  * x0 = ONTIME_OK, or ONTIME_DENIED when the VM is no observer; x1 = the cursor for the next call. Cursor 0
  * says that the dump is complete, and that recording goes on.

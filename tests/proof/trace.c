@@ -64,9 +64,12 @@ int main(void)
 
     trace_init(&ring, memory, size);
     atomic_store(&ring.written, any_u64());
-    ring.dump_end = any_u64();
     record_anything();
     while (any_bool()) {
+        if (any_bool())
+            trace_freeze(&ring);
+        else
+            trace_open(&ring);
         must(trace_dump_line(&ring, &header, any_u64(), line, &next) < TRACE_LINE_SIZE);
         record_anything();
     }

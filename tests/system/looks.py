@@ -131,6 +131,38 @@ def cores(run, count, *names):
         check("left out" not in machine.text(), "a core was left out")
 
 
+def decoded(run, *options):
+    """What `ontime trace` prints of the last dump in the test's log: a list of rows, the first one the names."""
+    log = os.path.join(run.out, run.name + ".log")
+    tool = os.path.join(BUILD, "host", "ontime")
+    done = subprocess.run([tool, "trace", *options, log], capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"ontime trace: {done.stderr.strip()}")
+    return [line.split(",") for line in done.stdout.splitlines()]
+
+
+def traces(run):
+    """A dump has the trace of both cores, and each core's has the switches of that core's vCPUs only.
+
+    A sum is refused when a switch leaves another vCPU than the one that ran: so no record is missing or torn.
+    """
+    with run.boot() as machine:
+        for name in ("observer", "one", "two"):
+            check_guest(machine, name)
+        machine.wait_off()
+        text = machine.text()
+    begins = re.findall(r"^\[ontime\] trace begin version=1 cpu=(\d+) ", text, re.MULTILINE)
+    check(begins == ["0", "1"], f"dumps of the CPUs {begins}")
+    check(len(re.findall(r"^\[ontime\] mark 0 vm=", text, re.MULTILINE)) == 3, "no line of the mark for each VM")
+    for cpu, expected in (("0", {"observer.0", "idle"}), ("1", {"one.0", "two.0", "idle"})):
+        rows = decoded(run, "--cpu", cpu)
+        names = {row[2] for row in rows[1:]}
+        check(names <= expected, f"CPU {cpu} has records of {names}")
+    decoded(run, "--cpu", "1", "--summary")
+    switches = {tuple(row[2:]) for row in decoded(run, "--cpu", "1") if row[3] == "switch"}
+    wanted = {("one.0", "switch", "two.0"), ("two.0", "switch", "one.0")}
+    check(wanted <= switches, f"CPU 1 has the switches {switches}")
+
+
 def tree_source(path):
     return subprocess.run(["dtc", "-q", "-I", "dtb", path], capture_output=True, text=True, check=True).stdout
 

@@ -40,12 +40,13 @@ static void record_many(unsigned count)
         trace_record(&ring, ONTIME_TRACE_MARK, 1, i);
 }
 
-/* Dumps all and returns the number of lines. */
+/* Dumps all and returns the number of lines; then the ring records again. */
 static unsigned dump(void)
 {
     uint64_t cursor = 0;
     unsigned lines = 0;
 
+    trace_freeze(&ring);
     do {
         size_t length = trace_dump_line(&ring, &header, cursor, line, &cursor);
 
@@ -53,13 +54,17 @@ static unsigned dump(void)
         assert_int_equal(strlen(line), length);
         lines++;
     } while (cursor != 0);
+    trace_open(&ring);
     return lines;
 }
 
+/* The first line is preceded by the ring's being frozen. */
 static void assert_line(uint64_t cursor, const char *expected)
 {
     uint64_t next;
 
+    if (cursor == 0)
+        trace_freeze(&ring);
     (void)trace_dump_line(&ring, &header, cursor, line, &next);
     assert_string_equal(line, expected);
 }
@@ -127,6 +132,7 @@ static void frozen_while_it_is_dumped(void **state)
 
     (void)state;
     record_many(3);
+    trace_freeze(&ring);
     (void)trace_dump_line(&ring, &header, 0, line, &next);
     record_many(5);
     assert_line(0, "trace begin version=1 cpu=3 hz=62500000 records=3 lost=0");
@@ -135,9 +141,21 @@ static void frozen_while_it_is_dumped(void **state)
     assert_line(0, "trace begin version=1 cpu=3 hz=62500000 records=8 lost=0");
 }
 
+/* A core that has not seen that its ring is frozen goes on, until it takes its message: that is dumped. */
+static void records_until_the_message_are_dumped(void **state)
+{
+    (void)state;
+    record_many(SLOTS + 7);
+    trace_freeze(&ring);
+    for (unsigned i = 0; i < 3; i++)
+        trace_put(&ring, memory, ring.written, fake_counter(), ONTIME_TRACE_TICK, 1, i);
+    assert_line(0, "trace begin version=1 cpu=3 hz=62500000 records=127 lost=11");
+    assert_int_equal(dump(), 1 + 2 + 11 + 1);
+}
+
 static void any_cursor_is_safe(void **state)
 {
-    static const uint64_t cursors[] = {1, 5, 7, 100, UINT64_MAX, UINT64_C(1) << 63};
+    static const uint64_t cursors[] = {1, 0, 5, 7, 100, UINT64_MAX, UINT64_C(1) << 63};
     uint64_t next = 99;
 
     (void)state;
@@ -147,7 +165,7 @@ static void any_cursor_is_safe(void **state)
         assert_int_equal(next, 0);
     }
     assert_line(0, "trace begin version=1 cpu=3 hz=62500000 records=5 lost=0");
-    for (size_t i = 1; i < sizeof(cursors) / sizeof(cursors[0]); i++) {
+    for (size_t i = 2; i < sizeof(cursors) / sizeof(cursors[0]); i++) {
         assert_int_equal(trace_dump_line(&ring, &header, cursors[i], line, &next), 0);
         assert_int_equal(next, 0);
     }
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup(oldest_records_are_lost, setup),
         cmocka_unit_test_setup(lines_stay_under_1000_characters, setup),
         cmocka_unit_test_setup(frozen_while_it_is_dumped, setup),
+        cmocka_unit_test_setup(records_until_the_message_are_dumped, setup),
         cmocka_unit_test_setup(any_cursor_is_safe, setup),
         cmocka_unit_test_setup(size_is_rounded_down, setup),
         cmocka_unit_test_setup(no_memory_no_trace, setup),

@@ -58,10 +58,12 @@ static char *dump_text(unsigned cpu)
 
     assert_non_null(stream);
     (void)fprintf(stream, "[player] hello\n");
+    trace_freeze(&ring);
     do {
         (void)trace_dump_line(&ring, &header, cursor, line, &cursor);
         (void)fprintf(stream, "qemu: [ontime] %s\r\n[matmul] trace data AAAA\n", line);
     } while (cursor != 0);
+    trace_open(&ring);
     (void)fclose(stream);
     return text;
 }
@@ -303,6 +305,47 @@ static void last_dump_of_the_cpu_is_taken(void **state)
     free(other);
 }
 
+/* CPU 1's dump comes first in the log; at 1500 and 2000 both have a record. */
+static void all_cpus_are_merged_by_time(void **state)
+{
+    static const char first[] = "counter,us,cpu,vcpu,type,arg\n2000,32.000,1,player.0,mark,7\n2250,";
+    static const char expected[] = "1500,24.000,0,matmul.1,switch,player.0\n"
+                                   "1500,24.000,1,idle,tick,0\n"
+                                   "1600,25.600,1,idle,tick,0\n"
+                                   "1700,27.200,0,matmul.1,exit,286\n"
+                                   "2000,32.000,0,idle,switch,matmul.1\n"
+                                   "2000,32.000,1,player.0,mark,7\n";
+    char *from[8] = {(char[]){"trace"}, (char[]){"--cpu"}, (char[]){"all"}, (char[]){"--from"},
+                     (char[]){"7"}};
+    char *to[8] = {(char[]){"trace"}, (char[]){"--cpu"}, (char[]){"all"}, (char[]){"--to"}, (char[]){"7"}};
+    char *summary[8] = {(char[]){"trace"}, (char[]){"--cpu"}, (char[]){"all"}, (char[]){"--summary"}};
+    char log[16384];
+    char out[4096];
+
+    (void)state;
+    record_at(900, ONTIME_TRACE_TICK, ONTIME_TRACE_IDLE, 0);
+    record_at(1500, ONTIME_TRACE_TICK, ONTIME_TRACE_IDLE, 0);
+    record_at(1600, ONTIME_TRACE_TICK, ONTIME_TRACE_IDLE, 0);
+    record_at(2000, ONTIME_TRACE_MARK, 0, 7);
+    char *one = dump_text(1);
+
+    fake_reset();
+    trace_init(&ring, memory, sizeof(memory));
+    char *zero = short_life();
+
+    (void)snprintf(log, sizeof(log), "%s%s", one, zero);
+    assert_int_equal(run_command(log, out, sizeof(out), 5, from), 0);
+    assert_memory_equal(out, first, sizeof(first) - 1);
+    assert_int_equal(run_command(log, out, sizeof(out), 5, to), 0);
+    assert_non_null(strstr(out, "\n900,14.400,1,idle,tick,0\n1000,16.000,0,player.0,mark,1\n"));
+    assert_string_equal(strstr(out, "\n1500,") + 1, expected);
+    assert_int_equal(run_command(log, out, sizeof(out), 4, summary), 2);
+    assert_int_equal(run_command("", out, sizeof(out), 3, summary), 1);
+    assert_non_null(strstr(out, "no trace in it"));
+    free(one);
+    free(zero);
+}
+
 static void bad_requests_fail(void **state)
 {
     char *missing[8] = {(char[]){"trace"}, (char[]){"--summary"}, (char[]){"--from"}, (char[]){"7"}};
@@ -372,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup(records_as_csv, setup),
         cmocka_unit_test_setup(summary_between_marks, setup),
         cmocka_unit_test_setup(last_dump_of_the_cpu_is_taken, setup),
+        cmocka_unit_test_setup(all_cpus_are_merged_by_time, setup),
         cmocka_unit_test_setup(bad_requests_fail, setup),
         cmocka_unit_test_setup(switch_from_another_than_ran_is_refused, setup),
         cmocka_unit_test(document_has_every_type),

@@ -32,6 +32,7 @@ bool world_no_stage_2;
 unsigned world_unmapped;
 uint64_t world_load_ticks;
 bool world_console_full;
+unsigned world_here;
 
 static _Alignas(MEMORY_BLOCK) uint8_t ram[WORLD_RAM];
 static const unsigned *next_piece;
@@ -69,7 +70,7 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
 
 struct cpu *arch_cpu(void)
 {
-    return &world_cpu;
+    return &cpus[world_here];
 }
 
 bool arch_vm_init(struct vm *vm)
@@ -201,7 +202,8 @@ void arch_wait_for_interrupt(void)
 
 void arch_cpu_kick(unsigned index)
 {
-    fail_msg("kick of CPU %u", index);
+    assert_in_range(index, 1, cpu_count - 1);
+    noted.kicked |= UINT64_C(1) << index;
 }
 
 _Noreturn void arch_system_off(void)
@@ -314,7 +316,9 @@ void world_reset(void)
     fake_set_counter(START);
     while (allocations != 0)
         free(allocated[--allocations]);
-    memset(&world_cpu, 0, sizeof(world_cpu));
+    memset(cpus, 0, sizeof(cpus));
+    cpu_count = 1;
+    world_here = 0;
     memset(&noted, 0, sizeof(noted));
     memset(vms, 0, sizeof(struct vm *) * SYSTEM_MAX_VMS);
     vm_count = 0;
@@ -330,7 +334,7 @@ void world_reset(void)
 
 void world_step(void)
 {
-    dispatch_step(&world_cpu);
+    dispatch_step(&cpus[world_here]);
 }
 
 uint64_t world_counted(unsigned index, unsigned stat)

@@ -36,6 +36,7 @@ struct world_noted {
     uint64_t entry, argument;
     unsigned entries; /* of guests */
     bool finished;    /* the console has written everything out */
+    uint64_t kicked;  /* other CPUs, a bit for each */
 };
 
 #define world_cpu cpus[0]
@@ -56,7 +57,10 @@ extern uint64_t world_load_ticks;
 /* The console has room for what must not be refused only. */
 extern bool world_console_full;
 
-/* An idle CPU and no VMs. */
+/* The calling core, by its index; 0 unless a test sets another. */
+extern unsigned world_here;
+
+/* One idle CPU and no VMs. A test that has more sets `cpu_count` and what it uses of the others. */
 void world_reset(void);
 
 /*
@@ -71,7 +75,7 @@ uint8_t *world_ram(void);
 /* The lock of the VM's power state. */
 bool world_lock_is_held(struct vm *vm);
 
-/* One step of the dispatcher. */
+/* One step of the calling core's dispatcher. */
 void world_step(void);
 
 /* Does call(argument) switch the machine off? */

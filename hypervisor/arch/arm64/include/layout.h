@@ -17,7 +17,7 @@
 #define START_STACK    8
 #define START_CPU      16
 #define START_SIZE     24
-#define CPU_INDEX      40
+#define CPU_INDEX      32
 
 /* The bit that tells EXIT_LEAVE from EXIT_FURTHER, of enum exit_way. */
 #define EXIT_LEAVE_BIT 0
