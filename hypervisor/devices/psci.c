@@ -89,6 +89,8 @@ static int64_t cpu_on(struct vm *vm, uint64_t affinity, uint64_t entry, uint64_t
     spin_lock(&vm->lock);
     if (target->powered)
         result = ALREADY_ON;
+    else if (vm->stopper != (struct vcpu *)0)
+        result = DENIED;
     else
         vcpu_power_on(target, entry, context);
     spin_unlock(&vm->lock);

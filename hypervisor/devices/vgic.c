@@ -314,14 +314,7 @@ static struct vcpu *lr_holder(struct vcpu *vcpu, unsigned intid)
 {
     struct vm *vm = vcpu->vm;
 
-    for (unsigned i = 0; intid >= 32 && i < vm->vcpu_count; i++) {
-        struct vgic_vcpu *state = &vm->vcpus[i].vgic;
-
-        for (uint32_t left = state->lr_used; left != 0; left &= left - 1)
-            if (state->lr_intid[__builtin_ctz(left)] == intid)
-                return &vm->vcpus[i];
-    }
-    return vcpu;
+    return intid < 32 ? vcpu : &vm->vcpus[vm->vgic.lr_of[intid - 32]];
 }
 
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set)
@@ -473,6 +466,8 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     lr.eoi_wanted = !lr.hardware && again;
     if (intid == VGIC_TIMER)
         state->timer_lr = (uint8_t)n;
+    if (intid >= 32)
+        vcpu->vm->vgic.lr_of[intid - 32] = (uint8_t)vcpu->index;
     bank->in_lr |= bit;
     state->lr_intid[n] = (uint16_t)intid;
     state->lr_used |= BIT(n);
