@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed loads matmul steps cores
+BENCH_GUESTS := player mixed loads matmul steps cores hogs
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -36,7 +36,7 @@ bench: bench-systems $(BENCH)/analyse
 
 .PHONY: bench bench-systems
 bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BENCH)/loads.cpio \
-	$(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
+	$(if $(filter M%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio $(BENCH)/quantum.so) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.
 $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
@@ -49,6 +49,8 @@ define load_systems
 $(BUILD)/systems/$(1)-%.dtb: $(BENCH)/systems/$(1)-%.dts bench/loads.dtsi $(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(HOST_TOOL)
 	$$(compile_system)
 endef
+$(BUILD)/systems/M%.dtb: $(BENCH)/systems/M%.dts bench/cores.dtsi $(BENCH)/cores.cpio $(BENCH)/hogs.cpio $(HOST_TOOL)
+	$(compile_system)
 LOAD_SCENARIOS := $(shell bench/names scenarios loads)
 $(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))
 $(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
@@ -76,6 +78,10 @@ $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST
 $(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+# That of a guest with several CPUs, each of whose virtual seconds takes as many times as long.
+$(BENCH)/cores-sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -DSLEEPS=500 -static $(filter %.c,$^) -o $@
 $(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
@@ -98,9 +104,10 @@ $(BENCH)/player.cpio: $(BENCH)/sleeplog.so $(BENCH)/film.avi $(BENCH)/options be
 $(BENCH)/mixed.cpio: $(BENCH)/sleeper $(BENCH)/matmul
 $(BENCH)/loads.cpio: $(BENCH)/load $(BENCH)/matmul bench/elf-closure $(BUILD)/debian/rt-tests.versions
 $(BENCH)/steps.cpio: $(BENCH)/sleeper
-$(BENCH)/cores.cpio: $(BENCH)/sleeper $(BENCH)/hogs
+$(BENCH)/cores.cpio: $(BENCH)/cores-sleeper $(BENCH)/hogs
+$(BENCH)/hogs.cpio: $(BENCH)/hogs
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
-$(filter-out $(BENCH)/matmul.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
+$(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
 $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
 	bench/initramfs $* $@

@@ -81,7 +81,10 @@ static void add_run(const char *out, const char *name)
 
     experiment_find(&experiment, name, &s, &m);
     run = &bench_runs[s][m];
-    *run = (struct run){.name = name, .guest = bench_scenarios[s].guest, .bare = m == BARE};
+    *run = (struct run){.name = name,
+                        .guest = bench_scenarios[s].guest,
+                        .bare = m == BARE,
+                        .placed = bench_scenarios[s].placed};
     run_compute(out, run);
     if (!run->bare)
         run->bound_us = read_bound(out, run);
@@ -176,12 +179,12 @@ struct cost bench_cost(enum scenario scenario, enum mode mode)
         ran += (double)run->accounts[vm].run;
         el2 += (double)run->accounts[vm].el2;
     }
-    cost.uncharged = 1 - sum(run->share);
+    cost.uncharged = 1 - run_charged(run);
     if (el2 > 0)
-        cost.el2 = el2 / ran * sum(run->share);
+        cost.el2 = el2 / ran * run_charged(run);
     if (bare)
         cost.products_lost = 1 - sum(run->products_per_s) / sum(bare->products_per_s);
-    if (!run->in_parts)
+    if (!run->in_parts && !run_is_parallel(run))
         look_at_latest(run, &cost);
     return cost;
 }
@@ -272,6 +275,9 @@ static void check_all(void)
                 checks_of_run(run);
             if (run->name && m != BARE && bench_bare(s))
                 checks_compare(run, bench_bare(s));
+            if (run->name && m == PRECISE_PAGE && run_is_parallel(run))
+                checks_require(log_status(&run->log, "pages") == run_cores(run, 0),
+                               "%s: the module tells by page on each CPU", run->name);
         }
 }
 

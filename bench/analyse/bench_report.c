@@ -33,7 +33,7 @@ void bench_write_data(const char *out)
 
     for (unsigned s = 0; s < SCENARIOS; s++)
         for (unsigned m = 0; m < MODES; m++) {
-            if (!bench_runs[s][m].name || bench_runs[s][m].in_parts)
+            if (!bench_runs[s][m].name || !scenario_is_drawn(&bench_scenarios[s]))
                 continue;
             run_write_distribution(out, &bench_runs[s][m]);
             write_line(errors, costs, s, m);
@@ -102,7 +102,7 @@ static void print_costs(FILE *file)
             print_percent(file, cost.uncharged);
             fprintf(file, " %9.0f ", (double)switches / run->summary.seconds);
             print_bound(file, run);
-            if (run->in_parts)
+            if (run->in_parts || run_is_parallel(run))
                 fputs("-\n", file);
             else
                 fprintf(file, "%zu of %zu\n", cost.latest_at_tick, cost.latest);
@@ -186,14 +186,15 @@ void bench_write_report(const char *out)
     page_begin(file, "guests beside bare metal");
     fputs(
         "<h1>Sleeps beside other busy guests, and on bare metal</h1>\n"
-        "<p>2,000 sleeps of 0 to 20 ms a seed, of a process in a Debian guest; all guests share one core. "
-        "Error is "
-        "actual minus requested, measured in the process itself. <b>S1</b>: the sleeper is alone in its "
-        "guest, "
-        "another guest is a hog. <b>S2</b>: a hog is in the sleeper's guest, too. <b>S2rt</b>: the same, the "
-        "sleeper under SCHED_FIFO. <b>S3</b>: as S2, with three other guests. <b>bare</b>: the sleeper's "
-        "guest alone "
-        "on the machine, without Ontime.</p>\n",
+        "<p>Sleeps of 0 to 20 ms of a process in a Debian guest; all guests share one core, but not in M1 "
+        "and "
+        "M2. Error is actual minus requested, measured in the process itself. <b>S1</b>: the sleeper is "
+        "alone "
+        "in its guest, another guest is a hog. <b>S2</b>: a hog is in the sleeper's guest, too. <b>S2rt</b>: "
+        "the same, the sleeper under SCHED_FIFO. <b>S3</b>: as S2, with three other guests. <b>M1</b>: the "
+        "guest has four CPUs on four cores and on each what S2rt's has, another guest has four hogs. "
+        "<b>M2</b>: both have two CPUs on two cores, a third guest has hogs on two cores more. <b>bare</b>: "
+        "the sleeper's guest alone on the machine, without Ontime.</p>\n",
         file);
     page_figure(file, "cdf", "Share of the sleeps that were at least so late.");
     page_figure(file, "errors", "Sleep errors.");

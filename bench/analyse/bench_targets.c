@@ -62,7 +62,7 @@ static void find_parts(const struct run *page, const struct run *bare)
 static void find_shares(const struct run *page)
 {
     for (size_t vm = 0; vm < page->log.vm_count; vm++)
-        add(100 * fabs(page->share[vm] - 1.0 / (double)page->log.vm_count), true, SHARE_POINTS,
+        add(100 * fabs(page->share[vm] - run_share_due(page, vm)), true, SHARE_POINTS,
             "%s: %s's share from its weight, points", page->name, page->log.vms[vm].name);
 }
 

@@ -4,6 +4,11 @@
 #include <string.h>
 #include "analyse/util.h"
 
+bool scenario_is_drawn(const struct scenario_facts *scenario)
+{
+    return !scenario->in_parts && scenario->placed[0].cores == 1;
+}
+
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)
 {
     size_t length = strcspn(run, "-");
@@ -28,7 +33,7 @@ void experiment_write_names(const struct experiment *experiment, const char *out
 
     fputs("scenarios = '", file);
     for (size_t s = 0; s < experiment->scenario_count; s++)
-        if (!experiment->scenarios[s].in_parts)
+        if (scenario_is_drawn(&experiment->scenarios[s]))
             fprintf(file, "%s%s", count++ ? " " : "", experiment->scenarios[s].name);
     fputs("'\nways = '", file);
     for (size_t w = 0; w < experiment->way_count; w++)
@@ -37,7 +42,7 @@ void experiment_write_names(const struct experiment *experiment, const char *out
     fprintf(file, "'\narray labels[%zu]\n", count);
     count = 0;
     for (size_t s = 0; s < experiment->scenario_count; s++)
-        if (!experiment->scenarios[s].in_parts)
+        if (scenario_is_drawn(&experiment->scenarios[s]))
             fprintf(file, "labels[%zu] = '%s: %s'\n", ++count, experiment->scenarios[s].name,
                     experiment->scenarios[s].label);
     fclose(file);

@@ -9,14 +9,22 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "analyse/log.h"
 #include "run_names.h"
+
+/* A VM, and the cores that its CPUs are on, a bit for each. */
+struct placed {
+    const char *vm;
+    unsigned cores;
+};
 
 struct scenario_facts {
     const char *name, *label, *guest;
-    unsigned hogs; /* in the measured guest, beside the sleeper */
-    unsigned bare; /* the scenario whose run on bare metal has the same sleeps */
-    unsigned work; /* the one whose run on bare metal has the same work for the core */
-    bool in_parts; /* its runs' series are parts of a load */
+    unsigned hogs;                 /* in the measured guest, beside the sleeper */
+    unsigned bare;                 /* the scenario whose run on bare metal has the same sleeps */
+    unsigned work;                 /* the one whose run on bare metal has the same work for the core */
+    bool in_parts;                 /* its runs' series are parts of a load */
+    struct placed placed[MAX_VMS]; /* its VMs, the measured one first */
 };
 
 struct way_facts {
@@ -35,16 +43,19 @@ struct experiment {
 
 /* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
 #define IDENTIFIER(id, ...) id,
-#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts)                                   \
-    {name, label, guest, hogs, bare, work, in_parts},
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, ...)                              \
+    {name, label, guest, hogs, bare, work, in_parts, {__VA_ARGS__}},
 #define WAY_FACTS(id, name, title, under, detail, for_loads) {name, title, under, detail, for_loads},
+
+/* Those in parts, and those on several cores, have tables only. */
+bool scenario_is_drawn(const struct scenario_facts *scenario);
 
 /* The scenario and the way of the run that is called SCENARIO-WAY. Ends the program when there is none. */
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way);
 
 /*
  * OUT/figures/names.gp, for gnuplot: the lists `scenarios` and `ways`, and the scenarios' `labels`. Scenarios
- * in parts have no figures, nor have the ways that are only for them.
+ * that are not drawn are left out, and so are the ways that are only for scenarios in parts.
  */
 void experiment_write_names(const struct experiment *experiment, const char *out);
 

@@ -15,7 +15,7 @@
 
 #define NAME_LENGTH    32
 #define MAX_VMS        4
-#define MAX_SERIES     32
+#define MAX_SERIES     64
 #define MAX_CONDITIONS 16
 #define MAX_STATUS     64
 #define MAX_MARKS      (2 * MAX_SERIES)

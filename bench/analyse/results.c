@@ -46,6 +46,71 @@ static void compare_with_trace(struct run *run, const struct mark *from, const s
     }
 }
 
+static unsigned cores_of(const struct run *run, size_t vm)
+{
+    for (size_t i = 0; run->placed && i < MAX_VMS && run->placed[i].vm; i++)
+        if (!strcmp(run->placed[i].vm, run->log.vms[vm].name))
+            return run->placed[i].cores;
+    return 1;
+}
+
+unsigned run_cores(const struct run *run, size_t vm)
+{
+    return (unsigned)__builtin_popcount(cores_of(run, vm));
+}
+
+double run_share_due(const struct run *run, size_t vm)
+{
+    unsigned cores = cores_of(run, vm);
+    double due = 0;
+
+    for (unsigned bit = 1; bit && bit <= cores; bit <<= 1) {
+        unsigned sharing = 0;
+
+        for (size_t other = 0; other < run->log.vm_count; other++)
+            sharing += (cores_of(run, other) & bit) != 0;
+        due += (cores & bit) != 0 ? 1.0 / sharing : 0;
+    }
+    return due / run_cores(run, vm);
+}
+
+double run_charged(const struct run *run)
+{
+    double charged = 0;
+    unsigned cores = 0;
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        charged += run->share[vm] * run_cores(run, vm);
+        cores |= cores_of(run, vm);
+    }
+    return charged / __builtin_popcount(cores);
+}
+
+bool run_is_parallel(const struct run *run)
+{
+    return run_cores(run, 0) > 1;
+}
+
+/* From the first mark of any CPU's sleeper to the last, as they are placed in the same time. */
+static void account_in_parallel(struct run *run)
+{
+    const struct mark *from = run->log.marks, *to = run->log.marks;
+
+    if (run->log.mark_count != 2 * run->log.series_count)
+        die("%s: %zu marks for %zu logs of sleeps", run->name, run->log.mark_count, run->log.series_count);
+    for (size_t i = 1; i < run->log.mark_count; i++) {
+        const struct mark *mark = &run->log.marks[i];
+
+        from = mark->time < from->time ? mark : from;
+        to = mark->time > to->time ? mark : to;
+    }
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        add_account(&run->accounts[vm], &from->vms[vm], &to->vms[vm]);
+        run->share[vm] = (double)run->accounts[vm].run / (double)(to->time - from->time) / run_cores(run, vm);
+    }
+    run->has_marks = true;
+}
+
 /* Marks 1 and 2 frame the first series, 3 and 4 the second. A KVM host places two, for all of them. */
 static void account_between_marks(struct run *run)
 {
@@ -89,6 +154,27 @@ static void count_products(struct run *run)
     }
 }
 
+/* The same from the first sleep of any CPU to the last, whose series go on at once. */
+static void count_products_in_parallel(struct run *run)
+{
+    uint64_t from = UINT64_MAX, to = 0;
+
+    for (size_t s = 0; s < run->log.series_count; s++) {
+        const struct series *series = &run->log.series[s];
+
+        if (series->sleeps[0].start < from)
+            from = series->sleeps[0].start;
+        if (series->sleeps[series->count - 1].end > to)
+            to = series->sleeps[series->count - 1].end;
+    }
+    run->summary.seconds = (double)(to - from) / (double)run->log.series[0].hz;
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        if (run->log.vms[vm].progress_count)
+            run->products_per_s[vm] =
+                (log_products_at(&run->log.vms[vm], to) - log_products_at(&run->log.vms[vm], from)) /
+                run->summary.seconds;
+}
+
 void run_compute(const char *out, struct run *run)
 {
     char path[PATH_MAX];
@@ -99,10 +185,16 @@ void run_compute(const char *out, struct run *run)
     run->in_parts = run->log.series[0].part.name[0] != '\0';
     if (run->log.player_exit == 0)
         run->late_frames = count_late_frames(&run->log.series[0]);
-    if (!run->peer)
+    if (run_is_parallel(run))
+        count_products_in_parallel(run);
+    else if (!run->peer)
         count_products(run);
     if (run->bare || (run->peer && run->log.mark_count == 0))
         return;
+    if (run_is_parallel(run)) {
+        account_in_parallel(run);
+        return;
+    }
     if (!run->peer && !run->in_parts) {
         snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
         trace_read(path, &run->log, &run->trace);

@@ -4,6 +4,7 @@
 #define ANALYSE_RESULTS_H
 
 #include <jansson.h>
+#include "analyse/experiment.h"
 #include "analyse/log.h"
 #include "analyse/summary.h"
 #include "analyse/trace.h"
@@ -15,14 +16,15 @@ struct run {
     /* What may differ from the bare run: the CPU, as KVM needs VHE; page-table isolation, as Xen gives its
      * guests no seed for KASLR. */
     bool other_cpu, other_kpti;
-    bool in_parts; /* its series are parts of a load (analyse/parts.h): there is no trace */
-    bool peer;     /* of `make peers`: there is no trace, and the guests may have different clocks */
+    bool in_parts;               /* its series are parts of a load (analyse/parts.h): there is no trace */
+    const struct placed *placed; /* MAX_VMS of them; NULL: all VMs are on one core */
+    bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
 
     struct log log;
     struct trace trace;
     struct summary summary;
     struct account accounts[MAX_VMS]; /* between the marks, all series together */
-    double share[MAX_VMS];            /* of the core, between the marks */
+    double share[MAX_VMS];            /* of the cores that the VM is on, between the marks */
     double products_per_s[MAX_VMS];
     double trace_deviation; /* greatest, of the run time by marks from that by the trace; a ratio */
     unsigned late_frames, met_pending_tick;
@@ -33,6 +35,16 @@ struct run {
 
 /* Reads the run's logs in OUT and fills in the rest; name, guest and bare are given. */
 void run_compute(const char *out, struct run *run);
+
+/* How many cores the VM is on, and what is due to it of them when each VM has the same weight, 0 to 1. */
+unsigned run_cores(const struct run *run, size_t vm);
+double run_share_due(const struct run *run, size_t vm);
+
+/* The part of all cores' time between the marks for which VMs were charged. */
+double run_charged(const struct run *run);
+
+/* Does the measured VM have several CPUs? Then the sleeps of all are made at once, and there is no trace. */
+bool run_is_parallel(const struct run *run);
 
 /* The command that started the run, as bench/run wrote it down: valid until the next call. */
 const char *run_command(const char *out, const struct run *run);

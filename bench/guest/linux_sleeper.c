@@ -15,7 +15,9 @@
 #include <unistd.h>
 #include "sleeplog.h"
 
-#define SLEEPS     2000
+#ifndef SLEEPS /* the build may set it */
+#define SLEEPS 2000
+#endif
 #define LONGEST_NS 20000000u
 #define PRIORITY   50
 #define ARITHMETIC 1000 /* steps between two sleeps */

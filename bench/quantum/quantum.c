@@ -224,10 +224,12 @@ static struct {
     int64_t began;     /* *qemu.count then */
     int64_t left; /* instructions, by whole translation blocks, until it looks whether another core can run */
     int64_t bias; /* as we left it: QEMU changes it only when all cores wait and it skips that time */
-    int64_t count;  /* as it was last seen; changes when the core enters QEMU */
-    bool over;      /* it was told to give way */
-    bool gives_way; /* its last block ends with YIELD or WFE, at which QEMU ends the turn */
-    bool alone;     /* no other core could run when it last looked */
+    int64_t count;    /* as it was last seen; changes when the core enters QEMU */
+    bool over;        /* it was told to give way */
+    bool gives_way;   /* its last block ends with YIELD or WFE, at which QEMU ends the turn */
+    bool alone;       /* no other core could run when it last looked */
+    bool other_shift; /* it began with another shift than QEMU had counted the instructions by, that it may
+                       * execute until the next timer */
 } turn;
 
 static struct {
@@ -343,7 +345,9 @@ static void begin_turn(struct core *core)
         now = end_round(now);
     if (core->reached < round_now.began)
         core->reached = now;
-    set_clock(now, count, shift_for(now));
+    int shift = shift_for(now);
+    turn.other_shift = shift != *qemu.shift;
+    set_clock(now, count, shift);
     turn.core = core;
     turn.began = turn.count = count;
     turn.left = (round_now.ends - core->reached) >> full_shift;
@@ -351,12 +355,13 @@ static void begin_turn(struct core *core)
 }
 
 /* The core has reached the round's end, or it is alone and entered QEMU, which may have made another core
- * runnable. */
+ * runnable. A turn with another shift ends here in any case: QEMU would let the core run past the next timer.
+ */
 static void look_around(void)
 {
     turn.count = *qemu.count;
     turn.left = turn_length;
-    if (*qemu.shift == full_shift && !others_can_run(turn.core)) {
+    if (*qemu.shift == full_shift && !turn.other_shift && !others_can_run(turn.core)) {
         turn.alone = true;
         return;
     }

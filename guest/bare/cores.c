@@ -6,11 +6,15 @@
  *
  * Boot arguments: cpus=N, how many cores (2); samples=N, of each kind (1000).
  *
- * For each figure it prints a line:
- *   rate busy K core I ps X          K cores begin to compute at one instant; on core I an instruction took X
- * ps sgi busy|waits core I ...        core 0 sends, core I computes, or is in WFI: until core I's handler
- * (stats.h) timer busy|waits beside K core I ...   from CVAL to the handler, on each of K cores that compute
- * at once, or in WFI on core I beside K that compute
+ * For each figure it prints a line, with the figures of stats.h where there are three points:
+ *
+ *   rate busy K core I ps X   K cores begin to compute at one instant; on core I an instruction took X ps
+ *
+ *   sgi busy|waits core I ...   core 0 sends, core I computes, or is in WFI: until core I's handler
+ *
+ *   timer busy|waits beside K core I ...   from CVAL to the handler, on each of K cores that compute at once,
+ *   or in WFI on core I beside K that compute. All but core 0 are in WFI when K is 1, and there are 16 times
+ *   as many samples then.
  */
 #include <stdatomic.h>
 #include "bare.h"
@@ -201,6 +205,20 @@ static void measure_sleeper(unsigned sleeper)
     show("timer", "waits", cpus - 1, sleeper);
 }
 
+/* Core 0 computes, and is alone when the others are all in WFI. That is so in the middle of a round now and
+ * then. */
+static void measure_sleepers(void)
+{
+    timers_wait = true;
+    samples *= 16;
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        give(cpu, time_timers);
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        wait_for(cpu);
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        show("timer", "waits", 1, cpu);
+}
+
 void guest_main(void)
 {
     cpus = (unsigned)option_number("cpus", 2);
@@ -219,5 +237,6 @@ void guest_main(void)
     measure_timers();
     for (unsigned cpu = 1; cpu < cpus; cpu++)
         measure_sleeper(cpu);
+    measure_sleepers();
     result(true, "measured", ": -\n");
 }

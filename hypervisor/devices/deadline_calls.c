@@ -69,7 +69,7 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
     if (next <= now)
         return 0;
     precise_done(&vcpu->precise, now);
-    return vcpu_unwarp(vcpu, now);
+    return vcpu_unwarp(vcpu, now, vcpu->vm->vcpu_count == 1);
 }
 
 int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address)

@@ -482,7 +482,23 @@ void vcpu_catch_up(struct vcpu *vcpu)
     pick_at_once(vcpu->cpu);
 }
 
-bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
+/*
+ * Linux says that its work is done in the middle of a change of task, with interrupts masked and its run
+ * queue locked. Switched out there, it would have its other vCPUs spin for that lock until it is back. So the
+ * end of a warp of theirs is put off like that of a slice.
+ */
+static bool put_off(struct vcpu *vcpu, uint64_t now, bool is_alone)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    if (is_alone || cpu->tick_period != 0 || !arch_vcpu_masks_interrupts(vcpu))
+        return false;
+    cpu->grace_steps = 0;
+    set_slice(cpu, now + cpu->grace_step);
+    return true;
+}
+
+bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone)
 {
     struct cpu *cpu = vcpu->cpu;
     bool ended, away;
@@ -492,7 +508,7 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now)
     ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
     if (ended)
         warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
-    if (ended || away)
+    if ((ended || away) && !put_off(vcpu, now, is_alone))
         pick(cpu, now);
     return ended;
 }

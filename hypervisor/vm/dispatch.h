@@ -94,9 +94,9 @@ static inline void vcpu_deadlines_changed(struct vcpu *vcpu)
 
 /*
  * The running vCPU has done what it was warped for. Ends its warp and asks the policy; false when it was not
- * warped.
+ * warped. If it masks interrupts, and is not the only vCPU of its VM, the policy is asked a little later.
  */
-bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now);
+bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone);
 
 /*
  * The running vCPU waits for an interrupt: it is blocked until vcpu_wake(), or until one of its own timers

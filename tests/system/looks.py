@@ -1082,7 +1082,7 @@ def parallel(run):
     without the plugin, and each run is the same."""
     said = cores_say(run, "cpus=4 samples=300", "-1")
     check(said == cores_say(run, "cpus=4 samples=300", "-2"), "a second run has other figures")
-    check(len(said) == 23, f"{len(said)} figures")
+    check(len(said) == 26, f"{len(said)} figures")
     for line in said:
         words = line.split()
         figures = dict(zip(words[6::2], words[7::2]))

@@ -385,6 +385,39 @@ static void done_ends_the_warp(void **state)
     assert_int_equal(deadline_call_done(vcpu, NONE), 0);
 }
 
+/* Another vCPU of its VM may wait for a lock that it holds while it masks interrupts. */
+static void done_with_interrupts_masked_keeps_the_cpu_for_a_moment(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+
+    world_run_until(page[0] + 10 * US);
+    page[0] = now() + 20 * MS;
+    world_guest(vcpu)->masks = true;
+    assert_true(vcpu_unwarp(vcpu, now(), false));
+    world_dispatch();
+    assert_ptr_equal(running(), vcpu);
+    world_run(2 * GRACE_STEP_US * US);
+    assert_ptr_equal(running(), vcpu);
+    assert_false(vcpu->unit.warped);
+    world_guest(vcpu)->masks = false;
+    world_run(GRACE_STEP_US * US);
+    assert_ptr_equal(running(), hog);
+}
+
+static void done_with_interrupts_masked_gives_way_in_the_end(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+
+    world_run_until(page[0] + 10 * US);
+    page[0] = now() + 20 * MS;
+    world_guest(vcpu)->masks = true;
+    assert_true(vcpu_unwarp(vcpu, now(), false));
+    world_run((GRACE_STEPS + 1) * GRACE_STEP_US * US);
+    assert_ptr_equal(running(), hog);
+}
+
 static void done_with_a_next_that_is_reached_goes_on(void **state)
 {
     (void)state;
@@ -711,6 +744,8 @@ int main(void)
         cmocka_unit_test_setup(needs_can_only_shorten, setup),
         cmocka_unit_test_setup(page_deadline_is_served_once, setup),
         cmocka_unit_test_setup(done_ends_the_warp, setup),
+        cmocka_unit_test_setup(done_with_interrupts_masked_keeps_the_cpu_for_a_moment, setup),
+        cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
         cmocka_unit_test_setup(denied_deadline_is_billed_to_its_owner, setup),
         cmocka_unit_test_setup(one_interrupt_for_each_leaving, setup),

@@ -158,7 +158,7 @@ static void a_warp_lends_itself_to_whom_its_vcpu_waits_for(void **state)
     world_block(second);
     assert_ptr_equal(running(), first);
     assert_true(first->unit.warped);
-    assert_true(vcpu_unwarp(first, fake_counter()));
+    assert_true(vcpu_unwarp(first, fake_counter(), true));
     assert_false(first->unit.warped || second->unit.warped);
 }
 
@@ -168,7 +168,7 @@ static void a_warp_stays_its_vcpus(void **state)
     (void)state;
     (void)wake_for_deadline();
     give_way(first, second);
-    assert_true(vcpu_unwarp(first, fake_counter()));
+    assert_true(vcpu_unwarp(first, fake_counter(), true));
     assert_false(first->unit.warped || second->unit.warped);
     assert_true(all_at_home());
 }
@@ -217,7 +217,7 @@ static void random_turns(void **state)
             world_dispatch();
             break;
         default:
-            (void)vcpu_unwarp(vcpu, fake_counter());
+            (void)vcpu_unwarp(vcpu, fake_counter(), true);
             world_dispatch();
         }
         assert_true(first->unit.runnable || first->place_of == first);
