@@ -156,6 +156,11 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
         read_letter(vcpu, 3);
 }
 
+void vcpu_wake_by_message(struct vcpu *vcpu)
+{
+    vcpu_wake(vcpu);
+}
+
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     (void)vcpu, (void)other;
