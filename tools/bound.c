@@ -150,6 +150,12 @@ static double weights(const struct core *core, bool (*counts)(enum timer_mode mo
     return sum;
 }
 
+/* A vCPU with siblings that ends its urgent work with its interrupts masked keeps the CPU for so long. */
+static double kept_at_done(const struct vm_config *one)
+{
+    return one->vcpus > 1 && one->timers == TIMERS_PRECISE ? GRACE_NS + GRACE_STEP_US * 1000.0 : 0;
+}
+
 /*
  * Under cbs: when the work of the vCPU is due, job / share after its deadline, the other servers have had
  * what their shares give them until then, and each may have been stopped late once.
@@ -159,12 +165,18 @@ static double earlier_work(const struct core *core, const struct vm_config *vm, 
 {
     const struct system_config *system = core->system;
     double ratio = (weights(core, timers_warp) - vm->weight) / vm->weight;
+    double stops = 0;
 
     *count = 0;
-    for (unsigned i = 0; i < system->vm_count; i++)
-        if (timers_warp(system->vms[i].timers))
-            *count += vcpus_beside(core, &system->vms[i], vm);
-    return vm->job_us * 1000.0 * ratio + *count * (costs->own_path + tick_ns(core));
+    for (unsigned i = 0; i < system->vm_count; i++) {
+        unsigned vcpus = vcpus_beside(core, &system->vms[i], vm);
+
+        if (!timers_warp(system->vms[i].timers))
+            continue;
+        *count += vcpus;
+        stops += vcpus * (costs->own_path + tick_ns(core) + kept_at_done(&system->vms[i]));
+    }
+    return vm->job_us * 1000.0 * ratio + stops;
 }
 
 /*
