@@ -508,7 +508,7 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone)
     ended = cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now);
     if (ended)
         warp_ended(vcpu, now, ONTIME_WARP_END_DONE);
-    if ((ended || away) && !put_off(vcpu, now, is_alone))
+    if (away || (ended && !put_off(vcpu, now, is_alone)))
         pick(cpu, now);
     return ended;
 }

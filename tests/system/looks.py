@@ -502,8 +502,11 @@ HARM = re.compile(
 )
 
 
-def hostile_system(run, seed, cpus, operations):
-    """The case's system file, with this seed: its path. Half of the operations are `one`'s, in five lives."""
+def hostile_system(run, seed, cpus, operations, cores):
+    """The case's system file, with this seed: its path. Half of the operations are `one`'s, in five lives.
+
+    With two cores `many` is on both, and one of the victims on each.
+    """
     path = os.path.join(run.out, run.name + ".dtb")
     shutil.copy(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), path)
     one = f"seed={seed} lives={HOSTILE_LIVES} operations={operations // 2 // HOSTILE_LIVES}"
@@ -511,18 +514,21 @@ def hostile_system(run, seed, cpus, operations):
     for vm, arguments in (("one", one), ("many", many)):
         subprocess.run(["fdtput", "-t", "s", path, f"/vm-{vm}", "bootargs", arguments], check=True)
     subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "vcpus", str(cpus)], check=True)
+    if cores == 2:
+        subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "cpus", "1", "0"], check=True)
+        subprocess.run(["fdtput", "-t", "i", path, "/vm-plain", "cpus", "1"], check=True)
     return path
 
 
 def hostile(run, *words):
-    """`operations=N seed=N [cpus=2]`: guests that do whatever comes, beside two that look whether they are harmed.
+    """`operations=N seed=N [cpus=2] [cores=1]`: guests that do whatever comes, beside two that look for harm.
 
     SEED=N in the environment replaces the seed. Under icount the same seed gives the same run.
     """
     values = dict(word.split("=") for word in words)
     seed = int(os.environ.get("SEED") or values["seed"])
     cpus, operations = int(values.get("cpus", 2)), int(values["operations"])
-    path = hostile_system(run, seed, cpus, operations)
+    path = hostile_system(run, seed, cpus, operations, int(values.get("cores", 1)))
     with run.boot_file(path) as machine:
         for name in ("one", "many"):
             check_guest(machine, name)
