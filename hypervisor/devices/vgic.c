@@ -358,28 +358,17 @@ void vgic_set_route(struct vm *vm, unsigned n, uint32_t route)
         lr_holder(vm->vcpus, 32 + n)->vgic.others_wrote = true;
 }
 
-uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first)
+uint32_t vgic_seen_elsewhere(struct vcpu *vcpu, unsigned first, bool active)
 {
-    uint32_t pending = 0;
+    uint32_t seen = 0;
 
     for (uint32_t left = vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
         unsigned n = (unsigned)__builtin_ctz(left);
+        const struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
 
-        pending |= lr_holder(vcpu, first + n)->vgic.seen_pending[first / 32] & BIT(n);
+        seen |= (active ? state->seen_active : state->seen_pending)[first / 32] & BIT(n);
     }
-    return pending;
-}
-
-uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first)
-{
-    uint32_t active = 0;
-
-    for (uint32_t left = vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-
-        active |= lr_holder(vcpu, first + n)->vgic.seen_active[first / 32] & BIT(n);
-    }
-    return active;
+    return seen;
 }
 
 bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)

@@ -21,9 +21,8 @@ void vgic_pull(struct vcpu *vcpu);
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set);
 void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active);
 
-/* Which of them were pending, or active, when that core pulled last. */
-uint32_t vgic_pending_elsewhere(struct vcpu *vcpu, unsigned first);
-uint32_t vgic_active_elsewhere(struct vcpu *vcpu, unsigned first);
+/* Which of them were active, or else pending, when that core pulled last. */
+uint32_t vgic_seen_elsewhere(struct vcpu *vcpu, unsigned first, bool active);
 
 /*
  * Have those of `others` (bit n: vCPU n) that are on other cores pulled since `vcpu`, which is about to read

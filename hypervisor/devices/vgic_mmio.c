@@ -133,9 +133,9 @@ static uint32_t bitmap_read(struct vcpu *vcpu, unsigned first, uint32_t reg)
         return bank->enabled;
     case GIC_ISPENDR:
     case GIC_ICPENDR:
-        return bank->latched | (bank->line & ~bank->edge) | vgic_pending_elsewhere(vcpu, first);
+        return bank->latched | (bank->line & ~bank->edge) | vgic_seen_elsewhere(vcpu, first, false);
     default:
-        return bank->active | vgic_active_elsewhere(vcpu, first);
+        return bank->active | vgic_seen_elsewhere(vcpu, first, true);
     }
 }
 

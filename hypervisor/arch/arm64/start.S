@@ -23,6 +23,18 @@
 #define IMAGE_4K_PAGES REGISTER_FIELD(1, 1)
 #define IMAGE_ANYWHERE REGISTER_BIT(3) /* not only near the start of RAM */
 
+    /* The stack is set. */
+    .macro mmu_on
+    bl mmu_configure
+    tlbi alle2
+    ic iallu
+    dsb nsh
+    isb
+    ldr w1, =SCTLR_MMU_ON
+    msr sctlr_el2, x1
+    isb
+    .endm
+
     .section .head, "ax"
     .global image_entry
 image_entry:
@@ -98,14 +110,7 @@ start:
     b.lo 4b
     dsb sy
 
-    bl mmu_configure
-    tlbi alle2
-    ic iallu
-    dsb nsh
-    isb
-    ldr w1, =SCTLR_MMU_ON
-    msr sctlr_el2, x1
-    isb
+    mmu_on
     mov x0, x19
     bl boot_main
     b .
@@ -141,14 +146,7 @@ core_entry:
     adrp x1, vectors
     add x1, x1, :lo12:vectors
     msr vbar_el2, x1
-    bl mmu_configure
-    tlbi alle2
-    ic iallu
-    dsb nsh
-    isb
-    ldr w1, =SCTLR_MMU_ON
-    msr sctlr_el2, x1
-    isb
+    mmu_on
     ldr x0, [x19, #START_CPU]
     bl core_main
     b .
