@@ -103,6 +103,40 @@ static void one_that_is_waited_for_runs_for_a_short_turn(void **state)
     assert_true(all_at_home());
 }
 
+/* With its interrupts masked a vCPU keeps the CPU at DONE; but not when it has the place of another. */
+static void one_that_is_away_comes_home_at_done(void **state)
+{
+    (void)state;
+    give_way(first, second);
+    world_guest(second)->masks = true;
+    (void)vcpu_unwarp(second, fake_counter(), false);
+    assert_true(all_at_home());
+    assert_true(world_cpu.current == NULL || world_cpu.sched.current == &world_cpu.current->unit);
+    world_run(TURN);
+}
+
+/* A wake that another core asks for is paid by the one that it is for. */
+static void one_that_is_woken_by_a_message_pays_for_it(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    world_block(first);
+    world_dispatch();
+    world_run(LOOK);
+    assert_true(running() != first && running() != NULL);
+    fake_set_reading_cost(7);
+    before = ran(running());
+    vcpu_wake_by_message(first);
+    assert_true(first->unit.runnable && world_cpu.reschedule);
+    assert_in_range(first->debt, 7, 14);
+    assert_in_range(ran(running()) - before, 0, 7);
+    before = first->debt;
+    vcpu_wake_by_message(first); /* it is awake */
+    assert_int_equal(first->debt, before);
+    fake_set_reading_cost(0);
+}
+
 /* Handing over to and fro leaves nobody away from home. */
 static void giving_way_back_is_coming_home(void **state)
 {
@@ -235,6 +269,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(siblings_take_turns),
         EACH(one_that_is_waited_for_runs_for_a_short_turn),
+        EACH(one_that_is_away_comes_home_at_done),
+        EACH(one_that_is_woken_by_a_message_pays_for_it),
         EACH(giving_way_back_is_coming_home),
         EACH(one_that_blocks_gives_the_place_back),
         EACH(another_vm_is_no_sibling),
