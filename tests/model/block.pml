@@ -23,6 +23,7 @@ bool latched, dirty;
 bool loaded = true;
 bool in_lr;           /* pending in a list register */
 bool runnable = true; /* the core's own */
+bool waits_for_it;    /* vgic_vcpu.waits: it is about to block, or has, and nobody has woken it since */
 byte requests;
 bool kick; /* pending at the core */
 
@@ -99,7 +100,13 @@ inline wait_for_interrupt()
     spin_lock();
     pull();
     wakes = latched;
+#ifndef FAULT_WAITS_WITHOUT_LOCK
+    waits_for_it = !wakes;
     spin_unlock();
+#else
+    spin_unlock();
+    waits_for_it = !wakes;
+#endif
 #ifdef FAULT_MESSAGES_TAKEN_BEFORE_BLOCK
     if
     :: kick -> take_messages()
@@ -126,6 +133,7 @@ end:
         :: !loaded ->
             spin_lock();
             loaded = true;
+            waits_for_it = false;
             push();
             spin_unlock()
         :: else
@@ -149,33 +157,52 @@ end_in_guest:
     od
 }
 
+/* tell(). A vCPU that is out, and does not wait for an interrupt, gets no message. */
+inline tell()
+{
+#ifdef FAULT_TOLD_WHEN_BLOCKED
+    told = !runnable;
+#else
+    told = waits_for_it;
+#endif
+    if
+    :: told -> waits_for_it = false; send(WAKE)
+    :: else
+    fi;
+    if
+    :: loaded -> send(LOOK)
+    :: else
+    fi
+}
+
 /* vgic_send_sgi(), or with vgic_changed() what is done for an SPI. */
 proctype sender()
 {
     byte old, left = SENDS;
+    bool told;
 
     do
     :: left > 0 ->
         left--;
-#ifdef FAULT_WAKE_BEFORE_LATCH
-        send(WAKE);
-#endif
         spin_lock();
+#ifdef FAULT_TOLD_BEFORE_LATCH
+        tell();
+        spin_unlock();
+        spin_lock();
+#endif
         atomic { latched = true; owed = true };
+#ifndef FAULT_DIRTY_AFTER_MESSAGE
+        dirty = true;
+#endif
+#ifndef FAULT_TOLD_BEFORE_LATCH
+        tell();
+#endif
 #ifdef FAULT_DIRTY_AFTER_MESSAGE
-        send(WAKE);
-        dirty = true;
+        spin_unlock();
+        dirty = true
 #else
-        dirty = true;
-#ifndef FAULT_WAKE_BEFORE_LATCH
-        send(WAKE);
-#endif
-#endif
-        if
-        :: loaded -> send(LOOK)
-        :: true
-        fi;
         spin_unlock()
+#endif
     :: else -> break
     od
 }
