@@ -398,7 +398,8 @@ bool console_put(struct console_source *source, char c)
 
 void console_watch_silence(void)
 {
-    deadline_set(deadlines, &silence, arch_counter() + silence_ticks);
+    if (!deadline_is_armed(&silence)) /* else it is looked at then, what may be earlier */
+        deadline_set(deadlines, &silence, arch_counter() + silence_ticks);
 }
 
 void console_add(struct console_source *source, const char *name, console_deliver *deliver)

@@ -44,13 +44,14 @@ static void reset_vcpu(struct vcpu *vcpu)
 
 static void reset_vm(struct vm *vm)
 {
+    vuart_reset(vm->uart);
+    if (vm->rtc != NULL)
+        vrtc_reset(vm->rtc);
+    /* After those two: their lines can't rise any more, whatever another core does to them. */
     spin_lock(&vm->vgic.lock);
     vgic_init(&vm->vgic, vm->vcpu_count);
     spin_unlock(&vm->vgic.lock);
-    vuart_reset(vm->uart);
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
-    if (vm->rtc != NULL)
-        vrtc_reset(vm->rtc);
 }
 
 const struct guest_hooks devices_hooks = {

@@ -803,8 +803,10 @@ static inline bool present_timer(struct vgic_vcpu *state)
 {
     struct vgic_bank *own = &state->own;
     unsigned n = state->timer_lr;
+    uint64_t word =
+        __atomic_load_n(&state->timer_word, __ATOMIC_RELAXED); /* once: another core may change it */
 
-    if (vgic_is_dirty(state) || state->timer_word == 0)
+    if (vgic_is_dirty(state) || word == 0)
         return false;
     if ((own->in_lr & BIT(VGIC_TIMER)) == 0) {
         n = state->lr_used != 0 ? free_lr(state) : 0;
@@ -817,7 +819,7 @@ static inline bool present_timer(struct vgic_vcpu *state)
     DEBUG_ASSERT(state->loaded && n < gic->lr_count());
     own->line |= BIT(VGIC_TIMER);
     state->timer_held = true;
-    gic->lr_write(n, state->timer_word);
+    gic->lr_write(n, word);
     return true;
 }
 

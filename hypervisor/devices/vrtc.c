@@ -10,7 +10,7 @@
  * begins to show the second that the guest has set.
  *
  * Locking: the clock's own lock, which is taken before the vGIC's. The alarm belongs to the CPU of the VM's
- * vCPUs, all of which share one.
+ * first vCPU.
  */
 #include "devices/vrtc.h"
 #include "base/arch.h"

@@ -45,6 +45,7 @@
 #define CTLR_EOI_MODE   0x200u
 #define CTLR_DISTRIBUTE 1u
 #define PRIORITY        0xA0u
+#define PRIORITY_SGI0   0xB0u /* the kick: after all that is pending as well */
 #define HCR_EN          1u
 #define HCR_LRENPIE     4u
 #define HCR_NPIE        8u
@@ -111,7 +112,8 @@ static const char *gicv2_init_cpu(void)
     device_write32(distributor + GICD_ICENABLER, UINT32_MAX);
     device_write32(distributor + GICD_ICACTIVER, UINT32_MAX);
     for (unsigned k = 0; k < 8; k++)
-        device_write32(distributor + GICD_IPRIORITY + 4 * k, PRIORITY * 0x01010101u);
+        device_write32(distributor + GICD_IPRIORITY + 4 * k,
+                       k != 0 ? PRIORITY * 0x01010101u : PRIORITY * 0x01010100u + PRIORITY_SGI0);
     own_bit[arch_cpu_index()] = (uint8_t)device_read32(distributor + GICD_ITARGETS);
     if (own_bit[arch_cpu_index()] == 0)
         own_bit[arch_cpu_index()] = 1; /* with one CPU the register reads as zero */

@@ -69,6 +69,7 @@
 #define TYPER_LAST     16u
 #define FRAME_PAIR     0x20000 /* a redistributor's RD and SGI frames; with virtual LPIs two more follow */
 #define PRIORITY       0xA0
+#define PRIORITY_SGI0  0xB0 /* the kick: after all that is pending as well */
 
 #define HCR_EN         UINT64_C(1)
 #define HCR_LRENPIE    UINT64_C(4)
@@ -343,7 +344,8 @@ static const char *gicv3_init_cpu(void)
     device_write32(frame + GICR_ICACTIVE0, UINT32_MAX);
     device_write32(frame + GICR_IGROUPR0, UINT32_MAX);
     for (unsigned k = 0; k < 8; k++)
-        device_write32(frame + GICR_PRIORITY0 + 4 * k, PRIORITY * 0x01010101u);
+        device_write32(frame + GICR_PRIORITY0 + 4 * k,
+                       k != 0 ? PRIORITY * 0x01010101u : PRIORITY * 0x01010100u + PRIORITY_SGI0);
 
     /* System registers on. A guest's access to ICC_SRE_EL1 traps: it would switch them off for the next one.
      */

@@ -26,7 +26,7 @@ bool arch_wait_until(uint64_t when);
  */
 void arch_interrupt_take(struct vcpu *vcpu);
 
-/* Interrupts another CPU, to make it look at its `reschedule`. */
+/* Interrupts a CPU, which may be the calling one: it has messages (vm/messages.h). */
 void arch_cpu_kick(unsigned index);
 
 /* Makes stage 2 of a new VM, empty. False when there is no memory for its tables. Boot only. */

@@ -566,6 +566,12 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return true;
 }
 
+static void unload(struct cpu *cpu)
+{
+    arch_vcpu_save(cpu->loaded);
+    cpu->loaded = NULL;
+}
+
 void vcpu_retire(struct vcpu *vcpu)
 {
     struct cpu *cpu = vcpu->cpu;
@@ -580,10 +586,8 @@ void vcpu_retire(struct vcpu *vcpu)
         pick(cpu, now);
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-    if (cpu->loaded == vcpu) {
-        arch_vcpu_save(vcpu);
-        cpu->loaded = NULL;
-    }
+    if (cpu->loaded == vcpu)
+        unload(cpu);
 }
 
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
@@ -635,6 +639,8 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     vcpu = cpu->current;
     if (vcpu == NULL) {
         arch_wait_for_interrupt();
+    } else if (vcpu->work != NULL && cpu->loaded != NULL && cpu->loaded != vcpu) {
+        unload(cpu); /* so that what others change of that one's interrupts does not interrupt the work */
     } else if (vcpu->work != NULL) {
         vcpu->work(vcpu);
     } else {

@@ -29,7 +29,6 @@ static void switch_on(struct vcpu *vcpu)
 {
     DEBUG_ASSERT(vcpu->cpu == arch_cpu() && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
     arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
-    vcpu->hooks->reset_vcpu(vcpu);
     vcpu->on = true;
     vcpu_wake(vcpu);
 }
@@ -48,6 +47,7 @@ void vcpu_power_on_here(struct vcpu *vcpu)
 void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
 {
     DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock));
+    vcpu->hooks->reset_vcpu(vcpu); /* here, as the others may send it interrupts from now on */
     vcpu->powered = true;
     vcpu->resume_entry = entry;
     vcpu->resume_argument = argument;

@@ -84,8 +84,8 @@ struct vgic_vcpu {
 };
 
 /*
- * `dirty` is written under the lock. It is read on the vCPU's core without: who sets it kicks that core
- * afterwards.
+ * `dirty` is written under the lock. It is read on the vCPU's core without: who sets it for a loaded one
+ * kicks that core afterwards.
  */
 static inline bool vgic_is_dirty(const struct vgic_vcpu *state)
 {

@@ -510,7 +510,8 @@ static void private_interrupts_begin_disabled_inactive_and_in_group_1(void **sta
     assert_int_equal(fake_device_get(GICR_ISACTIVER0(OWN_FRAME)), 0);
     assert_int_equal(fake_device_get(GICR_IGROUPR0(OWN_FRAME)), UINT32_MAX);
     for (unsigned n = 0; n < 8; n++)
-        assert_int_equal(fake_device_get(GICR_IPRIORITYR(OWN_FRAME, n)), PRIORITIES);
+        assert_int_equal(fake_device_get(GICR_IPRIORITYR(OWN_FRAME, n)),
+                         n == 0 ? PRIORITIES + 0x10 : PRIORITIES);
     assert_int_equal(fake_device_get(GICR_IPRIORITYR(OWN_FRAME, 8)), 0);
     assert_int_equal(fake_device_get(GICR_ISENABLER0(OWN_FRAME + FRAME)), 0x12345678);
 }

@@ -192,7 +192,10 @@ static bool is_pending(void)
     return (read_sysreg(isr_el1) & (ISR_EL1_I | ISR_EL1_F)) != 0;
 }
 
-/* One interrupt. False when there is none any more. */
+/*
+ * One interrupt. False when there is none any more, or it was a kick: the next may be there already, as often
+ * as another core sends one, and the dispatcher is to act on the interrupts before it.
+ */
 static __attribute__((noinline)) bool handle_pending(struct cpu *cpu)
 {
     uint32_t acknowledged = gic->acknowledge();
@@ -201,7 +204,7 @@ static __attribute__((noinline)) bool handle_pending(struct cpu *cpu)
         return false;
     trace_interrupt(cpu, cpu->current, arch_counter(), acknowledged);
     handle_one(cpu, acknowledged);
-    return true;
+    return (acknowledged & INTID_MASK) != KICK_SGI;
 }
 
 void arch_interrupts_handle(void)
