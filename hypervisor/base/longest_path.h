@@ -17,9 +17,9 @@
 #define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,164) */
 #define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,167) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
-#define PATH_TRACE     2200 /* one piece of ONTIME_CALL_TRACE (2,022) */
-#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,915) */
-#define PATH_DUE_OTHER 1600 /* such a deadline whose vCPU is not switched to (1,477) */
-#define PATH_SWITCH    3000 /* from the comparator's interrupt to the entry, these included (2,915) */
+#define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,732) */
+#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,668) */
+#define PATH_DUE_OTHER 1700 /* such a deadline whose vCPU is not switched to (1,645) */
+#define PATH_SWITCH    3100 /* from the comparator's interrupt to the entry, these included (3,034) */
 
 #endif

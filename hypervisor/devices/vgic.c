@@ -185,9 +185,9 @@ static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
 }
 
 /* A list register no longer holds an SPI. One that was routed elsewhere meanwhile may now go there. */
-static void spi_left(struct vcpu *vcpu, unsigned intid)
+static inline void spi_left(struct vcpu *vcpu, unsigned intid)
 {
-    if (intid >= 32 && vgic_spi_target(&vcpu->vm->vgic, intid) != vcpu->index)
+    if (intid >= 32 && (vcpu->vm->vgic.goes_to[vcpu->index] & BIT(intid)) == 0)
         vgic_changed(vcpu);
 }
 
@@ -237,8 +237,6 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
         bank->latched |= bit;
         if (intid < 16)
             state->sgi_source[intid] |= (uint8_t)(1u << lr.source);
-        else
-            spi_left(vcpu, intid);
     }
 }
 
@@ -314,7 +312,15 @@ static struct vcpu *lr_holder(struct vcpu *vcpu, unsigned intid)
 {
     struct vm *vm = vcpu->vm;
 
-    return intid < 32 ? vcpu : &vm->vcpus[vm->vgic.lr_of[intid - 32]];
+    for (unsigned i = 0; intid >= 32 && i < vm->vcpu_count; i++) {
+        const struct vgic_vcpu *state = &vm->vcpus[i].vgic;
+        uint32_t left = __atomic_load_n(&state->lr_used, __ATOMIC_ACQUIRE); /* see take_for_timer() */
+
+        for (; left != 0; left &= left - 1)
+            if (state->lr_intid[__builtin_ctz(left)] == intid)
+                return &vm->vcpus[i];
+    }
+    return vcpu;
 }
 
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set)
@@ -455,8 +461,6 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     lr.eoi_wanted = !lr.hardware && again;
     if (intid == VGIC_TIMER)
         state->timer_lr = (uint8_t)n;
-    if (intid >= 32)
-        vcpu->vm->vgic.lr_of[intid - 32] = (uint8_t)vcpu->index;
     bank->in_lr |= bit;
     state->lr_intid[n] = (uint16_t)intid;
     state->lr_used |= BIT(n);
@@ -486,13 +490,16 @@ static uint64_t timer_word(const struct vcpu *vcpu)
     return gic->lr_word(&lr);
 }
 
-/* List register n becomes the virtual timer's. */
+/*
+ * List register n becomes the virtual timer's. Without the lock on its short way, so lr_holder() on another
+ * core is to see which interrupt it holds when it sees that it is in use.
+ */
 static inline void take_for_timer(struct vgic_vcpu *state, unsigned n)
 {
     state->own.in_lr |= BIT(VGIC_TIMER);
     state->timer_lr = (uint8_t)n;
     state->lr_intid[n] = VGIC_TIMER;
-    state->lr_used |= BIT(n);
+    __atomic_store_n(&state->lr_used, state->lr_used | BIT(n), __ATOMIC_RELEASE);
     state->lr_linked |= BIT(n);
 }
 

@@ -38,7 +38,6 @@ struct vgic {
     /* Where each SPI goes. GICv3: an affinity. GICv2: a set of vCPUs, the first of which gets it. */
     uint32_t route[32];
     uint32_t goes_to[SYSTEM_MAX_VCPUS]; /* the same for each vCPU: the SPIs that go to it */
-    uint8_t lr_of[32];                  /* of an SPI that a list register holds: that one's vCPU */
     uint8_t holder[32]; /* of an active SPI: the vCPU that took it, even if the SPI is routed elsewhere now */
     uint32_t held_by[SYSTEM_MAX_VCPUS]; /* the same for each vCPU */
     unsigned vcpu_count;
