@@ -23,7 +23,7 @@ FUZZ_CFLAGS := $(filter-out -fsanitize=%,$(UNIT_CFLAGS)) -fsanitize=fuzzer,addre
 .PHONY: fuzz $(FUZZERS:%=fuzz-%)
 fuzz:
 	@scripts/need clang libfdt-dev device-tree-compiler libcmocka-dev python3 qemu-system-arm
-	@$(MAKE) --no-print-directory $(FUZZERS:%=$(FUZZ)/fuzz_%)
+	@$(MAKE) --no-print-directory -j2 $(FUZZERS:%=$(FUZZ)/fuzz_%)
 	@$(MAKE) --no-print-directory -j2 $(FUZZERS:%=fuzz-%)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: $(FUZZ)/fuzz_%

@@ -127,7 +127,7 @@ UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 test: test-unit
 test-unit:
 	@scripts/need $(UNIT_PACKAGES)
-	@$(MAKE) --no-print-directory $(UNIT_BINARIES)
+	@$(MAKE) --no-print-directory -j2 $(UNIT_BINARIES)
 	@tests/unit/run $(UNIT_BINARIES)
 
 define unit_test_rule
