@@ -221,10 +221,13 @@ void arch_vcpu_init(struct vcpu *vcpu)
     guest_debug_init(vcpu);
 }
 
-/* Is it the only one that its core ever runs? */
+/*
+ * Is it the only one that its core ever runs? In the modes that warp its WFI is trapped all the same, as that
+ * ends a warp.
+ */
 static bool is_alone(const struct vcpu *vcpu)
 {
-    return vcpu->cpu->vcpus == vcpu && vcpu->next == NULL;
+    return vcpu->cpu->vcpus == vcpu && vcpu->next == NULL && !timers_warp(vcpu->timers);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
