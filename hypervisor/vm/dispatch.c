@@ -566,10 +566,12 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return true;
 }
 
-static void unload(struct cpu *cpu)
+void vcpu_unload(struct vcpu *vcpu)
 {
-    arch_vcpu_save(cpu->loaded);
-    cpu->loaded = NULL;
+    if (vcpu->cpu->loaded != vcpu)
+        return;
+    arch_vcpu_save(vcpu);
+    vcpu->cpu->loaded = NULL;
 }
 
 void vcpu_retire(struct vcpu *vcpu)
@@ -586,8 +588,7 @@ void vcpu_retire(struct vcpu *vcpu)
         pick(cpu, now);
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-    if (cpu->loaded == vcpu)
-        unload(cpu);
+    vcpu_unload(vcpu);
 }
 
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
@@ -640,7 +641,7 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     if (vcpu == NULL) {
         arch_wait_for_interrupt();
     } else if (vcpu->work != NULL && cpu->loaded != NULL && cpu->loaded != vcpu) {
-        unload(cpu); /* so that what others change of that one's interrupts does not interrupt the work */
+        vcpu_unload(cpu->loaded); /* so that messages to that one do not interrupt the work */
     } else if (vcpu->work != NULL) {
         vcpu->work(vcpu);
     } else {

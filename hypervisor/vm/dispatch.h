@@ -105,6 +105,9 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone);
  */
 void vcpu_block(struct vcpu *vcpu);
 
+/* Takes a vCPU's registers out of its CPU, if they are there. */
+void vcpu_unload(struct vcpu *vcpu);
+
 /*
  * Takes a vCPU that was switched off out of the scheduler, and its registers out of the CPU. Its deadlines
  * and timers are forgotten.

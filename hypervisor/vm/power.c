@@ -284,13 +284,8 @@ void vcpu_switch_off(struct vcpu *vcpu)
 /* At the suspended vCPU's first turn. */
 static void resume_work(struct vcpu *vcpu)
 {
-    struct cpu *cpu = vcpu->cpu;
-
     vcpu->work = (void *)0;
-    if (cpu->loaded == vcpu) {
-        arch_vcpu_save(vcpu);
-        cpu->loaded = (void *)0;
-    }
+    vcpu_unload(vcpu);
     arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
 }
 

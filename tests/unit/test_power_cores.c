@@ -104,7 +104,7 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
     return 0;
 }
 
-void arch_vcpu_save(struct vcpu *vcpu)
+void vcpu_unload(struct vcpu *vcpu)
 {
     (void)vcpu;
     fail();
