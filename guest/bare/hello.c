@@ -38,9 +38,10 @@ static void check_general(void)
 
     expect_equal("revision-major", revision.x[0], ONTIME_REVISION_MAJOR);
     expect_equal("revision-minor", revision.x[1], ONTIME_REVISION_MINOR);
-    expect_equal("features", call(ONTIME_CALL_FEATURES, 0, 0, 0).x[0],
-                 (option("precise") ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE : 0) |
-                     (option("observer") ? ONTIME_FEATURE_OBSERVER : 0));
+    expect_equal(
+        "features", call(ONTIME_CALL_FEATURES, 0, 0, 0).x[0],
+        (option("precise") ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON : 0) |
+            (option("observer") ? ONTIME_FEATURE_OBSERVER : 0));
     result(psci(PSCI_FEATURES, SMCCC_VERSION, 0, 0) >= 0, "smccc-offered", ": PSCI_FEATURES says no\n");
     result(psci(SMCCC_VERSION, 0, 0, 0) >= 0x10001, "smccc-version", ": %lx\n",
            (unsigned long)psci(SMCCC_VERSION, 0, 0, 0));

@@ -431,12 +431,12 @@ static void make_snippets(struct context *c)
 static uint64_t draw_function(struct context *c)
 {
     static const uint32_t known[] = {
-        0x80000000, 0x80000001, 0x80000002, 0x80003FFF, 0x80007FFF, 0x80008000, 0x84000000,
-        0x84000004, 0xC4000004, 0x84000005, 0x84000006, 0x84000007, 0x8400000A, 0xC400000B,
-        0xC400000C, 0xC400000D, 0x8400000F, 0xC4000010, 0xC4000011, 0xC4000013, 0xC4000014,
-        0xC5000020, 0xC5000021, 0xC5000022, 0x8600FF01, 0x8600FF03, 0x86000020, 0xC6000021,
-        0xC6000022, 0xC6000023, 0xC6000024, 0xC6000025, 0xC6000026, 0xC6000027, 0xC6000028,
-        0xC6000021, 0xC6000021, 0xC6000023, 0xC6000028, 0x84000050, 0xC4000003,
+        0x80000000, 0x80000001, 0x80000002, 0x80003FFF, 0x80007FFF, 0x80008000, 0x84000000, 0x84000004,
+        0xC4000004, 0x84000005, 0x84000006, 0x84000007, 0x8400000A, 0xC400000B, 0xC400000C, 0xC400000D,
+        0x8400000F, 0xC4000010, 0xC4000011, 0xC4000013, 0xC4000014, 0xC5000020, 0xC5000021, 0xC5000022,
+        0x8600FF01, 0x8600FF03, 0x86000020, 0xC6000021, 0xC6000022, 0xC6000023, 0xC6000024, 0xC6000025,
+        0xC6000026, 0xC6000027, 0xC6000028, 0xC6000021, 0xC6000021, 0xC6000023, 0xC6000028, 0x84000050,
+        0xC4000003, 0xC6000029, 0xC6000029,
     };
     static const uint32_t not_here[] = {
         0x84000001, 0x84000002, 0x84000008, 0x84000009, 0x8400000E, 0x84000012,
@@ -459,6 +459,8 @@ static void set_call(struct context *c)
     c->x[1] = draw_value(c);
     if ((uint32_t)c->x[0] == ONTIME_CALL_PAGE && below(c, 2) != 0)
         c->x[1] = arena(c) + ARENA_DATA;
+    if ((uint32_t)c->x[0] == ONTIME_CALL_HAND_ON && below(c, 4) != 0)
+        c->x[1] = below(c, 4);
     if ((c->x[0] & 0xBFFFFFFF) == (PSCI_CPU_ON & 0xBFFFFFFF)) /* who is on, or does not exist */
         c->x[1] = below(c, 2) != 0 ? number_of(c) : 0x100 + small(c);
     c->x[2] = below(c, 2) != 0 ? below(c, 80) : draw_value(c);

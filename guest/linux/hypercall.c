@@ -84,6 +84,13 @@ void hypercall_done(u64 next)
     arm_smccc_1_1_hvc(ONTIME_CALL_DONE, next, &res);
 }
 
+void hypercall_hand_on(u64 vcpu)
+{
+    struct arm_smccc_res res;
+
+    arm_smccc_1_1_hvc(ONTIME_CALL_HAND_ON, vcpu, &res);
+}
+
 int hypercall_page(u64 address)
 {
     struct arm_smccc_res res;

@@ -3,8 +3,8 @@
  * The calls to Ontime (include/ontime/abi.h), as C functions. Nothing else in the module issues an HVC, so a
  * test can replace hypercall.c by a recorder (tests/guest/recorder.c).
  *
- * arm, cancel, done and page concern the vCPU of the calling CPU, and are called with preemption off. Errors
- * are Linux's error numbers.
+ * arm, cancel, done and page concern the vCPU of the calling CPU. They and hand_on are called with preemption
+ * off. Errors are Linux's error numbers.
  */
 #ifndef ONTIME_HYPERCALL_H
 #define ONTIME_HYPERCALL_H
@@ -19,6 +19,7 @@ void hypercall_arm(u64 deadline);
 void hypercall_cancel(void);
 int hypercall_page(u64 address); /* a guest physical address, or ONTIME_NO_PAGE */
 void hypercall_done(u64 next);   /* next: this CPU's next deadline, or ONTIME_NO_DEADLINE */
+void hypercall_hand_on(u64 vcpu);
 
 int hypercall_stat(unsigned int which, u64 *value);
 int hypercall_mark(u32 number);

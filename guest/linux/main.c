@@ -3,9 +3,11 @@
  * Ontime's module for Linux guests: tells the hypervisor when chosen tasks must run.
  *
  *   main.c         loading and unloading
- *   watch.c        follows the sleeps of chosen tasks, and their work after those, by the kernel's
- * tracepoints kinds.c        which timers are sleeps, and whose sleep_queue.c  the watched sleeps and the
- * tasks at work for them, ordered by deadline tell.c         tells Ontime the first deadline of each CPU
+ *   watch.c        follows the sleeps of chosen tasks, and their work after those
+ *   kinds.c        which timers are sleeps, and whose
+ *   sleep_queue.c  the watched sleeps, ordered by deadline
+ *   work.c         the tasks that have joined the work of a deadline
+ *   tell.c         tells Ontime the first deadline of each CPU
  *   exact.c        exact sleeps, which end to the microsecond
  *   tick.c         keeps the guest's tick away from the end of an exact sleep
  *   chosen.c       the tasks chosen by `ontime run`

@@ -25,6 +25,7 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <asm/arch_timer.h>
+#include <asm/cputype.h>
 
 #include "hypercall.h"
 #include "tell.h"
@@ -98,6 +99,16 @@ void tell_anew(u64 first, bool idles)
     tell->told = first;
 }
 
+void tell_handed_on(unsigned int cpu)
+{
+    const struct tell *there = per_cpu_ptr(&tells, cpu);
+
+    if (!READ_ONCE(there->on))
+        return;
+    this_cpu_inc(tells.calls);
+    hypercall_hand_on(READ_ONCE(there->vcpu));
+}
+
 static int register_page(struct deadline_page *page)
 {
     page->deadline = ONTIME_NO_DEADLINE;
@@ -114,6 +125,7 @@ static int cpu_begins(unsigned int cpu)
 
     local_irq_save(flags);
     tell = this_cpu_ptr(&tells);
+    tell->vcpu = MPIDR_AFFINITY_LEVEL(read_cpuid_mpidr(), 0);
     tell->page = __this_cpu_read(pages);
     if (tell->page)
         error = register_page(tell->page);

@@ -12,6 +12,7 @@ struct tell {
     u64 told; /* the deadline that Ontime knows of, or ONTIME_NO_DEADLINE */
     struct deadline_page *page;
     bool on;
+    u64 vcpu; /* Ontime's number of this CPU's vCPU */
     u64 calls, done;
 };
 
@@ -28,6 +29,9 @@ void tell_stop(void);
 unsigned int tell_pages(void);
 
 void tell_anew(u64 first, bool idles);
+
+/* Tells Ontime that the work of a deadline goes on on another CPU. Interrupts are off. */
+void tell_handed_on(unsigned int cpu);
 
 /*
  * Tells Ontime this CPU's first deadline, unless Ontime knows it already. idles: the CPU goes idle next.

@@ -8,22 +8,23 @@
  *   hrtimer_start         the sleep enters the queue of its CPU, with its deadline and its task
  *   hrtimer_cancel        the sleep leaves the queue, unless its deadline has been reached
  *   sched_switch          a task waits: its part in the work of reached deadlines is done
- *   sched_wakeup,
+ *   sched_waking,
  *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work
- *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines is done
+ *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines moves along
  *   sched_process_fork    the child of a chosen task is chosen too
  *   sched_process_exit    a task that exits is no longer chosen
  *
  * The work of a deadline is its task's until that waits again, and that of the tasks which it wakes
- * meanwhile, and which those wake, each until it waits. Only wake-ups on the same CPU count, and only those
- * that a task makes: what an interrupt wakes while a task is at work has nothing to do with it. A task that
- * is preempted does not wait, whatever has preempted it. So the guest's other tasks may run in a time that
- * Ontime gives for the deadline. That costs the VM a part of what its share gives, but the work ends as soon
- * after its deadline as it would on bare metal.
+ * meanwhile, and which those wake, each until it waits. Only wake-ups by a task count: what an interrupt
+ * wakes while a task is at work has nothing to do with it. Linux may wake a task on another CPU than the one
+ * that its timer or its waker is on, and move it at any time. Its part in the work goes along, and Ontime is
+ * told that it goes on there (tell_handed_on). A task that is preempted does not wait, whatever has preempted
+ * it. So the guest's other tasks may run in a time that Ontime gives for the deadline. That costs the VM a
+ * part of what its share gives, but the work ends as soon after its deadline as it would on bare metal.
  *
  * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
  * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
- * wake-up is an interrupt's, which probe_wakeup finds out first. The switch to the woken task is the first to
+ * wake-up is an interrupt's, which probe_waking finds out first. The switch to the woken task is the first to
  * look at the deadline (look), and needs one reading of the counter to find that its work is still to come.
  *
  * Whether a task is at work for a reached deadline is not always known. The expiry of a sleeper's timer wakes
@@ -42,7 +43,7 @@
  *
  * The probes run with the kernel's timer or scheduler locks held and interrupts off, so they must not print,
  * nor allocate in a way that may sleep. Only a CPU itself writes its state, except for its queue
- * (sleep_queue.c) and the places of tasks that leave it (work.c).
+ * (sleep_queue.c) and its places for tasks at work (work.c).
  */
 #define pr_fmt(format) "ontime: " format
 
@@ -174,6 +175,20 @@ static bool can_wait(struct sleeps_head *head, const struct work *work, const st
     return true;
 }
 
+/*
+ * A task that has been handed on may have yet to arrive here, so the CPU may go idle in between. What is over
+ * when the next deadline is told has to be told first.
+ */
+static void look_at_work(const struct sleeps_head *head, struct work *work, const struct task_struct *prev,
+                         bool idles, u64 now)
+{
+    bool handed_on = work_take_handed_on(work);
+
+    if (handed_on)
+        tell_first(first_of(head, work), false);
+    work_look(work, prev, idles && !handed_on ? now : now - work_ticks);
+}
+
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
 {
     struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
@@ -182,7 +197,7 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
     u64 now = counter();
 
     if (work_is_on(work))
-        work_look(work, prev, idles ? now : now - work_ticks);
+        look_at_work(head, work, prev, next && idles, now);
     if (now >= head->first && !can_wait(head, work, prev, next, now))
         look_at_sleeps(head, prev, next, idles, now);
     head->looked = now;
@@ -264,22 +279,47 @@ static void probe_cancel(void *data, struct hrtimer *timer)
     look(NULL, NULL);
 }
 
+/* The task does its part in the work of a reached deadline on the CPU of that number. */
+static void hand_on(const struct task_struct *task, unsigned int cpu, u64 deadline)
+{
+    struct watch_counters *counters = this_cpu_ptr(&watches);
+
+    if (!work_join(cpu, task, deadline)) {
+        counters->joins_refused++;
+        return;
+    }
+    counters->joined++;
+    if (cpu != smp_processor_id())
+        tell_handed_on(cpu);
+}
+
+/* Takes the task out of the work of a CPU. Returns the deadline of that, or ONTIME_NO_DEADLINE. */
+static u64 leave(unsigned int cpu, const struct task_struct *task, u64 now)
+{
+    u64 deadline = work_leave(per_cpu_ptr(&works, cpu), task);
+
+    if (now >= READ_ONCE(per_cpu(sleeps_heads, cpu).first)) {
+        deadline = min(deadline, sleeps_reached(cpu, task, now));
+        this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    }
+    return deadline;
+}
+
 static void probe_migrate(void *data, struct task_struct *task, int dest)
 {
-    int cpu = task_cpu(task);
+    unsigned int cpu = task_cpu(task);
     struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, cpu);
     struct work *work = per_cpu_ptr(&works, cpu);
-    u64 now = counter();
+    u64 now = counter(), deadline;
 
     if (now < min(READ_ONCE(head->first), READ_ONCE(work->first)))
         return;
-    if (cpu != smp_processor_id())
-        work_drop(work, task);
-    if (now >= READ_ONCE(head->first))
-        this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    deadline = leave(cpu, task, now);
+    if (deadline != ONTIME_NO_DEADLINE)
+        hand_on(task, dest, deadline);
     if (cpu != smp_processor_id())
         return;
-    work_look(work, task, 0);
+    work_look(work, NULL, 0);
     tell_first(first_of(head, work), false);
 }
 
@@ -305,27 +345,40 @@ static u64 deadline_at_work(const struct sleeps_head *head, const struct work *w
 
 static noinline void join(const struct task_struct *task)
 {
-    const struct sleeps_head *head = this_cpu_ptr(&sleeps_heads);
-    struct watch_counters *counters = this_cpu_ptr(&watches);
-    struct work *work = this_cpu_ptr(&works);
+    unsigned int cpu = task_cpu(task);
     u64 deadline;
 
-    if (task == current || task_cpu(task) != smp_processor_id())
+    if (task == current)
         return;
-    deadline = deadline_at_work(head, work, counter());
-    if (deadline == ONTIME_NO_DEADLINE || work_of(work, task) != ONTIME_NO_DEADLINE)
-        return;
-    if (work_join(work, task, deadline))
-        counters->joined++;
-    else
-        counters->joins_refused++;
+    deadline = deadline_at_work(this_cpu_ptr(&sleeps_heads), this_cpu_ptr(&works), counter());
+    if (deadline != ONTIME_NO_DEADLINE && work_of(per_cpu_ptr(&works, cpu), task) == ONTIME_NO_DEADLINE)
+        hand_on(task, cpu, deadline);
 }
 
-/* The current task wakes another or, by an interrupt, seems to. */
-static void probe_wakeup(void *data, struct task_struct *task)
+/* An interrupt wakes a task of another CPU. Is it that of a timer of the task's? */
+static noinline void join_from_afar(const struct task_struct *task)
 {
-    if (in_task() && (this_cpu_ptr(&sleeps_heads)->seen || work_is_on(this_cpu_ptr(&works))))
+    unsigned int cpu = smp_processor_id();
+    u64 deadline, now = counter();
+
+    if (now < this_cpu_ptr(&sleeps_heads)->first)
+        return;
+    deadline = sleeps_reached(cpu, task, now);
+    if (deadline == ONTIME_NO_DEADLINE)
+        return;
+    this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    hand_on(task, task_cpu(task), deadline);
+}
+
+/* The current task wakes another or, by an interrupt, seems to. The other's CPU is still the one it had. */
+static void probe_waking(void *data, struct task_struct *task)
+{
+    if (!in_task()) {
+        if (unlikely(task_cpu(task) != smp_processor_id()))
+            join_from_afar(task);
+    } else if (this_cpu_ptr(&sleeps_heads)->seen || work_is_on(this_cpu_ptr(&works))) {
         join(task);
+    }
 }
 
 static bool choose(struct task_struct *task, bool exactly, gfp_t flags)
@@ -377,8 +430,8 @@ static struct probe {
     {.name = "sched_process_fork", .function = probe_fork},
     {.name = "sched_migrate_task", .function = probe_migrate},
     {.name = "sched_switch", .function = probe_switch},
-    {.name = "sched_wakeup", .function = probe_wakeup},
-    {.name = "sched_wakeup_new", .function = probe_wakeup},
+    {.name = "sched_waking", .function = probe_waking},
+    {.name = "sched_wakeup_new", .function = probe_waking},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -390,8 +443,8 @@ static void __maybe_unused check_probe_types(void)
     check_trace_callback_type_sched_process_fork(probe_fork);
     check_trace_callback_type_sched_migrate_task(probe_migrate);
     check_trace_callback_type_sched_switch(probe_switch);
-    check_trace_callback_type_sched_wakeup(probe_wakeup);
-    check_trace_callback_type_sched_wakeup_new(probe_wakeup);
+    check_trace_callback_type_sched_waking(probe_waking);
+    check_trace_callback_type_sched_wakeup_new(probe_waking);
     check_trace_callback_type_hrtimer_cancel(probe_cancel);
     check_trace_callback_type_hrtimer_start(probe_start);
 }

@@ -14,7 +14,7 @@ struct watch_counters {
     u64 late_max;      /* the longest time from such a deadline to the switch to its task, counter ticks */
     u64 given_up;      /* of the fired: given up */
     u64 overflow;      /* sleeps of chosen tasks that were not watched, for lack of room */
-    u64 joined;        /* tasks that joined the work of a deadline, because a task at work woke them */
+    u64 joined;        /* tasks that joined the work of a deadline on a CPU: woken by one at work, or moved */
     u64 joins_refused; /* tasks that did not join, for lack of room */
     u64 calls;         /* calls to Ontime: arm, cancel and done */
     u64 done;          /* of the calls: done */

@@ -7,11 +7,12 @@
  * are compared, and never followed. A task leaves when it waits, exits or moves to another CPU, so a name is
  * in use as long as the task that it was given to, or up to the time at which the work is given up (watch.c).
  *
- * There is no lock. A CPU alone fills its places. Another CPU, to which a task moves, only frees the task's
- * place, and leaves it to the first CPU to compute `first` anew.
+ * The lock of a CPU's places is taken to change them: a task joins on another CPU than the one that it is
+ * woken on, and leaves when another CPU moves it. No other lock is taken inside it, and interrupts are off.
+ * To look at them takes no lock.
  */
-#include <linux/atomic.h>
 #include <linux/kernel.h>
+#include <linux/smp.h>
 
 #include "work.h"
 
@@ -21,32 +22,50 @@ void work_init(void)
 {
     unsigned int cpu;
 
-    for_each_possible_cpu(cpu) per_cpu_ptr(&works, cpu)->first = ONTIME_NO_DEADLINE;
+    for_each_possible_cpu(cpu)
+    {
+        raw_spin_lock_init(&per_cpu_ptr(&works, cpu)->lock);
+        per_cpu_ptr(&works, cpu)->first = ONTIME_NO_DEADLINE;
+    }
 }
 
 u64 work_of(const struct work *work, const struct task_struct *task)
 {
     unsigned int i;
 
-    for (i = 0; i < work->end; i++)
-        if (READ_ONCE(work->places[i].task) == task)
+    for (i = 0; i < READ_ONCE(work->end); i++)
+        if (smp_load_acquire(&work->places[i].task) == task)
             return work->places[i].deadline;
     return ONTIME_NO_DEADLINE;
 }
 
-bool work_join(struct work *work, const struct task_struct *task, u64 deadline)
+/* The lock is held. */
+static bool join(struct work *work, const struct task_struct *task, u64 deadline)
 {
     unsigned int i;
 
-    for (i = 0; i < work->end && READ_ONCE(work->places[i].task); i++)
+    for (i = 0; i < work->end && work->places[i].task; i++)
         ;
     if (i == WORK_TASKS)
         return false;
     work->places[i].deadline = deadline;
-    WRITE_ONCE(work->places[i].task, task);
+    smp_store_release(&work->places[i].task, task);
     WRITE_ONCE(work->end, max(work->end, i + 1));
     WRITE_ONCE(work->first, min(work->first, deadline));
     return true;
+}
+
+bool work_join(unsigned int cpu, const struct task_struct *task, u64 deadline)
+{
+    struct work *work = per_cpu_ptr(&works, cpu);
+    bool joined;
+
+    raw_spin_lock(&work->lock);
+    joined = join(work, task, deadline);
+    if (joined && cpu != smp_processor_id())
+        WRITE_ONCE(work->handed_on, true);
+    raw_spin_unlock(&work->lock);
+    return joined;
 }
 
 void work_look(struct work *work, const struct task_struct *task, u64 until)
@@ -54,8 +73,9 @@ void work_look(struct work *work, const struct task_struct *task, u64 until)
     u64 first = ONTIME_NO_DEADLINE;
     unsigned int i, end = 0;
 
+    raw_spin_lock(&work->lock);
     for (i = 0; i < work->end; i++) {
-        const struct task_struct *here = READ_ONCE(work->places[i].task);
+        const struct task_struct *here = work->places[i].task;
 
         if (!here)
             continue;
@@ -68,13 +88,30 @@ void work_look(struct work *work, const struct task_struct *task, u64 until)
     }
     WRITE_ONCE(work->end, end);
     WRITE_ONCE(work->first, first);
+    raw_spin_unlock(&work->lock);
 }
 
-void work_drop(struct work *work, const struct task_struct *task)
+u64 work_leave(struct work *work, const struct task_struct *task)
 {
+    u64 deadline = ONTIME_NO_DEADLINE;
     unsigned int i;
 
-    for (i = 0; i < WORK_TASKS; i++)
-        if (READ_ONCE(work->places[i].task) == task)
-            cmpxchg(&work->places[i].task, task, NULL);
+    raw_spin_lock(&work->lock);
+    for (i = 0; i < work->end; i++) {
+        if (work->places[i].task != task)
+            continue;
+        deadline = work->places[i].deadline;
+        WRITE_ONCE(work->places[i].task, NULL);
+    }
+    raw_spin_unlock(&work->lock);
+    return deadline;
+}
+
+bool work_take_handed_on(struct work *work)
+{
+    bool handed_on = READ_ONCE(work->handed_on);
+
+    if (handed_on)
+        WRITE_ONCE(work->handed_on, false);
+    return handed_on;
 }

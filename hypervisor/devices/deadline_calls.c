@@ -72,6 +72,18 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
     return vcpu_unwarp(vcpu, now, vcpu->vm->vcpu_count == 1);
 }
 
+int64_t deadline_call_hand_on(struct vcpu *vcpu, uint64_t index)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (!is_precise(vcpu))
+        return ONTIME_NOT_SUPPORTED;
+    if (index >= vm->vcpu_count || index == vcpu->index)
+        return ONTIME_INVALID;
+    vcpu_hand_work_on(vcpu, &vm->vcpus[index]);
+    return ONTIME_OK;
+}
+
 int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address)
 {
     uint64_t size;

@@ -13,6 +13,7 @@ int64_t deadline_call_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id);
 int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id);
 int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next);
 int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address);
+int64_t deadline_call_hand_on(struct vcpu *vcpu, uint64_t index);
 int64_t deadline_call_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped);
 
 #endif

@@ -17,6 +17,8 @@
 #define SMCCC_ARCH_FEATURES 0x80000001
 #define SMCCC_1_1           0x00010001
 
+#define PRECISE_FEATURES (ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON)
+
 static int64_t arch_features(uint64_t number)
 {
     switch ((uint32_t)number) {
@@ -76,7 +78,7 @@ static uint64_t feature_bits(const struct vcpu *vcpu)
 {
     const struct vm_config *config = vcpu->vm->config;
 
-    return (config->timers == TIMERS_PRECISE ? ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE : 0) |
+    return (config->timers == TIMERS_PRECISE ? PRECISE_FEATURES : 0) |
            (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
 }
 
@@ -125,6 +127,8 @@ static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t n
     case ONTIME_CALL_REVISION:
         x[1] = ONTIME_REVISION_MINOR;
         return ONTIME_REVISION_MAJOR;
+    case ONTIME_CALL_HAND_ON:
+        return deadline_call_hand_on(vcpu, x[1]);
     case ONTIME_CALL_PAGE:
         return deadline_call_page(vcpu, x[1]);
     case ONTIME_CALL_QUERY:

@@ -81,6 +81,9 @@ bool arch_vcpu_timer_before(const struct vcpu *vcpu, uint64_t when);
 /* Where the guest was when the vCPU that has the CPU was last left. */
 uint64_t arch_vcpu_pc(const struct vcpu *vcpu);
 
+/* Was it at EL0 then? */
+bool arch_vcpu_in_user(const struct vcpu *vcpu);
+
 /* Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
 

@@ -13,8 +13,8 @@
  *
  * The vCPUs of a VM on a core share it as others do, and besides within the VM's own time: one that another
  * waits for takes its place in the policy, with its virtual time and its warp. So does the next one when a
- * vCPU has run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning. A warped
- * one is not interrupted for that, unless it stays in the same few instructions (docs/scheduling.md).
+ * vCPU has run for TURN_US and another of its VM waits, as that may be whom it waits for, spinning. From a
+ * warped one it has a short turn only, but soon if it seems to spin (docs/scheduling.md).
  *
  * With a tick (timer mode `tick`) the instants that the policy asks for are looked at only at the tick, as in
  * a hypervisor without a programmable timer of its own.
@@ -167,14 +167,21 @@ static inline bool be_home(struct vcpu *vcpu)
     return true;
 }
 
-/* Is it in the same few instructions as at the look before this one? */
-static bool is_in_a_loop(struct vcpu *vcpu)
+/*
+ * Does a warped vCPU seem to wait for another? It may be so when it is in the same few instructions as at the
+ * look before this one, or in the guest's kernel again, where locks are that spin in more code than that. And
+ * once in TURN_US of its CPU time it is taken to be so: no guest waits for ever.
+ */
+static bool seems_to_spin(struct vcpu *vcpu)
 {
     uint64_t pc = arch_vcpu_pc(vcpu);
-    bool same = pc - vcpu->looked_pc + LOOP_SIZE < 2 * LOOP_SIZE;
+    bool in_kernel = !arch_vcpu_in_user(vcpu);
+    bool spins = pc - vcpu->looked_pc + LOOP_SIZE < 2 * LOOP_SIZE || (in_kernel && vcpu->looked_in_kernel) ||
+                 vcpu->stats[ONTIME_STAT_RUN_TICKS] - vcpu->gave_way_at >= us_to_ticks(TURN_US);
 
     vcpu->looked_pc = pc;
-    return same;
+    vcpu->looked_in_kernel = in_kernel && !spins;
+    return spins;
 }
 
 /* Whose turn it is after that of the current vCPU; NULL: its turn is not over, or there is nobody. */
@@ -184,14 +191,14 @@ static struct vcpu *next_turn(struct vcpu *vcpu, uint64_t now)
         return NULL;
     if (vcpu->place_of != vcpu)
         return vcpu->place_of;
-    return !vcpu->unit.warped || is_in_a_loop(vcpu) ? waiting_sibling(vcpu) : NULL;
+    return !vcpu->unit.warped || seems_to_spin(vcpu) ? waiting_sibling(vcpu) : NULL;
 }
 
 /* Before the policy is asked: does another vCPU of the current one's VM take its place? */
 static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *vcpu, uint64_t now)
 {
     struct vcpu *other = vcpu->gives_way_to;
-    bool asked = other != NULL && other->unit.runnable;
+    bool asked = other != NULL && other->unit.runnable && !other->unit.warped; /* else it has its own */
     bool short_turn;
 
     vcpu->gives_way_to = NULL;
@@ -202,6 +209,7 @@ static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *v
     if (other == NULL)
         return;
     short_turn = asked || vcpu->unit.warped;
+    vcpu->gave_way_at = vcpu->stats[ONTIME_STAT_RUN_TICKS];
     change_places(vcpu, other);
     other->turn_end = now + us_to_ticks(short_turn ? HANDOVER_US : TURN_US);
 }
@@ -353,6 +361,13 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
     lead_init(&cpu->lead);
 }
 
+/* Work was handed on to the vCPU while it was blocked, or it blocked with work to come: now it is urgent. */
+static __attribute__((noinline)) void begin_handed_work(struct vcpu *vcpu, uint64_t now)
+{
+    vcpu->has_work = false;
+    warp(vcpu, now, now);
+}
+
 /* The CPU is charged. */
 static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
 {
@@ -362,6 +377,8 @@ static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
     cpu->sched.policy->wake(&cpu->sched, &vcpu->unit, now);
     vcpu->ready_since = now;
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+    if (vcpu->has_work)
+        begin_handed_work(vcpu, now);
 }
 
 static void wake_timer_expired(struct deadline *timer, uint64_t now)
@@ -498,6 +515,43 @@ static bool put_off(struct vcpu *vcpu, uint64_t now, bool is_alone)
     return true;
 }
 
+/* The vCPU, which is runnable, is warped from now on. The policy is asked now, or put off. */
+static void begin_work(struct vcpu *vcpu, struct vcpu *sender)
+{
+    struct cpu *cpu = vcpu->cpu;
+    bool away = vcpu->place_of != vcpu;
+    uint64_t now = charge(cpu, arch_counter());
+
+    warp(vcpu, now, now);
+    if (away || sender == NULL || !put_off(sender, now, false))
+        pick(cpu, now);
+    if (sender == NULL && cpu->current != vcpu)
+        bill(vcpu, now);
+}
+
+static void take_work(struct vcpu *vcpu, struct vcpu *sender)
+{
+    if (!vcpu->on || (vcpu->unit.warped && vcpu->place_of == vcpu))
+        return;
+    if (vcpu->unit.runnable)
+        begin_work(vcpu, sender);
+    else
+        vcpu->has_work = true;
+}
+
+void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
+{
+    if (to->cpu == vcpu->cpu)
+        take_work(to, vcpu);
+    else
+        vcpu_send(to, VCPU_WORK);
+}
+
+void vcpu_take_work_by_message(struct vcpu *vcpu)
+{
+    take_work(vcpu, NULL);
+}
+
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone)
 {
     struct cpu *cpu = vcpu->cpu;
@@ -550,6 +604,7 @@ void vcpu_block(struct vcpu *vcpu)
         deadline_set(&cpu->deadlines, &vcpu->wake_timer,
                      timer - precise_timer_lead(&vcpu->precise, &cpu->lead, now, timer));
     }
+    vcpu->has_work = precise_is_unfinished(&vcpu->precise, now);
     now = charge(cpu, now);
     (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
     pick(cpu, now);
@@ -580,6 +635,7 @@ void vcpu_retire(struct vcpu *vcpu)
     uint64_t now;
 
     vcpu->gives_way_to = NULL;
+    vcpu->has_work = false;
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);

@@ -99,6 +99,16 @@ static inline void vcpu_deadlines_changed(struct vcpu *vcpu)
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone);
 
 /*
+ * The running vCPU `vcpu` hands the work of a deadline on to another of its VM: that one is warped as if it
+ * had reached a deadline now, or, if it is blocked, at its wake-up. A sender that masks interrupts keeps the
+ * CPU a little longer, as it may hold a lock of the guest's.
+ */
+void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to);
+
+/* The same, on its core, for another core's message: it pays for that itself when it runs. */
+void vcpu_take_work_by_message(struct vcpu *vcpu);
+
+/*
  * The running vCPU waits for an interrupt: it is blocked until vcpu_wake(), or until one of its own timers
  * expires or one of its deadlines comes. It is not blocked when its virtual timer has expired, or is about
  * to.

@@ -23,6 +23,8 @@ static void serve_vcpu(struct vcpu *vcpu)
         vcpu_load_here(vcpu);
     if ((requests & VCPU_ALARM) != 0)
         vcpu->hooks->alarm(vcpu->vm);
+    if ((requests & VCPU_WORK) != 0)
+        vcpu_take_work_by_message(vcpu);
     if ((requests & VCPU_LOOK) != 0)
         vcpu->hooks->look(vcpu);
     if ((requests & VCPU_WAKE) != 0)

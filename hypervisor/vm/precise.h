@@ -142,6 +142,15 @@ static inline bool precise_has_backlog(const struct precise *precise)
 }
 
 /*
+ * For a vCPU that blocks: does its page say that the work of a deadline is not done? A task that does the
+ * work may be on its way from another vCPU.
+ */
+static inline bool precise_is_unfinished(const struct precise *precise, uint64_t now)
+{
+    return precise->page != (void *)0 && precise->page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now;
+}
+
+/*
  * The running vCPU blocks. The interrupt of its virtual timer comes at `virtual`, that of its physical timer
  * at `physical`.
  */

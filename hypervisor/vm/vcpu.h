@@ -29,6 +29,8 @@ struct vcpu {
     bool powered;   /* PSCI: switched on, or about to be; under the VM's lock */
     bool to_start;  /* `powered`, but its core has yet to switch it on; under the VM's lock */
     bool on;        /* it is started, and can be runnable */
+    bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
+                     * page says that there is some */
     enum timer_mode timers;
 
     /*
@@ -55,7 +57,9 @@ struct vcpu {
     struct vcpu *place_of;     /* whose place it has */
     struct vcpu *gives_way_to; /* at the next pick, that one takes its place; NULL: nobody */
     uint64_t turn_end;
-    uint64_t looked_pc; /* where it was at the last look at whether it is in a loop */
+    uint64_t looked_pc;    /* where it was at the last look at whether it spins */
+    uint64_t gave_way_at;  /* its CPU time when another took its place last, ticks */
+    bool looked_in_kernel; /* it was in its kernel then */
 
     struct vgic_vcpu vgic;          /* devices/vgic.c's */
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */

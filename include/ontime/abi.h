@@ -25,7 +25,7 @@
 #define ONTIME_UID_3 0xd4493c00
 
 #define ONTIME_REVISION_MAJOR 1
-#define ONTIME_REVISION_MINOR 1 /* 1 added deadline pages */
+#define ONTIME_REVISION_MINOR 2 /* 1 added deadline pages, 2 HAND_ON */
 
 /* ONTIME_CALL_FEATURES: x0 = the bits that hold for the calling VM. */
 #define ONTIME_CALL_FEATURES 0x86000020
@@ -33,6 +33,7 @@
 #define ONTIME_FEATURE_PRECISE  1 /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
 #define ONTIME_FEATURE_OBSERVER 2 /* the VM is an observer: MARK and TRACE are served */
 #define ONTIME_FEATURE_PAGE     4 /* PAGE is served */
+#define ONTIME_FEATURE_HAND_ON  8 /* HAND_ON is served */
 
 /*
  * ONTIME_CALL_ARM: x1 = deadline, x2 = id. Says that the calling vCPU must run at the deadline. A deadline in
@@ -155,6 +156,17 @@
 #define ONTIME_PAGE_DEADLINE 0
 #define ONTIME_PAGE_NEEDS    8
 #define ONTIME_PAGE_WARPED   64
+
+/*
+ * ONTIME_CALL_HAND_ON: x1 = another vCPU of the VM, by its number. The work of a deadline that the calling
+ * vCPU has reached goes on on that one, as the guest has moved the task there or wakes another there. It is
+ * warped as if it had reached a deadline of its own now; if it waits, at its wake-up, which the guest causes
+ * by an interrupt as always. It ends the warp as any other, by DONE or when it waits. Nothing happens to a
+ * vCPU that is switched off, or that is warped already. The calling vCPU's own warp goes on.
+ *
+ * x0 = ONTIME_OK, ONTIME_INVALID (there is no such vCPU, or it is the calling one) or ONTIME_NOT_SUPPORTED.
+ */
+#define ONTIME_CALL_HAND_ON 0xC6000029
 
 /* Results in x0. DEN0028 names -1 and -3, the others follow PSCI (DEN0022). */
 #define ONTIME_OK            0

@@ -51,7 +51,7 @@ static const uint32_t functions[] = {
     0x84000004,        0x84000006,           0x84000008,           0x84000009,       0x8400000A,
     0xC4000001,        0xC4000003,           0xC4000004,           0x80000000,       0x80000001,
     0xC5000020,        0xC5000021,           0x84000012,           0xC400000E,       0x80008000,
-    0x80007FFF,        0x80003FFF,
+    0x80007FFF,        0x80003FFF,           ONTIME_CALL_HAND_ON,
 };
 
 /* The virtual GIC has a fuzzer of its own: here nothing is ever pending. */

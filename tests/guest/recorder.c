@@ -230,6 +230,16 @@ void hypercall_done(u64 next)
 }
 EXPORT_SYMBOL_GPL(hypercall_done);
 
+void hypercall_hand_on(u64 vcpu)
+{
+    u64 *page = per_cpu(pages, vcpu);
+
+    record("hand", vcpu);
+    if (page)
+        page[ONTIME_PAGE_WARPED / 8] = 1;
+}
+EXPORT_SYMBOL_GPL(hypercall_hand_on);
+
 int hypercall_page(u64 address)
 {
     if (refuse)

@@ -7,6 +7,8 @@
  * - and those have waited that it has woken: a thread, a chain of processes, a child,
  * - or 100 ms have passed.
  *
+ * With two CPUs, work that moves to the other one is handed on there, and goes on in the same way.
+ *
  * The hog keeps the CPU from going idle, so that the end of the work is a DONE. It prints one line a case,
  * and a count at the end. It exits with 1 when a case failed.
  */
@@ -29,7 +31,8 @@ enum {
     WORK_NS = 12 * MILLISECOND,     /* longer than two ticks of the guest */
     LONGEST_NS = 100 * MILLISECOND, /* then a deadline is given up */
     TICK_NS = 4 * MILLISECOND,
-    HELPERS = 8 /* so many tasks can join */
+    ELSEWHERE_NS = 20 * MILLISECOND, /* QEMU's CPUs take turns of milliseconds */
+    HELPERS = 8                      /* so many tasks can join */
 };
 
 static uint64_t woke, finished; /* when a sleep was over, and when its work was */
@@ -42,13 +45,19 @@ static void sleep_once(void)
     woke = counter();
 }
 
-/* Was a warp of CPU 0 ended, where all of the work is? */
-static bool ended_between(uint64_t from, uint64_t to)
+/* Was a warp of this CPU ended? */
+static bool ended_on(unsigned cpu, uint64_t from, uint64_t to)
 {
     for (int over = find_over(0); over >= 0; over = find_over(over + 1))
-        if (records[over].cpu == 0 && records[over].counter > from && records[over].counter < to)
+        if (records[over].cpu == cpu && records[over].counter > from && records[over].counter < to)
             return true;
     return false;
+}
+
+/* Of CPU 0, where all of the work is but for that which moves. */
+static bool ended_between(uint64_t from, uint64_t to)
+{
+    return ended_on(0, from, to);
 }
 
 /* Does the work of a sleep, and checks that it is done when its task waits: neither before nor later. */
@@ -298,6 +307,58 @@ static void try_strangers(void)
     verdict("a stranger that an interrupt wakes", status_of("joined") == joined ? NULL : "it has joined");
 }
 
+/* Has the module told of work that goes on on this CPU, since the sleep was over? */
+static bool handed_on_to(unsigned cpu)
+{
+    for (int hand = find("hand", 0); hand >= 0; hand = find("hand", hand + 1))
+        if (records[hand].value == cpu && records[hand].counter > woke)
+            return true;
+    return false;
+}
+
+/* The task moves to CPU 1, where its work goes on until it waits. */
+static void try_moved(void)
+{
+    forget_calls();
+    sleep_once();
+    pin(1);
+    be_busy_for(WORK_NS);
+    finished = counter();
+    usleep(ELSEWHERE_NS / 1000);
+    read_calls();
+    verdict("a task moves to another CPU",
+            !handed_on_to(1)                                      ? "its work was not handed on"
+            : ended_on(1, woke + to_ticks(MILLISECOND), finished) ? "done was said before it was finished"
+            : !ended_on(1, finished, finished + to_ticks(ELSEWHERE_NS)) ? "done was not said after it"
+                                                                        : NULL);
+    pin(0);
+}
+
+/* It wakes a helper on CPU 1, and that wakes it. */
+static void try_helper_elsewhere(void)
+{
+    cpu_set_t other;
+
+    CPU_ZERO(&other);
+    CPU_SET(1, &other);
+    start_helper(&first, &reply, WORK_NS);
+    if (pthread_setaffinity_np(first.thread, sizeof(other), &other))
+        die("pthread_setaffinity_np");
+    rest(TICK_NS);
+    forget_calls();
+    sleep_once();
+    hand_to_thread();
+    finished = counter();
+    usleep(ELSEWHERE_NS / 1000);
+    read_calls();
+    verdict("a helper on another CPU", !handed_on_to(1)   ? "the work was not handed on"
+                                       : !handed_on_to(0) ? "it was not handed back"
+                                       : !ended_on(0, finished, finished + to_ticks(ELSEWHERE_NS))
+                                           ? "done was not said after it"
+                                           : NULL);
+    stop_helper(&first);
+}
+
 /* A process of its own, whose sleeps are not watched. It wakes each millisecond, and computes a little. */
 static pid_t start_stranger(void)
 {
@@ -347,5 +408,9 @@ int main(int count, char **words)
     try_without_end();
     try_helper_without_end();
     try_crowd();
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        try_moved();
+        try_helper_elsewhere();
+    }
     return records_end();
 }

@@ -161,6 +161,11 @@ void vcpu_wake_by_message(struct vcpu *vcpu)
     vcpu_wake(vcpu);
 }
 
+void vcpu_take_work_by_message(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     (void)vcpu, (void)other;

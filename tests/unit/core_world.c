@@ -153,6 +153,11 @@ uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
     return world_guest(vcpu)->pc;
 }
 
+bool arch_vcpu_in_user(const struct vcpu *vcpu)
+{
+    return world_guest(vcpu)->in_user;
+}
+
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 {
     return world_guest(vcpu)->masks;

@@ -22,7 +22,7 @@
 
 #define CORES    INTERLEAVE_CORES
 #define VCPUS    6 /* vCPU i is on core i % CORES */
-#define REQUESTS 6 /* kinds of them, of a vCPU */
+#define REQUESTS 7 /* kinds of them, of a vCPU */
 #define SEEDS    1000
 #define SENDS    20 /* of each core, in one run */
 #define LOG      64
@@ -99,14 +99,19 @@ static void alarm_hook(struct vm *of)
 
 static void look(struct vcpu *vcpu)
 {
-    serve(vcpu, 4, 'k');
+    serve(vcpu, 5, 'k');
     if (while_looking != NULL)
         while_looking(vcpu);
 }
 
+void vcpu_take_work_by_message(struct vcpu *vcpu)
+{
+    serve(vcpu, 4, 'd');
+}
+
 void vcpu_wake_by_message(struct vcpu *vcpu)
 {
-    serve(vcpu, 5, 'w');
+    serve(vcpu, 6, 'w');
 }
 
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
@@ -216,10 +221,9 @@ static void a_vcpu_is_on_the_list_once(void **state)
 static void requests_are_done_in_their_order(void **state)
 {
     (void)state;
-    static const uint32_t all[REQUESTS] = {VCPU_WAKE, VCPU_LOOK,      VCPU_ALARM,
+    static const uint32_t all[REQUESTS] = {VCPU_WAKE, VCPU_LOOK,      VCPU_WORK,    VCPU_ALARM,
                                            VCPU_LOAD, VCPU_POWER_OFF, VCPU_POWER_ON};
-    static const char *const alone[REQUESTS] = {"1w", "1k", "a", "1l", "1f", "1n"};
-
+    static const char *const alone[REQUESTS] = {"1w", "1k", "1d", "a", "1l", "1f", "1n"};
     for (unsigned i = 0; i < REQUESTS; i++) {
         vcpu_send(&vcpus[1], all[i]);
         take(1);
@@ -228,7 +232,7 @@ static void requests_are_done_in_their_order(void **state)
     for (unsigned i = 0; i < REQUESTS; i++)
         vcpu_send(&vcpus[1], all[i]);
     take(1);
-    expect_done("1n1f1la1k1w");
+    expect_done("1n1f1la1d1k1w");
 }
 
 static void one_vcpu_is_served_for_each_kick(void **state)
@@ -306,7 +310,7 @@ static void a_core_gets_messages_of_its_own(void **state)
 
 static void send_look(void *vcpu)
 {
-    asked[((struct vcpu *)vcpu)->index][4]++;
+    asked[((struct vcpu *)vcpu)->index][5]++;
     vcpu_send(vcpu, VCPU_LOOK);
 }
 
@@ -337,12 +341,12 @@ static void what_is_sent_while_the_core_takes_is_not_lost(void **state)
         for (; called; when++) {
             reset();
             vcpu_send(&vcpus[1], VCPU_WAKE);
-            asked[1][5]++;
+            asked[1][6]++;
             interleave_at(when, send_look, &vcpus[target]);
             take(1);
             called = interleave_called();
             take_all(1);
-            assert_int_equal(times[target][4], called);
+            assert_int_equal(times[target][5], called);
         }
         assert_true(when > 3);
     }
@@ -377,12 +381,12 @@ static void a_sender_may_be_overtaken(void **state)
         for (; called; when++) {
             reset();
             vcpu_send(&vcpus[5], VCPU_WAKE);
-            asked[5][5]++;
+            asked[5][6]++;
             if (other == 0)
                 interleave_at(when, on_core_1, NULL);
             else
                 interleave_at(when, send_look, &vcpus[other == 1 ? 1 : 5]);
-            asked[1][5]++;
+            asked[1][6]++;
             vcpu_send(&vcpus[1], VCPU_WAKE);
             called = interleave_called();
             assert_true(times_on_list(&vcpus[1]) <= 1 && times_on_list(&vcpus[5]) <= 1);

@@ -81,6 +81,12 @@ void vcpu_wake_by_message(struct vcpu *vcpu)
     vcpu_wake(vcpu);
 }
 
+void vcpu_take_work_by_message(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    abort();
+}
+
 void vcpu_retire(struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu->cpu, arch_cpu());

@@ -216,6 +216,13 @@ int64_t deadline_call_page(struct vcpu *vcpu, uint64_t address)
     return REPLY + 4;
 }
 
+int64_t deadline_call_hand_on(struct vcpu *vcpu, uint64_t index)
+{
+    (void)vcpu;
+    seen.precise[0] = index;
+    return REPLY + 5;
+}
+
 int64_t deadline_call_query(struct vcpu *vcpu, uint64_t id, uint64_t *deadline, uint64_t *warped)
 {
     (void)vcpu;
@@ -307,7 +314,7 @@ static void unknown_functions_are_not_supported(void **state)
     static const uint32_t unknown[] = {0x84000005, 0x84000007, 0x8400001F, 0xC4000000, 0xC4000002, 0xC4000008,
                                        0xC4000009, 0xC400000A, 0x04000000, 0x80000002, 0x80007FFF, 0x80008000,
                                        0xC0000000, 0x83000000, 0x86000000, 0x860000FF, 0x8600FF00, 0x8600FF02,
-                                       0x86000021, 0xC6000020, 0xC6000029, 0xC600FF01, 0xC5000022, 0x85000020,
+                                       0x86000021, 0xC6000020, 0xC600002A, 0xC600FF01, 0xC5000022, 0x85000020,
                                        0xBF000000, 0,          UINT32_MAX};
 
     (void)state;
@@ -572,7 +579,8 @@ static void ontime_introduces_itself(void **state)
     assert_int_equal(x[1], ONTIME_REVISION_MINOR);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), 0);
     config.timers = TIMERS_PRECISE;
-    assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE);
+    assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0),
+                     ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON);
     config.observer = true;
     config.timers = TIMERS_TICK;
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_OBSERVER);
@@ -591,6 +599,8 @@ static void deadlines_are_passed_on_whole(void **state)
     assert_int_equal(seen.precise[0], UPPER | 6);
     assert_int_equal(call(ONTIME_CALL_PAGE, UPPER | 8, 0, 0), REPLY + 4);
     assert_int_equal(seen.precise[0], UPPER | 8);
+    assert_int_equal(call(ONTIME_CALL_HAND_ON, UPPER | 9, 0, 0), REPLY + 5);
+    assert_int_equal(seen.precise[0], UPPER | 9);
     assert_int_equal(call(ONTIME_CALL_QUERY, UPPER | 7, 0, 0), REPLY + 3);
     assert_int_equal(seen.precise[0], UPPER | 7);
     assert_true(x[1] == 77 && x[2] == 1);

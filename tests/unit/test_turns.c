@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core_world.h"
+#include "devices/deadline_calls.h"
 #include "random.h"
 
 #define US       WORLD_US
@@ -214,14 +215,131 @@ static void only_a_loop_interrupts_a_warp(void **state)
     (void)wake_for_deadline();
     for (unsigned i = 0; i < 20; i++) {
         world_guest(first)->pc += 256;
+        world_guest(first)->in_user = true;
         world_run(LOOK);
         assert_ptr_equal(running(), first);
+        first->gave_way_at = ran(first);
     }
     for (uint64_t spun = 0; spun < 2 * LOOK && running() == first; spun += US)
         world_run(US);
     assert_ptr_equal(running(), second);
     world_run(HANDOVER);
     assert_ptr_equal(running(), first);
+}
+
+/* A lock may spin in more code than a few instructions: in the guest's kernel, or anywhere for a while. */
+static void a_warp_in_the_kernel_is_looked_at_twice(void **state)
+{
+    uint64_t begin;
+
+    (void)state;
+    (void)wake_for_deadline();
+    begin = ran(first);
+    while (running() == first && ran(first) - begin < TURN) {
+        world_guest(first)->pc += 256;
+        world_run(US);
+    }
+    assert_ptr_equal(running(), second);
+    assert_in_range(ran(first) - begin, LOOK + 1, 2 * LOOK);
+}
+
+static void a_long_warp_gives_way_for_a_tenth_of_its_time(void **state)
+{
+    uint64_t begin, other;
+
+    (void)state;
+    (void)wake_for_deadline();
+    world_guest(first)->in_user = true;
+    begin = ran(first);
+    other = ran(second);
+    while (ran(first) - begin < 4 * TURN) {
+        world_guest(first)->pc += 256;
+        world_run(US);
+    }
+    assert_in_range(ran(second) - other, 3 * HANDOVER, 4 * HANDOVER + US);
+}
+
+/* One vCPU's work goes on on another: that one is urgent in its own place, whatever becomes of the first. */
+static void work_is_handed_on(void **state)
+{
+    (void)state;
+    (void)wake_for_deadline();
+    assert_int_equal(deadline_call_hand_on(first, 1), ONTIME_OK);
+    assert_true(first->unit.warped && second->unit.warped);
+    world_dispatch();
+    assert_ptr_equal(running(), first);
+    assert_true(vcpu_unwarp(first, fake_counter(), false));
+    world_dispatch();
+    assert_ptr_equal(running(), second);
+    assert_true(vcpu_unwarp(second, fake_counter(), false));
+    assert_false(first->unit.warped || second->unit.warped);
+}
+
+/* To one that is blocked it comes with its wake-up, once. */
+static void work_waits_for_the_wake_up(void **state)
+{
+    (void)state;
+    give_way(first, second);
+    world_block(second);
+    for (unsigned i = 0; i < 100 && running() != first; i++)
+        world_run(TURN);
+    assert_int_equal(deadline_call_hand_on(first, 1), ONTIME_OK);
+    assert_int_equal(deadline_call_hand_on(first, 1), ONTIME_OK);
+    assert_true(second->has_work && !second->unit.warped);
+    world_run(LOOK);
+    assert_ptr_equal(running(), first);
+    vcpu_wake(second);
+    world_dispatch();
+    assert_ptr_equal(running(), second);
+    assert_true(second->unit.warped && !second->has_work);
+    world_block(second);
+    vcpu_wake(second);
+    world_dispatch();
+    assert_false(second->unit.warped);
+}
+
+/* Linux hands work on with interrupts masked and locks held: it is not switched out there. */
+static void who_hands_on_with_interrupts_masked_stays(void **state)
+{
+    (void)state;
+    world_guest(first)->masks = true;
+    assert_int_equal(deadline_call_hand_on(first, 1), ONTIME_OK);
+    world_dispatch();
+    assert_ptr_equal(running(), first);
+    assert_true(second->unit.warped);
+    world_guest(first)->masks = false;
+    world_run(LOOK);
+    assert_ptr_equal(running(), second);
+}
+
+static void work_by_message_is_paid_by_who_gets_it(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    world_guest(second)->in_user = true;
+    fake_set_reading_cost(7);
+    (void)wake_for_deadline();
+    vcpu_take_work_by_message(second);
+    assert_true(second->unit.warped && running() == first);
+    assert_in_range(second->debt, 7, 14);
+    before = second->debt;
+    vcpu_take_work_by_message(second); /* it has work already */
+    assert_int_equal(second->debt, before);
+    fake_set_reading_cost(0);
+    world_power_off(second);
+    vcpu_take_work_by_message(second);
+    assert_false(second->unit.warped || second->has_work);
+}
+
+static void hand_on_checks_what_the_guest_says(void **state)
+{
+    (void)state;
+    assert_int_equal(deadline_call_hand_on(first, 0), ONTIME_INVALID);
+    assert_int_equal(deadline_call_hand_on(first, 2), ONTIME_INVALID);
+    assert_int_equal(deadline_call_hand_on(first, UINT64_MAX), ONTIME_INVALID);
+    assert_int_equal(deadline_call_hand_on(hog, 0), ONTIME_NOT_SUPPORTED);
+    assert_false(first->unit.warped || second->unit.warped);
 }
 
 /* Whatever they do, blocked ones are at home, and the VMs have their shares. */
@@ -277,6 +395,13 @@ int main(void)
         EACH(a_warp_lends_itself_to_whom_its_vcpu_waits_for),
         EACH(a_warp_stays_its_vcpus),
         EACH(only_a_loop_interrupts_a_warp),
+        EACH(a_warp_in_the_kernel_is_looked_at_twice),
+        EACH(a_long_warp_gives_way_for_a_tenth_of_its_time),
+        EACH(work_is_handed_on),
+        EACH(work_waits_for_the_wake_up),
+        EACH(who_hands_on_with_interrupts_masked_stays),
+        EACH(work_by_message_is_paid_by_who_gets_it),
+        EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
     };
 #undef EACH

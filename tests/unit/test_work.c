@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <linux/smp.h>
 
 #include "random.h"
 #include "work.h"
@@ -15,6 +16,7 @@
 #define RUNS  300
 #define STEPS 1000
 #define TASKS 12
+#define MINE  1
 
 static const struct task_struct *task(uintptr_t number)
 {
@@ -26,13 +28,14 @@ static int setup(void **state)
     (void)state;
     for (unsigned int cpu = 0; cpu < KERNEL_CPUS; cpu++)
         works[cpu] = (struct work){0};
+    kernel_cpu = MINE;
     work_init();
     return 0;
 }
 
 static struct work *mine(void)
 {
-    return &works[1];
+    return &works[MINE];
 }
 
 static void none_has_joined(void **state)
@@ -48,9 +51,9 @@ static void none_has_joined(void **state)
 static void work_goes_on(void **state)
 {
     (void)state;
-    assert_true(work_join(mine(), task(11), 500));
-    assert_true(work_join(mine(), task(12), 400));
-    assert_true(work_join(mine(), task(13), 600));
+    assert_true(work_join(MINE, task(11), 500));
+    assert_true(work_join(MINE, task(12), 400));
+    assert_true(work_join(MINE, task(13), 600));
     assert_int_equal(mine()->first, 400);
     assert_int_equal(work_of(mine(), task(11)), 500);
     assert_int_equal(work_of(mine(), task(14)), ONTIME_NO_DEADLINE);
@@ -69,12 +72,12 @@ static void so_many_can_join(void **state)
 {
     (void)state;
     for (uintptr_t i = 0; i < WORK_TASKS; i++)
-        assert_true(work_join(mine(), task(11 + i), 500));
-    assert_false(work_join(mine(), task(10), 400));
+        assert_true(work_join(MINE, task(11 + i), 500));
+    assert_false(work_join(MINE, task(10), 400));
     assert_int_equal(mine()->first, 500);
     work_look(mine(), task(13), 0);
-    assert_true(work_join(mine(), task(10), 400));
-    assert_false(work_join(mine(), task(9), 400));
+    assert_true(work_join(MINE, task(10), 400));
+    assert_false(work_join(MINE, task(9), 400));
     for (uintptr_t i = 0; i < WORK_TASKS; i++)
         work_look(mine(), task(11 + i), 0);
     assert_int_equal(mine()->first, 400);
@@ -83,8 +86,8 @@ static void so_many_can_join(void **state)
 static void old_work_is_given_up(void **state)
 {
     (void)state;
-    assert_true(work_join(mine(), task(11), 500));
-    assert_true(work_join(mine(), task(12), 600));
+    assert_true(work_join(MINE, task(11), 500));
+    assert_true(work_join(MINE, task(12), 600));
     work_look(mine(), NULL, 499);
     assert_int_equal(mine()->first, 500);
     work_look(mine(), NULL, 500);
@@ -98,14 +101,38 @@ static void old_work_is_given_up(void **state)
 static void task_moves_away(void **state)
 {
     (void)state;
-    assert_true(work_join(mine(), task(11), 500));
-    assert_true(work_join(mine(), task(12), 600));
-    work_drop(mine(), task(11));
-    work_drop(mine(), task(13));
+    assert_true(work_join(MINE, task(11), 500));
+    assert_true(work_join(MINE, task(12), 600));
+    kernel_cpu = 0;
+    assert_int_equal(work_leave(mine(), task(11)), 500);
+    assert_int_equal(work_leave(mine(), task(13)), ONTIME_NO_DEADLINE);
+    kernel_cpu = MINE;
     assert_int_equal(work_of(mine(), task(11)), ONTIME_NO_DEADLINE);
     assert_int_equal(work_of(mine(), task(12)), 600);
     work_look(mine(), NULL, 0);
     assert_int_equal(mine()->first, 600);
+}
+
+/* Another CPU hands work on, which this one is told of once. */
+static void task_joins_from_another_cpu(void **state)
+{
+    (void)state;
+    assert_true(work_join(MINE, task(11), 500));
+    assert_false(work_take_handed_on(mine()));
+    kernel_cpu = 0;
+    assert_true(work_join(MINE, task(12), 400));
+    kernel_cpu = MINE;
+    assert_int_equal(work_of(mine(), task(12)), 400);
+    assert_int_equal(mine()->first, 400);
+    assert_true(work_take_handed_on(mine()));
+    assert_false(work_take_handed_on(mine()));
+    kernel_cpu = 0;
+    for (uintptr_t i = 2; i < WORK_TASKS; i++)
+        assert_true(work_join(MINE, task(11 + i), 500));
+    assert_true(work_take_handed_on(mine()));
+    assert_false(work_join(MINE, task(10), 300));
+    assert_false(work_take_handed_on(mine()));
+    assert_int_equal(mine()->first, 400);
 }
 
 static u64 model[TASKS + 1]; /* the deadline of each task; 0: it has not joined */
@@ -139,11 +166,12 @@ static void step(struct random *random)
     case 1:
         if (model[number] != 0)
             return;
-        assert_int_equal(work_join(mine(), task(number), time), room);
+        assert_int_equal(work_join(MINE, task(number), time), room);
         model[number] = room ? time : 0;
         break;
     case 2:
-        work_drop(mine(), task(number));
+        assert_int_equal(work_leave(mine(), task(number)),
+                         model[number] != 0 ? model[number] : ONTIME_NO_DEADLINE);
         work_look(mine(), NULL, 0);
         model[number] = 0;
         break;
@@ -176,9 +204,13 @@ static void as_the_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(none_has_joined, setup),  cmocka_unit_test_setup(work_goes_on, setup),
-        cmocka_unit_test_setup(so_many_can_join, setup), cmocka_unit_test_setup(old_work_is_given_up, setup),
-        cmocka_unit_test_setup(task_moves_away, setup),  cmocka_unit_test_setup(as_the_model, setup),
+        cmocka_unit_test_setup(none_has_joined, setup),
+        cmocka_unit_test_setup(work_goes_on, setup),
+        cmocka_unit_test_setup(so_many_can_join, setup),
+        cmocka_unit_test_setup(old_work_is_given_up, setup),
+        cmocka_unit_test_setup(task_moves_away, setup),
+        cmocka_unit_test_setup(task_joins_from_another_cpu, setup),
+        cmocka_unit_test_setup(as_the_model, setup),
     };
 
     return cmocka_run_group_tests_name("work", tests, NULL, NULL);

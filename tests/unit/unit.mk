@@ -113,7 +113,7 @@ sleep_queue_SRCS := $(GUEST_LINUX_QUEUE) tests/unit/kernel/kernel.c
 sleep_queue_FLAGS := -Itests/unit/kernel -I$(GUEST_LINUX) -Wno-sign-compare
 sleep_queue_random_SRCS := $(sleep_queue_SRCS)
 sleep_queue_random_FLAGS := $(sleep_queue_FLAGS)
-work_SRCS := $(GUEST_LINUX)/work.c
+work_SRCS := $(GUEST_LINUX)/work.c tests/unit/kernel/kernel.c
 work_FLAGS := $(sleep_queue_FLAGS)
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \

@@ -167,6 +167,12 @@ uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
     return 0;
 }
 
+bool arch_vcpu_in_user(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return true;
+}
+
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -336,6 +336,11 @@ uint64_t arch_vcpu_pc(const struct vcpu *vcpu)
     return vcpu->arch.regs.pc;
 }
 
+bool arch_vcpu_in_user(const struct vcpu *vcpu)
+{
+    return (vcpu->arch.regs.pstate & SPSR_M) == SPSR_M_EL0T;
+}
+
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 {
     return (vcpu->arch.regs.pstate & SPSR_I) != 0;

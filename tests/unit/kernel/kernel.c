@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
 #include <linux/vmalloc.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include "kernel.h"
 
-unsigned int kernel_allocations_left = UINT_MAX, kernel_blocks;
+unsigned int kernel_allocations_left = UINT_MAX, kernel_blocks, kernel_cpu;
 void (*kernel_between)(void);
 static unsigned int locks_held;
 
