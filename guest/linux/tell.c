@@ -39,13 +39,14 @@ module_param(needs_us, uint, 0444);
 MODULE_PARM_DESC(needs_us, "the CPU time that the work of a deadline needs, us; 0: not known");
 
 struct deadline_page {
-    u64 deadline, needs;
-    u8 unused[ONTIME_PAGE_WARPED - 2 * sizeof(u64)];
+    u64 deadline, needs, handed;
+    u8 unused[ONTIME_PAGE_WARPED - 3 * sizeof(u64)];
     u64 warped;
 };
 
 static_assert(offsetof(struct deadline_page, deadline) == ONTIME_PAGE_DEADLINE);
 static_assert(offsetof(struct deadline_page, needs) == ONTIME_PAGE_NEEDS);
+static_assert(offsetof(struct deadline_page, handed) == ONTIME_PAGE_HANDED);
 static_assert(offsetof(struct deadline_page, warped) == ONTIME_PAGE_WARPED);
 
 DEFINE_PER_CPU(struct tell, tells) = {.told = ONTIME_NO_DEADLINE};
@@ -99,6 +100,20 @@ void tell_anew(u64 first, bool idles)
     tell->told = first;
 }
 
+/* The page of a CPU that is told nothing of is kept, but Ontime does not read it. */
+static void note_on_its_way(unsigned int cpu, bool on_its_way)
+{
+    struct deadline_page *page = READ_ONCE(per_cpu(pages, cpu));
+
+    if (page)
+        WRITE_ONCE(page->handed, on_its_way);
+}
+
+void tell_on_its_way(unsigned int cpu)
+{
+    note_on_its_way(cpu, true);
+}
+
 void tell_handed_on(unsigned int cpu)
 {
     const struct tell *there = per_cpu_ptr(&tells, cpu);
@@ -109,11 +124,16 @@ void tell_handed_on(unsigned int cpu)
     hypercall_hand_on(READ_ONCE(there->vcpu));
 }
 
+void tell_arrived(unsigned int cpu)
+{
+    note_on_its_way(cpu, false);
+}
+
 static int register_page(struct deadline_page *page)
 {
     page->deadline = ONTIME_NO_DEADLINE;
     page->needs = (u64)needs_us * arch_timer_get_cntfrq() / USEC_PER_SEC;
-    page->warped = 0;
+    page->handed = page->warped = 0;
     return hypercall_page(virt_to_phys(page));
 }
 

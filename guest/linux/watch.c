@@ -184,8 +184,10 @@ static void look_at_work(const struct sleeps_head *head, struct work *work, cons
 {
     bool handed_on = work_take_handed_on(work);
 
-    if (handed_on)
+    if (handed_on) {
+        tell_arrived(smp_processor_id());
         tell_first(first_of(head, work), false);
+    }
     work_look(work, prev, idles && !handed_on ? now : now - work_ticks);
 }
 
@@ -283,14 +285,19 @@ static void probe_cancel(void *data, struct hrtimer *timer)
 static void hand_on(const struct task_struct *task, unsigned int cpu, u64 deadline)
 {
     struct watch_counters *counters = this_cpu_ptr(&watches);
+    bool elsewhere = cpu != smp_processor_id();
 
-    if (!work_join(cpu, task, deadline)) {
+    if (elsewhere)
+        tell_on_its_way(cpu);
+    if (work_join(cpu, task, deadline)) {
+        counters->joined++;
+        if (elsewhere)
+            tell_handed_on(cpu);
+    } else {
         counters->joins_refused++;
-        return;
+        if (elsewhere)
+            tell_arrived(cpu);
     }
-    counters->joined++;
-    if (cpu != smp_processor_id())
-        tell_handed_on(cpu);
 }
 
 /* Takes the task out of the work of a CPU. Returns the deadline of that, or ONTIME_NO_DEADLINE. */

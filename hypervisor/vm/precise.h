@@ -142,12 +142,15 @@ static inline bool precise_has_backlog(const struct precise *precise)
 }
 
 /*
- * For a vCPU that blocks: does its page say that the work of a deadline is not done? A task that does the
- * work may be on its way from another vCPU.
+ * For a vCPU that blocks: does its page say that the work of a deadline is not done, or is handed on to it? A
+ * task that does the work may be on its way from another vCPU.
  */
 static inline bool precise_is_unfinished(const struct precise *precise, uint64_t now)
 {
-    return precise->page != (void *)0 && precise->page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now;
+    const volatile uint64_t *page = precise->page;
+
+    return page != (void *)0 && (page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now ||
+                                 page[ONTIME_PAGE_HANDED / sizeof(uint64_t)] != 0);
 }
 
 /*

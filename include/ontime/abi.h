@@ -145,7 +145,9 @@
  *   offset 8   written by the guest, 64 bits: the CPU time that this work needs, in ticks; 0: not known. A
  *              warp for it ends after that time, or earlier by the scheduler's own limit (horizon-us of
  *              "cbs", warp-limit-us of "bvt").
- *   offset 64  written by Ontime, 64 bits: 1 while the vCPU is warped, else 0.
+ *   offset 16  written by the guest, 64 bits: not 0 while work that was handed on to this vCPU (HAND_ON) is
+ * on its way, and this vCPU has not noted that yet. offset 64  written by Ontime, 64 bits: 1 while the vCPU
+ * is warped, else 0.
  *
  * When work is done, the guest first stores the next deadline, then reads whether the vCPU is warped, and
  * calls DONE only if it is. All words are little-endian, and are read and written whole.
@@ -155,6 +157,7 @@
 #define ONTIME_PAGE_SIZE     4096
 #define ONTIME_PAGE_DEADLINE 0
 #define ONTIME_PAGE_NEEDS    8
+#define ONTIME_PAGE_HANDED   16
 #define ONTIME_PAGE_WARPED   64
 
 /*

@@ -986,6 +986,20 @@ def handover(run, *limits):
         check(int(said[how]) <= int(limit), f"a handover by {how} takes {said[how]} us, limit {limit}")
 
 
+def late_sleepers(machine, places):
+    """Runs eight sleepers under `ontime run` beside a busy loop, for each place. Returns how late they are: mean, max, us."""
+    late = []
+    command(machine, "insmod /ontime.ko; (while :; do :; done) &")
+    for place in places:
+        command(machine, f"{place}ontime run -- sleepers 8 20")
+        line = machine.wait_said("linux", r"sleepers: 8 threads, mean-us (\d+) max-us (\d+)", len(late) + 1)
+        print(f"         {place}{line.group(0)}")
+        late.append(tuple(map(int, line.groups())))
+    machine.send("poweroff -f\n")
+    machine.wait_off()
+    return late
+
+
 def siblings(run):
     """Two vCPUs of a Linux guest that share a core with a hog: what one waits for the other costs little.
 
@@ -998,19 +1012,18 @@ def siblings(run):
         mean, most = map(float, machine.wait_said("linux", r"membarrier: mean-us ([\d.]+) max-us ([\d.]+)").groups())
         print(f"         call to the other CPU: mean {mean} us, max {most} us")
         check(mean < 500, f"a call to the other CPU takes {mean} us")
-        command(machine, "insmod /ontime.ko; (while :; do :; done) &")
-        late = []
-        for where in ("taskset 1 ", "", "", ""):
-            command(machine, f"{where}ontime run -- sleepers 8 20")
-            pattern = r"sleepers: 8 threads, mean-us (\d+) max-us (\d+)"
-            line = machine.wait_said("linux", pattern, len(late) + 1)
-            print(f"         {where}{line.group(0)}")
-            late.append(tuple(map(int, line.groups())))
-        machine.send("poweroff -f\n")
-        machine.wait_off()
+        late = late_sleepers(machine, ["taskset 1 ", "", "", ""])
     for both in late[1:]:
         check(both[0] <= late[0][0], f"{both[0]} us late in the mean on both CPUs, {late[0][0]} on one")
         check(both[1] <= 2 * late[0][1], f"{both[1]} us late at most on both CPUs, {late[0][1]} on one")
+
+
+def moves(run):
+    """Linux moves tasks between two vCPUs on two cores, each beside a hog: their sleeps are no later than on one."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        one, both = late_sleepers(machine, ["taskset 1 ", ""])
+    check(both[0] <= one[0], f"{both[0]} us late in the mean on both cores, {one[0]} on one")
 
 
 def suspend(run):

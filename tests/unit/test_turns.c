@@ -278,6 +278,8 @@ static void work_is_handed_on(void **state)
 /* To one that is blocked it comes with its wake-up, once. */
 static void work_waits_for_the_wake_up(void **state)
 {
+    volatile uint64_t *page;
+
     (void)state;
     give_way(first, second);
     world_block(second);
@@ -292,10 +294,18 @@ static void work_waits_for_the_wake_up(void **state)
     world_dispatch();
     assert_ptr_equal(running(), second);
     assert_true(second->unit.warped && !second->has_work);
+    page = world_share_page(second);
     world_block(second);
     vcpu_wake(second);
     world_dispatch();
     assert_false(second->unit.warped);
+    for (unsigned i = 0; i < 1000 && running() != second; i++)
+        world_run(LOOK);
+    page[ONTIME_PAGE_HANDED / sizeof(uint64_t)] = 1; /* more is on its way */
+    world_block(second);
+    vcpu_wake(second);
+    world_dispatch();
+    assert_true(second->unit.warped);
 }
 
 /* Linux hands work on with interrupts masked and locks held: it is not switched out there. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads under SCHED_FIFO that sleep 20 ms at the same time, ROUNDS times: how late they are.
+ * Threads under SCHED_FIFO that each sleep until 20 ms from now, ROUNDS times: how late they wake.
  * Usage: sleepers THREADS ROUNDS
  */
 #define _GNU_SOURCE
@@ -26,11 +26,11 @@ static int64_t now_us(void)
 
 static void *sleep_once(void *argument)
 {
-    const struct timespec sleep = {0, SLEEP_US * 1000};
-    int64_t begin = now_us();
+    int64_t until = now_us() + SLEEP_US;
+    const struct timespec instant = {until / 1000000, until % 1000000 * 1000};
 
-    nanosleep(&sleep, NULL);
-    *(int64_t *)argument = now_us() - begin - SLEEP_US;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &instant, NULL); /* what comes before it counts not */
+    *(int64_t *)argument = now_us() - until;
     return NULL;
 }
 
