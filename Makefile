@@ -22,6 +22,7 @@ help:
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
+	@echo "make bench-spin    two guests of two CPUs that share two cores, hackbench and stress-ng (out/bench), ten minutes"
 	@echo "make bench         the scenarios beside bare metal (out/bench), 35 minutes; BENCH_SEEDS=1 takes less"
 	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), an hour; PEERS=\"xen-credit2 kvm\" chooses"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
