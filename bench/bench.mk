@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed loads matmul steps cores hogs
+BENCH_GUESTS := player mixed loads matmul steps cores hogs spin
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -69,6 +69,8 @@ $(BENCH_KERNEL)/release: scripts/fetch-kernel
 	@scripts/fetch-kernel 6.1 && touch $@
 $(BUILD)/debian/rt-tests.versions:
 	@scripts/fetch-debian rt-tests rt-tests libnuma1 libc6
+$(BUILD)/debian/stress-ng.versions:
+	@scripts/fetch-debian --deps stress-ng stress-ng
 $(BUILD)/debian/mplayer.versions:
 	@scripts/fetch-debian --deps mplayer mplayer
 
@@ -107,7 +109,8 @@ $(BENCH)/steps.cpio: $(BENCH)/sleeper
 $(BENCH)/cores.cpio: $(BENCH)/cores-sleeper $(BENCH)/hogs
 $(BENCH)/hogs.cpio: $(BENCH)/hogs
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
-$(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
+$(BENCH)/spin.cpio: bench/elf-closure $(BUILD)/debian/rt-tests.versions $(BUILD)/debian/stress-ng.versions
+$(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio $(BENCH)/spin.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
 $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
 	bench/initramfs $* $@
@@ -154,6 +157,14 @@ longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb
 bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
 	@scripts/need qemu-system-arm python3
 	@bench/paths
+
+# What two guests that share two cores get done, of work that waits for other CPUs: out/bench/spin.json.
+.PHONY: bench-spin
+bench-spin: $(BUILD)/ontime.bin $(BENCH)/spin.cpio $(BENCH)/quantum.so $(BUILD)/systems/spin.dtb
+	@scripts/need qemu-system-arm python3 device-tree-compiler
+	@bench/spin
+$(BUILD)/systems/spin.dtb: bench/spin.dts $(BENCH)/spin.cpio $(HOST_TOOL)
+	$(compile_system)
 
 # What Ontime's work costs with many guests: out/bench/growth.json.
 .PHONY: bench-growth

@@ -30,6 +30,18 @@ class Run:
         self.case = case
         self.out = out
 
+    def system(self):
+        """The path of the case's system file; if it has a `core`, with all VMs on that one."""
+        path = os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb")
+        if "core" not in self.case:
+            return path
+        placed = os.path.join(self.out, self.name + "-placed.dtb")
+        shutil.copy(path, placed)
+        nodes = subprocess.run(["fdtget", "-l", placed, "/"], capture_output=True, text=True, check=True).stdout
+        for node in re.findall("^vm-.*", nodes, re.MULTILINE):
+            subprocess.run(["fdtput", "-t", "i", placed, "/" + node, "cpus", self.case["core"]], check=True)
+        return placed
+
     def _machine(self, options, arguments, log=""):
         """Starts QEMU with these options of scripts/qemu and those of the case, and these arguments of QEMU's."""
         for name in ("cpu", "gic", "smp", "memory"):
@@ -49,8 +61,7 @@ class Run:
 
     def boot(self, *more, cpu=None, log=""):
         """Boots Ontime with the case's system file, and with more arguments of QEMU's or another CPU."""
-        system = os.path.join(BUILD, "tests", "system", self.case["system"] + ".dtb")
-        return self.boot_file(system, list(more), ["--cpu", cpu] if cpu else [], log)
+        return self.boot_file(self.system(), list(more), ["--cpu", cpu] if cpu else [], log)
 
     def boot_file(self, system, more=(), options=(), log=""):
         """Boots Ontime with the system file at that path, or with none."""
@@ -306,8 +317,7 @@ def no_clock(run):
     with run.boot_file(None, ["-machine", "dumpdtb=" + tree]) as machine:
         machine.wait_off()
     subprocess.run(["fdtput", "-r", tree, "/pl031@9010000"], check=True)
-    system = os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb")
-    with run.boot_file(system, ["-dtb", tree]) as machine:
+    with run.boot_file(run.system(), ["-dtb", tree]) as machine:
         machine.wait_for(r"^\[ontime\] this machine has no clock")
         machine.wait_for(r"^\[ontime\] first: vCPU 0: read at guest physical 0x9010000,")
         machine.wait_off()
@@ -471,7 +481,7 @@ def attacks(run, *words):
     """
     values = dict(word.split("=") for word in words)
     share, tolerance = (float(values[name]) for name in ("share", "tolerance"))
-    bound = bound_of(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), "victim")
+    bound = bound_of(run.system(), "victim")
     with run.boot() as machine:
         check_guest(machine, "attacker")
         machine.wait_off()
@@ -508,7 +518,7 @@ def hostile_system(run, seed, cpus, operations, cores):
     With two cores `many` is on both, and one of the victims on each.
     """
     path = os.path.join(run.out, run.name + ".dtb")
-    shutil.copy(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), path)
+    shutil.copy(run.system(), path)
     one = f"seed={seed} lives={HOSTILE_LIVES} operations={operations // 2 // HOSTILE_LIVES}"
     many = f"seed={seed} cpus={cpus} operations={operations // 2 // cpus}"
     for vm, arguments in (("one", one), ("many", many)):
@@ -700,10 +710,11 @@ def check_screen(lines, where):
         check(re.match(r"\[(ontime|hostile|victim)\] ?", line), f"{where}a line is {line!r}")
     said = {name: [line[len(name) + 3 :] for line in lines if line.startswith(f"[{name}]")] for name in VMS_ON_SCREEN}
     check(said["ontime"][-1:] == ["all VMs are off"], f"{where}the last of Ontime's lines is {said['ontime'][-1:]}")
-    allowed = r"Ontime .*|VM (hostile|victim): .*|(hostile|victim): off|all VMs are off"
+    allowed = r"Ontime .*|2 CPUs|VM (hostile|victim): .*|(hostile|victim): off|all VMs are off"
     for line in said["ontime"]:
         check(re.fullmatch(allowed, line), f"{where}Ontime says {line!r}")
-    check(len(said["ontime"]) == 6, f"{where}Ontime has {len(said['ontime'])} lines")
+    count = 6 if "2 CPUs" not in said["ontime"] else 7
+    check(len(said["ontime"]) == count, f"{where}Ontime has {len(said['ontime'])} lines")
     wanted = [f"line {number} that nobody writes over" for number in range(400)] + ["END passed=0 failed=0"]
     check(said["victim"] == wanted, f"{where}the victim's lines are not what it wrote")
     text = "\n".join(said["hostile"])
