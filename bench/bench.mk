@@ -141,7 +141,7 @@ $(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10
 	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
-PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
+PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out)
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 
 # Ontime's longest stretches without a look at its interrupts, against hypervisor/base/longest_path.h.
@@ -151,7 +151,7 @@ longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb
 	@bench/longest-path -c $(TEST_BUILD)/longest.dtb
 
 .PHONY: bench-paths
-bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
+bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin $(QUANTUM)
 	@scripts/need qemu-system-arm python3
 	@bench/paths
 
