@@ -96,10 +96,8 @@ static void load(struct vcpu *vcpu)
 
     if (!vm_load_step(vm))
         return;
-    spin_lock(&vm->lock);
-    vcpu->hooks->reset_vm(vm);
+    vcpu->hooks->reset_vm(vm); /* no vCPU of the VM is on, so this needs no lock */
     vcpu->work = begin;
-    spin_unlock(&vm->lock);
 }
 
 void vcpu_load_here(struct vcpu *vcpu)
