@@ -126,8 +126,8 @@ static void test_observer(void **state)
     config.vms[2] = config.vms[3] = precise();
     config.vms[3].vcpus = 8;
     assert_int_equal(bound_of_first().path, fmax(PATH_DUE, PATH_MARK + 11 * PATH_MARK_VM));
-    config.vms[2].vcpus = 8;
-    assert_int_equal(bound_of_first().path, PATH_MARK + 18 * PATH_MARK_VM);
+    first->vcpus = second->vcpus = config.vms[2].vcpus = 8;
+    assert_int_equal(bound_of_first().path, PATH_MARK + 32 * PATH_MARK_VM);
 }
 
 static void assert_none(const char *part)
@@ -324,13 +324,15 @@ static void test_observer_of_another_cpu(void **state)
     (void)state;
     first->vcpus = 8;
     second->vcpus = 8;
-    config.vm_count = 3;
-    config.vms[2] = precise();
+    config.vm_count = 4;
+    config.vms[2] = config.vms[3] = precise();
     config.vms[2].observer = true;
+    config.vms[3].vcpus = 8;
     put_on(second, 1);
     put_on(&config.vms[2], 1);
+    put_on(&config.vms[3], 2);
     assert_int_equal(bound_of_first().path, PATH_DUE);
-    assert_int_equal(bound_of(&config, second, 1, NS).path, PATH_MARK + 17 * PATH_MARK_VM);
+    assert_int_equal(bound_of(&config, second, 1, NS).path, PATH_MARK + 25 * PATH_MARK_VM);
 }
 
 static uint64_t random_state = 1;
