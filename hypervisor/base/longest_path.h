@@ -29,7 +29,7 @@
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */
 #define LOCK_CLOCK     600  /* a VM's clock (489) */
 #define LOCK_COMPLAINT 3000 /* of a VM's faults (2,802) */
-#define LOCK_VM        2400 /* a VM's power state (2,228: the line about a restart) */
+#define LOCK_VM        1300 /* a VM's power state (1,124: a vCPU is switched on) */
 #define LOCK_CONSOLE   1900 /* the console (1,756) */
 #define LOCK_RINGS     100  /* the trace rings (42 with two cores, 10 more with each); taken alone */
 #define LOCK_OFF       400  /* which VMs are off (34 with three of them) */
@@ -46,7 +46,7 @@
  */
 #define WAIT_VM     (LOCK_VM + 3 * LOCK_VGIC)
 #define WAIT_ALL    (LOCK_CONSOLE + LOCK_OFF)
-#define WAIT_INNER  (2 * INNER_VM)
+#define WAIT_INNER  (INNER_UART + INNER_CLOCK)
 #define WAIT_SWITCH (2 * LOCK_VGIC)
 
 #endif
