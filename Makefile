@@ -37,7 +37,7 @@ help:
 	@echo "make proof         Frama-C: the contracts in the sources, and harnesses with all values; part of test-all"
 	@echo "make model         Spin: all orders of what cores do, in models; part of test-all"
 	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
-	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, against their limits"
+	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, and holds of its locks"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
 include hypervisor/hypervisor.mk

@@ -144,17 +144,18 @@ $(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10
 	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
-PATHS_SYSTEMS := $(BUILD)/systems/paths-alone.dtb $(BUILD)/systems/paths-beside.dtb
+PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out)
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 
-# Ontime's longest stretches without a look at its interrupts, against hypervisor/base/longest_path.h.
+# Ontime's longest stretches without a look at its interrupts, and for how long it holds its locks, against
+# hypervisor/base/longest_path.h.
 .PHONY: longest-path
-longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb
+longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb
 	@scripts/need qemu-system-arm python3
-	@bench/longest-path -c $(TEST_BUILD)/longest.dtb
+	@bench/longest-path -c $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb:2
 
 .PHONY: bench-paths
-bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin
+bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin $(QUANTUM)
 	@scripts/need qemu-system-arm python3
 	@bench/paths
 

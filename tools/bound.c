@@ -10,8 +10,9 @@
  * due. With bvt it is warps of L at most, and a little longer: their end, too, is an interrupt that may come
  * late, and a guest that has interrupts masked just then is given a grace.
  *
- * A CPU has its own queues, and its vCPUs stay on it: what is on other CPUs is in no term. The exception is a
- * mark, which notes the CPU time of all vCPUs there are.
+ * A CPU has its own queues, and its vCPUs stay on it. What is on other CPUs is in three terms: messages that
+ * they send to the CPU's vCPUs, locks of VMs that are on both, and the console's, which all CPUs take. And a
+ * mark notes the CPU time of all vCPUs there are.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -37,6 +38,11 @@ struct core {
 /* ns of the longest stretch, of the longest that a guest causes itself while it runs, and of a switch. */
 struct costs {
     double path, own_path, change;
+};
+
+/* ns that one stretch, or one switch, may wait for the locks of VMs, and for those that all CPUs take. */
+struct waits {
+    double stretch, change, all;
 };
 
 static uint64_t to_us(double ns)
@@ -76,6 +82,74 @@ static double longest_own_path(const struct core *core)
         observed = observed || (system->vms[i].observer && vcpus_on(core, &system->vms[i]) != 0);
     }
     return observed ? longer(longer(path, PATH_TRACE), PATH_MARK + (double)PATH_MARK_VM * vcpus) : path;
+}
+
+static unsigned count_cpus(uint64_t cpus)
+{
+    return (unsigned)__builtin_popcountll(cpus);
+}
+
+/* The other CPUs that take the console's lock: those with a vCPU, and CPU 0, which serves the UART. */
+static unsigned other_cpus(const struct core *core)
+{
+    uint64_t cpus = 1;
+
+    for (unsigned i = 0; i < core->system->vm_count; i++)
+        cpus |= vm_config_cpus(&core->system->vms[i]);
+    return count_cpus(cpus & ~(UINT64_C(1) << core->cpu));
+}
+
+static bool is_elsewhere_too(const struct core *core, const struct vm_config *vm)
+{
+    return (vm_config_cpus(vm) & ~(UINT64_C(1) << core->cpu)) != 0;
+}
+
+/* The other CPUs that may take a lock of a VM, whichever VM of this CPU's has the most. */
+static unsigned other_cpus_of_a_vm(const struct core *core)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < core->system->vm_count; i++) {
+        const struct vm_config *vm = &core->system->vms[i];
+        unsigned others = count_cpus(vm_config_cpus(vm)) - 1;
+
+        if (vcpus_on(core, vm) != 0 && others > most)
+            most = others;
+    }
+    return most;
+}
+
+/*
+ * Each other CPU that is before this one at a VM's lock holds it once. While a holder waits for a further
+ * lock, those that have still to come to the first one wait, so they are not before it there: only the CPUs
+ * that are not at the first lock, or have left it, can be. If all of k are at it, the first holder waits for
+ * none of them, and the last for k - 1.
+ */
+static struct waits waits_of(const struct core *core, double ns_per_instruction)
+{
+    double others = other_cpus(core), at_vm = other_cpus_of_a_vm(core);
+    double inner = at_vm * (2 * others - at_vm - 1) / 2;
+
+    return (struct waits){
+        .stretch = (at_vm * WAIT_VM + inner * WAIT_INNER) * ns_per_instruction,
+        .change = at_vm * WAIT_SWITCH * ns_per_instruction,
+        .all = others * WAIT_ALL * ns_per_instruction,
+    };
+}
+
+/*
+ * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
+ * the one that is woken: each other vCPU has one until it runs, if its VM is on other CPUs, too. And one for
+ * the CPU itself.
+ */
+static unsigned messages_to(const struct core *core, const struct vm_config *vm)
+{
+    unsigned count = other_cpus(core) != 0;
+
+    for (unsigned i = 0; i < core->system->vm_count; i++)
+        if (is_elsewhere_too(core, &core->system->vms[i]))
+            count += vcpus_beside(core, &core->system->vms[i], vm);
+    return count;
 }
 
 /*
@@ -255,6 +329,8 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
         .own_path = longest_own_path(&core) * ns_per_instruction,
         .change = PATH_SWITCH * ns_per_instruction,
     };
+    const struct waits waits = waits_of(&core, ns_per_instruction);
+    unsigned stretches, changes;
     double warped;
 
     bound.exists = has_bound(&core, vm, bound.why_not);
@@ -266,7 +342,14 @@ struct bound bound_of(const struct system_config *system, const struct vm_config
     bound.deadlines = to_us(deadlines(&core, vm) * ns_per_instruction);
     bound.switching = to_us(costs.change);
     bound.warped = to_us(warped);
-    bound.total = bound.path + bound.deadlines + bound.switching + bound.warped;
+    bound.message_count = messages_to(&core, vm);
+    bound.messages = to_us(bound.message_count * PATH_MESSAGE * ns_per_instruction);
+    stretches = 1 + bound.warps + bound.message_count;
+    changes = is_cbs(system) ? 1 : 1 + bound.warps;
+    bound.locks = to_us(stretches * waits.stretch + changes * waits.change);
+    bound.console = to_us(stretches * waits.all);
+    bound.total = bound.path + bound.deadlines + bound.switching + bound.warped + bound.messages +
+                  bound.locks + bound.console;
     if (vm->period_us == 0)
         return bound;
     bound.response = bound.total + vm->job_us;

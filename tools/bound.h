@@ -17,6 +17,11 @@ struct bound {
     uint64_t switching;      /* from the comparator's interrupt to the entry of the guest */
     unsigned warps;  /* cbs: the other vCPUs with urgent work; bvt: their warps, of earlier deadlines */
     uint64_t warped; /* how long all of that lasts */
+    /* What other CPUs add; 0 without any. */
+    unsigned message_count;
+    uint64_t messages; /* that many stretches in which a message is served */
+    uint64_t locks;    /* waits for locks of VMs */
+    uint64_t console;  /* waits for the console's lock */
     uint64_t total;
     /* Of a declared job; `response` is 0 when the VM declares none. */
     uint64_t response; /* from its deadline to its end */
@@ -24,8 +29,7 @@ struct bound {
     bool holds;        /* it asks for no more than its vCPU's share */
 };
 
-/* The bound of each vCPU that the VM has on that CPU: one at least. Nothing that other CPUs cause is in it.
- */
+/* The bound of each vCPU that the VM has on that CPU: one at least. */
 struct bound bound_of(const struct system_config *system, const struct vm_config *vm, unsigned cpu,
                       double ns_per_instruction);
 

@@ -200,13 +200,22 @@ static void print_bound(const struct vm_config *vm, unsigned cpu, const struct b
         printf("none: %s\n", bound->why_not);
         return;
     }
-    printf("us=%" PRIu64 " path=%" PRIu64 " deadlines=%" PRIu64 " switch=%" PRIu64 " warps=%u warped=%" PRIu64
-           "\n",
+    printf("us=%" PRIu64 " path=%" PRIu64 " deadlines=%" PRIu64 " switch=%" PRIu64
+           " warps=%u warped=%" PRIu64,
            bound->total, bound->path, bound->deadlines, bound->switching, bound->warps, bound->warped);
+    if (bound->message_count != 0)
+        printf(" messages=%" PRIu64 " locks=%" PRIu64 " console=%" PRIu64, bound->messages, bound->locks,
+               bound->console);
+    puts("");
     print_subject(vm, cpu);
     printf(": a precise timer is at most %" PRIu64 " us late: %" PRIu64 " us Ontime's longest path + %" PRIu64
-           " us deadlines before + %" PRIu64 " us switch + %" PRIu64 " us urgent work of %u others\n",
+           " us deadlines before + %" PRIu64 " us switch + %" PRIu64 " us urgent work of %u others",
            bound->total, bound->path, bound->deadlines, bound->switching, bound->warped, bound->warps);
+    if (bound->message_count != 0)
+        printf(" + %" PRIu64 " us %u messages of other CPUs + %" PRIu64
+               " us waiting for VMs' locks + %" PRIu64 " us for the console's",
+               bound->messages, bound->message_count, bound->locks, bound->console);
+    puts("");
     if (bound->response != 0)
         print_job(vm, cpu, bound);
 }
@@ -258,7 +267,8 @@ static void print_bounds(const char *name, double ns_per_instruction)
         "interrupts, comes on top.\n",
         ns_per_instruction);
     if (has_several_cpus())
-        puts("A CPU's bounds count what its own vCPUs cause, and nothing that other CPUs cause.");
+        puts(
+            "Of other CPUs a CPU's bounds count messages to its vCPUs, and waits for locks that those hold.");
     for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++)
         if ((used_cpus() >> cpu & 1) != 0)
             count += print_cpu(cpu, ns_per_instruction);

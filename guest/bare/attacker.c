@@ -4,11 +4,14 @@
  * keeps Ontime at work, or writes garbage where Ontime reads. Between its blows it computes, as a hog does.
  *
  * The attacks come in the order of the table below. Each lasts one phase of each-ms, and the first is in
- * phase `from`. Boot arguments: each-ms=N; from=N; attack=NAME (only the hog, and then this attack). At the
- * beginning of a phase the guest prints `phase P attack NAME`, and at its end `phase P steps N`, the number
- * of blows. If its VM is an observer, it also marks the beginning of each phase, each second within it, and
- * its end.
+ * phase `from`. At the beginning of a phase the guest prints `phase P attack NAME`, and at its end
+ * `phase P steps N`, the number of blows. If its VM is an observer, it also marks the beginning of each
+ * phase, each second within it, and its end.
+ *
+ * Boot arguments: each-ms=N; from=N; attack=NAME (only the hog, and then this attack); cores: the attacks of
+ * the second table, from one core on another, where it has its second CPU.
  */
+#include <stdatomic.h>
 #include "bare.h"
 #include "ontime/abi.h"
 
@@ -202,6 +205,59 @@ static void nothing(void)
     work(WORK_STEPS);
 }
 
+/* ---- from another core */
+
+enum order { COMPUTE, WAIT, LEAVE };
+
+static atomic_int order; /* what the second CPU does */
+
+static void obey(unsigned cpu)
+{
+    (void)cpu;
+    for (uint32_t sgi = 0; sgi < 16; sgi++)
+        gic_enable(sgi);
+    while (atomic_load(&order) != LEAVE) {
+        if (atomic_load(&order) == WAIT)
+            wfi();
+        else
+            work(WORK_STEPS);
+        irq_enable();
+        irq_disable();
+    }
+}
+
+static void interrupt_other(void)
+{
+    gic_send(1, (uint32_t)steps % 16);
+}
+
+/* The other one switches itself off at once. */
+static void switch_on(void)
+{
+    (void)cpu_start(1, obey);
+}
+
+static void print_much(void)
+{
+    mmio_write(GUEST_UART_BASE + UART_DR, steps % 64 == 63 ? '\n' : 'x');
+}
+
+/* One write to the distributor that changes all SPIs takes the longest of all with the VM's lock held. */
+static void change_all(void)
+{
+    mmio_write(gic_frame(32) + (steps % 2 == 0 ? GIC_SET_PENDING : GIC_CLEAR_PENDING) + 4, UINT32_MAX);
+}
+
+static void set_alarm(void)
+{
+    mmio_write(GUEST_RTC_BASE + 4, (uint32_t)steps);
+}
+
+static void mark_much(void)
+{
+    (void)quick_call(ONTIME_CALL_MARK, 0, 0);
+}
+
 static const struct attack {
     const char *name;
     void (*step)(void);
@@ -224,6 +280,20 @@ static const struct attack {
     {"page-garbage", garbage_page, true},
     {"page-torn", torn_page, true},
     {"page-moving", moving_page, true},
+};
+
+static const struct attack_of_cores {
+    struct attack attack;
+    enum order order;
+} attacks_of_cores[] = {
+    {{"hog", nothing, false}, COMPUTE},
+    {{"sgi-waits", interrupt_other, false}, WAIT},
+    {{"sgi-runs", interrupt_other, false}, COMPUTE},
+    {{"on-off", switch_on, false}, LEAVE},
+    {{"print", print_much, false}, COMPUTE},
+    {{"spis", change_all, false}, COMPUTE},
+    {{"alarm", set_alarm, false}, COMPUTE},
+    {{"mark", mark_much, false}, COMPUTE},
 };
 
 static void forget_all(void)
@@ -263,6 +333,16 @@ static void attack(const struct attack *attack, uint64_t length)
     mark(phase, 999);
 }
 
+static void attack_from_another_core(uint64_t length)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(attacks_of_cores); i++) {
+        atomic_store(&order, attacks_of_cores[i].order);
+        (void)cpu_start(1, obey); /* if it has left */
+        gic_send(1, 0);
+        attack(&attacks_of_cores[i].attack, length);
+    }
+}
+
 void guest_main(void)
 {
     uint64_t length = microseconds(1000 * option_number("each-ms", 1000));
@@ -277,7 +357,9 @@ void guest_main(void)
     expect_equal("page-as-promised", has_page, promised);
     while (phase_now(length) < option_number("from", 1))
         work(WORK_STEPS);
-    for (unsigned i = 0; i < ARRAY_SIZE(attacks); i++) {
+    if (option("cores"))
+        attack_from_another_core(length);
+    for (unsigned i = 0; i < ARRAY_SIZE(attacks) && !option("cores"); i++) {
         bool chosen = i == 0 || !option("attack") || option_is("attack", attacks[i].name);
         if (chosen && (has_page || !attacks[i].needs_page))
             attack(&attacks[i], length);

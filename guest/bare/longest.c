@@ -3,10 +3,12 @@
  * Makes Ontime do whatever takes it longest without a look at its interrupts, for bench/longest-path. Several
  * such guests do the same at the same time: all deadlines at one instant, switches with every interrupt
  * pending or active and debugging on, writes to the distributor that change every interrupt and wake every
- * vCPU, faults that Ontime writes long lines about, unfinished lines that the console has to write out
- * together, and the end of a VM with all its vCPUs on. Boot arguments: rounds=N; deadlines=N, in each round;
- * ahead=N, by how many microseconds they are before the instant that the guests agree on; cpus=N (1), which
- * otherwise wait for the first one's interrupts; observer: the guest also marks, and dumps the trace.
+ * vCPU, lines of the UART and of the clock that rise, faults that Ontime writes long lines about, unfinished
+ * lines that the console has to write out together, and the end of a VM with all its vCPUs on. Boot
+ * arguments: rounds=N; deadlines=N, in each round; ahead=N, by how many microseconds they are before the
+ * instant that the guests agree on; cpus=N (1), which otherwise wait for the first one's interrupts;
+ * observer: the guest also marks, and dumps the trace; resets-until-ms=N: until then it resets itself after
+ * its rounds, and begins them again.
  */
 #include "bare.h"
 #include "ontime/abi.h"
@@ -15,6 +17,11 @@
 #define CTL_ENABLE 1u
 #define NOWHERE    0xC0000000ul /* maps physical 0x80000000, which is behind the end of RAM */
 #define SGI        5u
+
+#define RTC_DR   0x00
+#define RTC_MR   0x04
+#define RTC_IMSC 0x10
+#define RTC_ICR  0x1C
 
 static volatile unsigned interrupts;
 
@@ -103,6 +110,23 @@ static void unfinished_line(void)
         mmio_write(GUEST_UART_BASE + UART_DR, 'x');
 }
 
+/* The last character both raises the UART's interrupt and completes a line. */
+static void finish_line(void)
+{
+    mmio_write(GUEST_UART_BASE + UART_IMSC, UART_INT_TX);
+    mmio_write(GUEST_UART_BASE + UART_ICR, UART_INT_TX);
+    mmio_write(GUEST_UART_BASE + UART_DR, '\n');
+    mmio_write(GUEST_UART_BASE + UART_IMSC, 0);
+}
+
+/* An alarm that is reached at once. */
+static void alarm(void)
+{
+    mmio_write(GUEST_RTC_BASE + RTC_IMSC, 1);
+    mmio_write(GUEST_RTC_BASE + RTC_MR, mmio_read(GUEST_RTC_BASE + RTC_DR));
+    mmio_write(GUEST_RTC_BASE + RTC_ICR, 1);
+}
+
 static void sleep_until(uint64_t deadline)
 {
     unsigned before = interrupts;
@@ -154,8 +178,11 @@ void guest_main(void)
         fault();
         wake_all(cpus);
         all_active();
+        alarm();
         if (round % 2 == 0)
             unfinished_line();
+        if (round % 4 == 0)
+            finish_line();
         if (option("observer"))
             observe((uint32_t)round);
         if (round % 2 == 0)
@@ -165,5 +192,7 @@ void guest_main(void)
         (void)call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0, 0);
     }
     print("\n");
+    if (now_virtual() < microseconds(1000 * option_number("resets-until-ms", 0)))
+        (void)psci(PSCI_SYSTEM_RESET, 0, 0, 0);
     result(interrupts != 0, "longest", ": no timer interrupt\n");
 }

@@ -9,6 +9,10 @@
  *            and, with two CPUs, a message to the other CPU and back
  *   beside   another guest computes: measures deadlines while this guest waits, and while it is out
  *   gaps     is that other guest: computes, notes when it was out, and prints `gap FROM TO` in ticks
+ *   cores    two CPUs on two cores that no other guest uses: an SGI to the other, which computes or waits,
+ *            and CPU_ON
+ *   out      the same, an SGI to the other CPU, which waits, while another guest computes on its core
+ *   hog      is that other guest
  * samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside` prints
  * nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
  *
@@ -17,6 +21,7 @@
  * state that it returns to, and returns. The interrupted code does the rest. So interrupts are unmasked only
  * in wait_running() and wait_sleeping(), which expect that x18 changes.
  */
+#include <stdatomic.h>
 #include "bare.h"
 #include "stats.h"
 #include "ontime/abi.h"
@@ -47,6 +52,18 @@ __asm__(".text\n"
         "    b vectors + 128 * \\number\n"
         ".endr\n");
 
+/*
+ * Where CPU_ON has the other CPU begin: the counter is read at once, and kept until C code runs there, in a
+ * register that nothing else uses.
+ */
+extern char path_entry[];
+__asm__(".text\n"
+        "path_entry:\n"
+        "    mrs x18, CNTVCT_EL0\n"
+        "    msr TPIDR_EL0, x18\n"
+        "    mov x0, #1\n"
+        "    b secondary_entry\n");
+
 static struct stats samples;
 static uint64_t overhead; /* what two readings of the counter take */
 static uint64_t sample_count;
@@ -65,14 +82,19 @@ static void drift(uint64_t n)
         __asm__ volatile("nop\n\tnop");
 }
 
-static void report(const char *name, uint64_t per)
+static void report_of(struct stats *stats, const char *name, uint64_t per)
 {
-    struct summary summary = stats_summary(&samples, per, overhead);
+    struct summary summary = stats_summary(stats, per, overhead);
 
     print("path %s ", name);
     stats_print(&summary);
     print("\n");
-    stats_clear(&samples);
+    stats_clear(stats);
+}
+
+static void report(const char *name, uint64_t per)
+{
+    report_of(&samples, name, per);
 }
 
 #define MEASURE(operation)                                                                                   \
@@ -228,6 +250,140 @@ static void measure_pair(void)
     report("sgi-switch-wake", 2);
 }
 
+/* ---- two CPUs on two cores */
+
+enum order { COMPUTE, WAIT, LEAVE };
+
+static atomic_int order;
+static atomic_ulong handled_at; /* by CPU 1, which sets it after the others */
+static uint64_t out_at, entered_at;
+static struct stats outs, sends;
+
+/*
+ * Reads the counter all the time until an interrupt. Returns the reading that the interrupt's vector made,
+ * and in `before` the last reading before it. The interrupt may come between the loop's test and its reading:
+ * then that one is later, and the one before it is meant.
+ */
+static uint64_t wait_reading(uint64_t *before)
+{
+    uint64_t at, last, earlier;
+
+    __asm__ volatile("mov x18, #0\n\t"
+                     "mrs %1, CNTVCT_EL0\n\t"
+                     "msr DAIFClr, #2\n"
+                     "1: mov %2, %1\n\t"
+                     "mrs %1, CNTVCT_EL0\n\t"
+                     "cbz x18, 1b\n\t"
+                     "mov %0, x18"
+                     : "=r"(at), "=&r"(last), "=&r"(earlier)::"x17", "x18", "memory");
+    *before = last <= at ? last : earlier;
+    return at;
+}
+
+/* What CPU 1 does until it is to leave: it is then switched off. */
+static void serve(unsigned cpu)
+{
+    (void)cpu;
+    entered_at = read_sysreg(TPIDR_EL0);
+    write_sysreg(VBAR_EL1, (uintptr_t)path_vectors);
+    gic_enable(SGI_PING);
+    atomic_store(&handled_at, 1);
+    while (atomic_load(&order) != LEAVE) {
+        uint64_t before = 0;
+        uint64_t at = atomic_load(&order) == COMPUTE ? wait_reading(&before) : wait_sleeping();
+
+        gic_end(gic_acknowledge());
+        out_at = before;
+        atomic_store(&handled_at, at);
+    }
+}
+
+static void wait_handled(void)
+{
+    while (atomic_load(&handled_at) == 0) {
+    }
+}
+
+/* Long enough for CPU 1 to be where it waits, and not in step with it. */
+static void pause(void)
+{
+    spin(microseconds(20) + random_below(microseconds(20)));
+    atomic_store(&handled_at, 0);
+}
+
+/* Ends with an interrupt that CPU 1 takes under the order before. */
+static void tell_order(enum order next)
+{
+    atomic_store(&order, next);
+    pause();
+    gic_send(1, SGI_PING);
+    wait_handled();
+}
+
+static void measure_sgi(const char *name)
+{
+    for (uint64_t n = 0; n < sample_count; n++) {
+        pause();
+        uint64_t begin = reading();
+        gic_send(1, SGI_PING);
+        stats_add(&sends, reading() - begin);
+        wait_handled();
+        stats_add(&samples, atomic_load(&handled_at) - begin);
+        stats_add(&outs, atomic_load(&handled_at) - out_at);
+    }
+    report(name, 1);
+}
+
+static bool start_other(void)
+{
+    overhead = 0; /* an instant of the one CPU less an instant of the other */
+    if (cpu_start(1, serve) != 0) {
+        result(false, "cpu-on", ": refused\n");
+        return false;
+    }
+    wait_handled();
+    return true;
+}
+
+static void measure_on(void)
+{
+    for (uint64_t n = 0; n < sample_count; n++) {
+        while (psci(PSCI_AFFINITY_INFO, 1, 0, 0) != 1) {
+        }
+        pause();
+        uint64_t begin = reading();
+        if (quick_call(PSCI_CPU_ON, 1, (uintptr_t)path_entry) != 0) {
+            result(false, "cpu-on", ": refused\n");
+            return;
+        }
+        wait_handled();
+        stats_add(&samples, entered_at - begin);
+    }
+    report("cpu-on", 1);
+}
+
+static void measure_cores(void)
+{
+    if (!start_other())
+        return;
+    tell_order(COMPUTE);
+    measure_sgi("sgi-core-runs");
+    report_of(&outs, "kick-to-entry", 1);
+    report_of(&sends, "sgi-core-send", 1);
+    tell_order(WAIT);
+    measure_sgi("sgi-core-blocked");
+    tell_order(LEAVE);
+    measure_on();
+}
+
+static void measure_out_on_core(void)
+{
+    spin(microseconds(300000)); /* Ontime is loading the other guest */
+    atomic_store(&order, WAIT);
+    if (start_other())
+        measure_sgi("sgi-core-out");
+}
+
 /* ---- beside another guest */
 
 enum say { BY_CALL, BY_PAGE };
@@ -348,10 +504,16 @@ void guest_main(void)
     gic_enable(SGI_PING);
     if (option("gaps"))
         note_gaps(microseconds(1000 * option_number("until-ms", 0)));
+    while (option("hog"))
+        work(1000000);
     write_sysreg(VBAR_EL1, (uintptr_t)path_vectors);
     measure_overhead();
     if (option("beside")) {
         measure_beside();
+    } else if (option("cores")) {
+        measure_cores();
+    } else if (option("out")) {
+        measure_out_on_core();
     } else {
         if (ontime)
             measure_calls();

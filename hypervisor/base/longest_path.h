@@ -7,19 +7,46 @@
  *
  * A count begins at an exit, or at a look at the interrupts, and ends at the next look or at the entry of a
  * guest. Three things are not counted: the boot, switching the machine off, and input that somebody types.
+ * What a core executes while it waits for a lock is in no count: that depends on the other cores.
  */
 #ifndef BASE_LONGEST_PATH_H
 #define BASE_LONGEST_PATH_H
 
 /* In parentheses: the largest count found. */
-#define PATH_LOAD      2400 /* one piece of loading a VM (2,123: seeds) */
-#define PATH_EXIT      2700 /* an exit or a switch that writes no line (2,572: a fault) */
-#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,164) */
-#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,167) */
+#define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
+#define PATH_EXIT      3100 /* an exit or a switch that writes no line (2,995: a fault) */
+#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
+#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,182) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
-#define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,732) */
-#define PATH_DUE       3000 /* a deadline, timer or tick that was reached, and the switch to its vCPU (2,668) */
-#define PATH_DUE_OTHER 1700 /* such a deadline whose vCPU is not switched to (1,645) */
-#define PATH_SWITCH    3100 /* from the comparator's interrupt to the entry, these included (3,034) */
+#define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
+#define PATH_DUE       3300 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,112) */
+#define PATH_DUE_OTHER 2200 /* such a deadline whose vCPU is not switched to (2,013) */
+#define PATH_SWITCH    3300 /* from the comparator's interrupt to the entry, these included (3,112) */
+#define PATH_MESSAGE   2600 /* what a kick brings, and the switch that may follow (2,423) */
+
+/* How long a lock is held, those that its holder takes meanwhile included. */
+#define LOCK_VGIC      2200 /* a VM's virtual GIC (2,062: a write to the distributor that changes all SPIs) */
+#define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */
+#define LOCK_CLOCK     600  /* a VM's clock (489) */
+#define LOCK_COMPLAINT 3000 /* of a VM's faults (2,802) */
+#define LOCK_VM        1300 /* a VM's power state (1,124: a vCPU is switched on) */
+#define LOCK_CONSOLE   1900 /* the console (1,756) */
+#define LOCK_RINGS     100  /* the trace rings (42 with two cores, 10 more with each); taken alone */
+#define LOCK_OFF       400  /* which VMs are off (34 with three of them) */
+
+/* For how long, at most, another core may hold the locks that the holder of a lock takes meanwhile. */
+#define INNER_UART      (LOCK_CONSOLE + LOCK_VGIC)
+#define INNER_CLOCK     LOCK_VGIC
+#define INNER_COMPLAINT LOCK_CONSOLE
+#define INNER_VM        (2 * LOCK_VGIC)
+
+/*
+ * The same for the locks that are taken in a count of PATH_...: those of a VM, those of all cores, and those
+ * that the holders of these wait for in turn. And those of a count of PATH_SWITCH, which are a VM's.
+ */
+#define WAIT_VM     (LOCK_VM + 3 * LOCK_VGIC)
+#define WAIT_ALL    (LOCK_CONSOLE + LOCK_OFF)
+#define WAIT_INNER  (INNER_UART + INNER_CLOCK)
+#define WAIT_SWITCH (2 * LOCK_VGIC)
 
 #endif

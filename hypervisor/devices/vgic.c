@@ -769,14 +769,20 @@ void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source)
     target->vgic.sgi_source[sgi] |= (uint8_t)(1u << source);
 }
 
-void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source)
+/* The lock is taken once, as each time it may have to be waited for. */
+void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets)
 {
-    struct vm *vm = target->vm;
+    struct vm *vm = source->vm;
+    uint32_t left = targets & ((UINT32_C(1) << vm->vcpu_count) - 1);
 
     spin_lock(&vm->vgic.lock);
-    vgic_latch_sgi(target, sgi, source->index);
-    vgic_set_dirty(&target->vgic, true);
-    tell(target, true);
+    for (; left != 0; left &= left - 1) {
+        struct vcpu *target = &vm->vcpus[__builtin_ctz(left)];
+
+        vgic_latch_sgi(target, sgi, source->index);
+        vgic_set_dirty(&target->vgic, true);
+        tell(target, true);
+    }
     spin_unlock(&vm->vgic.lock);
 }
 

@@ -40,8 +40,8 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
 /* Another core has changed the vCPU's interrupts: brings its list registers up to date if it is loaded. */
 void vgic_look(struct vcpu *vcpu);
 
-/* An SGI from `source` becomes pending at `target`. */
-void vgic_send_sgi(struct vcpu *target, unsigned sgi, const struct vcpu *source);
+/* An SGI from `source` becomes pending at the vCPUs whose bits are set in `targets`; others are ignored. */
+void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets);
 
 /* The loaded vCPU deactivates an interrupt by name, in EOI mode 1. `intid` may be any number. */
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);

@@ -96,10 +96,8 @@ static void load(struct vcpu *vcpu)
 
     if (!vm_load_step(vm))
         return;
-    spin_lock(&vm->lock);
-    vcpu->hooks->reset_vm(vm);
+    vcpu->hooks->reset_vm(vm); /* no vCPU of the VM is on, so this needs no lock */
     vcpu->work = begin;
-    spin_unlock(&vm->lock);
 }
 
 void vcpu_load_here(struct vcpu *vcpu)
@@ -181,19 +179,22 @@ static void stopped(struct vm *vm)
     }
 }
 
-/* The calling vCPU is the last that is on, and may be off already. */
+/*
+ * The calling vCPU is the last that is on, and may be off already. The line about a restart is written first,
+ * without the lock: nobody else restarts the VM before this is over.
+ */
 static void stop_last(struct vcpu *vcpu, bool restart)
 {
     struct vm *vm = vcpu->vm;
 
+    if (restart)
+        tell_restart(vm);
     spin_lock(&vm->lock);
     if (vcpu->powered)
         switch_off(vcpu);
     vm->stopper = (void *)0;
-    if (restart) {
-        tell_restart(vm);
+    if (restart)
         vm_start(vm);
-    }
     spin_unlock(&vm->lock);
     if (!restart)
         stopped(vm);
@@ -221,7 +222,18 @@ static bool stop_another(struct vcpu *vcpu)
     return false;
 }
 
-static void stop_piece(struct vcpu *vcpu, bool restart)
+static void stop_last_work(struct vcpu *vcpu)
+{
+    stop_last(vcpu, false);
+}
+
+static void restart_last_work(struct vcpu *vcpu)
+{
+    stop_last(vcpu, true);
+}
+
+/* When no other is on, what is left is another piece: each takes the lock once. */
+static void stop_piece(struct vcpu *vcpu, void (*last)(struct vcpu *vcpu))
 {
     struct vm *vm = vcpu->vm;
     bool others;
@@ -232,17 +244,17 @@ static void stop_piece(struct vcpu *vcpu, bool restart)
     if (others)
         arch_relax(); /* one of another core may take a while */
     else
-        stop_last(vcpu, restart);
+        vcpu->work = last;
 }
 
 static void stop_work(struct vcpu *vcpu)
 {
-    stop_piece(vcpu, false);
+    stop_piece(vcpu, stop_last_work);
 }
 
 static void restart_work(struct vcpu *vcpu)
 {
-    stop_piece(vcpu, true);
+    stop_piece(vcpu, restart_last_work);
 }
 
 /* Until the stopper switches it off. */

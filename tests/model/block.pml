@@ -175,7 +175,7 @@ inline tell()
     fi
 }
 
-/* vgic_send_sgi(), or with vgic_changed() what is done for an SPI. */
+/* vgic_send_sgis(), or with vgic_changed() what is done for an SPI. */
 proctype sender()
 {
     byte old, left = SENDS;

@@ -347,7 +347,7 @@ static void be_a_guest(struct vcpu *vcpu)
     switch (below(8)) {
     case 0:
     case 1:
-        vgic_send_sgi(&vcpus[below(VCPUS)], below(SGIS), vcpu);
+        vgic_send_sgis(vcpu, below(SGIS), UINT32_C(1) << below(VCPUS));
         break;
     case 2:
         access_something(vcpu);

@@ -504,6 +504,36 @@ def attacks(run, *words):
     check(not faults, "; ".join(faults))
 
 
+def attacks_on_cores(run):
+    """A victim on core 0 beside an attacker that is on core 1, too: it is never later than the bound, as Ontime measures it,
+    and at its handler never later than that and the largest error beside the hog together.
+    """
+    bound = bound_of(os.path.join(BUILD, "tests", "system", run.case["system"] + ".dtb"), "victim")
+    with run.boot() as machine:
+        check_guest(machine, "attacker")
+        machine.wait_off()
+    check("FAIL" not in machine.joined("victim"), "the victim complains")
+    tried = re.findall(r"phase (\d+) attack ([a-z-]+?)(?=phase|PASS|FAIL|END|x)", machine.joined("attacker"))
+    told = {line[0]: line for line in VICTIM.findall(machine.joined("victim"))}
+    marks = re.findall(r"mark (\d+) vm=victim .* late_max=(\d+)", "\n".join(machine.lines("ontime")))
+    print(f"         {'attack':10} {'blows':>8} {'sleeps':>6} {'mean us':>8} {'max':>8} {'EL2, so far':>11} {'bound':>6}")
+    largest = beside_hog = 0
+    for phase, name in tried:
+        blows = int(re.search(rf"phase {phase} steps (\d+)", machine.joined("attacker")).group(1))
+        late = [int(ticks) * 0.016 for number, ticks in marks if int(number) // 1000 == int(phase)]
+        check(phase in told and late, f"{name}: the victim or Ontime does not tell of it")
+        largest = max(largest, late[-1])
+        mean, most = (float(told[phase][i]) / 1000 for i in (2, 5))
+        beside_hog = beside_hog or most
+        print(f"         {name:10} {blows:8} {told[phase][1]:>6} {mean:8.1f} {most:8.1f} {largest:11.1f} {bound:6}")
+        check(int(told[phase][6]) == 0, f"{name}: a sleep ended early")
+        check(blows >= 50, f"{name}: only {blows} blows")
+        check(most <= bound + beside_hog, f"{name}: error of {most:.1f} us, bound {bound}")
+    check(len(tried) == 8, f"{len(tried)} attacks")
+    print(f"         reached {largest:.1f} us of {bound}")
+    check(largest <= bound, f"{largest:.1f} us late, bound {bound}")
+
+
 # ---- hostile guests
 
 HOSTILE_LIVES = 5

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The bound on a precise timer's lateness (tools/bound.c): each of its terms, when there is none, and that
- * each CPU has its own, in random systems too. At 1000 ns an instruction a term in us is a count of
- * instructions.
+ * The bound on a precise timer's lateness (tools/bound.c): each of its terms, when there is none, that each
+ * CPU has its own, in random systems too, and what other CPUs add. At 1000 ns an instruction a term in us is
+ * a count of instructions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,6 +63,10 @@ static void test_alone(void **state)
     assert_int_equal(bound.switching, PATH_SWITCH);
     assert_int_equal(bound.warps, 0);
     assert_int_equal(bound.warped, 0);
+    assert_int_equal(bound.message_count, 0);
+    assert_int_equal(bound.messages, 0);
+    assert_int_equal(bound.locks, 0);
+    assert_int_equal(bound.console, 0);
     assert_int_equal(bound.total, bound.path + bound.deadlines + bound.switching);
 }
 
@@ -126,8 +130,8 @@ static void test_observer(void **state)
     config.vms[2] = config.vms[3] = precise();
     config.vms[3].vcpus = 8;
     assert_int_equal(bound_of_first().path, fmax(PATH_DUE, PATH_MARK + 11 * PATH_MARK_VM));
-    config.vms[2].vcpus = 8;
-    assert_int_equal(bound_of_first().path, PATH_MARK + 18 * PATH_MARK_VM);
+    first->vcpus = second->vcpus = config.vms[2].vcpus = 8;
+    assert_int_equal(bound_of_first().path, PATH_MARK + 32 * PATH_MARK_VM);
 }
 
 static void assert_none(const char *part)
@@ -257,6 +261,12 @@ static void put_on(struct vm_config *vm, unsigned cpu)
         vm->cpus[i] = (uint8_t)cpu;
 }
 
+static uint64_t added(const struct bound *bound)
+{
+    return bound->messages + bound->locks + bound->console;
+}
+
+/* But for what other CPUs add. */
 static void assert_same(const struct bound *bound, const struct bound *other)
 {
     assert_int_equal(bound->exists, other->exists);
@@ -266,12 +276,13 @@ static void assert_same(const struct bound *bound, const struct bound *other)
     assert_int_equal(bound->switching, other->switching);
     assert_int_equal(bound->warps, other->warps);
     assert_int_equal(bound->warped, other->warped);
-    assert_int_equal(bound->total, other->total);
-    assert_int_equal(bound->response, other->response);
+    assert_int_equal(bound->total - added(bound), other->total - added(other));
+    assert_int_equal(bound->response != 0 ? bound->response - added(bound) : 0,
+                     other->response != 0 ? other->response - added(other) : 0);
     assert_int_equal(bound->holds, other->holds);
 }
 
-static void test_other_cpus_are_in_no_term(void **state)
+static void test_vcpus_of_other_cpus_do_not_go_first(void **state)
 {
     (void)state;
     second->vcpus = 2;
@@ -286,6 +297,91 @@ static void test_other_cpus_are_in_no_term(void **state)
     first->warp_us = 15000;
     assert_int_equal(bound_of_first().warps, 2);
     assert_int_equal(bound_of_first().deadlines, (1 + ONTIME_DEADLINES) * (uint64_t)PATH_DUE_OTHER);
+}
+
+/* A message to the CPU itself, and in that stretch and the one at the deadline the console's lock. */
+static void test_another_cpu_adds_the_console(void **state)
+{
+    (void)state;
+    put_on(second, 1);
+    struct bound bound = bound_of_first();
+    assert_int_equal(bound.message_count, 1);
+    assert_int_equal(bound.messages, PATH_MESSAGE);
+    assert_int_equal(bound.locks, 0);
+    assert_int_equal(bound.console, 2 * WAIT_ALL);
+    assert_int_equal(bound.total, bound.path + bound.deadlines + bound.switching + bound.warped +
+                                      PATH_MESSAGE + 2 * WAIT_ALL);
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    put_on(&config.vms[2], 2);
+    assert_int_equal(bound_of_first().console, 2 * 2 * WAIT_ALL);
+}
+
+/* One to each other vCPU of the CPU whose VM is elsewhere, too, and one to the CPU. */
+static void test_messages_of_other_cpus(void **state)
+{
+    (void)state;
+    second->vcpus = 3;
+    second->cpus[2] = 1;
+    assert_int_equal(bound_of_first().message_count, 3);
+    assert_int_equal(bound_of_first().messages, 3 * PATH_MESSAGE);
+    assert_int_equal(bound_of(&config, second, 0, NS).message_count, 2);
+    assert_int_equal(bound_of(&config, second, 1, NS).message_count, 1);
+    second->cpus[2] = 0;
+    put_on(first, 1);
+    assert_int_equal(bound_of(&config, second, 0, NS).message_count, 1);
+}
+
+/* In the stretch at the deadline, at the end of another's work or warp, with each message, and at a switch.
+ */
+static void test_locks_of_a_vm(void **state)
+{
+    (void)state;
+    strcpy(config.scheduler, "cbs");
+    second->vcpus = 2;
+    second->cpus[1] = 1;
+    struct bound bound = bound_of_first();
+    assert_int_equal(bound.warps, 1);
+    assert_int_equal(bound.message_count, 2);
+    assert_int_equal(bound.locks, 4 * WAIT_VM + WAIT_SWITCH);
+    assert_int_equal(bound.console, 4 * WAIT_ALL);
+    assert_int_equal(bound.total,
+                     bound.path + bound.deadlines + bound.switching + bound.warped + added(&bound));
+    first->period_us = 10000;
+    assert_int_equal(bound_of_first().response, bound.total + 100);
+    strcpy(config.scheduler, "bvt");
+    assert_int_equal(bound_of_first().warps, 2);
+    assert_int_equal(bound_of_first().locks, 5 * WAIT_VM + 3 * WAIT_SWITCH);
+}
+
+/*
+ * Of three CPUs before this one at a VM's lock, the first waits for none of the others at a further lock, the
+ * second for one, the third for two. One that is not at the first lock may be before all at the further one.
+ */
+static void test_cpus_before_at_a_lock(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    first->vcpus = 4;
+    for (uint8_t i = 0; i < 4; i++)
+        first->cpus[i] = i;
+    assert_int_equal(bound_of_first().message_count, 1);
+    assert_int_equal(bound_of_first().locks, 2 * (3 * WAIT_VM + 3 * WAIT_INNER) + 3 * WAIT_SWITCH);
+    first->vcpus = 3;
+    assert_int_equal(bound_of_first().locks, 2 * (2 * WAIT_VM + WAIT_INNER) + 2 * WAIT_SWITCH);
+    config.vm_count = 2;
+    put_on(second, 5);
+    assert_int_equal(bound_of_first().locks, 2 * (2 * WAIT_VM + 3 * WAIT_INNER) + 2 * WAIT_SWITCH);
+    assert_int_equal(bound_of(&config, second, 5, NS).locks, 0);
+    assert_int_equal(bound_of(&config, second, 5, NS).console, 2 * 3 * WAIT_ALL);
+}
+
+static void test_cpu_0_serves_the_console(void **state)
+{
+    (void)state;
+    config.vm_count = 1;
+    put_on(first, 5);
+    assert_int_equal(bound_of(&config, first, 5, NS).console, 2 * WAIT_ALL);
 }
 
 static void test_weights_of_other_cpus(void **state)
@@ -324,13 +420,15 @@ static void test_observer_of_another_cpu(void **state)
     (void)state;
     first->vcpus = 8;
     second->vcpus = 8;
-    config.vm_count = 3;
-    config.vms[2] = precise();
+    config.vm_count = 4;
+    config.vms[2] = config.vms[3] = precise();
     config.vms[2].observer = true;
+    config.vms[3].vcpus = 8;
     put_on(second, 1);
     put_on(&config.vms[2], 1);
+    put_on(&config.vms[3], 2);
     assert_int_equal(bound_of_first().path, PATH_DUE);
-    assert_int_equal(bound_of(&config, second, 1, NS).path, PATH_MARK + 17 * PATH_MARK_VM);
+    assert_int_equal(bound_of(&config, second, 1, NS).path, PATH_MARK + 25 * PATH_MARK_VM);
 }
 
 static uint64_t random_state = 1;
@@ -387,7 +485,6 @@ static void take_cpu(unsigned cpu, struct system_config *alone, const struct vm_
     }
 }
 
-/* Without an observer, a CPU has the bounds of a system that has nothing but what is on this CPU. */
 /* A VM with siblings on other CPUs, which it has not in a system of this CPU alone, counts otherwise. */
 static bool has_divided_vm(unsigned cpu)
 {
@@ -397,6 +494,7 @@ static bool has_divided_vm(unsigned cpu)
     return false;
 }
 
+/* Without an observer, a CPU has the bounds of a system that has nothing but what is on this CPU. */
 static void test_a_cpu_is_a_system(void **state)
 {
     (void)state;
@@ -438,7 +536,12 @@ int main(void)
         cmocka_unit_test_setup(test_unwarped_deadlines_come_one_by_one, two),
         cmocka_unit_test_setup(test_cbs, two),
         cmocka_unit_test_setup(test_declared_job, two),
-        cmocka_unit_test_setup(test_other_cpus_are_in_no_term, two),
+        cmocka_unit_test_setup(test_vcpus_of_other_cpus_do_not_go_first, two),
+        cmocka_unit_test_setup(test_another_cpu_adds_the_console, two),
+        cmocka_unit_test_setup(test_messages_of_other_cpus, two),
+        cmocka_unit_test_setup(test_locks_of_a_vm, two),
+        cmocka_unit_test_setup(test_cpus_before_at_a_lock, two),
+        cmocka_unit_test_setup(test_cpu_0_serves_the_console, two),
         cmocka_unit_test_setup(test_weights_of_other_cpus, two),
         cmocka_unit_test_setup(test_tick_of_another_cpu, two),
         cmocka_unit_test_setup(test_observer_of_another_cpu, two),

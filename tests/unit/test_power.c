@@ -392,6 +392,8 @@ static void a_vm_is_stopped_in_pieces(void **state)
     vm->vcpus[0].work(&vm->vcpus[0]);
     assert_true(vm->vcpus[0].on && !other->on);
     assert_null(other->work);
+    vm->vcpus[0].work(&vm->vcpus[0]);
+    assert_true(vm->vcpus[0].on);
     assert_int_equal(world_line_count, 0);
     vm->vcpus[0].work(&vm->vcpus[0]);
     world_expect_line("alpha: reset");

@@ -362,7 +362,7 @@ void world_send(unsigned target, unsigned sgi)
     if (gic->version == 2)
         world_write(GUEST_GICD_BASE + GICD_SGIR, UINT32_C(1) << (16 + target) | sgi);
     else
-        vgic_send_sgi(&vcpus[target], sgi, loaded);
+        vgic_send_sgis(loaded, sgi, UINT32_C(1) << target);
     world_enter();
 }
 

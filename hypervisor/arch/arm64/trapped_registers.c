@@ -54,14 +54,13 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
  */
 static void send_sgis(struct vcpu *vcpu, uint64_t value)
 {
-    struct vm *vm = vcpu->vm;
-    bool others = (value & ICC_SGI1R_IRM) != 0;
     bool this_group = (value & (ICC_SGI1R_AFF1 | ICC_SGI1R_AFF2 | ICC_SGI1R_AFF3)) == 0 &&
                       REGISTER_GET(value, ICC_SGI1R_RS) == 0;
+    uint32_t targets = this_group ? value & 0xFFFF : 0;
 
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        if (others ? i != vcpu->index : this_group && (value >> i & 1) != 0)
-            vgic_send_sgi(&vm->vcpus[i], REGISTER_GET(value, ICC_SGI1R_INTID), vcpu);
+    if ((value & ICC_SGI1R_IRM) != 0)
+        targets = ~(UINT32_C(1) << vcpu->index);
+    vgic_send_sgis(vcpu, REGISTER_GET(value, ICC_SGI1R_INTID), targets);
 }
 
 /*
