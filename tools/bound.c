@@ -139,16 +139,19 @@ static struct waits waits_of(const struct core *core, double ns_per_instruction)
 
 /*
  * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
- * the one that is woken: each other vCPU has one until it runs, if its VM is on other CPUs, too. And one for
- * the CPU itself.
+ * the one that they are for. Each other vCPU whose VM is on other CPUs, too, is woken once until it runs, and
+ * work may be handed on to it once. And one is for the CPU itself.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {
     unsigned count = other_cpus(core) != 0;
 
-    for (unsigned i = 0; i < core->system->vm_count; i++)
-        if (is_elsewhere_too(core, &core->system->vms[i]))
-            count += vcpus_beside(core, &core->system->vms[i], vm);
+    for (unsigned i = 0; i < core->system->vm_count; i++) {
+        const struct vm_config *one = &core->system->vms[i];
+
+        if (is_elsewhere_too(core, one))
+            count += vcpus_beside(core, one, vm) * (one->timers == TIMERS_PRECISE ? 2 : 1);
+    }
     return count;
 }
 

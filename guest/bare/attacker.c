@@ -258,6 +258,11 @@ static void mark_much(void)
     (void)quick_call(ONTIME_CALL_MARK, 0, 0);
 }
 
+static void hand_on(void)
+{
+    (void)quick_call(ONTIME_CALL_HAND_ON, 1, 0);
+}
+
 static const struct attack {
     const char *name;
     void (*step)(void);
@@ -294,6 +299,9 @@ static const struct attack_of_cores {
     {{"spis", change_all, false}, COMPUTE},
     {{"alarm", set_alarm, false}, COMPUTE},
     {{"mark", mark_much, false}, COMPUTE},
+    {{"hand-on", hand_on, false}, COMPUTE},
+    {{"hand-waits", hand_on, false}, WAIT},
+    {{"hand-off", hand_on, false}, LEAVE},
 };
 
 static void forget_all(void)

@@ -3,9 +3,11 @@
  * Makes Ontime do whatever takes it longest without a look at its interrupts, for bench/longest-path. Several
  * such guests do the same at the same time: all deadlines at one instant, switches with every interrupt
  * pending or active and debugging on, writes to the distributor that change every interrupt and wake every
- * vCPU, lines of the UART and of the clock that rise, faults that Ontime writes long lines about, unfinished
- * lines that the console has to write out together, and the end of a VM with all its vCPUs on. Boot
- * arguments: rounds=N; deadlines=N, in each round; ahead=N, by how many microseconds they are before the
+ * vCPU, work that is handed on to all vCPUs, lines of the UART and of the clock that rise, faults that Ontime
+ * writes long lines about, unfinished lines that the console has to write out together, and the end of a VM
+ * with all its vCPUs on.
+ *
+ * Boot arguments: rounds=N; deadlines=N, in each round; ahead=N, by how many microseconds they are before the
  * instant that the guests agree on; cpus=N (1), which otherwise wait for the first one's interrupts;
  * observer: the guest also marks, and dumps the trace; resets-until-ms=N: until then it resets itself after
  * its rounds, and begins them again.
@@ -88,6 +90,12 @@ static void wake_all(unsigned cpus)
         mmio_write(GUEST_GICD_BASE + 0xF00, (uint32_t)others << 16 | SGI);
     else
         write_sysreg(S3_0_C12_C11_5, (uint64_t)SGI << 24 | others); /* ICC_SGI1R_EL1 */
+}
+
+static void hand_on_to_all(unsigned cpus)
+{
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        (void)call(ONTIME_CALL_HAND_ON, cpu, 0, 0);
 }
 
 /* Ends interrupts, of which most have no list register. */
@@ -176,7 +184,9 @@ void guest_main(void)
 
         arm_all(deadline, round % 4 >= 2);
         fault();
+        hand_on_to_all(cpus);
         wake_all(cpus);
+        hand_on_to_all(cpus);
         all_active();
         alarm();
         if (round % 2 == 0)

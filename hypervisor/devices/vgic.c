@@ -769,11 +769,15 @@ void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source)
     target->vgic.sgi_source[sgi] |= (uint8_t)(1u << source);
 }
 
-/* The lock is taken once, as each time it may have to be waited for. */
+/*
+ * The lock is taken once, as each time it may have to be waited for. Those of this core are woken without it,
+ * which takes long.
+ */
 void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets)
 {
     struct vm *vm = source->vm;
     uint32_t left = targets & ((UINT32_C(1) << vm->vcpu_count) - 1);
+    uint32_t here = 0;
 
     spin_lock(&vm->vgic.lock);
     for (; left != 0; left &= left - 1) {
@@ -781,9 +785,14 @@ void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets)
 
         vgic_latch_sgi(target, sgi, source->index);
         vgic_set_dirty(&target->vgic, true);
-        tell(target, true);
+        if (target->cpu == arch_cpu())
+            here |= left & -left;
+        else
+            tell(target, true);
     }
     spin_unlock(&vm->vgic.lock);
+    for (; here != 0; here &= here - 1)
+        vcpu_wake(&vm->vcpus[__builtin_ctz(here)]);
 }
 
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)

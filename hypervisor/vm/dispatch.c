@@ -37,11 +37,18 @@ static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
     return unit != NULL ? (struct vcpu *)(void *)((char *)unit - offsetof(struct vcpu, unit)) : NULL;
 }
 
+/* Another core may hand work on to it again: see vcpu_hand_work_on(). */
+static void may_be_told(struct vcpu *vcpu)
+{
+    atomic_store_explicit(&vcpu->work_told, false, memory_order_relaxed);
+}
+
 /* A warp is over: the guest is told in its page, and it is counted and traced. */
 static void warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
     if (reason == ONTIME_WARP_END_LIMIT)
         vcpu->stats[ONTIME_STAT_WARPS_CUT]++;
+    may_be_told(vcpu);
     precise_say_warped(&vcpu->precise, false);
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_WARP_END, vcpu, reason);
 }
@@ -310,8 +317,10 @@ static inline void pick(struct cpu *cpu, uint64_t now)
 static void slice_ended(struct deadline *slice, uint64_t now)
 {
     struct cpu *cpu = HEAP_ENTRY(slice, struct cpu, deadlines.slice);
-    const struct vcpu *vcpu = cpu->current;
+    struct vcpu *vcpu = cpu->current;
 
+    if (vcpu != NULL)
+        may_be_told(vcpu);
     if (vcpu != NULL && vcpu == cpu->loaded && !vcpu->unit.warped && cpu->grace_steps < GRACE_STEPS &&
         arch_vcpu_masks_interrupts(vcpu)) {
         cpu->grace_steps++;
@@ -539,11 +548,15 @@ static void take_work(struct vcpu *vcpu, struct vcpu *sender)
         vcpu->has_work = true;
 }
 
+/*
+ * Each message takes time of those who run on the other core. So there is one at most until a warp or a slice
+ * of that vCPU has ended, or it has blocked: the vCPU has to have run for that.
+ */
 void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
 {
     if (to->cpu == vcpu->cpu)
         take_work(to, vcpu);
-    else
+    else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed))
         vcpu_send(to, VCPU_WORK);
 }
 
@@ -605,6 +618,7 @@ void vcpu_block(struct vcpu *vcpu)
                      timer - precise_timer_lead(&vcpu->precise, &cpu->lead, now, timer));
     }
     vcpu->has_work = precise_is_unfinished(&vcpu->precise, now);
+    may_be_told(vcpu);
     now = charge(cpu, now);
     (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
     pick(cpu, now);
@@ -636,6 +650,7 @@ void vcpu_retire(struct vcpu *vcpu)
 
     vcpu->gives_way_to = NULL;
     vcpu->has_work = false;
+    may_be_told(vcpu);
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);

@@ -31,6 +31,7 @@ struct vcpu {
     bool on;        /* it is started, and can be runnable */
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
+    _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
     enum timer_mode timers;
 
     /*

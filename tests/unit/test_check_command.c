@@ -178,7 +178,7 @@ static const char several_cpus[] =
     "messages=1 locks=1 console=1\n"
     "    round.1, round.4, round.7: a precise timer is at most 8227 us late: 1 us Ontime's longest path + 1 "
     "us deadlines before + 1 us switch + 8221 us urgent work of 2 others "
-    "+ 1 us 3 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
+    "+ 1 us 5 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
     "job vm=round cpu=0 response-us=12227 job-us=4000 period-us=15000 demand=26.7% share=20.0% too-much\n"
     "    round.1, round.4, round.7: its jobs ask for more than its share: a larger weight, a longer "
     "period-us or a smaller job-us is needed\n"
@@ -197,7 +197,7 @@ static const char several_cpus[] =
     "messages=1 locks=1 console=1\n"
     "    round.0, round.3, round.6: a precise timer is at most 8227 us late: 1 us Ontime's longest path + 1 "
     "us deadlines before + 1 us switch + 8221 us urgent work of 2 others "
-    "+ 1 us 3 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
+    "+ 1 us 5 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
     "job vm=round cpu=2 response-us=12227 job-us=4000 period-us=15000 demand=26.7% share=33.3% holds\n"
     "CPU 63               weight   share\n"
     "    round.2               2   50.0%\n"
@@ -206,7 +206,7 @@ static const char several_cpus[] =
     "messages=1 locks=1 console=1\n"
     "    round.2, round.5: a precise timer is at most 4117 us late: 1 us Ontime's longest path + 1 us "
     "deadlines before + 1 us switch + 4111 us urgent work of 1 others "
-    "+ 1 us 2 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
+    "+ 1 us 3 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
     "job vm=round cpu=63 response-us=8117 job-us=4000 period-us=15000 demand=26.7% share=50.0% holds\n";
 
 static void test_one_cpu(void **state)

@@ -342,6 +342,44 @@ static void work_by_message_is_paid_by_who_gets_it(void **state)
     assert_false(second->unit.warped || second->has_work);
 }
 
+/* Hands work on to the second vCPU as if the first were on another core: is there a message? */
+static bool tells_from_another_core(void)
+{
+    static struct cpu other_core = {.index = 1};
+
+    first->cpu = &other_core;
+    atomic_store(&second->requests, VCPU_LOOK); /* so it is on the list already, and no core is kicked */
+    vcpu_hand_work_on(first, second);
+    first->cpu = &world_cpu;
+    return (atomic_exchange(&second->requests, 0) & VCPU_WORK) != 0;
+}
+
+/* A storm of them would take the time of who runs on the other core: in between the vCPU has to have run. */
+static void work_from_another_core_is_one_message(void **state)
+{
+    (void)state;
+    assert_true(tells_from_another_core());
+    assert_false(tells_from_another_core());
+    vcpu_take_work_by_message(second);
+    world_dispatch();
+    assert_true(running() == second && second->unit.warped);
+    assert_false(tells_from_another_core());
+    assert_true(vcpu_unwarp(second, fake_counter(), false));
+    assert_true(tells_from_another_core());
+    vcpu_take_work_by_message(second);
+    world_block(second);
+    assert_true(tells_from_another_core());
+    assert_false(tells_from_another_core());
+    vcpu_wake(second);
+    for (unsigned i = 0; i < 10000 && atomic_load(&second->work_told); i++)
+        world_run(LOOK); /* until a slice of it ends */
+    assert_true(tells_from_another_core());
+    world_power_off(second);
+    assert_true(tells_from_another_core());
+    vcpu_take_work_by_message(second);
+    assert_false(tells_from_another_core());
+}
+
 static void hand_on_checks_what_the_guest_says(void **state)
 {
     (void)state;
@@ -411,6 +449,7 @@ int main(void)
         EACH(work_waits_for_the_wake_up),
         EACH(who_hands_on_with_interrupts_masked_stays),
         EACH(work_by_message_is_paid_by_who_gets_it),
+        EACH(work_from_another_core_is_one_message),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
     };
