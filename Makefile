@@ -20,7 +20,7 @@ help:
 	@echo "make               build/ontime.bin, the host tool and the bare-metal guests; make DEBUG=1: ontime-debug.bin"
 	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
-	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less"
+	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less; CORES=2: out/demo-cores"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
 	@echo "make bench-spin    two guests of two CPUs that share two cores, hackbench and stress-ng (out/bench), ten minutes"
 	@echo "make bench         the scenarios beside bare metal (out/bench), 35 minutes; BENCH_SEEDS=1 takes less"

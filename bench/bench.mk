@@ -17,11 +17,20 @@ PLAYER_OPTIONS := -vo null -ao null -nosound -framedrop -speed 1.001 -nolirc -no
 BENCH_GUEST_CC = $(CROSS)gcc -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iguest/linux -Ibench/guest
 BENCH_GUEST_HEADERS := bench/guest/sleeplog.h bench/guest/load.h guest/linux/ontime_ioctl.h
 
+ifneq ($(filter-out 1 2,$(CORES)),)
+$(error CORES=$(CORES): the demo runs on 1 core or 2)
+endif
+ifeq ($(CORES),2)
+demo:
+	@$(MAKE) --no-print-directory bench SCENARIOS=P2 MODES="bare tick published precise-page" BENCH_OUT=out/demo-cores
+else
 demo: bench-inputs $(BENCH)/analyse
 	@bench/demo
+endif
 
 # What `make bench` runs: scenarios, and ways to run them, of bench/runs.
-SCENARIOS ?= $(shell bench/names scenarios bench)
+# P2 is `make demo CORES=2`'s.
+SCENARIOS ?= $(filter-out P2,$(shell bench/names scenarios bench))
 MODES ?= $(shell bench/names ways bench)
 BENCH_OUT ?= out/bench
 SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
@@ -36,7 +45,8 @@ bench: bench-systems $(BENCH)/analyse
 
 .PHONY: bench bench-systems
 bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BENCH)/loads.cpio \
-	$(if $(filter M%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio $(BENCH)/quantum.so) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
+	$(if $(filter M% P%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio $(BENCH)/quantum.so) \
+	$(if $(filter P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.
 $(BENCH)/systems/%.dts: bench/system bench/bootargs FORCE
@@ -50,6 +60,8 @@ $(BUILD)/systems/$(1)-%.dtb: $(BENCH)/systems/$(1)-%.dts bench/loads.dtsi $(BENC
 	$$(compile_system)
 endef
 $(BUILD)/systems/M%.dtb: $(BENCH)/systems/M%.dts bench/cores.dtsi $(BENCH)/cores.cpio $(BENCH)/hogs.cpio $(HOST_TOOL)
+	$(compile_system)
+$(BUILD)/systems/P%.dtb: $(BENCH)/systems/P%.dts bench/player.dtsi $(BENCH)/player.cpio $(BENCH)/hogs.cpio $(HOST_TOOL)
 	$(compile_system)
 LOAD_SCENARIOS := $(shell bench/names scenarios loads)
 $(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))

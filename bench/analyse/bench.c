@@ -182,7 +182,7 @@ struct cost bench_cost(enum scenario scenario, enum mode mode)
     cost.uncharged = 1 - run_charged(run);
     if (el2 > 0)
         cost.el2 = el2 / ran * run_charged(run);
-    if (bare)
+    if (bare && sum(bare->products_per_s) > 0)
         cost.products_lost = 1 - sum(run->products_per_s) / sum(bare->products_per_s);
     if (!run->in_parts && !run_is_parallel(run))
         look_at_latest(run, &cost);

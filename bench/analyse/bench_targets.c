@@ -98,7 +98,7 @@ void targets_find(void)
             find_errors(page, bench_bare(s));
         if (page->name && bench_scenarios[s].hogs) /* the sleeper alone does not want its share */
             find_shares(page);
-        if (page->name && bench_bare_work(s))
+        if (page->name && bench_bare_work(s) && !isnan(bench_cost(s, PRECISE_PAGE).products_lost))
             add(1 - bench_cost(s, PRECISE_PAGE).products_lost, false, PRODUCTS_RATIO, "%s: all products / %s",
                 page->name, bench_bare_work(s)->name);
         if (bench_runs[s][EXACT].name)

@@ -37,7 +37,7 @@ void experiment_write_names(const struct experiment *experiment, const char *out
             fprintf(file, "%s%s", count++ ? " " : "", experiment->scenarios[s].name);
     fputs("'\nways = '", file);
     for (size_t w = 0; w < experiment->way_count; w++)
-        if (!experiment->ways[w].for_loads)
+        if (!experiment->ways[w].named)
             fprintf(file, "%s%s", w ? " " : "", experiment->ways[w].name);
     fprintf(file, "'\narray labels[%zu]\n", count);
     count = 0;

@@ -31,7 +31,7 @@ struct way_facts {
     const char *name, *title;
     const char *under; /* what is under the guests: "ontime", "xen", "kvm"; "" on bare metal */
     bool detail;       /* not in the README */
-    bool for_loads;    /* only for scenarios in parts */
+    bool named;    /* only for scenarios that name it */
 };
 
 struct experiment {
@@ -45,7 +45,7 @@ struct experiment {
 #define IDENTIFIER(id, ...) id,
 #define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, ...)                              \
     {name, label, guest, hogs, bare, work, in_parts, {__VA_ARGS__}},
-#define WAY_FACTS(id, name, title, under, detail, for_loads) {name, title, under, detail, for_loads},
+#define WAY_FACTS(id, name, title, under, detail, named) {name, title, under, detail, named},
 
 /* Those in parts, and those on several cores, have tables only. */
 bool scenario_is_drawn(const struct scenario_facts *scenario);
@@ -55,7 +55,7 @@ void experiment_find(const struct experiment *experiment, const char *run, unsig
 
 /*
  * OUT/figures/names.gp, for gnuplot: the lists `scenarios` and `ways`, and the scenarios' `labels`. Scenarios
- * that are not drawn are left out, and so are the ways that are only for scenarios in parts.
+ * that are not drawn are left out, and so are the ways that only some scenarios name.
  */
 void experiment_write_names(const struct experiment *experiment, const char *out);
 
