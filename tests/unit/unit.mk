@@ -40,7 +40,7 @@ safe_text_SRCS := hypervisor/console/safe_text.c
 console_SRCS := $(wildcard hypervisor/console/*.c) hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
 # sched
-UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr
+UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr moves
 bvt_SRCS := $(UNIT_SCHED) tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
 cbs_SRCS := $(bvt_SRCS)
@@ -49,6 +49,7 @@ policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
+moves_SRCS := $(UNIT_SCHED)
 
 # vm
 UNIT_TESTS += precise precise_random turns vm power power_cores deadlines messages
