@@ -10,7 +10,8 @@
  * due. With bvt it is warps of L at most, and a little longer: their end, too, is an interrupt that may come
  * late, and a guest that has interrupts masked just then is given a grace.
  *
- * A CPU has its own queues, and its vCPUs stay on it. What is on other CPUs is in three terms: messages that
+ * A CPU has its own queues, and its vCPUs stay on it; those that float count on each CPU that they may be on,
+ * as all of them may be on one. What is on other CPUs is in three terms: messages that
  * they send to the CPU's vCPUs, locks of VMs that are on both, and the console's, which all CPUs take. And a
  * mark notes the CPU time of all vCPUs there are.
  *

@@ -2,7 +2,8 @@
 /*
  * ontime check [--ns-per-instruction N] SYSTEM.dtb...: reads the files with the hypervisor's own code, and
  * prints what they ask for and how late timers can be (bound.c). With vCPUs on several CPUs it prints what is
- * on each, and how late timers can be there; with one it names no CPU. It cannot check what only the machine
+ * on each, and how late timers can be there; with one it names no CPU. A vCPU that floats is on each that it
+ * may be on. It cannot check what only the machine
  * knows: how much RAM it has, and how many CPUs.
  */
 #include "bound.h"
@@ -63,6 +64,14 @@ static bool has_several_cpus(void)
     return (used_cpus() & (used_cpus() - 1)) != 0;
 }
 
+static bool any_floats(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < config.vm_count; i++)
+        any = any || config.vms[i].floats_on != 0;
+    return any;
+}
+
 /* The part of the CPU that a VM's vCPUs on it get when all that are on it are busy. */
 static double share_of_cpu(const struct vm_config *vm, unsigned cpu)
 {
@@ -77,24 +86,92 @@ static double share_of_vcpu(const struct vm_config *vm, unsigned cpu)
     return share_of_cpu(vm, cpu) / vm_config_vcpus_on(vm, cpu);
 }
 
-/* The part that a VM gets of all the CPUs that its vCPUs are on. */
+/*
+ * With VMs that float: the CPU time of each VM when all its vCPUs are busy, found by trying it. In each step
+ * each CPU runs one that may be on it, runs nowhere else, and has had the least CPU time over its weight.
+ */
+static double tried[SYSTEM_MAX_VMS]; /* CPUs */
+
+#define STEPS 10000
+
+static struct vcpu_tried {
+    const struct vm_config *vm;
+    unsigned index;
+    double time; /* over the weight */
+    bool runs;
+} vcpus_tried[SYSTEM_MAX_VMS * SYSTEM_MAX_VCPUS];
+
+static unsigned list_vcpus(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < config.vm_count; i++)
+        for (unsigned k = 0; k < config.vms[i].vcpus; k++)
+            vcpus_tried[count++] = (struct vcpu_tried){.vm = &config.vms[i], .index = k};
+    return count;
+}
+
+static struct vcpu_tried *next_on(unsigned cpu, unsigned count)
+{
+    struct vcpu_tried *next = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        struct vcpu_tried *one = &vcpus_tried[i];
+
+        if (!one->runs && vm_config_is_on(one->vm, one->index, cpu) &&
+            (next == NULL || one->time < next->time))
+            next = one;
+    }
+    return next;
+}
+
+static void try_step(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        vcpus_tried[i].runs = false;
+    for (uint64_t left = used_cpus(); left != 0; left &= left - 1) {
+        struct vcpu_tried *one = next_on((unsigned)__builtin_ctzll(left), count);
+
+        if (one == NULL)
+            continue;
+        one->runs = true;
+        one->time += 1.0 / one->vm->weight;
+        tried[one->vm - config.vms] += 1.0 / STEPS;
+    }
+}
+
+static void try_shares(void)
+{
+    unsigned count = list_vcpus();
+    memset(tried, 0, sizeof(tried));
+    for (unsigned step = 0; step < STEPS; step++)
+        try_step(count);
+}
+
+/* The part that a VM gets of all the CPUs that its vCPUs are on, or may be. */
 static double share(const struct vm_config *vm)
 {
-    double sum = 0;
+    double sum = any_floats() ? tried[vm - config.vms] : 0;
     unsigned count = 0;
     for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++) {
         if (vm_config_vcpus_on(vm, cpu) == 0)
             continue;
-        sum += share_of_cpu(vm, cpu);
+        sum += any_floats() ? 0 : share_of_cpu(vm, cpu);
         count++;
     }
     return sum / count;
 }
 
-/* As the system file names them: the CPU of each vCPU until the first comes again. */
+/*
+ * As the system file names them: the CPU of each vCPU until the first comes again. Those that a VM floats
+ * over are in the order of their numbers.
+ */
 static const char *cpu_list(const struct vm_config *vm, char *text, size_t size)
 {
     size_t length = 0;
+    for (uint64_t left = vm->floats_on; left != 0; left &= left - 1)
+        length += (size_t)snprintf(text + length, size - length, "%s%u", length != 0 ? "," : "",
+                                   (unsigned)__builtin_ctzll(left));
+    if (length != 0)
+        return text;
     for (unsigned i = 0; i < vm->vcpus && (i == 0 || vm_config_cpu(vm, i) != vm_config_cpu(vm, 0)); i++)
         length +=
             (size_t)snprintf(text + length, size - length, "%s%u", i != 0 ? "," : "", vm_config_cpu(vm, i));
@@ -125,12 +202,12 @@ static void print_timers(const struct vm_config *vm)
 
 static void print_vm(const struct vm_config *vm)
 {
-    char cpus[SYSTEM_MAX_VCPUS * 3];
+    char cpus[SYSTEM_MAX_CPUS * 3];
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
            vm->vcpus, cpu_list(vm, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
-    printf("%s%s%s\n", vm->ends_system ? ", ends the system" : "", vm->observer ? ", observer" : "",
-           vm->console_raw ? ", raw console" : "");
+    printf("%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
+           vm->observer ? ", observer" : "", vm->console_raw ? ", raw console" : "");
 
     if (vm->memory_base != GUEST_RAM_BASE)
         printf("    %-9s 0x%09" PRIx64 "\n", "RAM", vm->memory_base);
@@ -173,7 +250,7 @@ static void print_subject(const struct vm_config *vm, unsigned cpu)
         return;
     }
     for (unsigned i = 0; i < vm->vcpus; i++) {
-        if (vm_config_cpu(vm, i) != cpu)
+        if (!vm_config_is_on(vm, i, cpu))
             continue;
         printf("%s%s.%u", between, vm->name, i);
         between = ", ";
@@ -229,10 +306,11 @@ static void print_vcpus(unsigned cpu)
         char name[SYSTEM_NAME_LENGTH + 4];
 
         for (unsigned k = 0; k < vm->vcpus; k++) {
-            if (vm_config_cpu(vm, k) != cpu)
+            if (!vm_config_is_on(vm, k, cpu))
                 continue;
             snprintf(name, sizeof(name), "%s.%u", vm->name, k);
-            printf("    %-16s %6" PRIu32 " %6.1f%%\n", name, vm->weight, 100 * share_of_vcpu(vm, cpu));
+            printf("    %-16s %6" PRIu32 " %6.1f%%%s\n", name, vm->weight, 100 * share_of_vcpu(vm, cpu),
+                   vm->floats_on != 0 ? "  floats" : "");
         }
     }
 }
@@ -269,6 +347,9 @@ static void print_bounds(const char *name, double ns_per_instruction)
     if (has_several_cpus())
         puts(
             "Of other CPUs a CPU's bounds count messages to its vCPUs, and waits for locks that those hold.");
+    if (any_floats())
+        puts(
+            "Those that float count on each CPU that they may be on: shares and bounds there are the worst.");
     for (unsigned cpu = 0; cpu < SYSTEM_MAX_CPUS; cpu++)
         if ((used_cpus() >> cpu & 1) != 0)
             count += print_cpu(cpu, ns_per_instruction);
@@ -285,6 +366,8 @@ static bool check_file(const char *name, double ns_per_instruction)
         return false;
     bool good = system_file_read(data, size, &config, error, sizeof(error)) == 0;
     if (good) {
+        if (any_floats())
+            try_shares();
         print_system(name, size);
         print_bounds(name, ns_per_instruction);
     } else {

@@ -21,8 +21,8 @@ static void take(void)
 
     if (intid == GIC_SPURIOUS)
         return;
-    if (intid == GUEST_INTID_VIRTUAL_TIMER)
-        write_sysreg(CNTV_CTL_EL0, 0);
+    if (intid == GUEST_INTID_VIRTUAL_TIMER) /* again, as it may come between the look at the time and WFI */
+        write_sysreg(CNTV_CVAL_EL0, now_virtual() + microseconds(1000));
     atomic_fetch_add(&taken[cpu_number()], 1);
     gic_end(intid);
 }

@@ -15,6 +15,12 @@
 #define GRACE_STEPS   10
 #define GRACE_STEP_US 10
 
+/*
+ * While a vCPU that floats waits for its core, that core looks so often whether another one is idle or would
+ * run it sooner (vm/floating.c).
+ */
+#define FLOATING_LOOK_US 1000
+
 /* A guest's unfinished line is written when no character has followed for so long (console/console.c). */
 #define SILENCE_MS 100
 

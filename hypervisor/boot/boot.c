@@ -28,6 +28,7 @@
 #include "drivers/pl031.h"
 #include "drivers/uart.h"
 #include "vm/dispatch.h"
+#include "vm/floating.h"
 #include "vm/power.h"
 
 static struct board board;
@@ -164,8 +165,8 @@ static void check_against_machine(void)
 static void check_cpus(void)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
-        for (unsigned k = 0; k < config.vms[i].vcpus; k++) {
-            unsigned cpu = vm_config_cpu(&config.vms[i], k);
+        for (uint64_t left = vm_config_cpus(&config.vms[i]); left != 0; left &= left - 1) {
+            unsigned cpu = (unsigned)__builtin_ctzll(left);
 
             if (cpu >= cpu_count || !cpus[cpu].up)
                 stop("system file: node /vm-%s: property cpus: CPU %u %s", config.vms[i].name, cpu,
@@ -248,6 +249,7 @@ static void prepare_cpus(void)
         if (trace != 0)
             trace_init(&cpus[i].trace, memory_allocate(trace), trace);
     }
+    floating_init(&config);
 }
 
 /*
@@ -296,8 +298,9 @@ static void make_vms(bool entropy)
         if (vm == NULL || !devices_create(vm, board.cpu_compatible, entropy))
             stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
                  vm_config->memory_mib);
-        console_print("VM %s: %u MiB, %u vCPU%s, weight %u", vm_config->name, vm_config->memory_mib,
-                      vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight);
+        console_print("VM %s: %u MiB, %u vCPU%s, weight %u%s", vm_config->name, vm_config->memory_mib,
+                      vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight,
+                      vm_config->floats_on != 0 ? ", floating" : "");
     }
 }
 

@@ -38,10 +38,10 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible",   "memory-base",  "memory-mib", "vcpus",         "cpus",     "weight",        "timers",
-    "tick-us",      "horizon-us",   "job-us",     "period-us",     "warp-us",  "warp-limit-us", "unwarp-us",
-    "warp-percent", "ends-system",  "observer",   "console",       "bootargs", "kernel",        "initrd",
-    "load-address", "tree-address", "phandle",    "linux,phandle", NULL};
+    "compatible", "memory-base",  "memory-mib",   "vcpus",    "cpus",          "floating", "weight",
+    "timers",     "tick-us",      "horizon-us",   "job-us",   "period-us",     "warp-us",  "warp-limit-us",
+    "unwarp-us",  "warp-percent", "ends-system",  "observer", "console",       "bootargs", "kernel",
+    "initrd",     "load-address", "tree-address", "phandle",  "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -118,14 +118,14 @@ static int read_name(const struct tree_reader *reader, int node, struct vm_confi
 
 /*
  * vCPU i is on the i-th CPU named; behind the last, the first comes again. A CPU that would have no vCPU is
- * refused: whoever names it expects something of it.
+ * refused, unless the VM floats: whoever names it expects something of it. *named: bit n is CPU n's.
  */
-static int read_cpus(const struct tree_reader *reader, int node, struct vm_config *vm)
+static int read_cpus(const struct tree_reader *reader, int node, bool floats, struct vm_config *vm,
+                     uint64_t *named)
 {
     size_t length;
     const uint8_t *data = tree_get(reader, node, "cpus", &length);
     size_t count = length / TREE_CELL;
-    uint64_t named = 0;
 
     if (data == NULL)
         return 0;
@@ -137,15 +137,37 @@ static int read_cpus(const struct tree_reader *reader, int node, struct vm_confi
 
         if (cpu >= SYSTEM_MAX_CPUS)
             return tree_fail(reader, node, "cpus", "%u is not in 0..%u", cpu, SYSTEM_MAX_CPUS - 1);
-        if ((named >> cpu & 1) != 0)
+        if ((*named >> cpu & 1) != 0)
             return tree_fail(reader, node, "cpus", "%u is named twice", cpu);
-        named |= UINT64_C(1) << cpu;
+        *named |= UINT64_C(1) << cpu;
     }
-    if (count > vm->vcpus)
-        return tree_fail(reader, node, "cpus", "%zu are named, more than vcpus, %u: a vCPU stays on one CPU",
-                         count, vm->vcpus);
+    if (!floats && count > vm->vcpus)
+        return tree_fail(
+            reader, node, "cpus",
+            "%zu are named, more than vcpus, %u: a vCPU stays on one CPU, unless the VM is floating", count,
+            vm->vcpus);
     for (unsigned i = 0; i < vm->vcpus; i++)
         vm->cpus[i] = (uint8_t)tree_cell(data + i % count * TREE_CELL);
+    return 0;
+}
+
+static int read_placement(const struct tree_reader *reader, int node, const struct system_config *config,
+                          struct vm_config *vm)
+{
+    bool floats = false;
+    uint64_t named = 0;
+
+    if (tree_read_flag(reader, node, "floating", &floats) != 0 ||
+        read_cpus(reader, node, floats, vm, &named) != 0)
+        return -1;
+    if (!floats)
+        return 0;
+    if ((named & (named - 1)) == 0)
+        return tree_fail(reader, node, "floating", "needs cpus with two CPUs at least");
+    if (sched_policy_find(config->scheduler)->moves == NULL)
+        return tree_fail(reader, node, "floating", "scheduler = \"%s\" keeps each vCPU on its CPU",
+                         config->scheduler);
+    vm->floats_on = named;
     return 0;
 }
 
@@ -178,7 +200,8 @@ static int read_memory(const struct tree_reader *reader, int node, struct vm_con
     return 0;
 }
 
-static int read_resources(const struct tree_reader *reader, int node, struct vm_config *vm)
+static int read_resources(const struct tree_reader *reader, int node, const struct system_config *config,
+                          struct vm_config *vm)
 {
     vm->vcpus = 1;
     vm->weight = 1;
@@ -186,7 +209,7 @@ static int read_resources(const struct tree_reader *reader, int node, struct vm_
         tree_read_number(reader, node, "vcpus", (struct tree_range){1, SYSTEM_MAX_VCPUS}, &vm->vcpus) != 0 ||
         tree_read_number(reader, node, "weight", (struct tree_range){1, SCHED_WEIGHT_MAX}, &vm->weight) != 0)
         return -1;
-    return read_cpus(reader, node, vm);
+    return read_placement(reader, node, config, vm);
 }
 
 static int read_timer_mode(const struct tree_reader *reader, int node, struct vm_config *vm)
@@ -339,7 +362,7 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
     memset(vm, 0, sizeof(*vm));
     if (read_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
-        read_resources(reader, node, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
+        read_resources(reader, node, config, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
         tree_read_flag(reader, node, "observer", &vm->observer) != 0 || read_console(reader, node, vm) != 0)
         return -1;

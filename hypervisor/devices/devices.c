@@ -60,6 +60,7 @@ const struct guest_hooks devices_hooks = {
     .stolen = stolen_time_publish,
     .look = vgic_look,
     .alarm = vrtc_watch_alarm,
+    .alarm_off = vrtc_leave_alarm,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };

@@ -47,6 +47,7 @@ static const struct {
     {"cut", ONTIME_STAT_WARPS_CUT},
     {"lead_switch", ONTIME_STAT_LEAD_SWITCH},
     {"lead_backlog", ONTIME_STAT_LEAD_BACKLOG},
+    {"moves", ONTIME_STAT_MOVES},
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -101,6 +102,8 @@ static void add_fields(struct observer *observer)
     const struct vm *vm = vms[observer->vm];
 
     if (observer->length == 0) {
+        if (vm->config->floats_on != 0) /* all cores have charged theirs */
+            observer->run[observer->vm] = vm_stat(vm, ONTIME_STAT_RUN_TICKS);
         append(observer, "mark %u vm=%s run=%lu", observer->number, vm->config->name,
                (unsigned long)observer->run[observer->vm]);
         return;
@@ -115,7 +118,8 @@ static void add_fields(struct observer *observer)
 
 /*
  * The CPU time is compared between VMs, so it is that of one instant, the call; on another core it is that
- * of soon after, when the core has charged its current vCPU. The other counters are newer.
+ * of soon after, when the core has charged its current vCPU. The other counters are newer, and so is the CPU
+ * time of a VM that floats: its vCPUs change cores meanwhile.
  */
 static void note_run(struct observer *observer, const struct cpu *cpu)
 {

@@ -390,7 +390,7 @@ bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
         struct vcpu *other = &vm->vcpus[i];
         struct vgic_vcpu *state = &other->vgic;
 
-        if ((others & BIT(i)) == 0 || other->cpu == vcpu->cpu || state->lr_used == 0)
+        if ((others & BIT(i)) == 0 || ARCH_READ_RELAXED(other->cpu) == vcpu->cpu || state->lr_used == 0)
             continue;
         if ((reader->asked & BIT(i)) != 0 && reader->asked_at[i] != state->pulls)
             continue;
@@ -695,7 +695,7 @@ static void tell(struct vcpu *vcpu, bool wakes)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
 
-    if (vcpu->cpu == arch_cpu()) {
+    if (ARCH_READ_RELAXED(vcpu->cpu) == arch_cpu()) {
         if (wakes)
             vcpu_wake(vcpu);
         return;
@@ -758,7 +758,8 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
  */
 static void give_way_to(struct vcpu *target, struct vcpu *sender)
 {
-    if (target != sender && target->cpu == sender->cpu && (target->unit.runnable || sender->unit.warped))
+    if (target != sender && ARCH_READ_RELAXED(target->cpu) == sender->cpu &&
+        (target->unit.runnable || sender->unit.warped))
         (void)vcpu_give_way(sender, target);
 }
 
@@ -785,7 +786,7 @@ void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets)
 
         vgic_latch_sgi(target, sgi, source->index);
         vgic_set_dirty(&target->vgic, true);
-        if (target->cpu == arch_cpu())
+        if (ARCH_READ_RELAXED(target->cpu) == arch_cpu())
             here |= left & -left;
         else
             tell(target, true);

@@ -77,10 +77,10 @@ static void update_line(struct vrtc *rtc)
     vgic_set_line(&rtc->vm->vcpus[0], VGIC_RTC, level);
 }
 
-/* The alarm is a deadline of the VM's first vCPU's core. */
+/* The alarm is a deadline of the VM's first vCPU's core. NULL: the vCPU is on its way to another. */
 static struct cpu *home_of(const struct vrtc *rtc)
 {
-    return rtc->vm->vcpus[0].cpu;
+    return ARCH_READ_RELAXED(rtc->vm->vcpus[0].cpu);
 }
 
 static struct deadline_queue *queue_of(const struct vrtc *rtc)
@@ -104,8 +104,21 @@ void vrtc_watch_alarm(struct vm *vm)
 {
     struct vrtc *rtc = vm->rtc;
 
+    if (rtc == NULL)
+        return;
     spin_lock(&rtc->lock);
     deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
+    spin_unlock(&rtc->lock);
+}
+
+void vrtc_leave_alarm(struct vm *vm)
+{
+    struct vrtc *rtc = vm->rtc;
+
+    if (rtc == NULL)
+        return;
+    spin_lock(&rtc->lock);
+    (void)deadline_cancel(queue_of(rtc), &rtc->alarm);
     spin_unlock(&rtc->lock);
 }
 

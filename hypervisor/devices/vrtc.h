@@ -40,8 +40,11 @@ struct vrtc *vrtc_create(struct vm *vm);
  */
 void vrtc_reset(struct vrtc *rtc);
 
-/* On the core of the VM's first vCPU: another core has set the alarm. */
+/* On the core of the VM's first vCPU: another core has set the alarm, or the vCPU has come from there. */
 void vrtc_watch_alarm(struct vm *vm);
+
+/* The VM's first vCPU leaves the calling core: the alarm is none of its deadlines any more. */
+void vrtc_leave_alarm(struct vm *vm);
 
 /* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
 bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access);

@@ -47,11 +47,17 @@
 #define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
 #define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
 #define AHEAD_MAX   (INT64_C(1) << 52)  /* virtual time: pick() is asked again after this at the latest */
+#define JOIN_TURNS  8 /* allowances that a unit may be behind or ahead in a queue it joins */
+
+int64_t bvt_worth(uint32_t weight, uint64_t ticks)
+{
+    return (int64_t)((ticks << SCALE_SHIFT) / weight);
+}
 
 /* Ticks of CPU time, as the unit's virtual time. */
 static int64_t over_weight(const struct sched_unit *unit, uint64_t ticks)
 {
-    return (int64_t)((ticks << SCALE_SHIFT) / unit->params.weight);
+    return bvt_worth(unit->params.weight, ticks);
 }
 
 static int64_t effective(const struct sched_unit *unit)
@@ -197,6 +203,7 @@ static void rebase(struct sched_queue *queue)
     shift_keys(&bvt_queue(queue)->spent, (uint64_t)base);
     shift_keys(&bvt_queue(queue)->warped, (uint64_t)base);
     bvt_queue(queue)->svt = 0;
+    bvt_queue(queue)->origin += (uint64_t)base;
 }
 
 void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capacity)
@@ -204,6 +211,12 @@ void bvt_init(struct sched_queue *queue, struct heap_node **slots, unsigned capa
     heap_init(&bvt_queue(queue)->urgent, slots, capacity);
     heap_init(&bvt_queue(queue)->spent, slots + capacity, capacity);
     heap_init(&bvt_queue(queue)->warped, slots + 2 * (size_t)capacity, capacity);
+}
+
+static void list_unit(struct sched_queue *queue, struct sched_unit *unit)
+{
+    bvt_unit(unit)->next = bvt_queue(queue)->units;
+    bvt_queue(queue)->units = unit;
 }
 
 void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
@@ -215,14 +228,11 @@ void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
-    *bvt_unit(unit) = (struct bvt_unit){
-        .warp = over_weight(unit, params->warp),
-        .next = bvt_queue(queue)->units,
-    };
+    *bvt_unit(unit) = (struct bvt_unit){.warp = over_weight(unit, params->warp)};
     /* At least 1: with 0, two equal units would change places at every pick(). */
     allowance = over_weight(unit, queue->allowance);
     bvt_unit(unit)->allowance = allowance > 0 ? allowance : 1;
-    bvt_queue(queue)->units = unit;
+    list_unit(queue, unit);
 }
 
 bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
@@ -583,6 +593,84 @@ void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit
     DEBUG_ASSERT(is_consistent(queue));
 }
 
+/*
+ * A is taken along. A unit that was blocked comes from where it would be if it had woken in this queue.
+ */
+void bvt_remove(struct sched_queue *queue, struct sched_unit *unit)
+{
+    struct sched_unit *before = bvt_queue(queue)->units;
+
+    ASSERT(unit != queue->current && !unit->warped);
+    update_svt(queue);
+    if (!unit->runnable)
+        raise_to_svt(queue, unit);
+    (void)bvt_block(queue, unit, 0);
+    if (before == unit) {
+        bvt_queue(queue)->units = bvt_unit(unit)->next;
+    } else {
+        while (bvt_unit(before)->next != unit)
+            before = bvt_unit(before)->next;
+        bvt_unit(before)->next = bvt_unit(unit)->next;
+    }
+    bvt_unit(unit)->avt = (int64_t)bvt_time(queue, unit);
+}
+
+static bool any_is_runnable(const struct sched_queue *queue)
+{
+    return (queue->current != NULL && queue->current->runnable) || bvt_queue(queue)->newcomer != NULL ||
+           queue->waiting.count != 0 || bvt_queue(queue)->warped.count != 0;
+}
+
+/*
+ * The unit is behind or ahead here as it was there, within JOIN_TURNS allowances: a difference beyond that is
+ * no claim, but comes from what the units of the two queues were worth in different times.
+ */
+void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
+{
+    struct bvt_queue *own = bvt_queue(queue);
+    int64_t most = JOIN_TURNS * bvt_unit(unit)->allowance;
+    int64_t lag;
+
+    update_svt(queue);
+    lag = (int64_t)(own->origin + (uint64_t)own->svt - ahead - (uint64_t)bvt_unit(unit)->avt);
+    lag = least(lag, most);
+    if (any_is_runnable(queue))
+        most = -most;
+    else
+        most = -AHEAD_MAX; /* nobody waits for it to fall back */
+    lag = lag > most ? lag : most;
+    bvt_unit(unit)->avt = own->svt > lag ? own->svt - lag : 0;
+    own->svt = least(own->svt, bvt_unit(unit)->avt);
+    list_unit(queue, unit);
+    unit->runnable = true;
+    join(queue, unit);
+}
+
+uint64_t bvt_turn(const struct sched_queue *queue)
+{
+    const struct sched_unit *newcomer = bvt_queue(queue)->newcomer, *current = queue->current;
+    int64_t time = least(first_time(&queue->waiting), first_time(&bvt_queue(queue)->warped));
+
+    if (newcomer != NULL)
+        time = least(time, bvt_unit(newcomer)->avt);
+    if (current != NULL && current->runnable)
+        time = least(time, bvt_unit(current)->avt - bvt_unit(current)->allowance);
+    return (uint64_t)time + bvt_queue(queue)->origin;
+}
+
+uint64_t bvt_time(const struct sched_queue *queue, const struct sched_unit *unit)
+{
+    return (uint64_t)bvt_unit(unit)->avt + bvt_queue(queue)->origin;
+}
+
+static const struct sched_moves moves = {
+    .remove = bvt_remove,
+    .join = bvt_join,
+    .turn = bvt_turn,
+    .time = bvt_time,
+    .worth = bvt_worth,
+};
+
 const struct sched_policy bvt_policy = {
     .name = "bvt",
     .init = bvt_init,
@@ -594,4 +682,5 @@ const struct sched_policy bvt_policy = {
     .warp = bvt_warp,
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
+    .moves = &moves,
 };

@@ -30,6 +30,7 @@ struct bvt_queue {
     struct heap warped;          /* the units of both, by A */
     int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
     struct sched_unit *units;    /* all units, runnable or not */
+    uint64_t origin;             /* what was subtracted from all A so far, modulo 2^64 */
 } __attribute__((may_alias));
 
 /* bvt_unit(unit) and bvt_queue(queue). */
@@ -50,5 +51,12 @@ bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now
  */
 void bvt_begin_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t budget);
 void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
+
+/* Of struct sched_moves. */
+void bvt_remove(struct sched_queue *queue, struct sched_unit *unit);
+void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead);
+uint64_t bvt_turn(const struct sched_queue *queue);
+uint64_t bvt_time(const struct sched_queue *queue, const struct sched_unit *unit);
+int64_t bvt_worth(uint32_t weight, uint64_t ticks);
 
 #endif

@@ -81,6 +81,19 @@ static void cbs_add(struct sched_queue *queue, struct sched_unit *unit)
     cbs_queue(queue)->weights += unit->params.weight;
 }
 
+/* `served` is an instant, and stays as it is: no unit gets a new horizon by going to another queue. */
+static void cbs_remove(struct sched_queue *queue, struct sched_unit *unit)
+{
+    bvt_remove(queue, unit);
+    cbs_queue(queue)->weights -= unit->params.weight;
+}
+
+static void cbs_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
+{
+    bvt_join(queue, unit, ahead);
+    cbs_queue(queue)->weights += unit->params.weight;
+}
+
 static uint64_t later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -188,6 +201,14 @@ static struct sched_unit *cbs_pick(struct sched_queue *queue, uint64_t now, uint
     return chosen;
 }
 
+static const struct sched_moves moves = {
+    .remove = cbs_remove,
+    .join = cbs_join,
+    .turn = bvt_turn,
+    .time = bvt_time,
+    .worth = bvt_worth,
+};
+
 const struct sched_policy cbs_policy = {
     .name = "cbs",
     .init = bvt_init,
@@ -199,4 +220,5 @@ const struct sched_policy cbs_policy = {
     .warp = cbs_warp,
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
+    .moves = &moves,
 };

@@ -111,6 +111,20 @@ static struct sched_unit *rr_pick(struct sched_queue *queue, uint64_t now, uint6
     return chosen;
 }
 
+static void rr_remove(struct sched_queue *queue, struct sched_unit *unit)
+{
+    ASSERT(unit != queue->current);
+    (void)rr_block(queue, unit, 0);
+}
+
+static void rr_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
+{
+    (void)ahead;
+    rr_wake(queue, unit, 0);
+}
+
+static const struct sched_moves moves = {.remove = rr_remove, .join = rr_join};
+
 const struct sched_policy rr_policy = {
     .name = "rr",
     .add = rr_add,
@@ -120,4 +134,5 @@ const struct sched_policy rr_policy = {
     .pick = rr_pick,
     .warp = sched_no_warp,
     .unwarp = sched_no_unwarp,
+    .moves = &moves,
 };

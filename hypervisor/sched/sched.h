@@ -39,17 +39,18 @@ struct sched_params {
  * (SCHED_STATE_FITS()).
  */
 #define SCHED_UNIT_WORDS  20
-#define SCHED_QUEUE_WORDS 16
+#define SCHED_QUEUE_WORDS 17
 
 struct sched_unit {
     struct heap_node node; /* in a heap of the queue while the unit waits: runnable and not current */
     struct sched_params params;
     bool runnable;
-    bool warped;
+    bool warped; /* other cores may look at it, and find what it was a moment ago */
     uint64_t state[SCHED_UNIT_WORDS];
 };
 
 struct sched_policy;
+struct sched_moves;
 
 struct sched_queue {
     const struct sched_policy *policy;
@@ -117,6 +118,37 @@ struct sched_policy {
      * included. If one is the current one, the other is afterwards. NULL: the policy has no such thing.
      */
     void (*swap)(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
+
+    /* For units that go from one queue to another. NULL: the policy has no such units. */
+    const struct sched_moves *moves;
+};
+
+/*
+ * Units that go from one queue to another of the same policy (vm/floating.c). Virtual times of two queues are
+ * compared by their difference modulo 2^64, which is below 2^63.
+ */
+struct sched_moves {
+    /*
+     * Takes a unit that is neither the current one nor warped out of its queue. It is blocked then. What the
+     * policy keeps of it goes along in it.
+     */
+    void (*remove)(struct sched_queue *queue, struct sched_unit *unit);
+
+    /*
+     * Adds a unit that remove() took out of another queue, and makes it runnable. `ahead`: how far this
+     * queue's virtual time is ahead of that one's without a claim of the unit's.
+     */
+    void (*join)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead);
+
+    /*
+     * The virtual time up to which a unit that joined the queue, in which one is runnable, would run at once.
+     * NULL: the policy has no virtual time; so in the two below.
+     */
+    uint64_t (*turn)(const struct sched_queue *queue);
+
+    /* A unit's virtual time, and how much of that so many ticks of CPU time are at a weight. */
+    uint64_t (*time)(const struct sched_queue *queue, const struct sched_unit *unit);
+    int64_t (*worth)(uint32_t weight, uint64_t ticks);
 };
 
 /* Every policy there is, ended by NULL (hypervisor/sched/policies.c). */

@@ -36,6 +36,7 @@ struct vm_config {
     uint32_t memory_mib;
     uint32_t vcpus;
     uint8_t cpus[SYSTEM_MAX_VCPUS]; /* the physical CPU of each vCPU: see vm_config_cpu() */
+    uint64_t floats_on;             /* bit n: its vCPUs may go to CPU n; 0: each stays on its own */
     uint32_t weight;
     enum timer_mode timers;
     uint32_t tick_us;
@@ -82,29 +83,35 @@ static inline bool vm_config_in_ram(const struct vm_config *vm, uint64_t start, 
     return start >= vm->memory_base && start <= ram_end && size <= ram_end - start;
 }
 
-/* The number of the physical CPU that runs the vCPU with this index. */
+/* The number of the physical CPU that runs the vCPU with this index; one that floats begins there. */
 static inline unsigned vm_config_cpu(const struct vm_config *vm, unsigned vcpu)
 {
     return vm->cpus[vcpu];
 }
 
-/* The physical CPUs that run its vCPUs: bit n is CPU n's. */
+/* The physical CPUs that run its vCPUs, or may: bit n is CPU n's. */
 static inline uint64_t vm_config_cpus(const struct vm_config *vm)
 {
-    uint64_t mask = 0;
+    uint64_t mask = vm->floats_on;
 
-    for (unsigned i = 0; i < vm->vcpus; i++)
+    for (unsigned i = 0; i < vm->vcpus && vm->floats_on == 0; i++)
         mask |= UINT64_C(1) << vm_config_cpu(vm, i);
     return mask;
 }
 
-/* How many of its vCPUs that physical CPU runs. */
+/* May that physical CPU run the vCPU with this index? */
+static inline bool vm_config_is_on(const struct vm_config *vm, unsigned vcpu, unsigned cpu)
+{
+    return vm->floats_on != 0 ? (vm->floats_on >> cpu & 1) != 0 : vm_config_cpu(vm, vcpu) == cpu;
+}
+
+/* How many of its vCPUs that physical CPU runs, or may run. */
 static inline unsigned vm_config_vcpus_on(const struct vm_config *vm, unsigned cpu)
 {
     unsigned count = 0;
 
     for (unsigned i = 0; i < vm->vcpus; i++)
-        count += vm_config_cpu(vm, i) == cpu;
+        count += vm_config_is_on(vm, i, cpu);
     return count;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A physical CPU and what runs on it: the dispatcher's state (vm/dispatch.c). It is used on that CPU only.
- * Others put messages on its list (vm/messages.h), and may read `up`, `requests` and `charge_told`.
+ * Others put messages on its list (vm/messages.h), and may read `up`, `requests`, `messages`, `charge_told`,
+ * `turn_told`, `vcpus`, and what `current` was.
  */
 #ifndef VM_CPU_H
 #define VM_CPU_H
@@ -38,7 +39,16 @@ struct cpu {
     struct deadline tick;
     uint64_t tick_period; /* ticks of the counter; 0: there is no tick on this CPU */
 
-    struct vcpu *vcpus; /* all that run here, in the order of their creation */
+    struct vcpu *vcpus; /* all that stay here, in the order of their creation */
+
+    /* For vCPUs that float (vm/floating.c). */
+    struct vcpu *visitors;    /* those that are here */
+    bool is_visited;          /* such may come. Set at boot */
+    bool has_asked;           /* the other CPUs for `turn_told`, and has not used it */
+    uint64_t asked_at;        /* when it last asked, ticks */
+    unsigned looked_at;       /* of those that wait, so many had their turn of a look */
+    struct deadline look;     /* at whether one that waits here is to go elsewhere */
+    uint64_t ahead[MAX_CPUS]; /* how far each CPU's virtual time is ahead of this one's, without a claim */
 
     bool up; /* it has started; of those that have not nothing else is valid but `index`. Set at boot */
 
@@ -46,6 +56,7 @@ struct cpu {
     struct vcpu *inbox;        /* those of them that were taken off that list, and are still to be served */
     _Atomic uint32_t requests; /* of the core itself */
     _Atomic uint64_t charge_told; /* up to here it was charged when it last took CPU_CHARGE */
+    _Atomic uint64_t turn_told;   /* turn() of its policy when it last took CPU_TURN */
 };
 
 /* All that the machine has, by their index: CPU 0 boots (boot/cores.c). Hidden: see drivers/gic.h. */

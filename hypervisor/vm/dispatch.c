@@ -201,6 +201,13 @@ static struct vcpu *next_turn(struct vcpu *vcpu, uint64_t now)
     return !vcpu->unit.warped || seems_to_spin(vcpu) ? waiting_sibling(vcpu) : NULL;
 }
 
+/* A vCPU that floats waits, or may from now on: is it to go elsewhere? */
+static void look_at_waiting(struct cpu *cpu, uint64_t when)
+{
+    if (deadline_when(&cpu->look) > when)
+        deadline_set(&cpu->deadlines, &cpu->look, when);
+}
+
 /* Before the policy is asked: does another vCPU of the current one's VM take its place? */
 static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *vcpu, uint64_t now)
 {
@@ -208,6 +215,8 @@ static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *v
     bool asked = other != NULL && other->unit.runnable && !other->unit.warped; /* else it has its own */
     bool short_turn;
 
+    if (vcpu->floats)
+        look_at_waiting(cpu, now + us_to_ticks(FLOATING_LOOK_US));
     vcpu->gives_way_to = NULL;
     if (!vcpu->unit.runnable || cpu->sched.policy->swap == NULL || cpu->sched.current != &vcpu->unit)
         return;
@@ -278,8 +287,10 @@ static bool all_time_is_charged(const struct cpu *cpu)
 {
     uint64_t sum = cpu->idle_ticks;
 
-    for (const struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
-        sum += vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt;
+    for (unsigned list = 0; list < 2; list++)
+        for (const struct vcpu *vcpu = list == 0 ? cpu->vcpus : cpu->visitors; vcpu != NULL;
+             vcpu = vcpu->next)
+            sum += vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt;
     return sum == cpu->charged_until - cpu->started;
 }
 
@@ -298,7 +309,7 @@ static inline void pick(struct cpu *cpu, uint64_t now)
     cpu->grace_steps = 0;
     if (next != cpu->current) {
         account_switch(cpu, next, now);
-        cpu->current = next;
+        ARCH_WRITE_RELAXED(cpu->current, next);
     }
     if (next != NULL && next->sibling != NULL && cpu->sched.policy->swap != NULL)
         until = turn_until(next, until, now);
@@ -330,14 +341,20 @@ static void slice_ended(struct deadline *slice, uint64_t now)
     cpu->reschedule = true;
 }
 
+static void tick_all(struct vcpu *vcpu, uint64_t now)
+{
+    for (; vcpu != NULL; vcpu = vcpu->next)
+        if (vcpu->timers == TIMERS_TICK && vcpu->on)
+            arch_vcpu_tick(vcpu, now);
+}
+
 static void tick(struct deadline *deadline, uint64_t now)
 {
     struct cpu *cpu = HEAP_ENTRY(deadline, struct cpu, tick);
 
     cpu_trace(cpu, ONTIME_TRACE_TICK, NULL, 0);
-    for (struct vcpu *vcpu = cpu->vcpus; vcpu != NULL; vcpu = vcpu->next)
-        if (vcpu->timers == TIMERS_TICK && vcpu->on)
-            arch_vcpu_tick(vcpu, now);
+    tick_all(cpu->vcpus, now);
+    tick_all(cpu->visitors, now);
     if (now >= cpu->slice_end)
         cpu->reschedule = true;
     deadline_set(&cpu->deadlines, deadline, (now / cpu->tick_period + 1) * cpu->tick_period);
@@ -354,9 +371,9 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
 {
     /*
      * For each vCPU its wake, its physical timer and the alarm of its VM's clock, and for the CPU its tick,
-     * the console's silence, and the UART's interrupt.
+     * the console's silence, the UART's interrupt, and the look at vCPUs that float.
      */
-    unsigned others = vcpu_count * 3 + 3;
+    unsigned others = vcpu_count * 3 + 4;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),
@@ -399,10 +416,13 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
         pick(cpu, now);
-        if (cpu->current == vcpu)
+        if (cpu->current == vcpu) {
             precise_woken_for_timer(&vcpu->precise, vcpu->wake_at, timer->when);
-        else
+        } else {
             bill(vcpu, now);
+            if (vcpu->floats)
+                look_at_waiting(cpu, now);
+        }
     }
 }
 
@@ -413,6 +433,8 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    if (vcpu->floats)
+        look_at_waiting(cpu, vcpu->ready_since); /* after the policy was asked */
 }
 
 void vcpu_wake_by_message(struct vcpu *vcpu)
@@ -421,6 +443,18 @@ void vcpu_wake_by_message(struct vcpu *vcpu)
         return;
     vcpu_wake_blocked(vcpu);
     bill(vcpu, vcpu->cpu->charged_until);
+}
+
+/* The policy did not choose the vCPU for its deadline. */
+static void was_denied(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
+    bill(vcpu, now);
+    if (vcpu->floats)
+        look_at_waiting(cpu, now);
 }
 
 /*
@@ -442,11 +476,8 @@ static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
     warp(vcpu, when, now);
     pick(cpu, now);
     chosen = cpu->current == vcpu;
-    if (!chosen) {
-        vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
-        cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
-        bill(vcpu, now);
-    }
+    if (!chosen)
+        was_denied(vcpu, now);
     return chosen;
 }
 
@@ -481,15 +512,53 @@ static void join_siblings(struct vcpu *vcpu)
     vcpu->sibling = first;
 }
 
-void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
+/* One that floats is in a ring, if only with itself. */
+static void visit(struct vcpu *vcpu)
 {
-    struct vcpu **end = &cpu->vcpus;
+    struct cpu *cpu = vcpu->cpu;
+    struct vcpu *other = cpu->visitors;
+
+    while (other != NULL && other->vm != vcpu->vm)
+        other = other->next;
+    vcpu->sibling = other != NULL ? other->sibling : vcpu;
+    if (other != NULL)
+        other->sibling = vcpu;
+    vcpu->next = cpu->visitors;
+    cpu->visitors = vcpu;
+}
+
+static void end_visit(struct vcpu *vcpu)
+{
+    struct vcpu **link = &vcpu->cpu->visitors;
+    struct vcpu *other = vcpu;
+
+    while (*link != vcpu)
+        link = &(*link)->next;
+    *link = vcpu->next;
+    for (; other->sibling != vcpu; other = other->sibling)
+        if (other->sibling->gives_way_to == vcpu)
+            other->sibling->gives_way_to = NULL;
+    other->sibling = vcpu->sibling;
+}
+
+static void stay(struct vcpu *vcpu)
+{
+    struct vcpu **end = &vcpu->cpu->vcpus;
 
     while (*end != NULL)
         end = &(*end)->next;
     *end = vcpu;
-    vcpu->cpu = cpu;
     join_siblings(vcpu);
+}
+
+void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
+{
+    vcpu->cpu = cpu;
+    atomic_store_explicit(&vcpu->mail_to, cpu, memory_order_relaxed);
+    if (vcpu->floats)
+        visit(vcpu);
+    else
+        stay(vcpu);
     vcpu->place_of = vcpu;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
@@ -554,7 +623,7 @@ static void take_work(struct vcpu *vcpu, struct vcpu *sender)
  */
 void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
 {
-    if (to->cpu == vcpu->cpu)
+    if (ARCH_READ_RELAXED(to->cpu) == vcpu->cpu)
         take_work(to, vcpu);
     else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed))
         vcpu_send(to, VCPU_WORK);
@@ -660,6 +729,100 @@ void vcpu_retire(struct vcpu *vcpu)
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     vcpu_unload(vcpu);
+}
+
+uint64_t cpu_turn(struct cpu *cpu)
+{
+    (void)charge(cpu, arch_counter());
+    return cpu->sched.policy->moves->turn(&cpu->sched);
+}
+
+bool vcpu_waits(const struct vcpu *vcpu)
+{
+    const struct cpu *cpu = vcpu->cpu;
+
+    return vcpu->unit.runnable && vcpu != cpu->current;
+}
+
+bool vcpu_may_leave(const struct vcpu *vcpu)
+{
+    return vcpu_waits(vcpu) && vcpu != vcpu->cpu->loaded && vcpu->work == NULL && vcpu->place_of == vcpu;
+}
+
+void cpu_bring_home(struct cpu *cpu)
+{
+    bool any = false;
+
+    for (struct vcpu *vcpu = cpu->visitors; vcpu != NULL; vcpu = vcpu->next)
+        any = be_home(vcpu) || any;
+    if (any)
+        pick(cpu, cpu->charged_until); /* the place of the current one may be another's now */
+}
+
+static void pack(struct vcpu *vcpu, uint64_t now)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    vcpu->luggage.due = DEADLINE_NONE;
+    if (cpu->sched.policy->unwarp(&cpu->sched, &vcpu->unit, now)) {
+        vcpu->luggage.due = precise_is_awaited(&vcpu->precise) ? precise_awaited(&vcpu->precise) : now;
+        warp_ended(vcpu, now, ONTIME_WARP_END_MOVED);
+    }
+    vcpu->luggage.physical = deadline_when(&vcpu->physical_timer);
+    deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
+    deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
+    if (vcpu->index == 0)
+        vcpu->hooks->alarm_off(vcpu->vm);
+}
+
+void vcpu_leave(struct vcpu *vcpu, struct cpu *to, uint64_t ahead)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = charge(cpu, arch_counter());
+
+    DEBUG_ASSERT(cpu == arch_cpu() && vcpu_may_leave(vcpu) && vcpu->place_of == vcpu &&
+                 !deadline_is_armed(&vcpu->wake_timer));
+    pack(vcpu, now);
+    vcpu->luggage.ahead = ahead;
+    cpu->sched.policy->moves->remove(&cpu->sched, &vcpu->unit);
+    end_visit(vcpu);
+    vcpu->gives_way_to = NULL;
+    DEBUG_ONLY(cpu->idle_ticks += vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt);
+    vcpu->stats[ONTIME_STAT_MOVES]++;
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_MOVED, vcpu, to->index);
+    cpu->reschedule = true; /* what the policy said holds no longer */
+    ARCH_WRITE_RELAXED(vcpu->cpu, NULL);
+    vcpu_send_off(vcpu, to);
+}
+
+static void unpack(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    deadline_set(&cpu->deadlines, &vcpu->physical_timer, vcpu->luggage.physical);
+    if (vcpu->index == 0)
+        vcpu->hooks->alarm(vcpu->vm);
+    watch_deadlines(vcpu);
+}
+
+void vcpu_arrive(struct vcpu *vcpu)
+{
+    struct cpu *cpu = arch_cpu();
+    uint64_t now = charge(cpu, arch_counter());
+
+    ARCH_WRITE_RELAXED(vcpu->cpu, cpu);
+    DEBUG_ONLY(cpu->idle_ticks -= vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt);
+    visit(vcpu);
+    cpu->sched.policy->moves->join(&cpu->sched, &vcpu->unit, vcpu->luggage.ahead);
+    unpack(vcpu);
+    cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_WOKEN, vcpu, 0);
+    if (vcpu->luggage.due != DEADLINE_NONE)
+        warp(vcpu, vcpu->luggage.due, now);
+    pick(cpu, now);
+    if (cpu->current == vcpu)
+        return;
+    bill(vcpu, now);
+    look_at_waiting(cpu, now + us_to_ticks(FLOATING_LOOK_US));
 }
 
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)

@@ -3,7 +3,8 @@
  * The dispatcher: who runs on a CPU, see dispatch.c.
  *
  * All functions here run at EL2 with interrupts masked, on the CPU they are about, or that of the vCPU they
- * are about; only vcpu_wake() may be called on any. Instants and times are ticks of the counter.
+ * are about; only vcpu_wake() may be called on any, and vcpu_arrive() is called where the vCPU goes to.
+ * Instants and times are ticks of the counter.
  */
 #ifndef VM_DISPATCH_H
 #define VM_DISPATCH_H
@@ -65,7 +66,7 @@ void vcpu_wake_blocked(struct vcpu *vcpu);
  */
 static inline void vcpu_wake(struct vcpu *vcpu)
 {
-    if (vcpu->cpu != arch_cpu())
+    if (ARCH_READ_RELAXED(vcpu->cpu) != arch_cpu())
         vcpu_send(vcpu, VCPU_WAKE);
     else if (vcpu->on && !vcpu->unit.runnable)
         vcpu_wake_blocked(vcpu);
@@ -129,5 +130,34 @@ void vcpu_retire(struct vcpu *vcpu);
  * charged already if that is later, as an interrupt handler's `now` may be old.
  */
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
+
+/* For vCPUs that float (vm/floating.c). */
+
+/* Up to which virtual time would a vCPU that came run at once? The CPU is not idle. */
+uint64_t cpu_turn(struct cpu *cpu);
+
+/* Is it runnable, and another has the CPU? */
+bool vcpu_waits(const struct vcpu *vcpu);
+
+/*
+ * If so, may it leave? Not while its registers are in the CPU, as who calls may be in the middle of its exit;
+ * nor while it has work at EL2, or the place of another in the policy.
+ */
+bool vcpu_may_leave(const struct vcpu *vcpu);
+
+/*
+ * Sends such a vCPU to another CPU, with its timers and deadlines. `ahead`: see join() of struct
+ * sched_moves. No lock is held.
+ */
+void vcpu_leave(struct vcpu *vcpu, struct cpu *to, uint64_t ahead);
+
+/* A vCPU that was sent here is there: it is runnable, and warped if it was. */
+void vcpu_arrive(struct vcpu *vcpu);
+
+/*
+ * The CPU is charged up to now. Its vCPUs that have another's place in the policy get their own again, and
+ * the policy is asked.
+ */
+void cpu_bring_home(struct cpu *cpu);
 
 #endif

@@ -31,6 +31,9 @@ struct guest_hooks {
     /* Another core has set the alarm of the VM's clock. On the core of the VM's first vCPU. */
     void (*alarm)(struct vm *vm);
 
+    /* The VM's first vCPU leaves its core, the calling one. Where it comes to, alarm() is called. */
+    void (*alarm_off)(struct vm *vm);
+
     /* Sets the devices of a vCPU that is switched on, and of a VM that starts, as after a reset. */
     void (*reset_vcpu)(struct vcpu *vcpu);
     void (*reset_vm)(struct vm *vm);

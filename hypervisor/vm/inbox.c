@@ -14,6 +14,8 @@ static void serve_vcpu(struct vcpu *vcpu)
 {
     uint32_t requests = atomic_exchange_explicit(&vcpu->requests, 0, memory_order_acq_rel);
 
+    if ((requests & VCPU_ARRIVE) != 0)
+        vcpu_arrive(vcpu);
     DEBUG_ASSERT(vcpu->cpu == arch_cpu());
     if ((requests & VCPU_POWER_ON) != 0)
         vcpu_power_on_here(vcpu);
@@ -37,6 +39,8 @@ static void serve_cpu(struct cpu *cpu)
 
     if ((requests & CPU_CHARGE) != 0)
         atomic_store_explicit(&cpu->charge_told, cpu_charge(cpu, arch_counter()), memory_order_release);
+    if ((requests & CPU_TURN) != 0)
+        atomic_store_explicit(&cpu->turn_told, cpu_turn(cpu), memory_order_release);
     if ((requests & CPU_CONSOLE) != 0)
         console_watch_silence();
 }
@@ -52,7 +56,10 @@ void cpu_take_messages(struct cpu *cpu)
     if (vcpu == NULL)
         return;
     cpu->inbox = vcpu->next_message; /* before its requests are taken: then it may be sent again */
-    serve_vcpu(vcpu);
+    if (atomic_load_explicit(&vcpu->mail_to, memory_order_relaxed) == cpu)
+        serve_vcpu(vcpu);
+    else
+        vcpu_forward(vcpu);
     /* What was pushed meanwhile may have had its kick before this core's own was taken: the two were one. */
     if (cpu->inbox != NULL || atomic_load_explicit(&cpu->messages, memory_order_relaxed) != NULL)
         arch_cpu_kick(cpu->index);

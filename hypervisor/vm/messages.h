@@ -17,20 +17,30 @@
 #include "vm/cpu.h"
 
 /* Of a vCPU. They are done in this order. */
-#define VCPU_POWER_ON  1u  /* begins at its `resume_entry` */
-#define VCPU_POWER_OFF 2u  /* its VM stops */
-#define VCPU_LOAD      4u  /* its VM starts: it loads the images */
-#define VCPU_ALARM     8u  /* the alarm of its VM's clock has changed */
-#define VCPU_WORK      16u /* another vCPU has handed work on to it: it is warped */
-#define VCPU_LOOK      32u /* its interrupts have changed: its list registers are brought up to date */
-#define VCPU_WAKE      64u /* it is made runnable, if it is on */
+#define VCPU_ARRIVE    128u /* it comes from another core: before all else */
+#define VCPU_POWER_ON  1u   /* begins at its `resume_entry` */
+#define VCPU_POWER_OFF 2u   /* its VM stops */
+#define VCPU_LOAD      4u   /* its VM starts: it loads the images */
+#define VCPU_ALARM     8u   /* the alarm of its VM's clock has changed */
+#define VCPU_WORK      16u  /* another vCPU has handed work on to it: it is warped */
+#define VCPU_LOOK      32u  /* its interrupts have changed: its list registers are brought up to date */
+#define VCPU_WAKE      64u  /* it is made runnable, if it is on */
 
 /* Of a core. */
 #define CPU_CHARGE  1u /* its current vCPU is charged up to now, and `charge_told` says so */
 #define CPU_CONSOLE 2u /* core 0's: a source has written an unfinished line */
 #define CPU_TRACE   4u /* its trace ring is frozen: when it has taken this, it records no more */
+#define CPU_TURN    8u /* `turn_told` says up to which virtual time a vCPU that came would run at once */
 
 void vcpu_send(struct vcpu *vcpu, uint32_t request);
+
+/*
+ * Sends the vCPU itself to another core, with VCPU_ARRIVE. Nobody has it: its `cpu` is NULL. A message that
+ * went to the core it comes from is forwarded by that one, which finds that it is not for itself.
+ */
+void vcpu_send_off(struct vcpu *vcpu, struct cpu *to);
+void vcpu_forward(struct vcpu *vcpu);
+
 void cpu_send(struct cpu *cpu, uint32_t request);
 
 #endif

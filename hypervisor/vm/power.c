@@ -51,7 +51,7 @@ void vcpu_power_on(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->powered = true;
     vcpu->resume_entry = entry;
     vcpu->resume_argument = argument;
-    if (vcpu->cpu == arch_cpu()) {
+    if (ARCH_READ_RELAXED(vcpu->cpu) == arch_cpu()) {
         switch_on(vcpu);
         return;
     }
@@ -117,7 +117,7 @@ void vm_start(struct vm *vm)
         ASSERT(!vm->vcpus[i].powered);
     vm->off = false;
     boot->powered = true;
-    if (boot->cpu == arch_cpu())
+    if (ARCH_READ_RELAXED(boot->cpu) == arch_cpu())
         vcpu_load_here(boot);
     else
         vcpu_send(boot, VCPU_LOAD);
@@ -213,7 +213,7 @@ static bool stop_another(struct vcpu *vcpu)
 
         if (other == vcpu || !other->powered)
             continue;
-        if (other->cpu == vcpu->cpu)
+        if (ARCH_READ_RELAXED(other->cpu) == vcpu->cpu)
             switch_off(other);
         else
             vcpu_send(other, VCPU_POWER_OFF);

@@ -189,6 +189,12 @@ static inline bool precise_is_awaited(const struct precise *precise)
     return precise->reached != DEADLINE_NONE;
 }
 
+/* Which deadline that was; after precise_is_awaited() only. */
+static inline uint64_t precise_awaited(const struct precise *precise)
+{
+    return precise->reached;
+}
+
 /*
  * Such a vCPU is loaded. Returns until when it is to be held at EL2, for its timer's interrupt to be pending
  * when it is entered; 0: not at all. With a backlog it is entered early, to work that off.

@@ -22,7 +22,11 @@ struct vm;
 struct vcpu {
     struct arch_vcpu arch; /* first: vectors.S finds the registers here */
     struct vm *vm;
-    struct cpu *cpu; /* the physical CPU that runs it */
+    /*
+     * The physical CPU that has it; NULL: it is on its way to another. Each CPU writes its own there, and the
+     * one that is there takes itself away. So any may ask whether the vCPU is its own.
+     */
+    struct cpu *cpu;
     const struct guest_hooks *hooks;
     uint16_t id;    /* unique in the system: names it in the trace */
     uint16_t index; /* in its VM; its affinity is 0.0.0.index */
@@ -32,6 +36,7 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
+    bool floats;            /* it may go to other CPUs (vm/floating.c) */
     enum timer_mode timers;
 
     /*
@@ -49,12 +54,12 @@ struct vcpu {
     struct deadline precise_timer;
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
-    struct vcpu *next; /* the next of its CPU's `vcpus` */
+    struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
     /*
      * Turns among the vCPUs of a VM on one CPU. Each has a place in the policy, with a virtual time and,
      * maybe, a warp. One may have the place of another; a blocked one has its own.
      */
-    struct vcpu *sibling;      /* the next of its VM on its CPU, in a ring; NULL: it is the only one */
+    struct vcpu *sibling;      /* the next of its VM on its CPU, in a ring; NULL: there is ever only one */
     struct vcpu *place_of;     /* whose place it has */
     struct vcpu *gives_way_to; /* at the next pick, that one takes its place; NULL: nobody */
     uint64_t turn_end;
@@ -70,8 +75,16 @@ struct vcpu {
     struct precise precise;                 /* precise.c's: its deadlines; late, as it is large */
     uint64_t resume_entry, resume_argument; /* where it begins when it is switched on, or resumes */
 
-    _Atomic uint32_t requests; /* vm/messages.h */
-    struct vcpu *next_message; /* the next on its CPU's list */
+    _Atomic uint32_t requests;   /* vm/messages.h */
+    struct cpu *_Atomic mail_to; /* where messages for it go */
+    struct vcpu *next_message;   /* the next on that CPU's list */
+
+    /* What goes along with it to another CPU. */
+    struct {
+        uint64_t ahead;    /* see join() of struct sched_moves */
+        uint64_t physical; /* what its physical timer is armed for */
+        uint64_t due;      /* it was warped, for the work that is due then; else DEADLINE_NONE */
+    } luggage;
 };
 
 #endif

@@ -45,6 +45,7 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
     vcpu->index = (uint16_t)index;
     vcpu->id = (uint16_t)vcpu_total++;
     vcpu->timers = config->timers;
+    vcpu->floats = config->floats_on != 0;
     vcpu->unit.params = (struct sched_params){
         .weight = config->weight,
         .warp = us_to_ticks(config->warp_us),
@@ -70,6 +71,8 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
         return NULL;
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         make_vcpu(vm, i, hooks);
+    for (uint64_t left = config->floats_on; left != 0; left &= left - 1)
+        cpus[__builtin_ctzll(left)].is_visited = true;
     vms[vm_count++] = vm;
     return vm;
 }
@@ -152,7 +155,7 @@ void vm_write_complaints(void)
 
 uint64_t vm_stat_with(const struct vcpu *vcpu, unsigned stat, uint64_t value)
 {
-    const struct lead *lead = &vcpu->cpu->lead;
+    const struct lead *lead = &atomic_load_explicit(&vcpu->mail_to, memory_order_relaxed)->lead;
     uint64_t own;
 
     if (stat == ONTIME_STAT_LEAD_SWITCH)

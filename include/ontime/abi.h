@@ -110,7 +110,8 @@
 #define ONTIME_STAT_STOLEN_TICKS 11 /* time runnable but not running, ticks */
 #define ONTIME_STAT_LEAD_SWITCH  12 /* how early the core's comparator fires for a switch, ticks */
 #define ONTIME_STAT_LEAD_BACKLOG 13 /* how much earlier when a tick of the guest is pending, ticks */
-#define ONTIME_STAT_COUNT        14
+#define ONTIME_STAT_MOVES        14 /* times that a vCPU of the VM, which floats, went to another core */
+#define ONTIME_STAT_COUNT        15
 
 /*
  * ONTIME_CALL_MARK, for observers only: x1 = a number of the caller's choice, 32 bits. Puts a mark with this

@@ -45,6 +45,8 @@ struct ontime_trace_record {
  *   VCPU_WOKEN       The vCPU can run again.
  *   GUEST_TIMER      The interrupt of the guest's own timer becomes pending. arg: ticks since its CVAL.
  *   TICK             The hypervisor's periodic tick.
+ *   VCPU_MOVED       The vCPU, which floats, leaves this core, where it waited. arg: the core it goes to,
+ *                    where VCPU_WOKEN follows.
  *   MARK             The vCPU asked for a mark (ONTIME_CALL_MARK). arg: the mark's number.
  *
  * X(name, number, name in text): ONTIME_TRACE_SWITCH and so on.
@@ -64,7 +66,8 @@ struct ontime_trace_record {
     X(GUEST_TIMER, 12, "guest-timer")                                                                        \
     X(TICK, 13, "tick")                                                                                      \
     X(MARK, 14, "mark")                                                                                      \
-    X(TIMER_IN_PLACE, 15, "timer-in-place")
+    X(TIMER_IN_PLACE, 15, "timer-in-place")                                                                  \
+    X(VCPU_MOVED, 16, "vcpu-moved")
 
 /*
  * The reasons for which a warp ends: ONTIME_WARP_END_DONE and so on. LIMIT: the CPU time was used that its
@@ -74,7 +77,8 @@ struct ontime_trace_record {
     X(DONE, 0, "done")       /* the guest called DONE */                                                     \
     X(BLOCKED, 1, "blocked") /* the vCPU waited for an interrupt */                                          \
     X(LIMIT, 2, "limit")     /* the warp's CPU time was used up */                                           \
-    X(RESET, 3, "reset")     /* the vCPU was switched off, or its VM was reset or switched off */
+    X(RESET, 3, "reset")     /* the vCPU was switched off, or its VM was reset or switched off */            \
+    X(MOVED, 4, "moved")     /* the vCPU went to another core, where a new warp begins */
 
 #define ONTIME_TRACE_ENUMERATOR(name, number, text) ONTIME_TRACE_##name = (number),
 #define ONTIME_WARP_ENUMERATOR(name, number, text)  ONTIME_WARP_END_##name = (number),

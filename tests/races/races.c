@@ -172,6 +172,16 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return false;
 }
 
+uint64_t cpu_turn(struct cpu *cpu)
+{
+    return cpu->charged_until;
+}
+
+void vcpu_arrive(struct vcpu *vcpu)
+{
+    vcpu->cpu = arch_cpu();
+}
+
 uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
 {
     cpu->charged_until = now;
@@ -227,8 +237,12 @@ static int setup(void **state)
     for (unsigned i = 0; i < CORES; i++)
         cores[i].index = i;
     for (unsigned i = 0; i < VCPUS; i++)
-        vcpus[i] = (struct vcpu){
-            .vm = &machine, .index = (uint16_t)i, .cpu = &cores[i], .on = true, .hooks = &hooks};
+        vcpus[i] = (struct vcpu){.vm = &machine,
+                                 .index = (uint16_t)i,
+                                 .cpu = &cores[i],
+                                 .mail_to = &cores[i],
+                                 .on = true,
+                                 .hooks = &hooks};
     return 0;
 }
 

@@ -362,6 +362,23 @@ def shares(run, *wanted):
         check(abs(by_count - wanted[name]) < 0.01 and abs(by_time - wanted[name]) < 0.01, both)
 
 
+def floating_shares(run, *wanted):
+    """`NAME=SHARE ...`: each hog has so much of a core, within 0.02 over 10 s, by the CPU time that Ontime counts."""
+    wanted = {name: float(share) for name, share in (word.split("=") for word in wanted)}
+    with run.boot() as machine:
+        for name in wanted:
+            check_guest(machine, name)
+        machine.wait_off()
+    samples = {name: counts(machine, name) for name in wanted}
+    begin = max(lines[1][0] for lines in samples.values())
+    end = min(lines[-1][0] for lines in samples.values())
+    check(end - begin > 10 * TICKS_PER_SECOND, "the guests were together for less than 10 s")
+    for name, lines in samples.items():
+        share = between(lines, 2, begin, end) / (end - begin)
+        print(f"         {name}: {share:.4f} of a core")
+        check(abs(share - wanted[name]) < 0.02, f"{name} has {share:.4f} of a core, not {wanted[name]}")
+
+
 def sleepers(run, *wanted):
     """`NAME=LIMIT ...`: no sleeper is woken early, and none more than LIMIT us late."""
     with run.boot() as machine:
@@ -547,10 +564,10 @@ HARM = re.compile(
 )
 
 
-def hostile_system(run, seed, cpus, operations, cores):
+def hostile_system(run, seed, cpus, operations, cores, floating):
     """The case's system file, with this seed: its path. Half of the operations are `one`'s, in five lives.
 
-    With two cores `many` is on both, and one of the victims on each.
+    With two cores `many` is on both, and one of the victims on each; or all float over both.
     """
     path = os.path.join(run.out, run.name + ".dtb")
     shutil.copy(run.system(), path)
@@ -559,21 +576,26 @@ def hostile_system(run, seed, cpus, operations, cores):
     for vm, arguments in (("one", one), ("many", many)):
         subprocess.run(["fdtput", "-t", "s", path, f"/vm-{vm}", "bootargs", arguments], check=True)
     subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "vcpus", str(cpus)], check=True)
-    if cores == 2:
+    for vm in ("one", "many", "precise", "plain") if floating else ():
+        subprocess.run(["fdtput", "-t", "i", path, f"/vm-{vm}", "cpus", "0", "1"], check=True)
+        subprocess.run(["fdtput", "-t", "x", path, f"/vm-{vm}", "floating"], check=True)
+    if cores == 2 and not floating:
         subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "cpus", "1", "0"], check=True)
         subprocess.run(["fdtput", "-t", "i", path, "/vm-plain", "cpus", "1"], check=True)
     return path
 
 
 def hostile(run, *words):
-    """`operations=N seed=N [cpus=2] [cores=1]`: guests that do whatever comes, beside two that look for harm.
+    """`operations=N seed=N [cpus=2] [cores=1] [floating=0]`: guests that do whatever comes, beside two that look for harm.
 
     SEED=N in the environment replaces the seed. Under icount the same seed gives the same run.
     """
     values = dict(word.split("=") for word in words)
     seed = int(os.environ.get("SEED") or values["seed"])
     cpus, operations = int(values.get("cpus", 2)), int(values["operations"])
-    path = hostile_system(run, seed, cpus, operations, int(values.get("cores", 1)))
+    path = hostile_system(
+        run, seed, cpus, operations, int(values.get("cores", 1)), int(values.get("floating", 0))
+    )
     with run.boot_file(path) as machine:
         for name in ("one", "many"):
             check_guest(machine, name)
@@ -970,7 +992,7 @@ def restarts(run):
 
 
 def linux_cores(run):
-    """A Linux guest with four vCPUs on four cores, three of which others use as well.
+    """A Linux guest with four vCPUs on four cores, three of which others use as well, or floating over two.
 
     Its CPUs go and come back, tasks on all of them wait for each other and sleep, and what another CPU handles can be
     freed: for that Linux reads the interrupt's active state.

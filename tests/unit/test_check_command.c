@@ -209,6 +209,45 @@ static const char several_cpus[] =
     "+ 1 us 3 messages of other CPUs + 1 us waiting for VMs' locks + 1 us for the console's\n"
     "job vm=round cpu=63 response-us=8117 job-us=4000 period-us=15000 demand=26.7% share=50.0% holds\n";
 
+static const char floating[] =
+    "FILE: scheduler cbs, allowance C 5000 us, trace 256 KiB for each CPU\n"
+    "VM                   MiB  vCPUs  on CPUs  weight   share  timers\n"
+    "a                     64      1  0,2           1   12.5%  wake, floating\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "b                     64      3  0,2           2   75.0%  precise: horizon 100000 us, job 1000 us, "
+    "floating\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "c                     64      1  2             1   25.0%  wake\n"
+    "    Image     0x040200000  0.0 MiB (64 bytes)\n"
+    "    tree      0x042200000\n"
+    "RAM needed: 192 MiB for the VMs, 0.0 MiB for this file, and a few for Ontime\n" INTRO
+    "Of other CPUs a CPU's bounds count messages to its vCPUs, and waits for locks that those hold.\n"
+    "Those that float count on each CPU that they may be on: shares and bounds there are the worst.\n"
+    "CPU 0                weight   share\n"
+    "    a.0                   1   14.3%  floats\n"
+    "    b.0                   2   28.6%  floats\n"
+    "    b.1                   2   28.6%  floats\n"
+    "    b.2                   2   28.6%  floats\n"
+    "bound vm=a cpu=0 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "bound vm=b cpu=0 us=2227 path=1 deadlines=1 switch=1 warps=2 warped=2221 messages=1 locks=1 console=1\n"
+    "    b.0, b.1, b.2: a precise timer is at most 2227 us late: 1 us Ontime's longest path + 1 us deadlines "
+    "before + 1 us switch + 2221 us urgent work of 2 others + 1 us 6 messages of other CPUs + 1 us waiting "
+    "for VMs' locks + 1 us for the console's\n"
+    "CPU 2                weight   share\n"
+    "    a.0                   1   12.5%  floats\n"
+    "    b.0                   2   25.0%  floats\n"
+    "    b.1                   2   25.0%  floats\n"
+    "    b.2                   2   25.0%  floats\n"
+    "    c.0                   1   12.5%\n"
+    "bound vm=a cpu=2 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n"
+    "bound vm=b cpu=2 us=2227 path=1 deadlines=1 switch=1 warps=2 warped=2221 messages=1 locks=1 console=1\n"
+    "    b.0, b.1, b.2: a precise timer is at most 2227 us late: 1 us Ontime's longest path + 1 us deadlines "
+    "before + 1 us switch + 2221 us urgent work of 2 others + 1 us 6 messages of other CPUs + 1 us waiting "
+    "for VMs' locks + 1 us for the console's\n"
+    "bound vm=c cpu=2 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n";
+
 static void test_one_cpu(void **state)
 {
     (void)state;
@@ -222,6 +261,13 @@ static void test_several_cpus(void **state)
     assert_int_equal(check("good/cpus"), 0);
     assert_string_equal(out, several_cpus);
     assert_string_equal(errors, "");
+}
+
+static void test_floating(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/floating"), 0);
+    assert_string_equal(out, floating);
 }
 
 static void test_no_bound(void **state)
@@ -270,8 +316,9 @@ static void test_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_cpu), cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_no_bound),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_no_file),      cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_one_cpu),  cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
+        cmocka_unit_test(test_no_bound), cmocka_unit_test(test_refused),      cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_usage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

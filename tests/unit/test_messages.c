@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages between cores: a vCPU is on its core's list once at most, its bits are done in their order, one
- * vCPU for each kick, and what is sent at whatever moment is done after that.
+ * vCPU for each kick, and what is sent at whatever moment is done after that, also when the vCPU goes to
+ * another core meanwhile.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "arch/fake/fake.h"
 #include "console/console.h"
@@ -40,6 +42,7 @@ static bool kicked[CORES]; /* and has not looked at its list since */
 static unsigned asked[VCPUS][REQUESTS], seen[VCPUS][REQUESTS], times[VCPUS][REQUESTS];
 static unsigned core_asked[CORES][2], core_seen[CORES][2];
 static unsigned senders; /* cores that have yet to send something */
+static unsigned departures, takers;
 static void (*while_looking)(struct vcpu *vcpu);
 
 struct cpu *arch_cpu(void)
@@ -71,6 +74,22 @@ static void serve(struct vcpu *vcpu, unsigned request, char letter)
     interleave_point();
     seen[vcpu->index][request] = asked[vcpu->index][request];
     times[vcpu->index][request]++;
+}
+
+void vcpu_arrive(struct vcpu *vcpu)
+{
+    assert_null(vcpu->cpu);
+    note((char)('0' + vcpu->index));
+    note('r');
+    interleave_note("vCPU %u arrives", vcpu->index);
+    interleave_point();
+    vcpu->cpu = arch_cpu();
+}
+
+uint64_t cpu_turn(struct cpu *cpu)
+{
+    (void)cpu;
+    return 0;
 }
 
 void vcpu_power_on_here(struct vcpu *vcpu)
@@ -145,13 +164,14 @@ static void reset(void)
     memset(times, 0, sizeof(times));
     memset(core_asked, 0, sizeof(core_asked));
     memset(core_seen, 0, sizeof(core_seen));
-    senders = 0;
+    senders = takers = 0;
     while_looking = NULL;
     for (unsigned i = 0; i < CORES; i++)
         cores[i].index = i;
     for (unsigned i = 0; i < VCPUS; i++) {
         vcpus[i].index = (uint16_t)i;
         vcpus[i].cpu = &cores[i % CORES];
+        vcpus[i].mail_to = vcpus[i].cpu;
         vcpus[i].vm = &vm;
         vcpus[i].on = true;
         vcpus[i].hooks = &hooks;
@@ -180,21 +200,23 @@ static void expect_done(const char *what)
     memset(done, 0, sizeof(done));
 }
 
-/* How often the vCPU is on its core's lists, which end. */
+/* How often the vCPU is on cores' lists, which end. */
 static unsigned times_on_list(const struct vcpu *vcpu)
 {
     const struct vcpu *heads[2];
     unsigned times_there = 0, length = 0;
 
-    interleave_hold(true);
-    heads[0] = atomic_load(&vcpu->cpu->messages);
-    heads[1] = vcpu->cpu->inbox;
-    interleave_hold(false);
-    for (unsigned i = 0; i < 2; i++)
-        for (const struct vcpu *other = heads[i]; other != NULL; other = other->next_message) {
-            assert_true(length++ < VCPUS);
-            times_there += other == vcpu;
-        }
+    for (unsigned core = 0; core < CORES; core++) {
+        interleave_hold(true);
+        heads[0] = atomic_load(&cores[core].messages);
+        heads[1] = cores[core].inbox;
+        interleave_hold(false);
+        for (unsigned i = 0; i < 2; i++)
+            for (const struct vcpu *other = heads[i]; other != NULL; other = other->next_message) {
+                assert_true(length++ < VCPUS);
+                times_there += other == vcpu;
+            }
+    }
     return times_there;
 }
 
@@ -396,9 +418,111 @@ static void a_sender_may_be_overtaken(void **state)
     }
 }
 
+/* The calling core, which has the vCPU, sends it to another. */
+static void leave(struct vcpu *vcpu, unsigned to)
+{
+    assert_ptr_equal(vcpu->cpu, arch_cpu());
+    vcpu->cpu = NULL;
+    interleave_note("sends vCPU %u to core %u", vcpu->index, to);
+    vcpu_send_off(vcpu, &cores[to]);
+}
+
+static void one_that_leaves_arrives_before_all_else(void **state)
+{
+    (void)state;
+    interleave_choose(1);
+    leave(&vcpus[1], 2);
+    assert_int_equal(kicks[2], 1);
+    vcpu_send(&vcpus[1], VCPU_WAKE | VCPU_POWER_ON);
+    assert_int_equal(kicks[1] + kicks[2], 1);
+    take(2);
+    expect_done("1r1n1w");
+    vcpu_send(&vcpus[1], VCPU_WAKE);
+    assert_int_equal(kicks[1], 0);
+    take(2);
+    expect_done("1w");
+}
+
+/* What was sent before it left is on the list of the core that it has left. */
+static void a_message_follows_one_that_has_left(void **state)
+{
+    (void)state;
+    vcpu_send(&vcpus[1], VCPU_WAKE);
+    interleave_choose(1);
+    leave(&vcpus[1], 2);
+    assert_int_equal(kicks[2], 0);
+    take(1);
+    expect_done("");
+    assert_int_equal(kicks[2], 1);
+    take(2);
+    expect_done("1r1w");
+}
+
+static void leave_for_2(void *vcpu)
+{
+    unsigned core = interleave_core();
+
+    interleave_choose(1);
+    leave(vcpu, 2);
+    interleave_choose(core);
+}
+
+static void send_look_and_take_on_2(void *vcpu)
+{
+    unsigned core = interleave_core();
+
+    send_look(vcpu);
+    interleave_choose(2);
+    if (kicked[2])
+        take(2);
+    interleave_choose(core);
+}
+
+/*
+ * It leaves before each access of a sender; or a sender sends before each access of the core that it leaves,
+ * and the core that it goes to may take that at once.
+ */
+static void one_may_leave_while_a_message_is_sent(void **state)
+{
+    void (*const others[])(void *vcpu) = {leave_for_2, send_look, send_look_and_take_on_2};
+
+    (void)state;
+    for (unsigned leaves_first = 0; leaves_first < 3; leaves_first++) {
+        unsigned when = 0;
+        bool called = true;
+
+        for (; called; when++) {
+            reset();
+            interleave_at(when, others[leaves_first], &vcpus[1]);
+            if (leaves_first)
+                leave_for_2(&vcpus[1]);
+            else
+                send_look(&vcpus[1]);
+            called = interleave_called();
+            take_all(1);
+            take_all(2);
+            assert_ptr_equal(vcpus[1].cpu, !leaves_first && !called ? &cores[1] : &cores[2]);
+            assert_int_equal(times[1][5], !leaves_first || called);
+        }
+        assert_true(when > 2);
+    }
+}
+
 static unsigned below(unsigned bound)
 {
     return (unsigned)random_below(&interleave_random, bound);
+}
+
+/* One of those that this core has goes elsewhere. */
+static void send_one_off(unsigned core)
+{
+    struct vcpu *vcpu = &vcpus[below(VCPUS)];
+    unsigned to = below(CORES);
+
+    if (vcpu->cpu != &cores[core] || to == core)
+        return;
+    departures++;
+    leave(vcpu, to);
 }
 
 static void send_something(void)
@@ -430,18 +554,28 @@ static void check_lists(void)
         assert_true(times_on_list(&vcpus[i]) <= 1);
 }
 
+/* A core that takes may forward to one that has nothing to do. */
+static bool any_has_to_take(void)
+{
+    return takers != 0 || kicked[0] || kicked[1] || kicked[2] || kicked[3];
+}
+
 /* A core sends now and then, and looks when it was kicked, until nobody has anything left to do. */
 static void be_a_core(unsigned core)
 {
     unsigned left = SENDS;
 
-    while (senders != 0 || kicked[core]) {
+    while (senders != 0 || any_has_to_take()) {
         interleave_point();
         check_lists();
         if (kicked[core] && (left == 0 || below(3) == 0)) {
             kicked[core] = false;
             interleave_note("takes");
+            takers++;
             cpu_take_messages(&cores[core]);
+            takers--;
+        } else if (left != 0 && below(4) == 0) {
+            send_one_off(core);
         } else if (left != 0 && below(2) == 0) {
             send_something();
             senders -= --left == 0;
@@ -456,6 +590,8 @@ static void run_seed(uint64_t seed)
     senders = CORES;
     interleave_run(CORES, be_a_core);
     for (unsigned i = 0; i < VCPUS; i++) {
+        assert_non_null(vcpus[i].cpu);
+        assert_ptr_equal(vcpus[i].cpu, atomic_load(&vcpus[i].mail_to));
         assert_int_equal(times_on_list(&vcpus[i]), 0);
         assert_int_equal(atomic_load(&vcpus[i].requests), 0);
         for (unsigned request = 0; request < REQUESTS; request++) {
@@ -472,6 +608,7 @@ static void nothing_is_lost_in_any_order(void **state)
 {
     (void)state;
     interleave_seeds(SEEDS, run_seed);
+    assert_true(departures > SEEDS || getenv("SEED") != NULL);
 }
 
 int main(void)
@@ -485,6 +622,9 @@ int main(void)
         cmocka_unit_test_setup(a_core_gets_messages_of_its_own, setup),
         cmocka_unit_test_setup(what_is_sent_while_the_core_takes_is_not_lost, setup),
         cmocka_unit_test_setup(a_sender_may_be_overtaken, setup),
+        cmocka_unit_test_setup(one_that_leaves_arrives_before_all_else, setup),
+        cmocka_unit_test_setup(a_message_follows_one_that_has_left, setup),
+        cmocka_unit_test_setup(one_may_leave_while_a_message_is_sent, setup),
         cmocka_unit_test_setup(nothing_is_lost_in_any_order, setup),
     };
 

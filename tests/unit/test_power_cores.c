@@ -110,6 +110,19 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
     return 0;
 }
 
+uint64_t cpu_turn(struct cpu *cpu)
+{
+    (void)cpu;
+    fail();
+    return 0;
+}
+
+void vcpu_arrive(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fail();
+}
+
 void vcpu_unload(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -344,9 +357,12 @@ static void make(struct vm *vm, unsigned index, struct vcpu *its_vcpus, unsigned
         .entry = GUEST_RAM_BASE,
     };
     *vm = (struct vm){.config = &config[index], .index = index, .vcpus = its_vcpus, .vcpu_count = count};
-    for (unsigned i = 0; i < count; i++)
-        its_vcpus[i] = (struct vcpu){
-            .vm = vm, .index = (uint16_t)i, .hooks = &hooks, .cpu = &cores[index == 0 ? below(CORES) : 0]};
+    for (unsigned i = 0; i < count; i++) {
+        struct cpu *cpu = &cores[index == 0 ? below(CORES) : 0];
+
+        its_vcpus[i] =
+            (struct vcpu){.vm = vm, .index = (uint16_t)i, .hooks = &hooks, .cpu = cpu, .mail_to = cpu};
+    }
     vms[index] = vm;
 }
 

@@ -396,6 +396,29 @@ static void old_formats_are_refused(void **state)
     free(file.data);
 }
 
+static void vcpus_may_float_over_cpus(void **state)
+{
+    (void)state;
+    struct file file = accepted("floating.dts");
+    const struct vm_config *a = vm_named("a"), *b = vm_named("b"), *c = vm_named("c");
+
+    assert_int_equal(a->floats_on, 1 << 2 | 1);
+    assert_int_equal(vm_config_cpu(a, 0), 2); /* it begins there */
+    assert_int_equal(vm_config_cpus(a), 1 << 2 | 1);
+    assert_int_equal(vm_config_vcpus_on(a, 0), 1);
+    assert_int_equal(vm_config_vcpus_on(a, 1), 0);
+    assert_int_equal(vm_config_cpu(b, 0), 0);
+    assert_int_equal(vm_config_cpu(b, 1), 2);
+    assert_int_equal(vm_config_cpu(b, 2), 0);
+    assert_int_equal(vm_config_vcpus_on(b, 0), 3);
+    assert_int_equal(vm_config_vcpus_on(b, 2), 3);
+    assert_true(vm_config_is_on(b, 0, 2));
+    assert_int_equal(c->floats_on, 0);
+    assert_true(vm_config_is_on(c, 0, 2));
+    assert_false(vm_config_is_on(c, 0, 0));
+    free(file.data);
+}
+
 static void vcpus_are_on_the_cpus_named(void **state)
 {
     (void)state;
@@ -494,7 +517,8 @@ static void expect_of_cpus(uint32_t vcpus, const uint32_t *cpus, unsigned count,
     }
     if (count > vcpus)
         snprintf(message, ERROR_SIZE,
-                 "node /vm-a: property cpus: %u are named, more than vcpus, %u: a vCPU stays on one CPU",
+                 "node /vm-a: property cpus: %u are named, more than vcpus, %u: a vCPU stays on one CPU, "
+                 "unless the VM is floating",
                  count, vcpus);
 }
 
@@ -627,6 +651,7 @@ int main(void)
         cmocka_unit_test(warp_defaults_are_as_documented),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(vcpus_are_on_the_cpus_named),
+        cmocka_unit_test(vcpus_may_float_over_cpus),
         cmocka_unit_test(any_list_of_cpus_is_read_or_refused),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),

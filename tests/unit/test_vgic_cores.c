@@ -417,6 +417,59 @@ static void a_redistributor_of_another_core_is_read(void **state)
     assert_int_equal(take_on(1), GIC_SPURIOUS);
 }
 
+/* Of a vCPU that floats nothing is in a list register while it is on its way: all is where it arrives. */
+BOTH(one_on_its_way_gets_its_interrupts_where_it_arrives)
+{
+    struct vcpu *vcpu = world_vcpu(2);
+    uint32_t intid;
+
+    world_route(LEVEL, 2);
+    world_kick(1);
+    vcpu->cpu = NULL;
+    vcpu->vgic.waits = false; /* it is runnable */
+    world_send(2, SGI);
+    world_line(LEVEL, true);
+    edge();
+    world_kick(1);
+    assert_false(world_woken(2));
+    world_place(2, 0);
+    world_switch(vcpu);
+    intid = world_take();
+    assert_int_equal(intid & 0x3FF, SGI);
+    world_end(intid);
+    assert_int_equal(world_take(), LEVEL);
+    world_line(LEVEL, false);
+    world_end(LEVEL);
+    assert_int_equal(world_take(), GIC_SPURIOUS);
+    world_core(1);
+    assert_int_equal(world_take(), EDGE);
+}
+
+/* It ends what it has taken on the core that it comes from. */
+BOTH(what_is_active_goes_along)
+{
+    world_line(LEVEL, true);
+    edge();
+    world_kick(1);
+    assert_int_equal(take_on(1), LEVEL);
+    world_core(1);
+    world_switch(NULL);
+    world_core(0);
+    world_place(1, 0);
+    world_switch(world_vcpu(1));
+    assert_true(world_test(GIC_ISACTIVER, LEVEL));
+    world_line(LEVEL, false);
+    world_end(LEVEL);
+    assert_false(world_test(GIC_ISACTIVER, LEVEL));
+    assert_int_equal(world_take(), EDGE);
+    world_end(EDGE);
+    assert_int_equal(world_take(), GIC_SPURIOUS);
+    world_core(1);
+    world_switch(world_vcpu(2));
+    assert_int_equal(world_take(), GIC_SPURIOUS);
+    world_core(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +495,8 @@ int main(void)
         cmocka_unit_test(a_line_falls_on_another_core),
         cmocka_unit_test(a_high_line_comes_again_on_another_core),
         cmocka_unit_test(a_redistributor_of_another_core_is_read),
+        cmocka_unit_test(one_on_its_way_gets_its_interrupts_where_it_arrives),
+        cmocka_unit_test(what_is_active_goes_along),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,28 @@ static void setting_the_clock_moves_the_alarm(void **state)
     assert_true(seen.line);
 }
 
+/* The VM's first vCPU goes to another core, and the alarm with it, which may be due on its way. */
+static void the_alarm_goes_along_with_the_vcpu(void **state)
+{
+    (void)state;
+    set(IMSC, 1);
+    set(MR, TIME + 2);
+    for (unsigned i = 0; i < 2; i++) {
+        vrtc_leave_alarm(&vm);
+        assert_false(deadline_is_armed(&vm.rtc->alarm));
+        vcpu.cpu = NULL;
+        pass(HZ + HZ / 2);
+        assert_false(seen.line);
+        vcpu.cpu = &one_core;
+        vrtc_watch_alarm(&vm);
+        pass(0);
+        assert_int_equal(seen.line, i == 1);
+    }
+    other_vm.rtc = NULL; /* on a machine without a clock */
+    vrtc_leave_alarm(&other_vm);
+    vrtc_watch_alarm(&other_vm);
+}
+
 static void a_reset_forgets_the_alarm_and_keeps_the_time(void **state)
 {
     (void)state;
@@ -358,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup(an_alarm_may_be_for_now_or_moved, setup),
         cmocka_unit_test_setup(setting_the_clock_moves_the_alarm, setup),
         cmocka_unit_test_setup(a_reset_forgets_the_alarm_and_keeps_the_time, setup),
+        cmocka_unit_test_setup(the_alarm_goes_along_with_the_vcpu, setup),
         cmocka_unit_test_setup(as_the_model, setup),
     };
 

@@ -40,7 +40,7 @@ safe_text_SRCS := hypervisor/console/safe_text.c
 console_SRCS := $(wildcard hypervisor/console/*.c) hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 
 # sched
-UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr
+UNIT_TESTS += bvt bvt_random cbs cbs_bound policies credit sedf rr moves
 bvt_SRCS := $(UNIT_SCHED) tests/unit/simulation.c
 bvt_random_SRCS := $(bvt_SRCS)
 cbs_SRCS := $(bvt_SRCS)
@@ -49,9 +49,10 @@ policies_SRCS := $(bvt_SRCS)
 credit_SRCS := $(bvt_SRCS)
 sedf_SRCS := $(bvt_SRCS)
 rr_SRCS := $(bvt_SRCS)
+moves_SRCS := $(UNIT_SCHED)
 
 # vm
-UNIT_TESTS += precise precise_random turns vm power power_cores deadlines messages
+UNIT_TESTS += precise precise_random turns vm power power_cores deadlines messages floating
 messages_SRCS := hypervisor/vm/messages.c hypervisor/vm/inbox.c tests/unit/interleave.c
 messages_FLAGS := -includetests/unit/interleaved_atomics.h
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
@@ -65,6 +66,8 @@ vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervi
 	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
 	$(UNIT_SCHED) tests/unit/vm_world.c
 power_SRCS := $(vm_SRCS)
+floating_SRCS := hypervisor/vm/floating.c hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
+	hypervisor/vm/precise.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c $(UNIT_SCHED)
 power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_SRCS)
 power_cores_FLAGS := $(messages_FLAGS)
 

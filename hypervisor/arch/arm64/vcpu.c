@@ -227,7 +227,8 @@ void arch_vcpu_init(struct vcpu *vcpu)
  */
 static bool is_alone(const struct vcpu *vcpu)
 {
-    return vcpu->cpu->vcpus == vcpu && vcpu->next == NULL && !timers_warp(vcpu->timers);
+    return vcpu->cpu->vcpus == vcpu && vcpu->next == NULL && !vcpu->cpu->is_visited &&
+           !timers_warp(vcpu->timers);
 }
 
 void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
@@ -242,7 +243,8 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
     vcpu->arch.el1.sctlr_el1 = SCTLR_EL1_RESET;
     vcpu->arch.vmpidr = VMPIDR_EL2_RES1 | vcpu->index;
     vcpu->arch.rare = (has_disr || has_tpidr2 ? ARCH_EXTENSIONS : 0) |
-                      (vcpu->sibling != NULL ? ARCH_WFE : 0) | (is_alone(vcpu) ? ARCH_ALONE : 0);
+                      (vcpu->sibling != NULL && vcpu->vm->vcpu_count > 1 ? ARCH_WFE : 0) |
+                      (is_alone(vcpu) ? ARCH_ALONE : 0);
     guest_debug_reset(vcpu);
     guest_timer_reset(vcpu);
     gic->interface_reset(&vcpu->arch);
@@ -283,6 +285,27 @@ static __attribute__((noinline, cold)) void save_rare(struct arch_vcpu *arch)
         arch->tpidr2_el0 = read_sysreg_(TPIDR2_EL0);
 }
 
+_Static_assert(ARCH_VM_CPUS == MAX_CPUS, "each CPU has an entry");
+
+/*
+ * The vCPUs of a VM on this core share its VMID, and two of them may use one ASID for different tables. So
+ * what the TLBs hold of another vCPU is not valid for this one. Of those that float this core may have had
+ * another last, though it is not here now.
+ */
+static void drop_translations_of_others(const struct vcpu *vcpu)
+{
+    if (vcpu->floats) {
+        uint8_t *last = &vcpu->vm->arch.last_loaded[vcpu->cpu->index];
+
+        if (*last == vcpu->index + 1)
+            return;
+        *last = (uint8_t)(vcpu->index + 1);
+    }
+    isb();
+    __asm__ volatile("tlbi vmalle1" : : : "memory");
+    dsb(nsh);
+}
+
 void arch_vcpu_load(struct vcpu *vcpu)
 {
     struct arch_vcpu *arch = &vcpu->arch;
@@ -293,15 +316,8 @@ void arch_vcpu_load(struct vcpu *vcpu)
     if (arch->rare != 0)
         load_rare(vcpu);
     write_sysreg(vttbr_el2, vm->arch.vttbr);
-    if (vcpu->sibling != NULL) {
-        /*
-         * The vCPUs of a VM on this core share its VMID, and two of them may use one ASID for different
-         * tables. So what the TLBs hold of another vCPU is not valid for this one.
-         */
-        isb();
-        __asm__ volatile("tlbi vmalle1" : : : "memory");
-        dsb(nsh);
-    }
+    if (vcpu->sibling != NULL)
+        drop_translations_of_others(vcpu);
     fp_load(&arch->fp);
     guest_timer_load(vcpu);
     vgic_load(vcpu);

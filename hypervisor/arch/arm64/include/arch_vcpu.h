@@ -62,10 +62,14 @@ struct arch_vcpu {
     uint64_t gic_vmcr, gic_ap0[4], gic_ap1[4];
 };
 
+#define ARCH_VM_CPUS 64 /* MAX_CPUS of a higher layer */
+
 /* What stage 2 needs of a VM. */
 struct arch_vm {
     uint64_t *stage2_root;
     uint64_t vttbr;
+    uint8_t
+        last_loaded[ARCH_VM_CPUS]; /* of a VM that floats, on each CPU: the index of the last vCPU, plus 1 */
 };
 
 #endif
