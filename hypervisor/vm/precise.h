@@ -147,10 +147,10 @@ static inline bool precise_has_backlog(const struct precise *precise)
  */
 static inline bool precise_is_unfinished(const struct precise *precise, uint64_t now)
 {
-    const volatile uint64_t *page = precise->page;
+    const volatile uint64_t *words = precise->page;
 
-    return page != (void *)0 && (page[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now ||
-                                 page[ONTIME_PAGE_HANDED / sizeof(uint64_t)] != 0);
+    return words != (void *)0 && (words[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now ||
+                                  words[ONTIME_PAGE_HANDED / sizeof(uint64_t)] != 0);
 }
 
 /*
