@@ -22,7 +22,7 @@
 #define PATH_DUE       3400 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,112) */
 #define PATH_DUE_OTHER 2200 /* such a deadline whose vCPU is not switched to (2,013) */
 #define PATH_SWITCH    3300 /* from the comparator's interrupt to the entry, these included (3,112) */
-#define PATH_MESSAGE   3300 /* what a kick brings, and the switch that may follow (3,172) */
+#define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
 /* How long a lock is held, those that its holder takes meanwhile included. */
 #define LOCK_VGIC      2200 /* a VM's virtual GIC (2,062: a write to the distributor that changes all SPIs) */
