@@ -31,7 +31,7 @@ struct way_facts {
     const char *name, *title;
     const char *under; /* what is under the guests: "ontime", "xen", "kvm"; "" on bare metal */
     bool detail;       /* not in the README */
-    bool named;    /* only for scenarios that name it */
+    bool named;        /* only for scenarios that name it */
 };
 
 struct experiment {
