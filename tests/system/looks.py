@@ -342,8 +342,8 @@ def between(samples, column, begin, end):
     return at(end) - at(begin)
 
 
-def shares(run, *wanted):
-    """`NAME=SHARE ...`: each hog has its share of the core, within 0.01, by its count and by its CPU time."""
+def hogs(run, wanted, seconds):
+    """Runs hogs, `NAME=SHARE` each. Returns their shares, their samples, and from when to when all ran, which is so long."""
     wanted = {name: float(share) for name, share in (word.split("=") for word in wanted)}
     with run.boot() as machine:
         for name in wanted:
@@ -352,7 +352,13 @@ def shares(run, *wanted):
     samples = {name: counts(machine, name) for name in wanted}
     begin = max(lines[1][0] for lines in samples.values())
     end = min(lines[-1][0] for lines in samples.values())
-    check(end - begin > 5 * TICKS_PER_SECOND, "the guests were together for less than 5 s")
+    check(end - begin > seconds * TICKS_PER_SECOND, f"the guests were together for less than {seconds} s")
+    return wanted, samples, begin, end
+
+
+def shares(run, *words):
+    """`NAME=SHARE ...`: each hog has its share of the core, within 0.01, by its count and by its CPU time."""
+    wanted, samples, begin, end = hogs(run, words, 5)
     total = sum(between(lines, 1, begin, end) for lines in samples.values())
     for name, lines in samples.items():
         by_count = between(lines, 1, begin, end) / total
@@ -362,17 +368,9 @@ def shares(run, *wanted):
         check(abs(by_count - wanted[name]) < 0.01 and abs(by_time - wanted[name]) < 0.01, both)
 
 
-def floating_shares(run, *wanted):
+def floating_shares(run, *words):
     """`NAME=SHARE ...`: each hog has so much of a core, within 0.02 over 10 s, by the CPU time that Ontime counts."""
-    wanted = {name: float(share) for name, share in (word.split("=") for word in wanted)}
-    with run.boot() as machine:
-        for name in wanted:
-            check_guest(machine, name)
-        machine.wait_off()
-    samples = {name: counts(machine, name) for name in wanted}
-    begin = max(lines[1][0] for lines in samples.values())
-    end = min(lines[-1][0] for lines in samples.values())
-    check(end - begin > 10 * TICKS_PER_SECOND, "the guests were together for less than 10 s")
+    wanted, samples, begin, end = hogs(run, words, 10)
     for name, lines in samples.items():
         share = between(lines, 2, begin, end) / (end - begin)
         print(f"         {name}: {share:.4f} of a core")
