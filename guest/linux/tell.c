@@ -100,18 +100,12 @@ void tell_anew(u64 first, bool idles)
     tell->told = first;
 }
 
-/* The page of a CPU that is told nothing of is kept, but Ontime does not read it. */
-static void note_on_its_way(unsigned int cpu, bool on_its_way)
+void tell_on_its_way(unsigned int cpu, bool on_its_way)
 {
-    struct deadline_page *page = READ_ONCE(per_cpu(pages, cpu));
+    struct deadline_page *page = READ_ONCE(per_cpu(pages, cpu)); /* kept where Ontime is told nothing */
 
     if (page)
         WRITE_ONCE(page->handed, on_its_way);
-}
-
-void tell_on_its_way(unsigned int cpu)
-{
-    note_on_its_way(cpu, true);
 }
 
 void tell_handed_on(unsigned int cpu)
@@ -122,11 +116,6 @@ void tell_handed_on(unsigned int cpu)
         return;
     this_cpu_inc(tells.calls);
     hypercall_hand_on(READ_ONCE(there->vcpu));
-}
-
-void tell_arrived(unsigned int cpu)
-{
-    note_on_its_way(cpu, false);
 }
 
 static int register_page(struct deadline_page *page)

@@ -31,12 +31,13 @@ unsigned int tell_pages(void);
 void tell_anew(u64 first, bool idles);
 
 /*
- * Tells Ontime that the work of a deadline goes on on another CPU: on_its_way before that CPU can see it,
- * handed_on when it can. arrived: the CPU has noted it, or it does not go there. Interrupts are off.
+ * Tells Ontime, by that CPU's page, whether work is on its way to a CPU: true before the CPU can see the
+ * work, false when it has, or when the work does not go there. Interrupts are off.
  */
-void tell_on_its_way(unsigned int cpu);
+void tell_on_its_way(unsigned int cpu, bool on_its_way);
+
+/* Tells Ontime that the work of a deadline goes on on another CPU, which can see it. Interrupts are off. */
 void tell_handed_on(unsigned int cpu);
-void tell_arrived(unsigned int cpu);
 
 /*
  * Tells Ontime this CPU's first deadline, unless Ontime knows it already. idles: the CPU goes idle next.

@@ -185,7 +185,7 @@ static void look_at_work(const struct sleeps_head *head, struct work *work, cons
     bool handed_on = work_take_handed_on(work);
 
     if (handed_on) {
-        tell_arrived(smp_processor_id());
+        tell_on_its_way(smp_processor_id(), false);
         tell_first(first_of(head, work), false);
     }
     work_look(work, prev, idles && !handed_on ? now : now - work_ticks);
@@ -288,7 +288,7 @@ static void hand_on(const struct task_struct *task, unsigned int cpu, u64 deadli
     bool elsewhere = cpu != smp_processor_id();
 
     if (elsewhere)
-        tell_on_its_way(cpu);
+        tell_on_its_way(cpu, true);
     if (work_join(cpu, task, deadline)) {
         counters->joined++;
         if (elsewhere)
@@ -296,20 +296,21 @@ static void hand_on(const struct task_struct *task, unsigned int cpu, u64 deadli
     } else {
         counters->joins_refused++;
         if (elsewhere)
-            tell_arrived(cpu);
+            tell_on_its_way(cpu, false);
     }
 }
 
-/* Takes the task out of the work of a CPU. Returns the deadline of that, or ONTIME_NO_DEADLINE. */
-static u64 leave(unsigned int cpu, const struct task_struct *task, u64 now)
+/* The task's part in the work of the deadlines that are reached on one CPU goes on on another. */
+static void move_work(const struct task_struct *task, unsigned int from, unsigned int to, u64 now)
 {
-    u64 deadline = work_leave(per_cpu_ptr(&works, cpu), task);
+    u64 deadline = work_leave(per_cpu_ptr(&works, from), task);
 
-    if (now >= READ_ONCE(per_cpu(sleeps_heads, cpu).first)) {
-        deadline = min(deadline, sleeps_reached(cpu, task, now));
-        this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
+    if (now >= READ_ONCE(per_cpu(sleeps_heads, from).first)) {
+        deadline = min(deadline, sleeps_reached(from, task, now));
+        this_cpu_ptr(&watches)->fired += sleeps_take(from, task, now);
     }
-    return deadline;
+    if (deadline != ONTIME_NO_DEADLINE)
+        hand_on(task, to, deadline);
 }
 
 static void probe_migrate(void *data, struct task_struct *task, int dest)
@@ -317,13 +318,11 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
     unsigned int cpu = task_cpu(task);
     struct sleeps_head *head = per_cpu_ptr(&sleeps_heads, cpu);
     struct work *work = per_cpu_ptr(&works, cpu);
-    u64 now = counter(), deadline;
+    u64 now = counter();
 
     if (now < min(READ_ONCE(head->first), READ_ONCE(work->first)))
         return;
-    deadline = leave(cpu, task, now);
-    if (deadline != ONTIME_NO_DEADLINE)
-        hand_on(task, dest, deadline);
+    move_work(task, cpu, dest, now);
     if (cpu != smp_processor_id())
         return;
     work_look(work, NULL, 0);
@@ -365,16 +364,10 @@ static noinline void join(const struct task_struct *task)
 /* An interrupt wakes a task of another CPU. Is it that of a timer of the task's? */
 static noinline void join_from_afar(const struct task_struct *task)
 {
-    unsigned int cpu = smp_processor_id();
-    u64 deadline, now = counter();
+    u64 now = counter();
 
-    if (now < this_cpu_ptr(&sleeps_heads)->first)
-        return;
-    deadline = sleeps_reached(cpu, task, now);
-    if (deadline == ONTIME_NO_DEADLINE)
-        return;
-    this_cpu_ptr(&watches)->fired += sleeps_take(cpu, task, now);
-    hand_on(task, task_cpu(task), deadline);
+    if (now >= this_cpu_ptr(&sleeps_heads)->first)
+        move_work(task, smp_processor_id(), task_cpu(task), now);
 }
 
 /* The current task wakes another or, by an interrupt, seems to. The other's CPU is still the one it had. */
