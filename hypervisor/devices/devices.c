@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's devices: a virtual GIC, a UART, a clock, a page of stolen-time records, and the device tree that
- * describes them. They stand where include/ontime/guest_map.h says.
+ * A guest's devices, the page of its stolen-time records, and the device tree that describes them. They stand
+ * where include/ontime/guest_map.h says.
  */
 #include "devices/devices.h"
 #include <stddef.h>
 #include <string.h>
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/seeds.h"
+#include "devices/address_map.h"
+#include "devices/flash.h"
 #include "devices/guest_tree.h"
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
@@ -44,10 +47,10 @@ static void reset_vcpu(struct vcpu *vcpu)
 
 static void reset_vm(struct vm *vm)
 {
-    vuart_reset(vm->uart);
-    if (vm->rtc != NULL)
-        vrtc_reset(vm->rtc);
-    /* After those two: their lines can't rise any more, whatever another core does to them. */
+    for (unsigned i = 0; i < vm->device_count; i++)
+        if (vm->devices[i]->reset != NULL)
+            vm->devices[i]->reset(vm->devices[i]);
+    /* After those: their lines can't rise any more, whatever another core does to them. */
     spin_lock(&vm->vgic.lock);
     vgic_init(&vm->vgic, vm->vcpu_count);
     spin_unlock(&vm->vgic.lock);
@@ -95,7 +98,8 @@ static bool make_tree(struct vm *vm, const char *cpu_compatible, bool entropy)
         .gic_version = vgic_version(),
         .cpu_compatible = cpu_compatible,
         .entropy = entropy,
-        .has_clock = vrtc_exists(),
+        .devices = vm->devices,
+        .device_count = vm->device_count,
     };
     void *tree = memory_allocate(GUEST_TREE_SIZE);
     size_t size = guest_tree_build(tree, GUEST_TREE_SIZE, &facts);
@@ -107,12 +111,36 @@ static bool make_tree(struct vm *vm, const char *cpu_compatible, bool entropy)
     return true;
 }
 
+static void add(struct vm *vm, struct device *device)
+{
+    bool added = address_map_add(vm, device);
+
+    ASSERT(added);
+}
+
+static void make_devices(struct vm *vm)
+{
+    vm->uart = vuart_create(vm);
+    vm->uart->device.describe = guest_tree_uart;
+    vm->rtc = vrtc_create(vm);
+    vgic_make_registers(vm);
+    add(vm, &vm->uart->device);
+    add(vm, &vm->gic_registers[0]);
+    add(vm, &vm->gic_registers[1]);
+    if (vm->rtc != NULL) {
+        vm->rtc->device.describe = guest_tree_rtc;
+        add(vm, &vm->rtc->device);
+    }
+    add(vm, &flash);
+}
+
 bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
 {
-    if (!map_gic(vm) || !make_stolen_time(vm) || !make_tree(vm, cpu_compatible, entropy))
+    if (!map_gic(vm) || !make_stolen_time(vm))
         return false;
-    vm->uart = vuart_create(vm);
-    vm->rtc = vrtc_create(vm);
+    make_devices(vm);
+    if (!make_tree(vm, cpu_compatible, entropy))
+        return false;
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         reset_vcpu(&vm->vcpus[i]);

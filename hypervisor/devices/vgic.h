@@ -17,6 +17,7 @@
 #include "vm/vgic_state.h"
 
 struct vcpu;
+struct vm;
 
 #define VGIC_INTIDS         64                        /* 16 SGIs, 16 PPIs, 32 SPIs */
 #define VGIC_TIMER          GUEST_INTID_VIRTUAL_TIMER /* backed by the physical PPI of the same number */
@@ -82,11 +83,12 @@ bool vgic_wakes(struct vcpu *vcpu);
 bool vgic_has_deliverable(struct vcpu *vcpu);
 
 /*
- * The guest's registers (vgic_mmio.c): the distributor, the redistributors of a GICv3, the second page of a
- * GICv2's CPU interface. access->offset is from the first of them.
+ * Fills in the VM's gic_registers, as it has vcpu_count vCPUs: the distributor, then the redistributors of a
+ * GICv3 or the second page of a GICv2's CPU interface. Boot only.
  */
+void vgic_make_registers(struct vm *vm);
+
+/* The guest's access to the distributor (vgic_mmio.c). */
 bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access);
-bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access);
-bool vgic_interface_access(struct vcpu *vcpu, struct mmio_access *access);
 
 #endif

@@ -461,17 +461,38 @@ bool vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
     return locked_access(vcpu, access, distributor_v3, UINT32_MAX);
 }
 
-bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
+static bool vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     return locked_access(vcpu, access, redistributor_v3, 1u << access->offset / GUEST_GICR_SIZE);
 }
 
 /* The second page of a GICv2's CPU interface: GICC_DIR alone. */
-bool vgic_interface_access(struct vcpu *vcpu, struct mmio_access *access)
+static bool vgic_interface_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     if (!access->write)
         access->value = 0;
     else if (access->offset == 0 && access->size == 4)
         vgic_deactivate(vcpu, (uint32_t)access->value & 0x3FF);
     return true;
+}
+
+void vgic_make_registers(struct vm *vm)
+{
+    vm->gic_registers[0] = (struct device){
+        .base = GUEST_GICD_BASE,
+        .size = GUEST_GICD_SIZE,
+        .access = vgic_distributor_access,
+    };
+    if (gic->version == 2)
+        vm->gic_registers[1] = (struct device){
+            .base = GUEST_GICC_DIR,
+            .size = GUEST_GICC_PAGE,
+            .access = vgic_interface_access,
+        };
+    else
+        vm->gic_registers[1] = (struct device){
+            .base = GUEST_GICR_BASE,
+            .size = GUEST_GICR_SIZE * vm->vcpu_count,
+            .access = vgic_redistributor_access,
+        };
 }

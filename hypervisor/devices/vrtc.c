@@ -13,6 +13,7 @@
  * first vCPU.
  */
 #include "devices/vrtc.h"
+#include <stddef.h>
 #include "base/arch.h"
 #include "base/memory.h"
 #include "base/units.h"
@@ -152,8 +153,11 @@ static void set_alarm(struct vrtc *rtc)
         tell_home(rtc);
 }
 
-void vrtc_reset(struct vrtc *rtc)
+/* Without an alarm. It goes on showing the time that the guest has set, as the real device does. */
+static void vrtc_reset(struct device *device)
 {
+    struct vrtc *rtc = (struct vrtc *)(void *)((char *)device - offsetof(struct vrtc, device));
+
     spin_lock(&rtc->lock);
     (void)deadline_cancel(queue_of(rtc), &rtc->alarm);
     rtc->alarm_at = DEADLINE_NONE;
@@ -207,7 +211,7 @@ static void write_register(struct vrtc *rtc, uint64_t offset, uint32_t value)
     }
 }
 
-bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
+static bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     struct vrtc *rtc = vcpu->vm->rtc;
 
@@ -237,6 +241,12 @@ struct vrtc *vrtc_create(struct vm *vm)
     rtc->vm = vm;
     rtc->lock = (struct spinlock)SPINLOCK_INIT;
     deadline_init(&rtc->alarm, DEADLINE_OTHER, alarm_reached);
-    vrtc_reset(rtc);
+    rtc->device = (struct device){
+        .base = GUEST_RTC_BASE,
+        .size = GUEST_RTC_SIZE,
+        .access = vrtc_access,
+        .reset = vrtc_reset,
+    };
+    vrtc_reset(&rtc->device);
     return rtc;
 }

@@ -14,6 +14,7 @@
 #include "vm/vm.h"
 
 struct vrtc {
+    struct device device;
     struct vm *vm;
     struct spinlock lock;  /* for all below */
     struct deadline alarm; /* of the core of the VM's first vCPU */
@@ -34,19 +35,10 @@ bool vrtc_exists(void);
 /* A clock for a new VM, or NULL when guests have none. Boot only. */
 struct vrtc *vrtc_create(struct vm *vm);
 
-/*
- * Sets the clock as after a reset: without an alarm. It goes on showing the time that the guest has set, as
- * the real device does. The vGIC, which is not told of it, is reset with it.
- */
-void vrtc_reset(struct vrtc *rtc);
-
 /* On the core of the VM's first vCPU: another core has set the alarm, or the vCPU has come from there. */
 void vrtc_watch_alarm(struct vm *vm);
 
 /* The VM's first vCPU leaves the calling core: the alarm is none of its deadlines any more. */
 void vrtc_leave_alarm(struct vm *vm);
-
-/* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
-bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access);
 
 #endif

@@ -45,8 +45,10 @@
 
 static const uint8_t identification[8] = {0x11, 0x10, 0x14, 0x00, 0x0D, 0xF0, 0x05, 0xB1};
 
-void vuart_reset(struct vuart *uart)
+static void vuart_reset(struct device *device)
 {
+    struct vuart *uart = (struct vuart *)(void *)((char *)device - offsetof(struct vuart, device));
+
     spin_lock(&uart->lock);
     uart->fifo_first = uart->fifo_count = 0;
     uart->ibrd = uart->fbrd = uart->lcr_h = uart->mask = uart->raw = uart->dmacr = 0;
@@ -153,7 +155,7 @@ static void write_register(struct vuart *uart, uint64_t offset, uint32_t value)
     }
 }
 
-bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
+static bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
 {
     struct vuart *uart = vcpu->vm->uart;
     uint64_t offset = access->offset & ~UINT64_C(3);
@@ -196,7 +198,13 @@ struct vuart *vuart_create(struct vm *vm)
 
     uart->vm = vm;
     uart->lock = (struct spinlock)SPINLOCK_INIT;
-    vuart_reset(uart);
+    uart->device = (struct device){
+        .base = GUEST_UART_BASE,
+        .size = GUEST_UART_SIZE,
+        .access = vuart_access,
+        .reset = vuart_reset,
+    };
+    vuart_reset(&uart->device);
     uart->console.raw = vm->config->console_raw;
     console_add(&uart->console, vm->config->name, deliver);
     return uart;

@@ -20,6 +20,7 @@
 #define VUART_FIFO 1024
 
 struct vuart {
+    struct device device;
     struct vm *vm;
     struct console_source console; /* the other end of the line */
     struct spinlock lock;          /* for all below */
@@ -31,11 +32,5 @@ struct vuart {
 
 /* A UART for a new VM, on the console under the VM's name. Boot only. */
 struct vuart *vuart_create(struct vm *vm);
-
-/* Sets the UART as after a reset. The vGIC, which is not told of it, is reset with it. */
-void vuart_reset(struct vuart *uart);
-
-/* Carries out a guest's access. False when it is wider than the registers, 32 bits. */
-bool vuart_access(struct vcpu *vcpu, struct mmio_access *access);
 
 #endif

@@ -13,6 +13,7 @@
 #include "arch_vcpu.h"
 #include "base/lock.h"
 #include "vm/config.h"
+#include "vm/device.h"
 #include "vm/vcpu.h"
 #include "vm/vgic_state.h"
 
@@ -50,7 +51,10 @@ struct vm {
     struct vcpu *vcpus;
 
     /* Its devices: devices/devices.c makes them. */
+    struct device *devices[VM_DEVICES]; /* what is accessed most comes first */
+    unsigned device_count;
     struct vgic vgic;
+    struct device gic_registers[2]; /* the distributor; the redistributors, or a GICv2's CPU interface */
     struct vuart *uart;
     struct vrtc *rtc; /* NULL: it has none */
     struct blob tree; /* the finished device tree, copied in at each (re)start */

@@ -47,6 +47,10 @@ static void take_vm(struct bytes *bytes)
     entropy = take_below(bytes, 2) != 0;
 }
 
+static struct device uart = {.base = GUEST_UART_BASE, .size = GUEST_UART_SIZE, .describe = guest_tree_uart};
+static struct device rtc = {.base = GUEST_RTC_BASE, .size = GUEST_RTC_SIZE, .describe = guest_tree_rtc};
+static struct device *const devices[] = {&uart, &rtc};
+
 static void expect_sound(const void *tree, size_t size)
 {
     int chosen, length;
@@ -77,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tree == NULL)
         return 0;
     facts.gic_version = 2 + take_below(&bytes, 2);
-    facts.has_clock = take_below(&bytes, 2) != 0;
+    facts.devices = devices;
+    facts.device_count = 1 + take_below(&bytes, 2);
     take_vm(&bytes);
     facts.entropy = entropy;
     got = guest_tree_build(tree, room, &facts);

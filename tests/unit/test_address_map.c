@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which device a guest's access goes to: the borders of each, what is there with one version of the GIC only,
- * and that an access is as aligned as it is large. The devices are stand-ins that note who was asked.
+ * Which device a guest's access goes to: the borders of each, that an access is as aligned as it is large,
+ * and that no two devices have a byte in common. The devices are stand-ins that note who was asked.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,182 +9,164 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
 #include "devices/address_map.h"
-#include "devices/vgic.h"
-#include "devices/vrtc.h"
-#include "devices/vuart.h"
+#include "devices/flash.h"
+#include "ontime/guest_map.h"
 #include "random.h"
 #include "vm/vm.h"
 
-#define VCPUS  8
-#define NOBODY 0xFFFF
-#define STEPS  200000
+#define ANYTHING 0xFFFF
+#define ROUNDS   2000
+#define STEPS    100
+#define SPACE    0x4000
 
-#define PLACES 5
-
-enum device { NONE, UART, DISTRIBUTOR, REDISTRIBUTORS, INTERFACE, RTC, FLASH };
-
-struct place {
-    uint64_t start, size;
-    enum device device;
-};
-
-static struct gic_driver driver;
-const struct gic_driver *gic = &driver;
-static struct vrtc rtc;
 static struct vm vm;
 static struct vcpu vcpu;
+static struct device devices[VM_DEVICES + 1];
 static struct {
-    enum device device;
+    struct device *device;
     uint64_t offset;
     bool refuses; /* the device */
 } seen;
 
-static bool note(enum device device, struct vcpu *asking, const struct mmio_access *access)
+static bool note(struct vcpu *asking, struct mmio_access *access)
 {
     assert_ptr_equal(asking, &vcpu);
-    seen.device = device;
+    seen.device = access->device;
     seen.offset = access->offset;
     return !seen.refuses;
 }
 
-bool vuart_access(struct vcpu *asking, struct mmio_access *access)
+static int setup(void **state)
 {
-    return note(UART, asking, access);
-}
-
-bool vrtc_access(struct vcpu *asking, struct mmio_access *access)
-{
-    return note(RTC, asking, access);
-}
-
-bool vgic_distributor_access(struct vcpu *asking, struct mmio_access *access)
-{
-    return note(DISTRIBUTOR, asking, access);
-}
-
-bool vgic_redistributor_access(struct vcpu *asking, struct mmio_access *access)
-{
-    return note(REDISTRIBUTORS, asking, access);
-}
-
-bool vgic_interface_access(struct vcpu *asking, struct mmio_access *access)
-{
-    return note(INTERFACE, asking, access);
-}
-
-/* The map of a machine with that GIC, for a guest of that many vCPUs. */
-static unsigned map(unsigned version, unsigned vcpus, struct place *places)
-{
-    driver.version = version;
-    vm.vcpu_count = vcpus;
+    (void)state;
+    memset(&vm, 0, sizeof(vm));
+    memset(&seen, 0, sizeof(seen));
     vcpu.vm = &vm;
-    vm.rtc = &rtc;
-    places[0] = (struct place){0x09000000, 0x1000, UART};
-    places[1] = (struct place){0x08000000, 0x10000, DISTRIBUTOR};
-    places[2] = version == 3 ? (struct place){0x080A0000, vcpus * 0x20000, REDISTRIBUTORS}
-                             : (struct place){0x08011000, 0x1000, INTERFACE};
-    places[3] = (struct place){0x09010000, 0x1000, RTC};
-    places[4] = (struct place){0x04000000, 0x04000000, FLASH};
-    return PLACES;
+    return 0;
 }
 
-static void check(uint64_t address, unsigned size, enum device device, uint64_t offset)
+static bool add(unsigned n, uint64_t base, uint64_t size)
 {
-    struct mmio_access access = {.offset = NOBODY, .size = size};
+    devices[n] = (struct device){.base = base, .size = size, .access = note};
+    return address_map_add(&vm, &devices[n]);
+}
 
-    seen.device = NONE;
+static void check(uint64_t address, unsigned size, struct device *device)
+{
+    struct mmio_access access = {.offset = ANYTHING, .size = size};
+
+    seen.device = NULL;
     seen.refuses = false;
-    assert_int_equal(address_map_access(&vcpu, address, &access), device != NONE);
-    if (device == FLASH) { /* is no device of its own */
-        assert_int_equal(access.value, UINT64_MAX);
-        seen.device = FLASH;
-        seen.offset = access.offset;
-    }
-    assert_int_equal(seen.device, device);
-    if (device == NONE)
+    assert_int_equal(address_map_access(&vcpu, address, &access), device != NULL);
+    assert_ptr_equal(seen.device, device);
+    if (device == NULL)
         return;
-    assert_int_equal(seen.offset, offset);
-    seen.refuses = device != FLASH;
-    assert_int_not_equal(seen.refuses, address_map_access(&vcpu, address, &access));
+    assert_int_equal(seen.offset, address - device->base);
+    seen.refuses = true;
+    assert_false(address_map_access(&vcpu, address, &access));
 }
 
-static void check_borders(const struct place *place)
+static void a_device_has_its_bytes_and_no_others(void **state)
 {
+    (void)state;
+    assert_true(add(0, 0x9000000, 0x1000));
     for (unsigned size = 1; size <= 8; size *= 2) {
-        if (place->start != 0x08000000) /* the flash ends there */
-            check(place->start - size, size, NONE, 0);
-        check(place->start, size, place->device, 0);
-        check(place->start + place->size - size, size, place->device, place->size - size);
-        if (place->device != FLASH)
-            check(place->start + place->size, size, NONE, 0);
+        check(0x9000000 - size, size, NULL);
+        check(0x9000000, size, &devices[0]);
+        check(0x9001000 - size, size, &devices[0]);
+        check(0x9001000, size, NULL);
     }
-}
-
-static void each_device_has_its_place(void **state)
-{
-    struct place places[PLACES];
-
-    (void)state;
-    for (unsigned version = 2; version <= 3; version++)
-        for (unsigned vcpus = 1; vcpus <= VCPUS; vcpus++)
-            for (unsigned i = map(version, vcpus, places); i-- != 0;)
-                check_borders(&places[i]);
-}
-
-static void without_a_clock_there_is_nothing(void **state)
-{
-    struct place places[PLACES];
-
-    (void)state;
-    (void)map(3, 1, places);
-    vm.rtc = NULL;
-    check(0x09010000, 4, NONE, 0);
-    check(0x09010FFC, 4, NONE, 0);
+    check(0x9000000 + (UINT64_C(1) << 32), 4, NULL);
 }
 
 static void accesses_are_aligned(void **state)
 {
     (void)state;
-    struct place places[PLACES];
-    unsigned count = map(3, 1, places);
-
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned size = 1; size <= 8; size *= 2)
-            for (uint64_t offset = 0; offset < 16; offset++)
-                check(places[i].start + offset, size, offset % size == 0 ? places[i].device : NONE, offset);
+    assert_true(add(0, 0x9000000, 0x1000));
+    for (unsigned size = 1; size <= 8; size *= 2)
+        for (uint64_t offset = 0; offset < 16; offset++)
+            check(0x9000000 + offset, size, offset % size == 0 ? &devices[0] : NULL);
 }
 
+static void no_two_have_a_byte_in_common(void **state)
+{
+    (void)state;
+    assert_true(add(0, 0x9000000, 0x1000));
+    assert_false(add(1, 0x9000000, 0x1000));
+    assert_false(add(1, 0x9000800, 0x10));
+    assert_false(add(1, 0x8FFFFF8, 0x9));
+    assert_false(add(1, 0x9000FFF, 0x1000));
+    assert_false(add(1, 0x8000000, 0x4000000));
+    assert_true(add(1, 0x8FFFFF8, 0x8));
+    assert_true(add(2, 0x9001000, 0x1000));
+    assert_int_equal(vm.device_count, 3);
+}
+
+static void the_list_ends(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VM_DEVICES; i++)
+        assert_true(add(i, i * 0x1000, 0x1000));
+    assert_false(add(VM_DEVICES, VM_DEVICES * 0x1000, 0x1000));
+    assert_int_equal(vm.device_count, VM_DEVICES);
+    check((VM_DEVICES - 1) * 0x1000, 4, &devices[VM_DEVICES - 1]);
+}
+
+/* Against a map that has a device for each byte. */
 static void any_address_is_as_the_map_says(void **state)
 {
+    static struct device *map[SPACE];
     struct random random = {1};
-    struct place places[PLACES];
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        setup(state);
+        memset(map, 0, sizeof(map));
+        for (unsigned n = 0; n < 8; n++) {
+            uint64_t base = random_below(&random, SPACE - 0x100);
+            uint64_t size = random_between(&random, 1, 0x100 << random_below(&random, 4));
+            bool is_free = base + size <= SPACE;
+
+            if (!is_free)
+                continue;
+            for (uint64_t i = base; i < base + size; i++)
+                is_free = is_free && map[i] == NULL;
+            assert_int_equal(add(n, base, size), is_free);
+            for (uint64_t i = base; is_free && i < base + size; i++)
+                map[i] = &devices[n];
+        }
+        for (unsigned i = 0; i < STEPS; i++) {
+            unsigned size = 1u << random_below(&random, 4);
+            uint64_t address = random_below(&random, SPACE);
+
+            check(address, size, address % size == 0 ? map[address] : NULL);
+        }
+    }
+}
+
+static void the_flash_reads_as_ones(void **state)
+{
+    struct mmio_access access = {.size = 4};
 
     (void)state;
-    for (unsigned i = 0; i < STEPS; i++) {
-        unsigned count =
-            map((unsigned)random_between(&random, 2, 3), (unsigned)random_between(&random, 1, VCPUS), places);
-        uint64_t address =
-            random_between(&random, random_below(&random, 2) != 0 ? 0x07FFF000 : 0x03000000, 0x09012000) &
-            ~UINT64_C(7);
-        struct place place = {address, 0, NONE};
-
-        if (random_below(&random, 10) == 0) /* far away from all of them */
-            place.start = address += random_between(&random, 1, UINT32_MAX) << 32;
-        for (unsigned k = 0; k < count; k++)
-            if (address >= places[k].start && address < places[k].start + places[k].size)
-                place = places[k];
-        check(address, 1u << random_below(&random, 4), place.device, address - place.start);
-    }
+    assert_true(address_map_add(&vm, &flash));
+    assert_true(address_map_access(&vcpu, GUEST_FLASH_BASE + 4, &access));
+    assert_int_equal(access.value, UINT64_MAX);
+    access.write = true;
+    access.value = 0;
+    assert_true(address_map_access(&vcpu, GUEST_FLASH_BASE + GUEST_FLASH_SIZE - 4, &access));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_device_has_its_place),
-        cmocka_unit_test(without_a_clock_there_is_nothing),
-        cmocka_unit_test(accesses_are_aligned),
-        cmocka_unit_test(any_address_is_as_the_map_says),
+        cmocka_unit_test_setup(a_device_has_its_bytes_and_no_others, setup),
+        cmocka_unit_test_setup(accesses_are_aligned, setup),
+        cmocka_unit_test_setup(no_two_have_a_byte_in_common, setup),
+        cmocka_unit_test_setup(the_list_ends, setup),
+        cmocka_unit_test_setup(any_address_is_as_the_map_says, setup),
+        cmocka_unit_test_setup(the_flash_reads_as_ones, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

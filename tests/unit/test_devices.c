@@ -292,7 +292,7 @@ static void a_guest_has_a_clock(void **state)
     assert_true(create());
     assert_ptr_equal(vm.rtc->vm, &vm);
     assert_string_equal(tree_string("/pl031@9010000", "compatible"), "arm,pl031");
-    assert_true(vrtc_access(&vcpus[0], &read));
+    assert_true(vm.rtc->device.access(&vcpus[0], &read));
     assert_int_equal(read.value, 1000);
     vm.rtc->mask = vm.rtc->raw = vm.rtc->line = true;
     devices_hooks.reset_vm(&vm);
@@ -388,7 +388,7 @@ static void without_memory_there_are_no_devices(void **state)
     memset(bootargs, 'x', GUEST_TREE_SIZE);
     config.bootargs = bootargs;
     assert_false(create());
-    assert_null(vm.uart);
+    assert_null(vm.seeds);
 }
 
 int main(void)

@@ -29,11 +29,19 @@ static uint8_t tree[GUEST_TREE_SIZE] __attribute__((aligned(8)));
 static uint8_t qemu[QEMU_SIZE] __attribute__((aligned(8)));
 static char file_name[sizeof(FILE_NAME)];
 static struct vm_config vm;
+static struct device uart = {.base = GUEST_UART_BASE, .size = GUEST_UART_SIZE, .describe = guest_tree_uart};
+static struct device rtc = {.base = GUEST_RTC_BASE, .size = GUEST_RTC_SIZE, .describe = guest_tree_rtc};
+static struct device silent;
+static struct device *const devices[] = {&uart, &silent, &rtc};
 
 static size_t build(unsigned gic_version)
 {
-    const struct guest_tree_facts facts = {
-        .vm = &vm, .gic_version = gic_version, .cpu_compatible = CPU, .has_clock = true, .entropy = true};
+    const struct guest_tree_facts facts = {.vm = &vm,
+                                           .gic_version = gic_version,
+                                           .cpu_compatible = CPU,
+                                           .entropy = true,
+                                           .devices = devices,
+                                           .device_count = 3};
     size_t size = guest_tree_build(tree, sizeof(tree), &facts);
     if (size != 0)
         assert_int_equal(fdt_check_full(tree, size), 0);
@@ -235,8 +243,12 @@ static void the_largest_tree_fits_and_a_small_buffer_is_refused(void **state)
     for (size_t room = 0; room < size; room += 7) {
         uint8_t *small = malloc(room + 1);
         assert_non_null(small);
-        const struct guest_tree_facts facts = {
-            .vm = &vm, .gic_version = 3, .cpu_compatible = CPU, .has_clock = true, .entropy = true};
+        const struct guest_tree_facts facts = {.vm = &vm,
+                                               .gic_version = 3,
+                                               .cpu_compatible = CPU,
+                                               .entropy = true,
+                                               .devices = devices,
+                                               .device_count = 3};
         assert_int_equal(guest_tree_build(small, room, &facts), 0);
         free(small);
     }

@@ -95,7 +95,7 @@ static uint64_t read_of(struct vcpu *reader, uint64_t offset, unsigned size)
 {
     struct mmio_access access = {.offset = offset, .size = size, .value = UNREAD};
 
-    assert_true(vrtc_access(reader, &access));
+    assert_true(vm.rtc->device.access(reader, &access));
     assert_false(spin_is_held(&reader->vm->rtc->lock));
     assert_int_equal(access.value >> 32, 0);
     return access.value;
@@ -111,7 +111,7 @@ static void set(uint64_t offset, uint32_t value)
     struct mmio_access access = {
         .offset = offset, .size = 4, .write = true, .value = UINT64_C(0xFFFFFFFF00000000) | value};
 
-    assert_true(vrtc_access(&vcpu, &access));
+    assert_true(vm.rtc->device.access(&vcpu, &access));
     assert_false(spin_is_held(&vm.rtc->lock));
 }
 
@@ -195,7 +195,7 @@ static void registers_are_a_pl031s(void **state)
     set(MR, 0x12345678);
     assert_int_equal(get(MR), 0x12345678);
     assert_int_equal(read_of(&vcpu, MR + 1, 1), 0x12345678); /* a part of the register: the bus takes it */
-    assert_false(vrtc_access(&vcpu, &wide));
+    assert_false(vm.rtc->device.access(&vcpu, &wide));
     assert_false(spin_is_held(&vm.rtc->lock));
 }
 
@@ -300,7 +300,7 @@ static void a_reset_forgets_the_alarm_and_keeps_the_time(void **state)
     set(MR, 1000);
     assert_true(seen.line);
     set(MR, 1005);
-    vrtc_reset(vm.rtc);
+    vm.rtc->device.reset(&vm.rtc->device);
     seen.line = false; /* the vGIC is reset, too */
     assert_int_equal(get(IMSC) | get(RIS) | get(MR) | get(LR), 0);
     assert_int_equal(fake_comparator(), DEADLINE_NONE);

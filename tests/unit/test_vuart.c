@@ -120,7 +120,7 @@ static uint64_t read_sized(uint64_t offset, unsigned size)
 {
     struct mmio_access access = {.offset = offset, .size = size, .value = UNREAD};
 
-    assert_true(vuart_access(&vcpus[0], &access));
+    assert_true(uart->device.access(&vcpus[0], &access));
     assert_false(lock_is_held());
     return access.value;
 }
@@ -137,7 +137,7 @@ static void write_sized(uint64_t offset, unsigned size, uint64_t value)
 {
     struct mmio_access access = {.offset = offset, .size = size, .write = true, .value = value};
 
-    assert_true(vuart_access(&vcpus[0], &access));
+    assert_true(uart->device.access(&vcpus[0], &access));
     assert_false(lock_is_held());
 }
 
@@ -204,7 +204,7 @@ static void reset_forgets_everything(void **state)
             set(offset, UINT32_MAX);
     set(DR, 'x');
     assert_true(seen.line);
-    vuart_reset(uart);
+    uart->device.reset(&uart->device);
     expect_reset();
     assert_int_equal(seen.changes, 1); /* the vGIC is reset as well */
     /* What comes then is the first. */
@@ -272,10 +272,10 @@ static void accesses_may_be_narrow_but_not_wide(void **state)
 
     (void)state;
     type('a');
-    assert_false(vuart_access(&vcpus[0], &access));
+    assert_false(uart->device.access(&vcpus[0], &access));
     assert_int_equal(access.value, UNREAD);
     access.write = true;
-    assert_false(vuart_access(&vcpus[0], &access));
+    assert_false(uart->device.access(&vcpus[0], &access));
     assert_int_equal(seen.puts, 0);
     assert_false(lock_is_held());
 
@@ -387,7 +387,7 @@ static void a_full_fifo_is_told_and_that_it_is_half_empty(void **state)
     (void)get(DR);
     type_many(FIFO / 2 + 1);
     assert_true(uart->console.full);
-    vuart_reset(uart);
+    uart->device.reset(&uart->device);
     assert_false(uart->console.full);
 }
 
@@ -458,12 +458,12 @@ static void it_tells_who_asked_and_else_the_first(void **state)
     struct mmio_access access = {.offset = IMSC, .size = 4, .write = true, .value = RX | TX};
 
     (void)state;
-    assert_true(vuart_access(&vcpus[1], &access));
+    assert_true(uart->device.access(&vcpus[1], &access));
     type('a');
     assert_ptr_equal(seen.told, &vcpus[0]);
     access.write = false;
     access.offset = DR;
-    assert_true(vuart_access(&vcpus[1], &access));
+    assert_true(uart->device.access(&vcpus[1], &access));
     assert_int_equal(access.value, 'a');
     assert_ptr_equal(seen.told, &vcpus[1]);
     assert_int_equal(seen.changes, 2);

@@ -8,8 +8,6 @@
 
 #include <string.h>
 #include "base/arch.h"
-#include "devices/vrtc.h"
-#include "devices/vuart.h"
 #include "vm/dispatch.h"
 #include "vgic_world.h"
 
@@ -55,19 +53,6 @@ bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
     return timer_expired[vcpu->index];
 }
 
-bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
-{
-    (void)vcpu, (void)access;
-    return false;
-}
-
-bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
-{
-    (void)vcpu;
-    (void)access;
-    return true;
-}
-
 void world_reset(unsigned version, unsigned list_registers, unsigned count)
 {
     fake_gic_reset(version, list_registers);
@@ -82,6 +67,9 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
     core = sends = 0;
     vm.vcpu_count = count;
     vm.vcpus = vcpus;
+    vgic_make_registers(&vm);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(address_map_add(&vm, &vm.gic_registers[i]));
     vgic_init(&vm.vgic, count);
     for (unsigned i = 0; i < count; i++) {
         vcpus[i].vm = &vm;
