@@ -25,6 +25,9 @@
 /* The index of the calling physical CPU; 0 is the one that booted. */
 unsigned arch_cpu_index(void);
 
+/* The calling CPU's word for what locks it holds (base/lock.h), which debug builds keep. */
+uint32_t *arch_locks_held(void);
+
 /* The physical counter's frequency in Hz. */
 uint64_t arch_counter_hz(void);
 

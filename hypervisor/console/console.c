@@ -53,7 +53,7 @@
 #define OWN_PREFIX    "[ontime] "
 #define END_OF_RAW    "\x18\x1b[0m" /* CAN, SGR 0 (ECMA-48) */
 
-static struct spinlock console_lock = SPINLOCK_INIT;
+static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
 static const struct uart_driver *uart;
 static char ring[RING];
 static unsigned ring_head, ring_tail; /* head: where the next character goes; tail: what is sent next */

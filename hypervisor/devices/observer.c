@@ -27,7 +27,7 @@
 
 _Static_assert(TRACE_LINE_SIZE <= OBSERVER_LINE, "a line of the trace has room");
 
-static struct spinlock rings_lock = SPINLOCK_INIT;
+static struct spinlock rings_lock = SPINLOCK_INIT(LOCK_ALONE);
 
 /* The counters of a mark's line, behind `run` and before `counter`. */
 static const struct {

@@ -239,7 +239,7 @@ struct vrtc *vrtc_create(struct vm *vm)
         return NULL;
     rtc = memory_allocate(sizeof(*rtc));
     rtc->vm = vm;
-    rtc->lock = (struct spinlock)SPINLOCK_INIT;
+    rtc->lock = (struct spinlock)SPINLOCK_INIT(LOCK_DEVICE);
     deadline_init(&rtc->alarm, DEADLINE_OTHER, alarm_reached);
     rtc->device = (struct device){
         .base = GUEST_RTC_BASE,

@@ -197,7 +197,7 @@ struct vuart *vuart_create(struct vm *vm)
     struct vuart *uart = memory_allocate(sizeof(*uart));
 
     uart->vm = vm;
-    uart->lock = (struct spinlock)SPINLOCK_INIT;
+    uart->lock = (struct spinlock)SPINLOCK_INIT(LOCK_DEVICE);
     uart->device = (struct device){
         .base = GUEST_UART_BASE,
         .size = GUEST_UART_SIZE,

@@ -23,7 +23,7 @@
 #include "vm/dispatch.h"
 #include "vm/load.h"
 
-static struct spinlock off_lock = SPINLOCK_INIT; /* of all VMs' `off`; no other is held */
+static struct spinlock off_lock = SPINLOCK_INIT(LOCK_ALONE); /* of all VMs' `off`; no other is held */
 
 static void switch_on(struct vcpu *vcpu)
 {

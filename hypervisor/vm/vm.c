@@ -65,6 +65,9 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
     vm->config = config;
     vm->index = vm_count;
     vm->off = true;
+    vm->lock = (struct spinlock)SPINLOCK_INIT(LOCK_VM);
+    vm->vgic.lock = (struct spinlock)SPINLOCK_INIT(LOCK_VGIC);
+    vm->complaint_lock = (struct spinlock)SPINLOCK_INIT(LOCK_COMPLAINT);
     vm->vcpu_count = config->vcpus;
     vm->vcpus = memory_allocate(config->vcpus * sizeof(struct vcpu));
     if (!arch_vm_init(vm) || !take_ram(vm))

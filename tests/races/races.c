@@ -72,6 +72,13 @@ unsigned arch_cpu_index(void)
     return core;
 }
 
+uint32_t *arch_locks_held(void)
+{
+    static uint32_t held[CORES];
+
+    return &held[core];
+}
+
 uint64_t arch_counter(void)
 {
     struct timespec now;
@@ -246,7 +253,7 @@ static int setup(void **state)
     return 0;
 }
 
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock = SPINLOCK_INIT(LOCK_ALONE);
 static unsigned counted; /* under the lock */
 static atomic_uint counts;
 
@@ -394,6 +401,7 @@ static void open_gic(void)
 {
     struct vcpu *vcpu = &vcpus[0];
 
+    vgic_make_registers(&machine);
     vgic_init(&machine.vgic, VCPUS);
     for (unsigned i = 0; i < VCPUS; i++) {
         struct mmio_access enable = {.offset = GUEST_GICR_SIZE * i + GICR_SGIS + ISENABLER,
@@ -408,7 +416,7 @@ static void open_gic(void)
         fake_guest_groups(3);
         fake_guest_mask(0xFF);
         gic->interface_save(&vcpus[i].arch);
-        (void)vgic_redistributor_access(vcpu, &enable);
+        (void)machine.gic_registers[1].access(vcpu, &enable);
     }
     fake_gic_choose(0);
     access_register(vcpu, ISENABLER + 4, true, UINT32_MAX);

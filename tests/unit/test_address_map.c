@@ -125,7 +125,7 @@ static void any_address_is_as_the_map_says(void **state)
         memset(map, 0, sizeof(map));
         for (unsigned n = 0; n < 8; n++) {
             uint64_t base = random_below(&random, SPACE - 0x100);
-            uint64_t size = random_between(&random, 1, 0x100 << random_below(&random, 4));
+            uint64_t size = random_between(&random, 1, UINT64_C(0x100) << random_below(&random, 4));
             bool is_free = base + size <= SPACE;
 
             if (!is_free)

@@ -8,7 +8,7 @@ UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm
 UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
 
 # base, lib
-UNIT_TESTS := string printf heap memory memory_random trace seeds
+UNIT_TESTS := string printf lock heap memory memory_random trace seeds
 string_OBJS := $(BUILD)/unit/lib/string.o
 printf_OBJS := $(BUILD)/unit/lib/string.o $(BUILD)/unit/lib/printf.o
 heap_SRCS := hypervisor/base/heap.c

@@ -11,6 +11,7 @@
 #include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
 #include "arch/arm64/stage2.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "boot/arch_boot.h"
 #include "devices/vgic.h"
@@ -187,6 +188,13 @@ uint64_t arch_affinity(void)
 unsigned arch_cpu_index(void)
 {
     return arch_cpu()->index;
+}
+
+uint32_t *arch_locks_held(void)
+{
+    static uint32_t held[MAX_CPUS];
+
+    return &held[arch_cpu_index()];
 }
 
 void arch_cpu_init(void)

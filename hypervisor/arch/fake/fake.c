@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "base/arch.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "time/comparator.h"
 
 struct comparator {
@@ -85,6 +86,13 @@ bool fake_assert_fails(void (*call)(void *argument), void *argument)
 unsigned arch_cpu_index(void)
 {
     return cpu;
+}
+
+uint32_t *arch_locks_held(void)
+{
+    static uint32_t held[MAX_CPUS];
+
+    return &held[cpu];
 }
 
 uint64_t fake_counter(void)
