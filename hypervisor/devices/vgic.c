@@ -21,6 +21,15 @@
  * level-sensitive, as its line may still be high; a GICv2's SGI that another vCPU has sent as well; an SPI
  * that was routed to another vCPU meanwhile.
  *
+ * A VM has up to 31 banks of SPIs, of which most have nothing to present. `busy` says which have, and each
+ * vCPU keeps what it found in them for itself (`pending`, `active`): the banks, and by bit-planes how urgent
+ * the best of each is. So the most urgent of all is found in as many steps as that of one bank. Who changes a
+ * bank makes it `stale` for all vCPUs, and a push looks at stale banks that are busy before it chooses. What
+ * bounds it: a pull leaves no more of them stale than there are list registers; of others a push looks at
+ * LOOKS at most, and sends its own core a message for the rest, so that the guest is left again at once for a
+ * refresh that goes on. Until then one that is less urgent may come first, as on a GIC that takes its time to
+ * see a write.
+ *
  * The two groups share the list registers. When a guest has one group off at its CPU interface, and more of
  * that group is pending than there are list registers, the other group waits too.
  *
@@ -34,13 +43,14 @@
  * Locking: the VM's vGIC lock, for the banks of all its vCPUs. List registers are their own core's. Who
  * changes a bank of a vCPU of another core marks that one dirty and sends it a message: the kick takes it out
  * of its guest, and before it goes back its list registers are refreshed. What another core's list register
- * holds is changed at that core's next pull (`clear_pending` and its kin). To read it, a vCPU asks the others
- * to pull, and executes its load again until they have done so.
+ * holds is changed at that core's next pull (`clear_pending` and its kin, a bit for each list register). To
+ * read it, a vCPU asks the others to pull, and executes its load again until they have done so.
  */
 #include "devices/vgic.h"
 #include <stddef.h>
 #include <string.h>
 #include "base/assert.h"
+#include "base/memory.h"
 #include "devices/vgic_banks.h"
 #include "vm/dispatch.h"
 
@@ -49,23 +59,36 @@
 /* For what is not the usual case: out of line, so that the usual case needs a smaller stack frame. */
 #define APART __attribute__((noinline))
 
+#define LOOKS       2 /* at stale banks that are looked at in a push, beside those that the pull has left */
+#define EXACT_BANKS 4 /* when more are busy, a vCPU may be woken for nothing */
+
+#define TYPER_CPUS_SHIFT 5                     /* GICv2 */
+#define TYPER_V3         (9u << 19 | 1u << 25) /* 10 INTID bits, no 1-of-N */
+
 unsigned vgic_version(void)
 {
     return gic->version;
 }
 
+/* Memory for the SPIs of a VM: once, at boot. */
+static void take_banks(struct vgic *vgic)
+{
+    if (vgic->spi_banks == 0)
+        vgic->spi_banks = 1;
+    DEBUG_ASSERT(vgic->spi_banks <= VGIC_MAX_SPI_BANKS);
+    vgic->spis = memory_allocate(vgic->spi_banks * sizeof(vgic->spis[0]));
+}
+
 void vgic_init(struct vgic *vgic, unsigned vcpu_count)
 {
-    _Static_assert(offsetof(struct vgic, enabled) == sizeof(vgic->lock), "all but the lock is zeroed");
-
-    memset(vgic->enabled, 0, sizeof(*vgic) - sizeof(vgic->lock));
+    if (vgic->spis == NULL)
+        take_banks(vgic);
+    memset(vgic->enabled, 0, sizeof(*vgic) - offsetof(struct vgic, enabled));
+    memset(vgic->spis, 0, vgic->spi_banks * sizeof(vgic->spis[0]));
     vgic->vcpu_count = vcpu_count;
-    vgic->held_by[0] = UINT32_MAX;
-    if (gic->version != 2 || vcpu_count == 1)
-        vgic->goes_to[0] = UINT32_MAX;
-    if (gic->version == 2 && vcpu_count == 1)
-        for (unsigned i = 0; i < 32; i++)
-            vgic->route[i] = 1; /* with one vCPU the targets are fixed: IHI 0048, 4.3.12 */
+    vgic->typer = vgic->spi_banks | (gic->version == 2 ? (vcpu_count - 1) << TYPER_CPUS_SHIFT : TYPER_V3);
+    for (unsigned i = 0; (gic->version != 2 || vcpu_count == 1) && i < vgic->spi_banks; i++)
+        vgic->spis[i].goes_to[0] = UINT32_MAX;
 }
 
 void vgic_vcpu_init(struct vgic_vcpu *state)
@@ -73,50 +96,47 @@ void vgic_vcpu_init(struct vgic_vcpu *state)
     memset(state, 0, sizeof(*state));
     state->own.edge = 0xFFFF; /* SGIs are edge-triggered */
     state->asleep = true;
+    state->stale = VGIC_ALL_BANKS;
     if (gic->version == 2)
         state->own.enabled = 0xFFFF; /* SGIs are always enabled there, as on QEMU's GICv2 */
 }
 
-unsigned vgic_spi_target(const struct vgic *vgic, unsigned intid)
-{
-    uint32_t route = vgic->route[intid & 31];
+#define NOBODY UINT32_MAX
 
-    if (gic->version == 2)
-        return route != 0 ? (unsigned)__builtin_ctz(route) : VGIC_NOBODY;
-    return route < vgic->vcpu_count ? route : VGIC_NOBODY;
+/* The index of the vCPU that an SPI goes to, or NOBODY. */
+static unsigned spi_target(struct vm *vm, unsigned intid)
+{
+    uint32_t route = vgic_spis(vm, intid / 32)->route[intid & 31];
+
+    if (gic->version != 2)
+        return route < vm->vgic.vcpu_count ? route : NOBODY;
+    if (vm->vgic.vcpu_count == 1)
+        return 0; /* with one vCPU the targets are fixed: IHI 0048, 4.3.12 */
+    return route != 0 ? (unsigned)__builtin_ctz(route) : NOBODY;
 }
 
-void vgic_set_holder(struct vgic *vgic, unsigned n, unsigned index)
-{
-    vgic->held_by[vgic->holder[n]] &= ~BIT(n);
-    vgic->held_by[index] |= BIT(n);
-    vgic->holder[n] = (uint8_t)index;
-}
-
-void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority)
+/* Sets the bits of the n-th priority in bit-planes. */
+static void set_planes(uint32_t planes[VGIC_PRIORITY_BITS], unsigned n, uint8_t priority)
 {
     uint32_t bit = BIT(n);
 
     for (unsigned i = 0; i < VGIC_PRIORITY_BITS; i++)
         if ((priority << i & 0x80) != 0)
-            bank->priority_bit[i] |= bit;
+            planes[i] |= bit;
         else
-            bank->priority_bit[i] &= ~bit;
+            planes[i] &= ~bit;
+}
+
+void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority)
+{
+    set_planes(bank->priority_bit, n, priority);
     bank->priority[n] = priority & (uint8_t)(0xFF00u >> VGIC_PRIORITY_BITS);
 }
 
-/* Those interrupts of a set that go to this vCPU. `first` is the INTID of the set's bit 0: 0 or 32. */
-static uint32_t going_to(const struct vcpu *vcpu, unsigned first, uint32_t set)
+/* Those interrupts of a set of bank `b` that go to this vCPU. */
+static uint32_t going_to(const struct vcpu *vcpu, unsigned b, uint32_t set)
 {
-    return first != 0 ? set & vcpu->vm->vgic.goes_to[vcpu->index] : set;
-}
-
-/* The interrupts that are active for this vCPU, of the bank that begins with the INTID `first`. */
-static uint32_t bank_active(const struct vcpu *vcpu, unsigned first)
-{
-    const struct vgic *vgic = &vcpu->vm->vgic;
-
-    return first == 0 ? vcpu->vgic.own.active : vgic->spis.active & vgic->held_by[vcpu->index];
+    return b != 0 ? set & vgic_spis(vcpu->vm, b)->goes_to[vcpu->index] : set;
 }
 
 /* The interrupts of a bank that are pending and enabled, and whose group is enabled in the distributor. */
@@ -151,11 +171,13 @@ static inline void look_at_timer(struct vcpu *vcpu)
         vcpu->vgic.own.line &= ~BIT(VGIC_TIMER);
 }
 
-/* Those of a set of interrupts, not empty, that no other of it is more urgent than. */
-static uint32_t most_urgent(const struct vgic_bank *bank, uint32_t set)
+/* Those of a set, not empty, that no other of it is more urgent than. */
+static uint32_t most_urgent(const uint32_t planes[VGIC_PRIORITY_BITS], uint32_t set)
 {
+    if ((set & (set - 1)) == 0)
+        return set; /* the usual case: there is only one */
     for (unsigned i = 0; i < VGIC_PRIORITY_BITS; i++) {
-        uint32_t without = set & ~bank->priority_bit[i];
+        uint32_t without = set & ~planes[i];
 
         if (without != 0)
             set = without;
@@ -163,44 +185,129 @@ static uint32_t most_urgent(const struct vgic_bank *bank, uint32_t set)
     return set;
 }
 
-/* Returns the most urgent of the candidates, and takes it out of them. */
-static unsigned take_best(struct vcpu *vcpu, uint32_t candidates[2])
+static unsigned first_of(const struct vgic_bank *bank, uint32_t set)
 {
-    const struct vgic_bank *banks[2] = {&vcpu->vgic.own, &vcpu->vm->vgic.spis};
-    unsigned best[2] = {0, 0};
-    unsigned half;
+    return (unsigned)__builtin_ctz(most_urgent(bank->priority_bit, set));
+}
 
-    if (candidates[1] == 0 && (candidates[0] & (candidates[0] - 1)) == 0) {
-        best[0] = (unsigned)__builtin_ctz(candidates[0]); /* the usual case: there is only one */
-        candidates[0] = 0;
-        return best[0];
+static inline void note_busy(struct vgic *vgic, unsigned b)
+{
+    const struct vgic_bank *bank = &vgic->spis[b - 1].bank;
+
+    if ((bank->latched | bank->line | bank->active) != 0)
+        vgic->busy |= BIT(b);
+    else
+        vgic->busy &= ~BIT(b);
+}
+
+/* Those SPIs of bank `b` that are pending for this vCPU; and those that are active; in no list register. */
+static uint32_t spis_pending(const struct vcpu *vcpu, const struct vgic_spis *spis)
+{
+    const struct vgic_bank *bank = &spis->bank;
+
+    /* What is active cannot be taken again, not even by another vCPU. */
+    return bank_deliverable(vcpu, bank) & spis->goes_to[vcpu->index] & ~(bank->active | bank->in_lr);
+}
+
+static uint32_t spis_active(const struct vcpu *vcpu, const struct vgic_spis *spis)
+{
+    return spis->bank.active & spis->held_by[vcpu->index] & ~spis->bank.in_lr;
+}
+
+/* Notes what was found in bank `b`. With one bank its planes are all that is needed. */
+static void note_found(const struct vcpu *vcpu, struct vgic_found *found, unsigned b, uint32_t set)
+{
+    const struct vgic_bank *bank = &vgic_spis(vcpu->vm, b)->bank;
+
+    if (set == 0) {
+        found->banks &= ~BIT(b);
+        return;
     }
-    for (half = 0; half < 2; half++)
-        if (candidates[half] != 0)
-            best[half] = (unsigned)__builtin_ctz(most_urgent(banks[half], candidates[half]));
-    half = candidates[0] == 0 ||
-           (candidates[1] != 0 && banks[1]->priority[best[1]] < banks[0]->priority[best[0]]);
-    candidates[half] &= ~BIT(best[half]);
-    return half * 32 + best[half];
+    found->banks |= BIT(b);
+    if (vcpu->vm->vgic.spi_banks > 1)
+        set_planes(found->priority_bit, b, bank->priority[first_of(bank, set)]);
+}
+
+static void look_at_bank(struct vcpu *vcpu, unsigned b)
+{
+    const struct vgic_spis *spis = vgic_spis(vcpu->vm, b);
+
+    note_busy(&vcpu->vm->vgic, b);
+    note_found(vcpu, &vcpu->vgic.pending, b, spis_pending(vcpu, spis));
+    note_found(vcpu, &vcpu->vgic.active, b, spis_active(vcpu, spis));
+}
+
+/* Looks at banks that have changed, and returns those that remain: of them it is not known what they have. */
+static APART uint32_t look_at_stale(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    uint32_t busy = vcpu->vm->vgic.busy;
+    uint32_t left = state->stale & busy;
+
+    state->pending.banks &= busy & ~left;
+    state->active.banks &= busy & ~left;
+    for (unsigned looks = gic->lr_count() + LOOKS; left != 0 && looks != 0; looks--) {
+        look_at_bank(vcpu, (unsigned)__builtin_ctz(left));
+        left &= left - 1;
+    }
+    state->stale = left;
+    return left;
+}
+
+/*
+ * Returns the most urgent of the vCPU's own interrupts in `own`, out of which it is taken, and of the SPIs
+ * that were found. The caller changes the SPI's state and looks at its bank again. There is one at least.
+ */
+static unsigned take_best(struct vcpu *vcpu, uint32_t *own, const struct vgic_found *found)
+{
+    const struct vgic_bank *own_bank = &vcpu->vgic.own;
+    const struct vgic_spis *spis;
+    unsigned best = 0, b, spi;
+    uint32_t set;
+
+    if (*own != 0) {
+        best = first_of(own_bank, *own);
+        if (found->banks == 0) {
+            *own &= ~BIT(best);
+            return best;
+        }
+    }
+    b = (unsigned)__builtin_ctz(most_urgent(found->priority_bit, found->banks));
+    spis = vgic_spis(vcpu->vm, b);
+    set = found == &vcpu->vgic.pending ? spis_pending(vcpu, spis) : spis_active(vcpu, spis);
+    DEBUG_ASSERT(set != 0);
+    spi = first_of(&spis->bank, set);
+    if (*own == 0 || spis->bank.priority[spi] < own_bank->priority[best])
+        return b * 32 + spi;
+    *own &= ~BIT(best);
+    return best;
 }
 
 /* A list register no longer holds an SPI. One that was routed elsewhere meanwhile may now go there. */
 static inline void spi_left(struct vcpu *vcpu, unsigned intid)
 {
-    if (intid >= 32 && (vcpu->vm->vgic.goes_to[vcpu->index] & BIT(intid)) == 0)
-        vgic_changed(vcpu);
+    if (intid >= 32 && going_to(vcpu, intid / 32, BIT(intid)) == 0)
+        vgic_changed(vcpu, BIT(intid / 32));
 }
 
-/* A list register's state as vCPUs of other cores have changed it by writes of the GIC's registers. */
-static APART uint8_t with_others_writes(const struct vgic_vcpu *state, unsigned intid, uint8_t lr_state)
+/* The state of list register n as vCPUs of other cores have changed it by writes of the GIC's registers. */
+static APART uint8_t with_others_writes(const struct vgic_vcpu *state, unsigned n, uint8_t lr_state)
 {
-    unsigned half = intid / 32;
-
-    if ((state->clear_pending[half] & BIT(intid)) != 0)
+    if ((state->clear_pending & BIT(n)) != 0)
         lr_state &= (uint8_t)~LR_PENDING;
-    if ((state->clear_active[half] & BIT(intid)) != 0)
+    if ((state->clear_active & BIT(n)) != 0)
         lr_state &= (uint8_t)~LR_ACTIVE;
     return lr_state; /* see settle_with_others() for what they have made active */
+}
+
+/* The vCPU has taken an SPI, and is to end it. */
+static void hold_spi(struct vcpu *vcpu, unsigned intid)
+{
+    struct vgic_spis *spis = vgic_spis(vcpu->vm, intid / 32);
+
+    for (unsigned i = 0; i < vcpu->vm->vcpu_count; i++)
+        spis->held_by[i] &= ~BIT(intid);
+    spis->held_by[vcpu->index] |= BIT(intid);
 }
 
 /* Empties a list register into the bank of its interrupt. */
@@ -224,12 +331,12 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
         return;
     }
     if (state->others_wrote)
-        lr.state = with_others_writes(state, intid, lr.state);
+        lr.state = with_others_writes(state, n, lr.state);
     vgic_set_dirty(state, true);
     if ((lr.state & LR_ACTIVE) != 0) {
         bank->active |= bit;
         if (intid >= 32)
-            vgic_set_holder(&vcpu->vm->vgic, intid & 31, vcpu->index);
+            hold_spi(vcpu, intid);
         else if (intid < 16)
             state->sgi_active[intid] = lr.source;
     }
@@ -240,41 +347,59 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
     }
 }
 
-/* The guest has ended so many interrupts that had no list register: the most urgent active ones. */
-static void end_without_lr(struct vcpu *vcpu, unsigned count)
+/*
+ * The guest has ended so many interrupts that had no list register: the most urgent active ones. It has ended
+ * one, as a maintenance interrupt comes at once, so all stale banks are looked at for those that are active.
+ */
+static APART void end_without_lr(struct vcpu *vcpu, unsigned count)
 {
-    uint32_t outside[2];
+    struct vgic_vcpu *state = &vcpu->vgic;
+    uint32_t own = state->own.active & ~state->own.in_lr;
 
     if (count == 0)
         return;
-    outside[0] = bank_active(vcpu, 0) & ~vcpu->vgic.own.in_lr;
-    outside[1] = bank_active(vcpu, 32) & ~vcpu->vm->vgic.spis.in_lr;
-    for (; count != 0 && (outside[0] | outside[1]) != 0; count--) {
-        unsigned intid = take_best(vcpu, outside);
+    state->active.banks &= vcpu->vm->vgic.busy;
+    for (uint32_t left = state->stale & vcpu->vm->vgic.busy; left != 0; left &= left - 1) {
+        unsigned b = (unsigned)__builtin_ctz(left);
+
+        note_found(vcpu, &state->active, b, spis_active(vcpu, vgic_spis(vcpu->vm, b)));
+    }
+    for (; count != 0 && (own | state->active.banks) != 0; count--) {
+        unsigned intid = take_best(vcpu, &own, &state->active);
 
         vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
+        if (intid >= 32)
+            look_at_bank(vcpu, intid / 32);
         spi_left(vcpu, intid);
     }
 }
 
 /*
- * A pull ends what others have written, even of a list register that was empty, and leaves what they want to
- * read, see vgic_others_have_pulled(). An interrupt that they have routed elsewhere may go there from now on.
+ * A pull ends what others have written, even of a list register that was empty. An interrupt that they have
+ * routed elsewhere may go there from now on.
  */
 static APART void settle_with_others(struct vcpu *vcpu)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
-    struct vgic_bank *banks[2] = {&state->own, &vcpu->vm->vgic.spis};
+    uint32_t banks = 0;
 
-    for (unsigned half = 0; half < 2; half++) {
-        banks[half]->active |= state->set_active[half];
-        state->seen_pending[half] = banks[half]->latched | (banks[half]->line & ~banks[half]->edge);
-        state->seen_active[half] = banks[half]->active;
-        state->clear_pending[half] = state->clear_active[half] = state->set_active[half] = 0;
+    for (uint32_t left = state->lr_used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        unsigned intid = state->lr_intid[n];
+
+        banks |= BIT(intid / 32);
+        if ((state->set_active & BIT(n)) != 0)
+            vgic_bank_of(vcpu, intid)->active |= BIT(intid);
     }
-    if (state->others_wrote)
-        vgic_changed(vcpu);
-    state->others_wrote = state->others_wait = false;
+    state->clear_pending = state->clear_active = state->set_active = 0;
+    state->others_wrote = false;
+    vgic_changed(vcpu, banks);
+}
+
+static inline void spi_was_pulled(struct vcpu *vcpu, unsigned b)
+{
+    note_busy(&vcpu->vm->vgic, b);
+    vcpu->vgic.stale |= BIT(b);
 }
 
 static APART void pull_used(struct vcpu *vcpu)
@@ -283,14 +408,20 @@ static APART void pull_used(struct vcpu *vcpu)
 
     if (state->outside)
         end_without_lr(vcpu, gic->take_eoi_count()); /* before `in_lr` is forgotten */
-    for (uint32_t left = state->lr_used; left != 0; left &= left - 1)
-        pull_one(vcpu, (unsigned)__builtin_ctz(left));
+    for (uint32_t left = state->lr_used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        pull_one(vcpu, n);
+        if (state->lr_intid[n] >= 32)
+            spi_was_pulled(vcpu, state->lr_intid[n] / 32);
+    }
+    if (state->others_wrote)
+        settle_with_others(vcpu);
     state->lr_used = 0;
     state->lr_latched = 0;
     state->lr_linked = 0;
+    state->lr_active = 0;
     state->pulls++;
-    if (state->others_wait || state->others_wrote)
-        settle_with_others(vcpu);
 }
 
 static inline void pull(struct vcpu *vcpu)
@@ -307,72 +438,95 @@ void vgic_pull(struct vcpu *vcpu)
         pull(vcpu);
 }
 
-/* The vCPU whose list register holds an interrupt of the bank, as `in_lr` says of it. */
-static struct vcpu *lr_holder(struct vcpu *vcpu, unsigned intid)
+/*
+ * The list registers of a vCPU that hold one of a set of interrupts of bank `b`. Those that are in use may be
+ * seen without its core's lock: see take_for_timer().
+ */
+static uint32_t lrs_with(const struct vgic_vcpu *state, unsigned b, uint32_t set)
 {
-    struct vm *vm = vcpu->vm;
+    uint32_t lrs = 0;
 
-    for (unsigned i = 0; intid >= 32 && i < vm->vcpu_count; i++) {
-        const struct vgic_vcpu *state = &vm->vcpus[i].vgic;
-        uint32_t left = __atomic_load_n(&state->lr_used, __ATOMIC_ACQUIRE); /* see take_for_timer() */
+    for (uint32_t left = __atomic_load_n(&state->lr_used, __ATOMIC_ACQUIRE); left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
 
-        for (; left != 0; left &= left - 1)
-            if (state->lr_intid[__builtin_ctz(left)] == intid)
-                return &vm->vcpus[i];
+        if (state->lr_intid[n] / 32 == b && (set & BIT(state->lr_intid[n])) != 0)
+            lrs |= BIT(n);
     }
-    return vcpu;
+    return lrs;
+}
+
+/* The vCPUs whose list registers may hold interrupts of bank `b`: from *first on, so many. */
+static unsigned holders(struct vcpu *vcpu, unsigned b, struct vcpu **first)
+{
+    *first = b == 0 ? vcpu : vcpu->vm->vcpus;
+    return b == 0 ? 1 : vcpu->vm->vcpu_count;
 }
 
 void vgic_clear_pending_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set)
 {
-    for (uint32_t left = set & vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-        struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
+    struct vcpu *holder;
+    unsigned count = holders(vcpu, first / 32, &holder);
 
-        state->clear_pending[first / 32] |= BIT(n);
-        state->others_wrote = true;
+    set &= vgic_bank_of(vcpu, first)->in_lr;
+    for (; set != 0 && count != 0; count--, holder++) {
+        uint32_t lrs = lrs_with(&holder->vgic, first / 32, set);
+
+        if (lrs == 0)
+            continue;
+        holder->vgic.clear_pending |= lrs;
+        holder->vgic.others_wrote = true;
     }
 }
 
 void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t set, bool active)
 {
-    for (uint32_t left = set & vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-        struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
-        uint32_t *to = active ? state->set_active : state->clear_active;
-        uint32_t *from = active ? state->clear_active : state->set_active;
+    struct vcpu *holder;
+    unsigned count = holders(vcpu, first / 32, &holder);
 
-        to[first / 32] |= BIT(n);
-        from[first / 32] &= ~BIT(n);
+    set &= vgic_bank_of(vcpu, first)->in_lr;
+    for (; set != 0 && count != 0; count--, holder++) {
+        struct vgic_vcpu *state = &holder->vgic;
+        uint32_t lrs = lrs_with(state, first / 32, set);
+
+        if (lrs == 0)
+            continue;
+        state->set_active = active ? state->set_active | lrs : state->set_active & ~lrs;
+        state->clear_active = active ? state->clear_active & ~lrs : state->clear_active | lrs;
         state->others_wrote = true;
     }
 }
 
-void vgic_set_route(struct vm *vm, unsigned n, uint32_t route)
+void vgic_set_route(struct vm *vm, unsigned intid, uint32_t route)
 {
-    struct vgic *vgic = &vm->vgic;
-    unsigned before = vgic_spi_target(vgic, n);
+    struct vgic_spis *spis = vgic_spis(vm, intid / 32);
+    uint32_t bit = BIT(intid);
+    unsigned before = spi_target(vm, intid);
     unsigned after;
 
-    vgic->route[n] = route;
-    after = vgic_spi_target(vgic, n);
-    if (before != VGIC_NOBODY)
-        vgic->goes_to[before] &= ~BIT(n);
-    if (after != VGIC_NOBODY)
-        vgic->goes_to[after] |= BIT(n);
-    if ((vgic->spis.in_lr & BIT(n)) != 0)
-        lr_holder(vm->vcpus, 32 + n)->vgic.others_wrote = true;
+    spis->route[intid & 31] = route;
+    after = spi_target(vm, intid);
+    if (before != NOBODY)
+        spis->goes_to[before] &= ~bit;
+    if (after != NOBODY)
+        spis->goes_to[after] |= bit;
+    for (unsigned i = 0; (spis->bank.in_lr & bit) != 0 && i < vm->vcpu_count; i++)
+        if (lrs_with(&vm->vcpus[i].vgic, intid / 32, bit) != 0)
+            vm->vcpus[i].vgic.others_wrote = true;
 }
 
 uint32_t vgic_seen_elsewhere(struct vcpu *vcpu, unsigned first, bool active)
 {
+    uint32_t set = vgic_bank_of(vcpu, first)->in_lr;
     uint32_t seen = 0;
+    struct vcpu *holder;
+    unsigned count = holders(vcpu, first / 32, &holder);
 
-    for (uint32_t left = vgic_bank_of(vcpu, first)->in_lr; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-        const struct vgic_vcpu *state = &lr_holder(vcpu, first + n)->vgic;
+    for (; set != 0 && count != 0; count--, holder++) {
+        const struct vgic_vcpu *state = &holder->vgic;
+        uint32_t lrs = lrs_with(state, first / 32, set) & (active ? state->lr_active : state->lr_latched);
 
-        seen |= (active ? state->seen_active : state->seen_pending)[first / 32] & BIT(n);
+        for (; lrs != 0; lrs &= lrs - 1)
+            seen |= BIT(state->lr_intid[__builtin_ctz(lrs)]);
     }
     return seen;
 }
@@ -397,7 +551,6 @@ bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
         if ((reader->asked & BIT(i)) == 0) {
             reader->asked |= BIT(i);
             reader->asked_at[i] = state->pulls;
-            state->others_wait = true;
             vgic_set_dirty(state, true);
             vcpu_send(other, VCPU_LOOK);
         }
@@ -410,7 +563,7 @@ bool vgic_others_have_pulled(struct vcpu *vcpu, uint32_t others)
 
 void vgic_look(struct vcpu *vcpu)
 {
-    if (vcpu->vgic.loaded && vgic_is_dirty(&vcpu->vgic))
+    if (vcpu->vgic.loaded && (vgic_is_dirty(&vcpu->vgic) || vcpu->vgic.unfinished))
         vgic_refresh(vcpu);
 }
 
@@ -438,7 +591,7 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid);
     uint32_t bit = BIT(intid);
     bool by_latch = (bank->latched & bit) != 0;
-    bool again = (bank->edge & bit) == 0 || going_to(vcpu, intid & ~31u, bit) == 0;
+    bool again = (bank->edge & bit) == 0 || going_to(vcpu, intid / 32, bit) == 0;
     struct list_register lr = {
         .intid = (uint16_t)intid,
         .priority = bank->priority[intid & 31],
@@ -448,6 +601,8 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
 
     if ((bank->active & bit) != 0)
         lr.state |= LR_ACTIVE;
+    if (lr.state != 0)
+        state->lr_active |= BIT(n);
     /* With the HW bit, pending and active at once is not allowed (GIC spec, ICH_LR<n>_EL2.State). */
     if (pending && !(lr.hardware && lr.state != 0))
         lr.state |= LR_PENDING;
@@ -491,7 +646,7 @@ static uint64_t timer_word(const struct vcpu *vcpu)
 }
 
 /*
- * List register n becomes the virtual timer's. Without the lock on its short way, so lr_holder() on another
+ * List register n becomes the virtual timer's. Without the lock on its short way, so lrs_with() on another
  * core is to see which interrupt it holds when it sees that it is in use.
  */
 static inline void take_for_timer(struct vgic_vcpu *state, unsigned n)
@@ -519,10 +674,9 @@ static inline void ask(struct vgic_vcpu *state, bool refill, bool outside)
 static inline bool push_timer_or_nothing(struct vcpu *vcpu)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
-    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
     uint32_t others = state->own.active | state->own.latched | (state->own.line & ~BIT(VGIC_TIMER));
 
-    if ((spis->active | spis->latched | spis->line | others) != 0)
+    if ((vcpu->vm->vgic.busy | others) != 0)
         return false;
     if (state->own.line != 0 && state->timer_word != 0) {
         take_for_timer(state, 0);
@@ -534,52 +688,70 @@ static inline bool push_timer_or_nothing(struct vcpu *vcpu)
     return true;
 }
 
+/* Into list registers from *n on goes what is pending, the most urgent first; then the same of what is
+ * active. */
+static void push_found(struct vcpu *vcpu, unsigned *n, uint32_t *own, const struct vgic_found *found)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    bool are_active = found == &state->active;
+    unsigned lrs = gic->lr_count();
+
+    for (; *n < lrs && (*own | found->banks) != 0; (*n)++) {
+        unsigned intid = take_best(vcpu, own, found);
+        bool pending = !are_active || (going_to(vcpu, intid / 32, BIT(intid)) &
+                                       bank_deliverable(vcpu, vgic_bank_of(vcpu, intid))) != 0;
+
+        push_one(vcpu, *n, intid, pending);
+        if (intid >= 32)
+            look_at_bank(vcpu, intid / 32);
+    }
+}
+
 static APART void push_by_urgency(struct vcpu *vcpu)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
-    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
-    const uint32_t deliverable[2] = {bank_deliverable(vcpu, &state->own),
-                                     going_to(vcpu, 32, bank_deliverable(vcpu, spis))};
-    /* What is active cannot be taken again, not even by another vCPU. */
-    uint32_t pending[2] = {deliverable[0] & ~state->own.active,
-                           deliverable[1] & ~(spis->active | spis->in_lr)}; /* of another core */
-    uint32_t active[2] = {bank_active(vcpu, 0), bank_active(vcpu, 32) & ~spis->in_lr};
-    unsigned lrs = gic->lr_count();
+    uint32_t stale = state->stale != 0 ? look_at_stale(vcpu) : 0;
+    uint32_t pending = bank_deliverable(vcpu, &state->own) & ~state->own.active;
+    uint32_t active = state->own.active;
     unsigned n = 0;
 
-    for (; n < lrs && (pending[0] | pending[1]) != 0; n++)
-        push_one(vcpu, n, take_best(vcpu, pending), true);
-    for (; n < lrs && (active[0] | active[1]) != 0; n++) {
-        unsigned intid = take_best(vcpu, active);
-
-        push_one(vcpu, n, intid, (deliverable[intid / 32] & BIT(intid)) != 0);
-    }
-    ask(state, (pending[0] | pending[1]) != 0, (active[0] | active[1]) != 0);
+    push_found(vcpu, &n, &pending, &state->pending);
+    if ((active | state->active.banks) != 0)
+        push_found(vcpu, &n, &active, &state->active);
+    ask(state, (pending | state->pending.banks) != 0, (active | state->active.banks | stale) != 0);
     hold_timer(vcpu);
     vgic_set_dirty(state, false);
+    state->unfinished = stale != 0;
+    if (stale != 0)
+        vcpu_send(vcpu, VCPU_LOOK);
 }
 
 /*
  * For assertions: do the loaded vCPU's list registers and the banks agree? Each register in use holds an
  * interrupt whose bank says so, each once, and nothing else is said to be in one.
  */
-static bool lrs_agree_with_banks(const struct vcpu *vcpu)
+static bool lrs_agree_with_banks(struct vcpu *vcpu)
 {
     const struct vgic_vcpu *state = &vcpu->vgic;
-    uint32_t held[2] = {0, 0};
+    uint32_t own = 0;
 
     for (uint32_t left = state->lr_used; left != 0; left &= left - 1) {
         unsigned n = (unsigned)__builtin_ctz(left);
         unsigned intid = state->lr_intid[n];
 
-        if (n >= gic->lr_count() || intid >= VGIC_INTIDS || (held[intid / 32] & BIT(intid)) != 0)
+        if (n >= gic->lr_count() || intid >= vgic_intid_end(&vcpu->vm->vgic))
             return false;
-        held[intid / 32] |= BIT(intid);
+        if (lrs_with(state, intid / 32, BIT(intid)) != BIT(n))
+            return false;
+        if (intid < 32)
+            own |= BIT(intid);
+        else if ((vgic_spis(vcpu->vm, intid / 32)->bank.in_lr & BIT(intid)) == 0)
+            return false;
         if ((state->lr_linked & BIT(n)) != 0 && (intid != VGIC_TIMER || state->timer_lr != n))
             return false;
     }
-    return held[0] == state->own.in_lr && (held[1] & ~vcpu->vm->vgic.spis.in_lr) == 0 &&
-           ((state->lr_linked | state->lr_latched) & ~state->lr_used) == 0;
+    return own == state->own.in_lr &&
+           ((state->lr_linked | state->lr_latched | state->lr_active) & ~state->lr_used) == 0;
 }
 
 /*
@@ -634,36 +806,60 @@ void vgic_save(struct vcpu *vcpu)
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 
-/*
- * Is anything pending that the guest's CPU interface would let through? Called after a pull: all state is in
- * the banks.
+/* Is anything of a bank pending that the guest's CPU interface, which has these groups enabled, lets through?
  */
+static bool bank_wakes(const struct vcpu *vcpu, unsigned b, const struct vgic_bank *bank, unsigned groups,
+                       uint8_t mask)
+{
+    uint32_t interface = ((groups & 1) != 0 ? ~bank->group1 : 0) | ((groups & 2) != 0 ? bank->group1 : 0);
+    uint32_t set = going_to(vcpu, b, bank_deliverable(vcpu, bank) & ~bank->active & interface);
+
+    return set != 0 && bank->priority[first_of(bank, set)] < mask;
+}
+
+/*
+ * The same of many banks of SPIs, by what was found in them. A WFI may end for nothing: so where that does
+ * not tell, as some are stale or one group is off at the interface, it does.
+ */
+static bool found_wakes(struct vcpu *vcpu, unsigned groups, uint8_t mask)
+{
+    const struct vgic_found *found = &vcpu->vgic.pending;
+    const struct vgic_spis *spis;
+
+    if (look_at_stale(vcpu) != 0)
+        return true;
+    if (found->banks == 0 || groups != 3)
+        return found->banks != 0 && groups != 0;
+    spis = vgic_spis(vcpu->vm, (unsigned)__builtin_ctz(most_urgent(found->priority_bit, found->banks)));
+    return spis->bank.priority[first_of(&spis->bank, spis_pending(vcpu, spis))] < mask;
+}
+
+/* The same of all banks. Called after a pull: all state is in the banks. */
 static APART bool any_wakes(struct vcpu *vcpu)
 {
     unsigned groups;
     uint8_t mask = gic->virtual_priority_mask(&groups);
+    bool wakes = bank_wakes(vcpu, 0, &vcpu->vgic.own, groups, mask);
+    uint32_t busy = vcpu->vm->vgic.busy;
 
-    for (unsigned first = 0; first < VGIC_INTIDS; first += 32) {
-        const struct vgic_bank *bank = vgic_bank_of(vcpu, first);
-        uint32_t interface = ((groups & 1) != 0 ? ~bank->group1 : 0) | ((groups & 2) != 0 ? bank->group1 : 0);
-        uint32_t left = going_to(vcpu, first, bank_deliverable(vcpu, bank) & ~bank->active & interface);
+    if (!wakes && __builtin_popcount(busy) > EXACT_BANKS)
+        return found_wakes(vcpu, groups, mask);
+    for (; busy != 0 && !wakes; busy &= busy - 1) {
+        unsigned b = (unsigned)__builtin_ctz(busy);
 
-        for (; left != 0; left &= left - 1)
-            if (bank->priority[__builtin_ctz(left)] < mask)
-                return true;
+        wakes = bank_wakes(vcpu, b, &vgic_spis(vcpu->vm, b)->bank, groups, mask);
     }
-    return false;
+    return wakes;
 }
 
 bool vgic_wakes(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
-    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
     bool wakes = false;
 
     spin_lock(&vcpu->vm->vgic.lock);
     vgic_pull(vcpu);
-    if ((own->latched | own->line | spis->latched | spis->line) != 0)
+    if ((own->latched | own->line | vcpu->vm->vgic.busy) != 0)
         wakes = any_wakes(vcpu);
     vcpu->vgic.waits = !wakes;
     spin_unlock(&vcpu->vm->vgic.lock);
@@ -673,13 +869,13 @@ bool vgic_wakes(struct vcpu *vcpu)
 bool vgic_has_deliverable(struct vcpu *vcpu)
 {
     const struct vgic_bank *own = &vcpu->vgic.own;
-    const struct vgic_bank *spis = &vcpu->vm->vgic.spis;
     bool has;
 
     spin_lock(&vcpu->vm->vgic.lock);
     vgic_pull(vcpu);
-    has = (bank_deliverable(vcpu, own) & ~own->active) != 0 ||
-          (going_to(vcpu, 32, bank_deliverable(vcpu, spis)) & ~spis->active) != 0;
+    has = (bank_deliverable(vcpu, own) & ~own->active) != 0;
+    for (uint32_t left = vcpu->vm->vgic.busy; left != 0 && !has; left &= left - 1)
+        has = spis_pending(vcpu, vgic_spis(vcpu->vm, (unsigned)__builtin_ctz(left))) != 0;
     vcpu->vgic.waits = !has;
     spin_unlock(&vcpu->vm->vgic.lock);
     return has;
@@ -708,27 +904,55 @@ static void tell(struct vcpu *vcpu, bool wakes)
         vcpu_send(vcpu, VCPU_LOOK);
 }
 
-void vgic_changed(struct vcpu *vcpu)
+/*
+ * Notes what is in SPI banks that have changed. Returns the vCPUs for which any of them has something
+ * deliverable, or all when they are many.
+ */
+static uint32_t spis_changed(struct vm *vm, uint32_t banks)
+{
+    uint32_t vcpus = 0;
+
+    if (banks != VGIC_ALL_BANKS)
+        banks &= (UINT32_C(2) << vm->vgic.spi_banks) - 2;
+    else if (__builtin_popcount(vm->vgic.busy) <= EXACT_BANKS)
+        banks = vm->vgic.busy;
+    else
+        return UINT32_MAX;
+    for (uint32_t left = banks; left != 0; left &= left - 1) {
+        const struct vgic_spis *spis = vgic_spis(vm, (unsigned)__builtin_ctz(left));
+        uint32_t set;
+
+        note_busy(&vm->vgic, (unsigned)__builtin_ctz(left));
+        set = bank_deliverable(&vm->vcpus[0], &spis->bank);
+        for (unsigned i = 0; set != 0 && i < vm->vcpu_count; i++)
+            if ((set & spis->goes_to[i]) != 0)
+                vcpus |= BIT(i);
+    }
+    return vcpus;
+}
+
+void vgic_changed(struct vcpu *vcpu, uint32_t banks)
 {
     struct vm *vm = vcpu->vm;
+    uint32_t wakes = spis_changed(vm, banks);
 
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         struct vcpu *other = &vm->vcpus[i];
         uint32_t own = bank_deliverable(other, &other->vgic.own);
-        uint32_t spis = bank_deliverable(other, &vm->vgic.spis);
 
+        other->vgic.stale |= banks;
         vgic_set_dirty(&other->vgic, true);
-        tell(other, own != 0 || going_to(other, 32, spis) != 0);
+        tell(other, own != 0 || (wakes & BIT(i)) != 0);
     }
 }
 
-void vgic_configured(struct vcpu *vcpu)
+void vgic_configured(struct vcpu *vcpu, uint32_t banks)
 {
     struct vm *vm = vcpu->vm;
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         vm->vcpus[i].vgic.timer_word = timer_word(&vm->vcpus[i]);
-    vgic_changed(vcpu);
+    vgic_changed(vcpu, banks);
 }
 
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
@@ -746,7 +970,7 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
             if (level)
                 vcpu_wake(vcpu);
         } else {
-            vgic_changed(vcpu);
+            vgic_changed(vcpu, BIT(intid / 32));
         }
     }
     spin_unlock(&vm->vgic.lock);
@@ -798,13 +1022,13 @@ void vgic_send_sgis(struct vcpu *source, unsigned sgi, uint32_t targets)
 
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
 {
-    if (intid >= VGIC_INTIDS)
+    if (intid >= vgic_intid_end(&vcpu->vm->vgic))
         return;
     spin_lock(&vcpu->vm->vgic.lock);
     vgic_pull(vcpu);
     vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
     vgic_change_active_elsewhere(vcpu, intid & ~31u, BIT(intid), false);
-    vgic_changed(vcpu);
+    vgic_changed(vcpu, BIT(intid / 32));
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 

@@ -19,13 +19,15 @@
 struct vcpu;
 struct vm;
 
-#define VGIC_INTIDS         64                        /* 16 SGIs, 16 PPIs, 32 SPIs */
 #define VGIC_TIMER          GUEST_INTID_VIRTUAL_TIMER /* backed by the physical PPI of the same number */
 #define VGIC_PHYSICAL_TIMER GUEST_INTID_PHYSICAL_TIMER
 #define VGIC_UART           GUEST_INTID_UART
 #define VGIC_RTC            GUEST_INTID_RTC
 
-/* Sets a VM's part, or a vCPU's, as after a reset. The VM's vGIC lock is held, and stays so. */
+/*
+ * Sets a VM's part, or a vCPU's, as after a reset. The VM's vGIC lock is held, and stays so. The first
+ * vgic_init() of a VM, at boot, takes memory for its SPIs: for `spi_banks` times 32.
+ */
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
 void vgic_vcpu_init(struct vgic_vcpu *state);
 

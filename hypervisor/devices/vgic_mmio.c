@@ -43,8 +43,6 @@
 #define PIDR2_V2    0x2Bu
 #define CTLR_DS     (1u << 6)
 #define CTLR_ARE    (1u << 4)
-#define TYPER_LINES ((VGIC_INTIDS / 32) - 1)
-#define TYPER_V3    (TYPER_LINES | (9u << 19) | (1u << 25)) /* 10 INTID bits, no 1-of-N */
 #define SGIS        0xFFFFu
 #define TYPER_LAST  16u
 #define WAKER_SLEEP 2u
@@ -56,41 +54,50 @@ struct word {
     uint32_t mask;
     uint32_t value; /* what is written, or what a read fills in */
     bool write;
+    uint8_t bank; /* in which a write may have changed something: 0 is a vCPU's own, 1 to 31, or ALL */
 };
+
+#define ALL 255
 
 static bool within(uint32_t offset, uint32_t base, uint32_t size)
 {
     return offset - base < size;
 }
 
-/* Makes SPIs active by software: for the vCPU that each goes to, or the calling one when it goes to none. */
-static void spis_activate(struct vcpu *vcpu, uint32_t set)
+/* Makes SPIs of a bank active by software: for the vCPU that each goes to, or the calling one if none. */
+static void spis_activate(struct vcpu *vcpu, unsigned first, uint32_t set)
 {
-    struct vgic *vgic = &vcpu->vm->vgic;
+    struct vgic_spis *spis = vgic_spis(vcpu->vm, first / 32);
+    uint32_t fresh = set & ~spis->bank.active;
+    uint32_t for_nobody = fresh;
 
-    for (uint32_t left = set & ~vgic->spis.active; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-        unsigned target = vgic_spi_target(vgic, n);
-
-        vgic_set_holder(vgic, n, target != VGIC_NOBODY ? target : vcpu->index);
+    for (unsigned i = 0; i < vcpu->vm->vcpu_count; i++) {
+        spis->held_by[i] = (spis->held_by[i] & ~fresh) | (fresh & spis->goes_to[i]);
+        for_nobody &= ~spis->goes_to[i];
     }
-    vgic->spis.active |= set;
+    spis->held_by[vcpu->index] |= for_nobody;
+    spis->bank.active |= set;
+}
+
+/* Those of the 32 from `first` on that are interrupts: the INTIDs from 1020 on are not. */
+static uint32_t existing(unsigned first)
+{
+    return first + 32 > VGIC_INTID_END ? UINT32_MAX >> (first + 32 - VGIC_INTID_END) : UINT32_MAX;
 }
 
 /*
- * Writes a register that has a bit for each interrupt. A GICv2's SGIs are always enabled, and become pending
- * by their senders only (GICD_SPENDSGIR).
+ * Writes a register that has a bit for each interrupt from `first` on. A GICv2's SGIs are always enabled, and
+ * become pending by their senders only (GICD_SPENDSGIR).
  */
-__attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t reg,
-                                                   uint32_t value, uint32_t mask)
+__attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, unsigned first, const struct word *word)
 {
-    bool spis = bank == &vcpu->vm->vgic.spis;
-    unsigned first = spis ? 32 : 0;
-    uint32_t changeable = gic->version == 2 && !spis ? ~SGIS : UINT32_MAX;
+    struct vgic_bank *bank = vgic_bank_of(vcpu, first);
+    uint32_t value = word->value & existing(first);
+    uint32_t changeable = gic->version == 2 && first < 32 ? ~SGIS : UINT32_MAX;
 
-    switch (reg) {
+    switch (word->offset & ~0x7Fu) {
     case GIC_IGROUPR:
-        bank->group1 = (bank->group1 & ~mask) | value;
+        bank->group1 = (bank->group1 & ~word->mask) | value;
         break;
     case GIC_ISENABLER:
         bank->enabled |= value;
@@ -106,8 +113,8 @@ __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, struct vgi
         vgic_clear_pending_elsewhere(vcpu, first, value & changeable);
         break;
     case GIC_ISACTIVER:
-        if (spis)
-            spis_activate(vcpu, value);
+        if (first >= 32)
+            spis_activate(vcpu, first, value);
         else
             bank->active |= value;
         vgic_change_active_elsewhere(vcpu, first, value, true);
@@ -171,13 +178,10 @@ __attribute__((noinline)) static void config_access(struct vgic_bank *bank, unsi
 
 static void bitmap_access(struct vcpu *vcpu, struct word *word, unsigned first)
 {
-    struct vgic_bank *bank = vgic_bank_of(vcpu, first);
-    uint32_t reg = word->offset & ~0x7Fu;
-
     if (word->write)
-        bitmap_write(vcpu, bank, reg, word->value, word->mask);
+        bitmap_write(vcpu, first, word);
     else
-        word->value = bitmap_read(vcpu, first & ~31u, reg);
+        word->value = bitmap_read(vcpu, first, word->offset & ~0x7Fu);
 }
 
 /*
@@ -191,14 +195,17 @@ static void common_access(struct vcpu *vcpu, struct word *word, unsigned base, u
 
     if (within(offset, GIC_IGROUPR, GIC_IPRIORITYR - GIC_IGROUPR)) {
         first = (offset & 0x7F) * 8;
+        word->bank = (uint8_t)(first / 32);
         if (first >= base && first < limit)
             bitmap_access(vcpu, word, first);
     } else if (within(offset, GIC_IPRIORITYR, 0x400)) {
         first = offset - GIC_IPRIORITYR;
+        word->bank = (uint8_t)(first / 32);
         if (first >= base && first < limit)
             priority_access(vgic_bank_of(vcpu, first), first, word);
     } else if (within(offset, GIC_ICFGR, 0x100)) {
         first = (offset - GIC_ICFGR) * 4;
+        word->bank = (uint8_t)(first / 32);
         if (first >= base && first < limit && !(word->write && first < 32))
             config_access(vgic_bank_of(vcpu, first), first, word);
     }
@@ -212,11 +219,12 @@ static void route_access(struct vcpu *vcpu, struct word *word)
     unsigned intid = (word->offset - GICD_IROUTER) / 8;
     uint32_t route;
 
-    if (intid < 32 || intid >= VGIC_INTIDS || (word->offset & 4) != 0)
+    if (intid < 32 || intid >= vgic_intid_end(&vcpu->vm->vgic) || (word->offset & 4) != 0)
         return; /* the upper half: there is no affinity 3 */
-    route = vcpu->vm->vgic.route[intid - 32];
+    route = vgic_spis(vcpu->vm, intid / 32)->route[intid & 31];
+    word->bank = (uint8_t)(intid / 32);
     if (word->write) /* nor is there 1-of-N */
-        vgic_set_route(vcpu->vm, intid - 32, ((route & ~word->mask) | word->value) & 0xFFFFFF);
+        vgic_set_route(vcpu->vm, intid, ((route & ~word->mask) | word->value) & 0xFFFFFF);
     else
         word->value = route;
 }
@@ -230,15 +238,18 @@ static void targets_access(struct vcpu *vcpu, struct word *word)
     const struct vgic *vgic = &vcpu->vm->vgic;
     unsigned first = word->offset - GIC_ITARGETSR;
 
-    if (vgic->vcpu_count == 1 || first >= VGIC_INTIDS)
+    if (vgic->vcpu_count == 1 || first >= vgic_intid_end(vgic))
         return;
+    word->bank = (uint8_t)(first / 32);
     for (unsigned byte = 0; byte < 4; byte++) {
-        unsigned n = (first + byte) & 31;
+        unsigned intid = first + byte;
 
         if (!word->write)
-            word->value |= (first < 32 ? 1u << vcpu->index : vgic->route[n]) << (8 * byte);
+            word->value |=
+                (first < 32 ? 1u << vcpu->index : vgic_spis(vcpu->vm, first / 32)->route[intid & 31])
+                << (8 * byte);
         else if (first >= 32 && (word->mask >> (8 * byte) & 0xFF) != 0)
-            vgic_set_route(vcpu->vm, n, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
+            vgic_set_route(vcpu->vm, intid, word->value >> (8 * byte) & ((1u << vgic->vcpu_count) - 1));
     }
 }
 
@@ -287,6 +298,7 @@ static void control_access(struct vcpu *vcpu, struct word *word)
         if ((word->mask & 1) != 0) {
             vgic->enabled[0] = (word->value & 1) != 0;
             vgic->enabled[1] = (word->value & 2) != 0;
+            word->bank = ALL;
         }
         return;
     }
@@ -302,7 +314,7 @@ static void distributor_v3(struct vcpu *vcpu, struct word *word)
         control_access(vcpu, word);
         break;
     case GICD_TYPER:
-        word->value = TYPER_V3;
+        word->value = vcpu->vm->vgic.typer;
         break;
     case GICD_IIDR:
         word->value = IIDR;
@@ -314,7 +326,7 @@ static void distributor_v3(struct vcpu *vcpu, struct word *word)
         if (within(word->offset, GICD_IROUTER, 8 * 1020))
             route_access(vcpu, word);
         else
-            common_access(vcpu, word, 32, VGIC_INTIDS);
+            common_access(vcpu, word, 32, vgic_intid_end(&vcpu->vm->vgic));
     }
 }
 
@@ -325,7 +337,7 @@ static void distributor_v2(struct vcpu *vcpu, struct word *word)
         control_access(vcpu, word);
         break;
     case GICD_TYPER:
-        word->value = TYPER_LINES | (vcpu->vm->vcpu_count - 1) << 5;
+        word->value = vcpu->vm->vgic.typer;
         break;
     case GICD_IIDR:
         word->value = IIDR;
@@ -343,7 +355,7 @@ static void distributor_v2(struct vcpu *vcpu, struct word *word)
         else if (within(word->offset, GICD_CPENDSGIR, 0x20))
             senders_access(vcpu, word);
         else
-            common_access(vcpu, word, 0, VGIC_INTIDS);
+            common_access(vcpu, word, 0, vgic_intid_end(&vcpu->vm->vgic));
     }
 }
 
@@ -395,12 +407,13 @@ static bool tells_state(uint64_t offset)
 
 typedef void word_access(struct vcpu *vcpu, struct word *word);
 
-/* The one or two words of an access of any size. */
-static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
+/* The one or two words of an access of any size. Returns the SPI banks that a write may have changed. */
+static uint32_t access_words(struct vcpu *vcpu, struct mmio_access *access, word_access *handle)
 {
     unsigned shift = access->size < 4 ? (unsigned)(access->offset & 3) * 8 : 0;
     uint32_t mask = access->size >= 4 ? UINT32_MAX : ((1u << (access->size * 8)) - 1) << shift;
     uint64_t result = 0;
+    uint32_t banks = 0;
 
     for (unsigned half = 0; half < (access->size == 8 ? 2u : 1u); half++) {
         struct word word = {
@@ -411,10 +424,12 @@ static void access_words(struct vcpu *vcpu, struct mmio_access *access, word_acc
         };
 
         handle(vcpu, &word);
+        banks |= word.bank == ALL ? VGIC_ALL_BANKS : UINT32_C(1) << word.bank;
         result |= (uint64_t)((word.value & mask) >> shift) << (32 * half);
     }
     if (!access->write)
         access->value = result;
+    return banks;
 }
 
 /* The usual access: a word is read. */
@@ -435,6 +450,7 @@ static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, 
                                  uint32_t others)
 {
     bool tells = tells_state(access->offset);
+    uint32_t banks;
 
     if (!access->write && !tells && access->size == 4) {
         read_word(vcpu, access, handle); /* a word of the banks, for which no lock is needed */
@@ -445,9 +461,9 @@ static inline bool locked_access(struct vcpu *vcpu, struct mmio_access *access, 
         vgic_pull(vcpu);
     if (!access->write && tells)
         access->again = !vgic_others_have_pulled(vcpu, others);
-    access_words(vcpu, access, handle);
+    banks = access_words(vcpu, access, handle);
     if (access->write)
-        vgic_configured(vcpu);
+        vgic_configured(vcpu, banks);
     spin_unlock(&vcpu->vm->vgic.lock);
     return true;
 }

@@ -103,6 +103,13 @@ void *memset(void *block, int value, size_t size)
 
     for (; size > 0 && (uintptr_t)to % sizeof(word64) != 0; size--)
         *to++ = byte;
+    for (; size >= 8 * sizeof(word64); size -= 8 * sizeof(word64), to += 8 * sizeof(word64)) {
+        word64 *words = (word64 *)(void *)to;
+
+        /* Most of the time would be the loop's own. */
+        words[0] = words[1] = words[2] = words[3] = word;
+        words[4] = words[5] = words[6] = words[7] = word;
+    }
     for (; size >= sizeof(word64); size -= sizeof(word64), to += sizeof(word64))
         *(word64 *)(void *)to = word;
     for (; size > 0; size--)

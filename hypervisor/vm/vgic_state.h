@@ -15,7 +15,10 @@
 
 #define VGIC_PRIORITY_BITS 5 /* as many as the list registers hold; the upper ones of a byte */
 
-/* A bank is 32 interrupts: a vCPU's own (SGIs and PPIs), or a VM's SPIs. Bit n is the bank's interrupt n. */
+/*
+ * A bank is 32 interrupts: a vCPU's own (SGIs and PPIs), or 32 of a VM's SPIs. Bit n is the bank's interrupt
+ * n. A bank's number is that of its first INTID divided by 32: 0 is a vCPU's own, SPIs have 1 to 31.
+ */
 struct vgic_bank {
     uint32_t enabled;
     uint32_t latched; /* pending by an edge or by software */
@@ -30,17 +33,38 @@ struct vgic_bank {
     uint32_t priority_bit[VGIC_PRIORITY_BITS];
 };
 
-/* A VM's part. */
-struct vgic {
-    struct spinlock lock; /* for this and the vCPUs' parts */
-    bool enabled[2];      /* GICD_CTLR: group 0, group 1 */
-    struct vgic_bank spis;
+#define VGIC_MAX_SPI_BANKS 31 /* INTIDs 32 to 1019: the last bank has 28 */
+
+/* A bank of SPIs, and where they go. */
+struct vgic_spis {
+    struct vgic_bank bank;
     /* Where each SPI goes. GICv3: an affinity. GICv2: a set of vCPUs, the first of which gets it. */
     uint32_t route[32];
     uint32_t goes_to[SYSTEM_MAX_VCPUS]; /* the same for each vCPU: the SPIs that go to it */
-    uint8_t holder[32]; /* of an active SPI: the vCPU that took it, even if the SPI is routed elsewhere now */
-    uint32_t held_by[SYSTEM_MAX_VCPUS]; /* the same for each vCPU */
+    /* For each vCPU: the active SPIs that it has taken, even if they are routed elsewhere now, and any
+     * others. */
+    uint32_t held_by[SYSTEM_MAX_VCPUS];
+};
+
+/* A VM's part. */
+struct vgic {
+    struct spinlock lock;   /* for this and the vCPUs' parts */
+    unsigned spi_banks;     /* set before the first vgic_init(); 0 there is 1 */
+    struct vgic_spis *spis; /* as many; spis[0] is bank 1 */
+    /* From here on as after a reset. */
+    bool enabled[2]; /* GICD_CTLR: group 0, group 1 */
     unsigned vcpu_count;
+    uint32_t typer; /* GICD_TYPER */
+    uint32_t busy;  /* bit n: SPI bank n has something latched, active or a line that is high */
+};
+
+/*
+ * Those SPIs of a vCPU that are pending, or active, and in no list register: which banks have any (bit n:
+ * bank n), and the priority of each bank's most urgent one, bit by bit as in a bank.
+ */
+struct vgic_found {
+    uint32_t banks;
+    uint32_t priority_bit[VGIC_PRIORITY_BITS];
 };
 
 /* A vCPU's part. */
@@ -62,17 +86,22 @@ struct vgic_vcpu {
     uint32_t lr_used;     /* bit n: list register n is in use */
     uint32_t lr_latched;  /* bit n: list register n is pending because its interrupt was `latched` */
 
+    uint32_t lr_active; /* bit n: list register n was active when it was filled */
+
+    /* The vCPU's SPIs as they were when it looked at their banks last, but for the banks that have changed
+     * since. */
+    struct vgic_found pending, active;
+    uint32_t stale;  /* bit n: SPI bank n has changed; that of a bank that does not exist means nothing */
+    bool unfinished; /* the last push has left some, and has sent its own core a message for the rest */
+
     /*
-     * For vCPUs of other cores, which can't reach the list registers. Each is a set of own interrupts and one
-     * of SPIs. What they have written of interrupts that are in list registers, which is done at the next
-     * pull:
+     * For vCPUs of other cores, which can't reach the list registers: what they have written of the
+     * interrupts that are in list registers (bit n: of that in list register n), which is done at the next
+     * pull.
      */
     bool others_wrote;
-    uint32_t clear_pending[2], clear_active[2], set_active[2];
-    /* What the last pull found there, since one of them `others_wait`; and how many pulls there were. */
-    bool others_wait;
-    uint32_t seen_pending[2], seen_active[2];
-    uint32_t pulls;
+    uint32_t clear_pending, clear_active, set_active;
+    uint32_t pulls; /* how many there were */
     /*
      * What this vCPU waits for: the vCPUs that it has asked to pull (bit n: vCPU n), their `pulls` then, and
      * the load that it is for.

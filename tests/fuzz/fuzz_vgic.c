@@ -5,8 +5,8 @@
  * invariants of debug builds and the fake GIC (no interrupt in two list registers, none linked to a physical
  * one that is not active) say what is wrong.
  *
- * An input begins with the GIC's version, the number of list registers and that of vCPUs, a byte each. Then
- * come operations, a byte each with its arguments.
+ * An input begins with the GIC's version and whether there are 31 banks of SPIs, the number of list registers
+ * and that of vCPUs, a byte each. Then come operations, a byte each with its arguments.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,14 @@ static void access_register(struct bytes *bytes, unsigned vcpus)
     (void)world_access(address, &access);
 }
 
-static void step(struct bytes *bytes, unsigned vcpus)
+static unsigned any_spi(struct bytes *bytes, unsigned banks)
+{
+    unsigned bank = banks > 1 ? take_below(bytes, banks) : 0;
+
+    return 32 + bank * 32 + take_below(bytes, bank == VGIC_MAX_SPI_BANKS - 1 ? 28 : 32);
+}
+
+static void step(struct bytes *bytes, unsigned vcpus, unsigned banks)
 {
     unsigned operation = (unsigned)take(bytes, 1);
 
@@ -47,7 +54,7 @@ static void step(struct bytes *bytes, unsigned vcpus)
         access_register(bytes, vcpus);
         break;
     case 3:
-        world_line(32 + take_below(bytes, 32), operation >= 128);
+        world_line(any_spi(bytes, banks), operation >= 128);
         break;
     case 4:
         world_line(PPI, operation >= 128);
@@ -81,13 +88,17 @@ static void step(struct bytes *bytes, unsigned vcpus)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes bytes = {data, size};
-    unsigned version = 2 + take_below(&bytes, 2);
+    unsigned kind = take_below(&bytes, 4);
+    unsigned version = 2 + (kind & 1), banks = (kind & 2) != 0 ? VGIC_MAX_SPI_BANKS : 1;
     unsigned list_registers = 1 + take_below(&bytes, 16);
     unsigned vcpus = 1 + take_below(&bytes, WORLD_VCPUS);
 
+    world_spi_banks(banks);
     world_reset(version, list_registers, vcpus);
     world_open();
-    for (unsigned i = 0; i < OPERATIONS_MAX && bytes.left != 0; i++)
-        step(&bytes, vcpus);
+    for (unsigned i = 0; i < OPERATIONS_MAX && bytes.left != 0; i++) {
+        step(&bytes, vcpus, banks);
+        world_settle();
+    }
     return 0;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/memory.h"
 #include "console/console.h"
 #include "devices/vgic.h"
 #include "fake_gic.h"
@@ -32,7 +33,8 @@
 #define VCPUS       3 /* vCPU i is on core i; core 3 has none, and is where devices are */
 #define SECONDS     2 /* of each part */
 #define SGIS        16
-#define EDGE_SPI    40
+#define EDGE_SPI    40 /* and the same of the other banks */
+#define SPI_BANKS   3
 #define LEVEL_SPI   41
 #define GICD_CTLR   0x0000
 #define ISENABLER   0x0100
@@ -320,20 +322,36 @@ static void access_register(struct vcpu *vcpu, uint64_t offset, bool write, uint
     vcpu->arch.regs.pc += 4;
 }
 
+/* For the SPIs of the VM. */
+void *memory_allocate(size_t size)
+{
+    static struct vgic_spis spis[SPI_BANKS];
+
+    assert_int_equal(size, sizeof(spis));
+    return spis;
+}
+
+static unsigned any_spi(void)
+{
+    return EDGE_SPI + 32 * below(SPI_BANKS) + below(2);
+}
+
 static void access_something(struct vcpu *vcpu)
 {
     static const uint32_t bitmaps[] = {ISENABLER, ISPENDR, ICPENDR, ISACTIVER, ICACTIVER};
-    uint32_t bit = UINT32_C(1) << (EDGE_SPI + below(2) - 32);
+    unsigned spi = any_spi();
+    uint32_t bit = UINT32_C(1) << spi % 32;
+    uint32_t word = spi / 32 * 4;
 
     switch (below(4)) {
     case 0:
-        access_register(vcpu, bitmaps[below(5)] + 4, true, bit);
+        access_register(vcpu, bitmaps[below(5)] + word, true, bit);
         break;
     case 1:
-        access_register(vcpu, bitmaps[below(5)] + 4, false, 0);
+        access_register(vcpu, bitmaps[below(5)] + word, false, 0);
         break;
     case 2:
-        access_register(vcpu, IROUTER + 8ul * EDGE_SPI, true, below(VCPUS));
+        access_register(vcpu, IROUTER + 8ul * spi, true, below(VCPUS));
         break;
     default:
         access_register(vcpu, IPRIORITYR + EDGE_SPI, false, 0);
@@ -394,7 +412,7 @@ static void be_a_guest_or_a_device(void)
     if (core < VCPUS)
         be_a_guest(&vcpus[core]);
     else
-        vgic_set_line(&vcpus[0], EDGE_SPI + below(2), below(2) != 0);
+        vgic_set_line(&vcpus[0], any_spi(), below(2) != 0);
 }
 
 static void open_gic(void)
@@ -402,6 +420,7 @@ static void open_gic(void)
     struct vcpu *vcpu = &vcpus[0];
 
     vgic_make_registers(&machine);
+    machine.vgic.spi_banks = SPI_BANKS;
     vgic_init(&machine.vgic, VCPUS);
     for (unsigned i = 0; i < VCPUS; i++) {
         struct mmio_access enable = {.offset = GUEST_GICR_SIZE * i + GICR_SGIS + ISENABLER,
@@ -419,8 +438,10 @@ static void open_gic(void)
         (void)machine.gic_registers[1].access(vcpu, &enable);
     }
     fake_gic_choose(0);
-    access_register(vcpu, ISENABLER + 4, true, UINT32_MAX);
-    access_register(vcpu, ICFGR + 8, true, 2u << (2 * (EDGE_SPI - 32)));
+    for (unsigned b = 1; b <= SPI_BANKS; b++) {
+        access_register(vcpu, ISENABLER + 4 * b, true, UINT32_MAX);
+        access_register(vcpu, ICFGR + 8 * b, true, 2u << (2 * (EDGE_SPI - 32)));
+    }
     access_register(vcpu, GICD_CTLR, true, 3);
 }
 

@@ -309,13 +309,16 @@ static void a_guest_has_a_uart_on_the_console(void **state)
 
 static void expect_new(unsigned version)
 {
-    struct vgic vgic;
+    struct vgic_spis spis;
+    struct vgic vgic = {.spi_banks = 1, .spis = &spis};
     struct vgic_vcpu vgic_vcpu;
 
     assert_int_equal(gic->version, version);
     vgic_init(&vgic, VCPUS);
     vgic_vcpu_init(&vgic_vcpu);
-    assert_memory_equal(vm.vgic.enabled, vgic.enabled, sizeof(vgic) - sizeof(vgic.lock));
+    assert_memory_equal(vm.vgic.enabled, vgic.enabled, sizeof(vgic) - offsetof(struct vgic, enabled));
+    assert_int_equal(vm.vgic.spi_banks, 1);
+    assert_memory_equal(vm.vgic.spis, &spis, sizeof(spis));
     assert_false(spin_is_held(&vm.vgic.lock));
     for (unsigned i = 0; i < VCPUS; i++)
         assert_memory_equal(&vcpus[i].vgic, &vgic_vcpu, sizeof(vgic_vcpu));
@@ -343,7 +346,8 @@ static void a_reset_leaves_nothing_behind(void **state)
         reset_machine(version);
         assert_true(create());
         expect_new(version);
-        scribble(&random, vm.vgic.enabled, sizeof(vm.vgic) - sizeof(vm.vgic.lock));
+        scribble(&random, vm.vgic.enabled, sizeof(vm.vgic) - offsetof(struct vgic, enabled));
+        scribble(&random, vm.vgic.spis, sizeof(vm.vgic.spis[0]));
         for (unsigned i = 0; i < VCPUS; i++)
             scribble(&random, &vcpus[i].vgic, sizeof(vcpus[i].vgic));
         vm.uart->fifo_count = vm.uart->raw = vm.uart->mask = vm.uart->control = 3;
@@ -360,12 +364,12 @@ static void a_vcpu_is_reset_alone(void **state)
     assert_true(create());
     vcpus[0].vgic.own.enabled = 5;
     vcpus[1].vgic.own.enabled = 6;
-    vm.vgic.spis.enabled = 7;
+    vm.vgic.spis->bank.enabled = 7;
     vm.uart->mask = 8;
     devices_hooks.reset_vcpu(&vcpus[1]);
     assert_int_equal(vcpus[1].vgic.own.enabled, 0);
     assert_int_equal(vcpus[0].vgic.own.enabled, 5);
-    assert_int_equal(vm.vgic.spis.enabled, 7);
+    assert_int_equal(vm.vgic.spis->bank.enabled, 7);
     assert_int_equal(vm.uart->mask, 8);
 }
 

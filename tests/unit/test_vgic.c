@@ -922,6 +922,120 @@ static void three_sgis_can_be_disabled(void **state)
     assert_int_equal(world_serve(), 2);
 }
 
+/* A VM of 31 banks has 988 SPIs; the four INTIDs behind them are not interrupts. */
+static void begin_wide(unsigned version, unsigned list_registers)
+{
+    world_spi_banks(VGIC_MAX_SPI_BANKS);
+    world_reset(version, list_registers, 2);
+    world_spi_banks(1);
+    world_switch(world_vcpu(0));
+    fake_guest_groups(3);
+    fake_guest_mask(0xFF);
+    world_write(GUEST_GICD_BASE + GICD_CTLR, 3);
+}
+
+static void a_vm_has_as_many_spis_as_were_asked_for(void **state)
+{
+    (void)state;
+    for (unsigned version = 2; version <= 3; version++) {
+        begin_wide(version, 4);
+        assert_int_equal(world_read(GUEST_GICD_BASE + GICD_TYPER) & 31, 31);
+        for (unsigned base = GIC_IGROUPR; base < GIC_IPRIORITYR; base += 0x80)
+            world_write(world_register(base, 992), UINT32_MAX);
+        for (unsigned base = GIC_IGROUPR; base < GIC_ISACTIVER; base += 0x100)
+            assert_int_equal(world_read(world_register(base, 992)), base == GIC_IGROUPR ? 0x0FFFFFFF : 0);
+        world_write(world_register(GIC_ISENABLER, 992), UINT32_MAX);
+        assert_int_equal(world_read(world_register(GIC_ISENABLER, 992)), 0x0FFFFFFF);
+        world_write(world_register(GIC_ISPENDR, 992), UINT32_MAX);
+        assert_int_equal(world_read(world_register(GIC_ISPENDR, 992)), 0x0FFFFFFF);
+        world_write(GUEST_GICD_BASE + GIC_IPRIORITYR + 1016, UINT32_MAX);
+        world_write(GUEST_GICD_BASE + GIC_IPRIORITYR + 1020, UINT32_MAX);
+        assert_int_equal(world_read(GUEST_GICD_BASE + GIC_IPRIORITYR + 1016), 0xF8F8F8F8);
+        assert_int_equal(world_read(GUEST_GICD_BASE + GIC_IPRIORITYR + 1020), 0);
+        vgic_deactivate(world_vcpu(0), 1020); /* nothing happens */
+    }
+}
+
+static void a_vm_of_one_bank_has_no_more(void **state)
+{
+    (void)state;
+    for (unsigned version = 2; version <= 3; version++) {
+        world_reset(version, 4, 2);
+        world_switch(world_vcpu(0));
+        for (unsigned intid = 64; intid < 1020; intid += 32) {
+            world_write(world_register(GIC_ISENABLER, intid), UINT32_MAX);
+            world_write(world_register(GIC_ISPENDR, intid), UINT32_MAX);
+            world_priority(intid, 0xF8);
+            world_route(intid, 1);
+            assert_int_equal(world_read(world_register(GIC_ISENABLER, intid)), 0);
+            assert_int_equal(world_read(world_register(GIC_ISPENDR, intid)), 0);
+            assert_int_equal(world_read(GUEST_GICD_BASE + GIC_IPRIORITYR + intid), 0);
+        }
+        vgic_deactivate(world_vcpu(0), 64);
+    }
+}
+
+/* The most urgent first, whatever its bank; of equal ones each once. */
+static void all_988_spis_come_by_priority(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 8; round++) {
+        unsigned last = 0, count = 0;
+        bool came[1020] = {false};
+
+        begin_wide(2 + round % 2, 1u << round / 2);
+        for (unsigned intid = 32; intid < 1020; intid++) {
+            world_priority(intid, (uint8_t)(intid * 7 % 31 * 8));
+            world_route(intid, 0);
+        }
+        world_write(GUEST_GICD_BASE + GICD_CTLR, 0);
+        for (unsigned intid = 32; intid < 1020; intid += 32) {
+            world_write(world_register(GIC_ISENABLER, intid), UINT32_MAX);
+            world_write(world_register(GIC_ISPENDR, intid), UINT32_MAX);
+        }
+        world_write(GUEST_GICD_BASE + GICD_CTLR, 3);
+        world_settle();
+        for (uint32_t intid = world_serve(); intid != GIC_SPURIOUS; intid = world_serve()) {
+            assert_in_range(intid, 32, 1019);
+            assert_true(!came[intid] && intid * 7 % 31 >= last);
+            came[intid] = true;
+            last = intid * 7 % 31;
+            count++;
+        }
+        assert_int_equal(count, 988);
+    }
+}
+
+/* Unless the vCPU's interface lets none of them through. */
+static void one_of_988_spis_ends_a_wait(void **state)
+{
+    (void)state;
+    for (unsigned version = 2; version <= 3; version++) {
+        begin_wide(version, 4);
+        for (unsigned intid = 32; intid < 1020; intid++) {
+            world_priority(intid, intid == 700 ? 0x40 : 0x80);
+            world_route(intid, intid % 2);
+        }
+        for (unsigned intid = 32; intid < 1020; intid += 32)
+            world_write(world_register(GIC_ISENABLER, intid), UINT32_MAX);
+        assert_false(vgic_wakes(world_vcpu(0)));
+        for (unsigned intid = 32; intid < 1020; intid += 32)
+            world_write(world_register(GIC_ISPENDR, intid), UINT32_MAX);
+        world_settle();
+        fake_guest_mask(0x40);
+        assert_false(vgic_wakes(world_vcpu(0)));
+        fake_guest_mask(0x48);
+        assert_true(vgic_wakes(world_vcpu(0)));
+        assert_true(vgic_has_deliverable(world_vcpu(0)));
+        fake_guest_groups(0);
+        assert_false(vgic_wakes(world_vcpu(0)));
+        fake_guest_groups(3);
+        world_enter();
+        assert_int_equal(world_take(), 700);
+        world_end(700);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -978,6 +1092,10 @@ int main(void)
         cmocka_unit_test(three_has_no_private_interrupts_in_the_distributor),
         cmocka_unit_test(three_redistributor_of_another),
         cmocka_unit_test(three_sgis_can_be_disabled),
+        cmocka_unit_test(a_vm_has_as_many_spis_as_were_asked_for),
+        cmocka_unit_test(a_vm_of_one_bank_has_no_more),
+        cmocka_unit_test(all_988_spis_come_by_priority),
+        cmocka_unit_test(one_of_988_spis_ends_a_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  * there is an interrupt, and what comes is one of the model's most urgent ones. So nothing is lost, nothing
  * comes twice, and all comes by priority. The registers are compared too, and that a vCPU for which something
  * becomes pending is woken. In half of the runs one of the vCPUs is on a core of its own; what cores send
- * each other they take at once.
+ * each other they take at once. A VM has one bank of SPIs, or 31, and is given interrupts of all of them.
  *
  * One thing only the hardware decides: a timer interrupt that is in a list register when the guest puts its
  * timer off comes all the same, unless the hypervisor was entered in between.
@@ -20,11 +20,13 @@
 #include "random.h"
 #include "vgic_world.h"
 
-#define RUNS    240
-#define STEPS   3000
-#define VCPUS   3
-#define INTIDS  64
-#define NESTING 33
+#define RUNS       240
+#define STEPS      3000
+#define WIDE_RUNS  48 /* with 31 banks, of which a step of the model takes longer */
+#define WIDE_STEPS 1500
+#define VCPUS      3
+#define INTIDS     1020
+#define NESTING    33
 
 #define OWN_CORE 1 /* the vCPU that has a core of its own when there are two */
 
@@ -50,9 +52,10 @@ struct model_cpu {
 static struct {
     bool split;
     bool two_cores;
+    unsigned intids; /* that the VM has */
     bool enabled[2];
-    struct interrupt spis[32];
-    unsigned route[32];
+    struct interrupt spis[INTIDS - 32];
+    unsigned route[INTIDS - 32];
     struct model_cpu cpus[VCPUS];
 } model;
 
@@ -101,7 +104,7 @@ static unsigned best_priority(unsigned cpu)
     const struct model_cpu *own = &model.cpus[cpu];
     unsigned best = 256;
 
-    for (unsigned intid = 0; intid < INTIDS; intid++) {
+    for (unsigned intid = 0; intid < model.intids; intid++) {
         const struct interrupt *interrupt = model_of(cpu, intid);
 
         if (deliverable(cpu, intid) && (own->groups >> interrupt->group1 & 1) != 0 &&
@@ -147,7 +150,7 @@ static void step_acknowledge(void)
         assert_int_equal(acknowledged, GIC_SPURIOUS);
         return;
     }
-    assert_in_range(intid, 0, INTIDS - 1);
+    assert_in_range(intid, 0, model.intids - 1);
     assert_true(deliverable(cpu, intid));
     assert_int_equal(model_of(cpu, intid)->priority, best);
     model_take(cpu, acknowledged);
@@ -195,9 +198,15 @@ static void step_send(void)
     world_send(target, sgi);
 }
 
+/* An SPI: of the eight first of a bank. */
+static unsigned any_spi(void)
+{
+    return 32 + 32 * below((model.intids - 1) / 32) + below(8);
+}
+
 static void step_line(void)
 {
-    unsigned intid = below(3) == 0 ? PPI : 32 + below(8);
+    unsigned intid = below(3) == 0 ? PPI : any_spi();
     struct interrupt *interrupt = model_of(cpu_now(), intid);
     bool level = below(2) != 0;
 
@@ -232,9 +241,9 @@ static void step_timer(void)
 /* Interrupts whose state the guest's software may meddle with: nobody has them active. */
 static unsigned any_intid(void)
 {
-    unsigned intid = below(3) == 0 ? VGIC_TIMER : below(INTIDS);
-
-    return intid < 40 ? intid : 32 + (intid & 7);
+    if (below(3) == 0)
+        return VGIC_TIMER;
+    return below(2) == 0 ? below(32) : any_spi();
 }
 
 static void step_enable(void)
@@ -270,10 +279,10 @@ static void step_priority(void)
 
 static void step_route(void)
 {
-    unsigned spi = below(8), vcpu = below(VCPUS);
+    unsigned intid = any_spi(), vcpu = below(VCPUS);
 
-    model.route[spi] = vcpu;
-    world_route(32 + spi, vcpu);
+    model.route[intid - 32] = vcpu;
+    world_route(intid, vcpu);
 }
 
 static void step_mask(void)
@@ -293,6 +302,20 @@ static void step_control(void)
     model.enabled[0] = (control & 1) != 0;
     model.enabled[1] = (control & 2) != 0;
     world_write(GUEST_GICD_BASE + GICD_CTLR, control);
+}
+
+/* A guest that makes all pending, or none. */
+static void step_storm(void)
+{
+    bool set = below(2) != 0;
+
+    if (below(16) != 0)
+        return;
+    for (unsigned intid = 32; intid < model.intids; intid++) {
+        model_of(0, intid)->latched = set;
+        if (intid % 32 == 0)
+            world_write(world_register(set ? GIC_ISPENDR : GIC_ICPENDR, intid), UINT32_MAX);
+    }
 }
 
 static void step_switch(void)
@@ -331,26 +354,26 @@ static void bring_in(unsigned cpu)
 
 static void check_registers(unsigned cpu)
 {
-    for (unsigned half = 0; half < 2; half++) {
+    for (unsigned first = 0; first < model.intids; first += 32) {
         uint32_t pending = 0, active = 0, enabled = 0;
 
-        for (unsigned n = 0; n < 32; n++) {
-            const struct interrupt *interrupt = model_of(cpu, half * 32 + n);
+        for (unsigned n = 0; n < 32 && first + n < model.intids; n++) {
+            const struct interrupt *interrupt = model_of(cpu, first + n);
 
             pending |= (uint32_t)is_pending(interrupt) << n;
             active |= (uint32_t)interrupt->active << n;
             enabled |= (uint32_t)interrupt->enabled << n;
         }
-        assert_int_equal(world_read(world_register(GIC_ISPENDR, half * 32)), pending);
-        assert_int_equal(world_read(world_register(GIC_ISACTIVER, half * 32)), active);
-        assert_int_equal(world_read(world_register(GIC_ISENABLER, half * 32)), enabled);
+        assert_int_equal(world_read(world_register(GIC_ISPENDR, first)), pending);
+        assert_int_equal(world_read(world_register(GIC_ISACTIVER, first)), active);
+        assert_int_equal(world_read(world_register(GIC_ISENABLER, first)), enabled);
     }
     model.cpus[cpu].stale_timer = false;
 }
 
 static bool any_deliverable(unsigned cpu)
 {
-    for (unsigned intid = 0; intid < INTIDS; intid++)
+    for (unsigned intid = 0; intid < model.intids; intid++)
         if (deliverable(cpu, intid))
             return true;
     return false;
@@ -370,22 +393,38 @@ static void check_woken(void)
     }
 }
 
-static void begin(unsigned run)
+/* An SPI that is odd is edge-triggered, every third one is in group 1. */
+static void set_up_bank(unsigned first)
+{
+    uint32_t group1 = 0;
+
+    for (unsigned n = 0; n < 32; n++)
+        group1 |= (uint32_t)((first + n) % 3 == 0) << n;
+    world_write(world_register(GIC_IGROUPR, first), group1);
+    if (first == 0)
+        return;
+    world_write(GUEST_GICD_BASE + GIC_ICFGR + first / 4, 0x88888888);
+    world_write(GUEST_GICD_BASE + GIC_ICFGR + first / 4 + 4, 0x88888888);
+}
+
+static void begin(unsigned run, unsigned banks)
 {
     static const unsigned list_registers[] = {4, 1, 2, 16};
 
+    world_spi_banks(banks);
     world_reset(2 + run % 2, list_registers[run / 4 % 4], VCPUS);
     world_open();
     memset(&model, 0, sizeof(model));
     model.split = run / 2 % 2 != 0;
     model.two_cores = run / 16 % 2 != 0;
     model.enabled[0] = model.enabled[1] = true;
+    model.intids = 32 + 32 * banks < INTIDS ? 32 + 32 * banks : INTIDS;
     for (unsigned cpu = 0; cpu < VCPUS; cpu++) {
         world_switch(world_vcpu(cpu));
         fake_guest_split_ends(model.split);
         model.cpus[cpu].mask = 0xFF;
         model.cpus[cpu].groups = 3;
-        for (unsigned intid = 0; intid < INTIDS; intid++) {
+        for (unsigned intid = 0; intid < model.intids; intid++) {
             struct interrupt *interrupt = model_of(cpu, intid);
 
             interrupt->enabled = true;
@@ -393,11 +432,11 @@ static void begin(unsigned run)
             interrupt->edge = intid < 16 || (intid >= 32 && intid % 2 != 0);
             interrupt->group1 = intid % 3 == 0;
         }
-        world_write(world_register(GIC_IGROUPR, 0), 0x49249249);
-        world_write(world_register(GIC_IGROUPR, 32), 0x92492492);
+        set_up_bank(0);
     }
-    world_write(GUEST_GICD_BASE + GIC_ICFGR + 8, 0x88888888);
-    world_write(GUEST_GICD_BASE + GIC_ICFGR + 12, 0x88888888);
+    for (unsigned first = 32; first < model.intids; first += 32)
+        set_up_bank(first);
+    world_settle();
     if (model.two_cores)
         spread();
 }
@@ -409,7 +448,7 @@ static void step(void)
         step_end,         step_deactivate,  step_deactivate,  step_send,        step_send,   step_line,
         step_line,        step_timer,       step_timer,       step_enable,      step_pend,   step_priority,
         step_route,       step_mask,        step_control,     step_switch,      step_switch, step_wait,
-        step_core,        step_core,
+        step_core,        step_core,        step_storm,
     };
 
     steps[below(sizeof(steps) / sizeof(steps[0]))]();
@@ -430,12 +469,13 @@ static void drain(void)
         struct model_cpu *own = &model.cpus[cpu];
 
         bring_in(cpu);
+        world_settle();
         own->stale_timer = false;
         own->mask = 0xFF;
         own->groups = 3;
         fake_guest_mask(0xFF);
         fake_guest_groups(3);
-        for (unsigned i = 0; i < 500; i++) {
+        for (unsigned i = 0; i < 500 + model.intids; i++) {
             step_acknowledge();
             step_end();
             step_deactivate();
@@ -450,24 +490,37 @@ static void drain(void)
     }
 }
 
-static void every_interrupt_comes_once_and_by_priority(void **state)
+static void run_all(unsigned runs, unsigned steps, unsigned banks)
 {
-    (void)state;
-    for (unsigned run = 0; run < RUNS; run++) {
+    served = nested = beyond = 0;
+    for (unsigned run = 0; run < runs; run++) {
         random_numbers.state = run;
-        begin(run);
-        for (unsigned i = 0; i < STEPS; i++)
+        begin(run, banks);
+        for (unsigned i = 0; i < steps; i++)
             step();
         drain();
     }
     /* The runs were worth something. */
-    assert_true(served > RUNS * 200 && nested > RUNS * 20 && beyond > RUNS);
+    assert_true(served > runs * 200 && nested > runs * 20 && beyond > runs);
+}
+
+static void every_interrupt_comes_once_and_by_priority(void **state)
+{
+    (void)state;
+    run_all(RUNS, STEPS, 1);
+}
+
+static void so_does_every_one_of_988_spis(void **state)
+{
+    (void)state;
+    run_all(WIDE_RUNS, WIDE_STEPS, VGIC_MAX_SPI_BANKS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_interrupt_comes_once_and_by_priority),
+        cmocka_unit_test(so_does_every_one_of_988_spis),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "base/arch.h"
+#include "base/memory.h"
 #include "vm/dispatch.h"
 #include "vgic_world.h"
 
@@ -47,10 +48,26 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return true;
 }
 
+/* For the SPIs of the VM: there is one at a time. */
+void *memory_allocate(size_t size)
+{
+    static struct vgic_spis spis[VGIC_MAX_SPI_BANKS];
+
+    assert_in_range(size, sizeof(spis[0]), sizeof(spis));
+    return memset(spis, 0xFF, sizeof(spis));
+}
+
 bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu, loaded);
     return timer_expired[vcpu->index];
+}
+
+static unsigned spi_banks = 1;
+
+void world_spi_banks(unsigned count)
+{
+    spi_banks = count;
 }
 
 void world_reset(unsigned version, unsigned list_registers, unsigned count)
@@ -70,6 +87,7 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
     vgic_make_registers(&vm);
     for (unsigned i = 0; i < 2; i++)
         assert_true(address_map_add(&vm, &vm.gic_registers[i]));
+    vm.vgic.spi_banks = spi_banks;
     vgic_init(&vm.vgic, count);
     for (unsigned i = 0; i < count; i++) {
         vcpus[i].vm = &vm;
@@ -93,8 +111,9 @@ void world_open(void)
         for (unsigned intid = 0; intid < 32; intid++)
             world_priority(intid, 0xA0);
     }
-    world_write(world_register(GIC_ISENABLER, 32), UINT32_MAX);
-    for (unsigned intid = 32; intid < 64; intid++) {
+    for (unsigned intid = 32; intid < 32 + 32 * spi_banks && intid < 1020; intid++) {
+        if (intid % 32 == 0)
+            world_write(world_register(GIC_ISENABLER, intid), UINT32_MAX);
         world_priority(intid, 0xA0);
         world_route(intid, 0);
     }

@@ -47,6 +47,9 @@
 void world_reset(unsigned version, unsigned list_registers, unsigned vcpus);
 void world_open(void);
 
+/* How many banks of SPIs the VMs have that are made from now on: 1 until this is called. */
+void world_spi_banks(unsigned count);
+
 struct vcpu *world_vcpu(unsigned index);
 struct vcpu *world_loaded(void);
 
