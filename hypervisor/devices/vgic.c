@@ -40,6 +40,18 @@
  * switched in. The guest's own timer registers are never changed. An interrupt that the guest's software has
  * set pending is not linked, as the physical one need not have fired.
  *
+ * An SPI may be the physical interrupt of a device that the VM owns (`physical`, devices/physical_irqs.c).
+ * When that one comes, EL2 leaves it active in the GIC, and latches the virtual one: it is `held`. A list
+ * register with the HW bit links the two, as for the timer, so that the guest's end of the virtual one
+ * deactivates the physical one, without an exit. A level that is still high comes again then; the GIC keeps
+ * an edge that has come meanwhile. A list register cannot be linked that is pending and active, nor that of
+ * an SPI that was routed elsewhere, whose end is to be seen. What was held and is no longer pending, active
+ * or in a list register is deactivated by EL2, whatever the guest did (note_bank()). The physical interrupt
+ * is enabled while the virtual one is, and goes to the core of the vCPU that the virtual one is routed to: as
+ * of the write of the route. When that vCPU floats to another core, the interrupt comes where it was once
+ * more, and goes to the new one from then on. A core whose EL2 deactivates it gets the next: who makes it
+ * come again pays for it.
+ *
  * Locking: the VM's vGIC lock, for the banks of all its vCPUs. List registers are their own core's. Who
  * changes a bank of a vCPU of another core marks that one dirty and sends it a message: the kick takes it out
  * of its guest, and before it goes back its list registers are refreshed. What another core's list register
@@ -59,7 +71,7 @@
 /* For what is not the usual case: out of line, so that the usual case needs a smaller stack frame. */
 #define APART __attribute__((noinline))
 
-#define LOOKS       2 /* at stale banks that are looked at in a push, beside those that the pull has left */
+#define LOOKS       1 /* at stale banks that are looked at in a push, beside those that the pull has left */
 #define EXACT_BANKS 4 /* when more are busy, a vCPU may be woken for nothing */
 
 #define TYPER_CPUS_SHIFT 5                     /* GICv2 */
@@ -79,10 +91,29 @@ static void take_banks(struct vgic *vgic)
     vgic->spis = memory_allocate(vgic->spi_banks * sizeof(vgic->spis[0]));
 }
 
+/* The physical interrupts of the VM are disabled and inactive. */
+static void reset_physical(struct vgic *vgic)
+{
+    for (unsigned i = 0; i < vgic->spi_banks; i++) {
+        struct vgic_physical *physical = &vgic->physical[i];
+
+        for (uint32_t left = physical->given; left != 0; left &= left - 1) {
+            unsigned n = (unsigned)__builtin_ctz(left);
+
+            gic->disable(physical->intid[n]);
+            if ((physical->held & BIT(n)) != 0)
+                gic->spi_set_active(physical->intid[n], false);
+        }
+        physical->held = physical->again = 0;
+    }
+}
+
 void vgic_init(struct vgic *vgic, unsigned vcpu_count)
 {
     if (vgic->spis == NULL)
         take_banks(vgic);
+    if (vgic->physical != NULL)
+        reset_physical(vgic);
     memset(vgic->enabled, 0, sizeof(*vgic) - offsetof(struct vgic, enabled));
     memset(vgic->spis, 0, vgic->spi_banks * sizeof(vgic->spis[0]));
     vgic->vcpu_count = vcpu_count;
@@ -190,10 +221,26 @@ static unsigned first_of(const struct vgic_bank *bank, uint32_t set)
     return (unsigned)__builtin_ctz(most_urgent(bank->priority_bit, set));
 }
 
-static inline void note_busy(struct vgic *vgic, unsigned b)
+static APART void release_idle(struct vgic_physical *physical, const struct vgic_bank *bank)
+{
+    uint32_t idle = physical->held & ~(bank->latched | bank->active | bank->in_lr);
+
+    physical->held &= ~idle;
+    for (; idle != 0; idle &= idle - 1) {
+        uint32_t intid = physical->intid[__builtin_ctz(idle)];
+
+        gic->spi_set_target(intid, arch_cpu()->index);
+        gic->spi_set_active(intid, false);
+    }
+}
+
+/* What is to be done after each change of bank `b`. */
+static inline void note_bank(struct vgic *vgic, unsigned b)
 {
     const struct vgic_bank *bank = &vgic->spis[b - 1].bank;
 
+    if (vgic->physical != NULL)
+        release_idle(&vgic->physical[b - 1], bank);
     if ((bank->latched | bank->line | bank->active) != 0)
         vgic->busy |= BIT(b);
     else
@@ -214,27 +261,26 @@ static uint32_t spis_active(const struct vcpu *vcpu, const struct vgic_spis *spi
     return spis->bank.active & spis->held_by[vcpu->index] & ~spis->bank.in_lr;
 }
 
-/* Notes what was found in bank `b`. With one bank its planes are all that is needed. */
-static void note_found(const struct vcpu *vcpu, struct vgic_found *found, unsigned b, uint32_t set)
+/* Notes what was found in bank `b`. With one bank its own planes are all that is needed. */
+static inline void note_found(struct vgic_found *found, unsigned b, const struct vgic_bank *bank,
+                              uint32_t set, bool is_only)
 {
-    const struct vgic_bank *bank = &vgic_spis(vcpu->vm, b)->bank;
-
     if (set == 0) {
         found->banks &= ~BIT(b);
         return;
     }
     found->banks |= BIT(b);
-    if (vcpu->vm->vgic.spi_banks > 1)
+    if (!is_only)
         set_planes(found->priority_bit, b, bank->priority[first_of(bank, set)]);
 }
 
 static void look_at_bank(struct vcpu *vcpu, unsigned b)
 {
     const struct vgic_spis *spis = vgic_spis(vcpu->vm, b);
+    bool is_only = vcpu->vm->vgic.spi_banks == 1;
 
-    note_busy(&vcpu->vm->vgic, b);
-    note_found(vcpu, &vcpu->vgic.pending, b, spis_pending(vcpu, spis));
-    note_found(vcpu, &vcpu->vgic.active, b, spis_active(vcpu, spis));
+    note_found(&vcpu->vgic.pending, b, &spis->bank, spis_pending(vcpu, spis), is_only);
+    note_found(&vcpu->vgic.active, b, &spis->bank, spis_active(vcpu, spis), is_only);
 }
 
 /* Looks at banks that have changed, and returns those that remain: of them it is not known what they have. */
@@ -290,6 +336,20 @@ static inline void spi_left(struct vcpu *vcpu, unsigned intid)
         vgic_changed(vcpu, BIT(intid / 32));
 }
 
+/* The guest has ended an SPI in list register n, and with it the physical interrupt if the two are linked. */
+static APART void spi_ended(struct vcpu *vcpu, unsigned n)
+{
+    unsigned intid = vcpu->vgic.lr_intid[n];
+
+    if ((vcpu->vgic.lr_linked & BIT(n)) != 0) {
+        struct vgic_physical *physical = &vcpu->vm->vgic.physical[intid / 32 - 1];
+
+        physical->held &= physical->again | ~BIT(intid);
+        physical->again &= ~BIT(intid);
+    }
+    spi_left(vcpu, intid);
+}
+
 /* The state of list register n as vCPUs of other cores have changed it by writes of the GIC's registers. */
 static APART uint8_t with_others_writes(const struct vgic_vcpu *state, unsigned n, uint8_t lr_state)
 {
@@ -322,12 +382,13 @@ static void pull_one(struct vcpu *vcpu, unsigned n)
     bank->in_lr &= ~bit;
     bank->active &= ~bit;
     if (lr.state == 0) {
-        if ((state->lr_linked & BIT(n)) != 0) {
+        if (intid >= 32) {
+            spi_ended(vcpu, n);
+        } else if ((state->lr_linked & BIT(n)) != 0) {
             /* The guest ended it, and with it the physical interrupt. */
             bank->line &= ~bit;
             state->timer_held = false;
         }
-        spi_left(vcpu, intid);
         return;
     }
     if (state->others_wrote)
@@ -361,15 +422,18 @@ static APART void end_without_lr(struct vcpu *vcpu, unsigned count)
     state->active.banks &= vcpu->vm->vgic.busy;
     for (uint32_t left = state->stale & vcpu->vm->vgic.busy; left != 0; left &= left - 1) {
         unsigned b = (unsigned)__builtin_ctz(left);
+        const struct vgic_spis *spis = vgic_spis(vcpu->vm, b);
 
-        note_found(vcpu, &state->active, b, spis_active(vcpu, vgic_spis(vcpu->vm, b)));
+        note_found(&state->active, b, &spis->bank, spis_active(vcpu, spis), vcpu->vm->vgic.spi_banks == 1);
     }
     for (; count != 0 && (own | state->active.banks) != 0; count--) {
         unsigned intid = take_best(vcpu, &own, &state->active);
 
         vgic_bank_of(vcpu, intid)->active &= ~BIT(intid);
-        if (intid >= 32)
+        if (intid >= 32) {
+            note_bank(&vcpu->vm->vgic, intid / 32);
             look_at_bank(vcpu, intid / 32);
+        }
         spi_left(vcpu, intid);
     }
 }
@@ -398,7 +462,7 @@ static APART void settle_with_others(struct vcpu *vcpu)
 
 static inline void spi_was_pulled(struct vcpu *vcpu, unsigned b)
 {
-    note_busy(&vcpu->vm->vgic, b);
+    note_bank(&vcpu->vm->vgic, b);
     vcpu->vgic.stale |= BIT(b);
 }
 
@@ -496,6 +560,34 @@ void vgic_change_active_elsewhere(struct vcpu *vcpu, unsigned first, uint32_t se
     }
 }
 
+/* A physical interrupt goes to the core of a vCPU, unless that is on its way to another. */
+static void set_target(struct vm *vm, unsigned intid, unsigned vcpu)
+{
+    const struct vgic_physical *physical = &vm->vgic.physical[intid / 32 - 1];
+    const struct cpu *cpu;
+
+    if (vcpu == NOBODY || (physical->given & BIT(intid)) == 0)
+        return;
+    cpu = ARCH_READ_RELAXED(vm->vcpus[vcpu].cpu);
+    if (cpu != NULL)
+        gic->spi_set_target(physical->intid[intid & 31], cpu->index);
+}
+
+void vgic_enabled(struct vm *vm, unsigned first, uint32_t before)
+{
+    const struct vgic_physical *physical = &vm->vgic.physical[first / 32 - 1];
+    uint32_t now = vgic_spis(vm, first / 32)->bank.enabled;
+
+    for (uint32_t left = physical->given & (before ^ now); left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        if ((now & BIT(n)) != 0)
+            gic->spi_enable(physical->intid[n]);
+        else
+            gic->disable(physical->intid[n]);
+    }
+}
+
 void vgic_set_route(struct vm *vm, unsigned intid, uint32_t route)
 {
     struct vgic_spis *spis = vgic_spis(vm, intid / 32);
@@ -512,6 +604,8 @@ void vgic_set_route(struct vm *vm, unsigned intid, uint32_t route)
     for (unsigned i = 0; (spis->bank.in_lr & bit) != 0 && i < vm->vcpu_count; i++)
         if (lrs_with(&vm->vcpus[i].vgic, intid / 32, bit) != 0)
             vm->vcpus[i].vgic.others_wrote = true;
+    if (vm->vgic.physical != NULL)
+        set_target(vm, intid, after);
 }
 
 uint32_t vgic_seen_elsewhere(struct vcpu *vcpu, unsigned first, bool active)
@@ -585,6 +679,23 @@ static bool push_sgi_source(struct vgic_vcpu *state, struct list_register *lr)
     return *waiting != 0;
 }
 
+/* Is the physical interrupt of an SPI active in the GIC on its behalf? */
+static bool is_held(const struct vcpu *vcpu, unsigned intid)
+{
+    const struct vgic_physical *physical = vcpu->vm->vgic.physical;
+
+    return intid >= 32 && physical != NULL && (physical[intid / 32 - 1].held & BIT(intid)) != 0;
+}
+
+/* Links an SPI that is held to its physical interrupt, if that may be: see the top. */
+static APART void link_spi(struct vcpu *vcpu, struct list_register *lr, bool pending)
+{
+    const struct vgic_physical *physical = &vcpu->vm->vgic.physical[lr->intid / 32 - 1];
+
+    lr->hardware = !(lr->state != 0 && pending) && going_to(vcpu, lr->intid / 32, BIT(lr->intid)) != 0;
+    lr->physical = physical->intid[lr->intid & 31];
+}
+
 static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending)
 {
     struct vgic_vcpu *state = &vcpu->vgic;
@@ -596,6 +707,7 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
         .intid = (uint16_t)intid,
         .priority = bank->priority[intid & 31],
         .hardware = intid == VGIC_TIMER && !by_latch,
+        .physical = VGIC_TIMER,
         .group1 = (bank->group1 & bit) != 0,
     };
 
@@ -603,6 +715,10 @@ static void push_one(struct vcpu *vcpu, unsigned n, unsigned intid, bool pending
         lr.state |= LR_ACTIVE;
     if (lr.state != 0)
         state->lr_active |= BIT(n);
+    if (is_held(vcpu, intid)) {
+        link_spi(vcpu, &lr, pending);
+        again = true;
+    }
     /* With the HW bit, pending and active at once is not allowed (GIC spec, ICH_LR<n>_EL2.State). */
     if (pending && !(lr.hardware && lr.state != 0))
         lr.state |= LR_PENDING;
@@ -637,6 +753,7 @@ static uint64_t timer_word(const struct vcpu *vcpu)
         .priority = own->priority[VGIC_TIMER],
         .state = LR_PENDING,
         .hardware = true,
+        .physical = VGIC_TIMER,
         .group1 = (own->group1 & BIT(VGIC_TIMER)) != 0,
     };
 
@@ -688,6 +805,27 @@ static inline bool push_timer_or_nothing(struct vcpu *vcpu)
     return true;
 }
 
+/*
+ * `more`: another is to be chosen. If not, the next push looks at the bank anyhow, and all that is to be
+ * known is whether anything remains in it.
+ */
+static void spi_was_pushed(struct vcpu *vcpu, unsigned b, bool more)
+{
+    const struct vgic_spis *spis = vgic_spis(vcpu->vm, b);
+    struct vgic_vcpu *state = &vcpu->vgic;
+
+    note_bank(&vcpu->vm->vgic, b);
+    if (more) {
+        look_at_bank(vcpu, b);
+        return;
+    }
+    state->stale |= BIT(b);
+    if (spis_pending(vcpu, spis) == 0)
+        state->pending.banks &= ~BIT(b);
+    if (spis_active(vcpu, spis) == 0)
+        state->active.banks &= ~BIT(b);
+}
+
 /* Into list registers from *n on goes what is pending, the most urgent first; then the same of what is
  * active. */
 static void push_found(struct vcpu *vcpu, unsigned *n, uint32_t *own, const struct vgic_found *found)
@@ -703,7 +841,7 @@ static void push_found(struct vcpu *vcpu, unsigned *n, uint32_t *own, const stru
 
         push_one(vcpu, *n, intid, pending);
         if (intid >= 32)
-            look_at_bank(vcpu, intid / 32);
+            spi_was_pushed(vcpu, intid / 32, *n + 1 < lrs);
     }
 }
 
@@ -747,7 +885,8 @@ static bool lrs_agree_with_banks(struct vcpu *vcpu)
             own |= BIT(intid);
         else if ((vgic_spis(vcpu->vm, intid / 32)->bank.in_lr & BIT(intid)) == 0)
             return false;
-        if ((state->lr_linked & BIT(n)) != 0 && (intid != VGIC_TIMER || state->timer_lr != n))
+        if ((state->lr_linked & BIT(n)) != 0 &&
+            (intid < 32 ? intid != VGIC_TIMER || state->timer_lr != n : !is_held(vcpu, intid)))
             return false;
     }
     return own == state->own.in_lr &&
@@ -922,7 +1061,7 @@ static uint32_t spis_changed(struct vm *vm, uint32_t banks)
         const struct vgic_spis *spis = vgic_spis(vm, (unsigned)__builtin_ctz(left));
         uint32_t set;
 
-        note_busy(&vm->vgic, (unsigned)__builtin_ctz(left));
+        note_bank(&vm->vgic, (unsigned)__builtin_ctz(left));
         set = bank_deliverable(&vm->vcpus[0], &spis->bank);
         for (unsigned i = 0; set != 0 && i < vm->vcpu_count; i++)
             if ((set & spis->goes_to[i]) != 0)
@@ -973,6 +1112,44 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
             vgic_changed(vcpu, BIT(intid / 32));
         }
     }
+    spin_unlock(&vm->vgic.lock);
+}
+
+bool vgic_give(struct vm *vm, unsigned intid, unsigned physical)
+{
+    struct vgic *vgic = &vm->vgic;
+    struct vgic_physical *bank;
+
+    if (intid < 32 || intid >= VGIC_INTID_END)
+        return false;
+    if (vgic->spis == NULL && vgic->spi_banks < intid / 32)
+        vgic->spi_banks = intid / 32;
+    if (vgic->spi_banks < intid / 32)
+        return false;
+    if (vgic->physical == NULL)
+        vgic->physical = memory_allocate(VGIC_MAX_SPI_BANKS * sizeof(vgic->physical[0]));
+    bank = &vgic->physical[intid / 32 - 1];
+    if ((bank->given & BIT(intid)) != 0)
+        return false;
+    bank->given |= BIT(intid);
+    bank->intid[intid & 31] = (uint16_t)physical;
+    set_target(vm, intid, 0);
+    return true;
+}
+
+void vgic_physical_fired(struct vm *vm, unsigned intid)
+{
+    struct vgic_physical *physical = &vm->vgic.physical[intid / 32 - 1];
+    unsigned target;
+
+    spin_lock(&vm->vgic.lock);
+    physical->again |= physical->held & BIT(intid); /* the guest has ended it, which no pull has seen yet */
+    physical->held |= BIT(intid);
+    vgic_spis(vm, intid / 32)->bank.latched |= BIT(intid);
+    target = spi_target(vm, intid);
+    if (target != NOBODY && ARCH_READ_RELAXED(vm->vcpus[target].cpu) != arch_cpu())
+        set_target(vm, intid, target);
+    vgic_changed(&vm->vcpus[0], BIT(intid / 32));
     spin_unlock(&vm->vgic.lock);
 }
 

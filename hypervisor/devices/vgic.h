@@ -40,6 +40,17 @@ unsigned vgic_version(void);
  */
 void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
 
+/*
+ * An SPI of the VM is from now on the physical interrupt `physical`, which is disabled until the guest
+ * enables its own. False when it is one already, or the VM has no such SPI; before the first vgic_init() it
+ * gets as many as that takes. Boot only.
+ */
+bool vgic_give(struct vm *vm, unsigned intid, unsigned physical);
+
+/* The physical interrupt of such an SPI was acknowledged on this core: it is active in the GIC, and stays so.
+ */
+void vgic_physical_fired(struct vm *vm, unsigned intid);
+
 /* Another core has changed the vCPU's interrupts: brings its list registers up to date if it is loaded. */
 void vgic_look(struct vcpu *vcpu);
 

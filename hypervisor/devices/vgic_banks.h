@@ -53,6 +53,10 @@ void vgic_latch_sgi(struct vcpu *target, unsigned sgi, unsigned source);
  * pulled. */
 void vgic_set_route(struct vm *vm, unsigned intid, uint32_t route);
 
+/* After the guest has enabled or disabled SPIs of the bank that begins with `first`, in a VM that owns
+ * devices. */
+void vgic_enabled(struct vm *vm, unsigned first, uint32_t before);
+
 void vgic_set_priority(struct vgic_bank *bank, unsigned n, uint8_t priority);
 
 /*

@@ -94,6 +94,7 @@ __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, unsigned f
     struct vgic_bank *bank = vgic_bank_of(vcpu, first);
     uint32_t value = word->value & existing(first);
     uint32_t changeable = gic->version == 2 && first < 32 ? ~SGIS : UINT32_MAX;
+    uint32_t enabled = bank->enabled;
 
     switch (word->offset & ~0x7Fu) {
     case GIC_IGROUPR:
@@ -126,6 +127,8 @@ __attribute__((noinline)) static void bitmap_write(struct vcpu *vcpu, unsigned f
     default:
         break;
     }
+    if (bank->enabled != enabled && first >= 32 && vcpu->vm->vgic.physical != NULL)
+        vgic_enabled(vcpu->vm, first, enabled);
 }
 
 static uint32_t bitmap_read(struct vcpu *vcpu, unsigned first, uint32_t reg)

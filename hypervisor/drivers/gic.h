@@ -7,7 +7,10 @@
  * goes into one is decided in devices/vgic.c.
  *
  * All functions act on the calling CPU, with interrupts masked. They take no locks: what they change is the
- * CPU's own, but for what init() and init_cpu() set up and for enable() of a shared interrupt: boot only.
+ * CPU's own, but for what init() and init_cpu() set up and for shared interrupts, with INTIDs from 32 on
+ * (SPIs). Of those, enable() and spi_set_up() are for the boot only, as they read what they write. The others
+ * write a register of one interrupt, or one in which zeroes change nothing: any CPU may call them at any
+ * time. Who calls them for one interrupt is to agree with the others on the order.
  */
 #ifndef DRIVERS_GIC_H
 #define DRIVERS_GIC_H
@@ -28,11 +31,12 @@ struct arch_vcpu;
 struct list_register {
     uint16_t intid;
     uint8_t priority;
-    uint8_t state;   /* LR_PENDING, LR_ACTIVE or both; 0: the list register is empty */
-    uint8_t source;  /* of an SGI on a GICv2: the index of the vCPU that sent it */
-    bool hardware;   /* the guest's deactivation deactivates the physical interrupt of the same INTID, too */
-    bool group1;     /* group 1; else group 0 */
-    bool eoi_wanted; /* a maintenance interrupt comes when the guest deactivates it; not with `hardware` */
+    uint8_t state;     /* LR_PENDING, LR_ACTIVE or both; 0: the list register is empty */
+    uint8_t source;    /* of an SGI on a GICv2: the index of the vCPU that sent it */
+    bool hardware;     /* the guest's deactivation deactivates a physical interrupt, too */
+    uint16_t physical; /* which one, with `hardware` */
+    bool group1;       /* group 1; else group 0 */
+    bool eoi_wanted;   /* a maintenance interrupt comes when the guest deactivates it; not with `hardware` */
 };
 
 /* What the hardware may have changed in a list register. The other fields are as they were written. */
@@ -71,6 +75,22 @@ struct gic_driver {
 
     /* Enables an interrupt. A shared one (INTID 32 and up) goes to the calling CPU. */
     void (*enable)(uint32_t intid);
+
+    /* Disables any interrupt, the CPU's own or a shared one. */
+    void (*disable)(uint32_t intid);
+
+    /* The first INTID from 32 on that this GIC does not have. */
+    unsigned (*spi_end)(void);
+
+    /* A shared interrupt, which is disabled and inactive afterwards: edge-triggered or else level-sensitive.
+     */
+    void (*spi_set_up)(uint32_t intid, bool edge);
+
+    /* Enables a shared interrupt, where it goes to already; makes it active or inactive; has it go to a CPU.
+     */
+    void (*spi_enable)(uint32_t intid);
+    void (*spi_set_active)(uint32_t intid, bool active);
+    void (*spi_set_target)(uint32_t intid, unsigned cpu_index);
 
     /* Makes one of the CPU's own interrupts (INTID 0 to 31) active, which silences it, or inactive. */
     void (*set_private_active)(uint32_t intid, bool active);

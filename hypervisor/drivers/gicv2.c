@@ -27,6 +27,7 @@
 #define GICD_ICACTIVER 0x380
 #define GICD_IPRIORITY 0x400
 #define GICD_ITARGETS  0x800
+#define GICD_ICFGR     0xC00
 #define GICD_SGIR      0xF00
 #define GICC_CTLR      0x0000
 #define GICC_PMR       0x0004
@@ -55,12 +56,13 @@
 #define LR_HW           (1u << 31)
 #define LR_GROUP1       (1u << 30)
 #define LR_EOI          (1u << 19)
-#define INTERFACES      8       /* that a GICv2 has for CPUs at most */
+#define INTERFACES      8 /* that a GICv2 has for CPUs at most */
+#define SPIS_END        1020u
 #define ALIASED         0x10000 /* where each 4 KiB page of a GIC is repeated through 64 KiB */
 
 static uint64_t distributor, interface, deactivate_register, control, guest_page;
-static unsigned list_registers;
-static uint8_t own_bit[INTERFACES]; /* a CPU's bit in the distributor's sets of CPUs, by the CPU's index */
+static unsigned list_registers, lines; /* a line: 32 interrupts */
+static uint8_t own_bit[INTERFACES];    /* a CPU's bit in the distributor's sets of CPUs, by the CPU's index */
 
 static const char *find_registers(const void *tree, int node)
 {
@@ -86,7 +88,6 @@ static const char *find_registers(const void *tree, int node)
 static const char *gicv2_init(const void *tree, int node)
 {
     const char *problem = find_registers(tree, node);
-    unsigned lines;
 
     if (problem != NULL)
         return problem;
@@ -156,6 +157,43 @@ static void gicv2_enable(uint32_t intid)
     device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
 }
 
+static void gicv2_disable(uint32_t intid)
+{
+    device_write32(distributor + GICD_ICENABLER + 4 * (intid / 32), 1u << (intid % 32));
+}
+
+static unsigned gicv2_spi_end(void)
+{
+    return 32 * lines < SPIS_END ? 32 * lines : SPIS_END;
+}
+
+static void gicv2_spi_enable(uint32_t intid)
+{
+    device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
+}
+
+static void gicv2_spi_set_active(uint32_t intid, bool active)
+{
+    device_write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER) + 4 * (intid / 32),
+                   1u << (intid % 32));
+}
+
+static void gicv2_spi_set_target(uint32_t intid, unsigned cpu_index)
+{
+    device_write8(distributor + GICD_ITARGETS + intid, own_bit[cpu_index]);
+}
+
+/* The trigger may change only while the interrupt is disabled. */
+static void gicv2_spi_set_up(uint32_t intid, bool edge)
+{
+    uint64_t config = distributor + GICD_ICFGR + 4 * (intid / 16);
+    uint32_t bit = 2u << (2 * (intid % 16));
+
+    gicv2_disable(intid);
+    gicv2_spi_set_active(intid, false);
+    device_write32(config, (device_read32(config) & ~bit) | (edge ? bit : 0));
+}
+
 static void gicv2_set_private_active(uint32_t intid, bool active)
 {
     device_write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER), 1u << intid);
@@ -176,7 +214,7 @@ static unsigned gicv2_lr_count(void)
 static uint64_t gicv2_lr_word(const struct list_register *lr)
 {
     return (uint32_t)lr->state << 28 | (uint32_t)(lr->priority >> 3) << 23 | (lr->group1 ? LR_GROUP1 : 0) |
-           (lr->hardware ? LR_HW | (uint32_t)lr->intid << 10 : 0) | (lr->eoi_wanted ? LR_EOI : 0) |
+           (lr->hardware ? LR_HW | (uint32_t)lr->physical << 10 : 0) | (lr->eoi_wanted ? LR_EOI : 0) |
            (lr->hardware ? 0 : (uint32_t)lr->source << 10) | lr->intid;
 }
 
@@ -256,6 +294,12 @@ const struct gic_driver gicv2_driver = {
     .end = gicv2_end,
     .deactivate = gicv2_deactivate,
     .enable = gicv2_enable,
+    .disable = gicv2_disable,
+    .spi_end = gicv2_spi_end,
+    .spi_set_up = gicv2_spi_set_up,
+    .spi_enable = gicv2_spi_enable,
+    .spi_set_active = gicv2_spi_set_active,
+    .spi_set_target = gicv2_spi_set_target,
     .set_private_active = gicv2_set_private_active,
     .send_kick = gicv2_send_kick,
     .lr_count = gicv2_lr_count,

@@ -22,8 +22,10 @@
 #define GICD_IGROUPR   0x0080
 #define GICD_ISENABLER 0x0100
 #define GICD_ICENABLER 0x0180
+#define GICD_ISACTIVER 0x0300
 #define GICD_ICACTIVER 0x0380
 #define GICD_IPRIORITY 0x0400
+#define GICD_ICFGR     0x0C00
 #define GICD_IROUTER   0x6000
 #define GICR_TYPER     0x0008
 #define GICR_WAKER     0x0014
@@ -83,6 +85,7 @@
 #define VTR_TDS        (UINT64_C(1) << 19)
 #define VMCR_EOIM      (UINT64_C(1) << 9)
 #define VMCR_RESET     UINT64_C(0) /* priority mask 0, groups off */
+#define SPIS_END       1020u
 #define MAX_REGIONS    8
 #define MAX_PREEMPTION 7 /* preemption bits */
 
@@ -91,10 +94,12 @@ static struct reg_range redistributors[MAX_REGIONS];
 static unsigned region_count;
 static uint64_t stride; /* from one redistributor to the next, bytes; 0: as GICR_TYPER says */
 static uint64_t own_redistributor[MAX_CPUS];
-static uint64_t own_kick[MAX_CPUS]; /* ICC_SGI1R_EL1's value that sends SGI 0 to that CPU */
+static uint64_t own_route[MAX_CPUS]; /* GICD_IROUTER's value that sends an interrupt to that CPU */
+static uint64_t own_kick[MAX_CPUS];  /* ICC_SGI1R_EL1's value that sends SGI 0 to that CPU */
 
 /* What all CPUs have. */
 static unsigned list_registers, preemption_bits;
+static unsigned lines;          /* of 32 interrupts */
 static bool traps_deactivation; /* a guest's ICC_DIR_EL1 can be trapped alone */
 
 static const char *find_registers(const void *tree, int node)
@@ -130,7 +135,6 @@ static void write_control(uint32_t value)
 static const char *gicv3_init(const void *tree, int node)
 {
     const char *problem = find_registers(tree, node);
-    unsigned lines;
 
     if (problem != NULL)
         return problem;
@@ -220,6 +224,48 @@ static void gicv3_enable(uint32_t intid)
     device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
 }
 
+static void gicv3_disable(uint32_t intid)
+{
+    if (intid < 32)
+        device_write32(this_redistributor() + GICR_ICENABLE0, 1u << intid);
+    else
+        device_write32(distributor + GICD_ICENABLER + 4 * (intid / 32), 1u << (intid % 32));
+}
+
+static unsigned gicv3_spi_end(void)
+{
+    return 32 * lines < SPIS_END ? 32 * lines : SPIS_END;
+}
+
+static void gicv3_spi_enable(uint32_t intid)
+{
+    device_write32(distributor + GICD_ISENABLER + 4 * (intid / 32), 1u << (intid % 32));
+}
+
+static void gicv3_spi_set_active(uint32_t intid, bool active)
+{
+    device_write32(distributor + (active ? GICD_ISACTIVER : GICD_ICACTIVER) + 4 * (intid / 32),
+                   1u << (intid % 32));
+}
+
+static void gicv3_spi_set_target(uint32_t intid, unsigned cpu_index)
+{
+    device_write64(distributor + GICD_IROUTER + 8 * (uint64_t)intid, own_route[cpu_index]);
+}
+
+/* The trigger may change only while the interrupt is disabled, which takes until RWP is clear. */
+static void gicv3_spi_set_up(uint32_t intid, bool edge)
+{
+    uint64_t config = distributor + GICD_ICFGR + 4 * (intid / 16);
+    uint32_t bit = 2u << (2 * (intid % 16));
+
+    gicv3_disable(intid);
+    while ((device_read32(distributor + GICD_CTLR) & CTLR_RWP) != 0) {
+    }
+    gicv3_spi_set_active(intid, false);
+    device_write32(config, (device_read32(config) & ~bit) | (edge ? bit : 0));
+}
+
 static void gicv3_set_private_active(uint32_t intid, bool active)
 {
     device_write32(this_redistributor() + (active ? GICR_ISACTIVE0 : GICR_ICACTIVE0), 1u << intid);
@@ -269,7 +315,7 @@ static unsigned gicv3_lr_count(void)
 
 static uint64_t gicv3_lr_word(const struct list_register *lr)
 {
-    return (uint64_t)lr->state << LR_STATE_SHIFT | (lr->hardware ? LR_HW | (uint64_t)lr->intid << 32 : 0) |
+    return (uint64_t)lr->state << LR_STATE_SHIFT | (lr->hardware ? LR_HW | (uint64_t)lr->physical << 32 : 0) |
            (lr->group1 ? LR_GROUP1 : 0) | (uint64_t)lr->priority << 48 | (lr->eoi_wanted ? LR_EOI : 0) |
            lr->intid;
 }
@@ -336,6 +382,7 @@ static const char *gicv3_init_cpu(void)
     if (frame == 0)
         return "no redistributor for this CPU in `reg`";
     own_redistributor[arch_cpu_index()] = frame;
+    own_route[arch_cpu_index()] = read_sysreg(mpidr_el1) & 0xFF00FFFFFF;
     own_kick[arch_cpu_index()] = kick_to(device_read32(frame + GICR_TYPER + 4));
     device_write32(frame + GICR_WAKER, device_read32(frame + GICR_WAKER) & ~WAKER_SLEEP);
     while ((device_read32(frame + GICR_WAKER) & WAKER_QUIET) != 0) {
@@ -449,6 +496,12 @@ const struct gic_driver gicv3_driver = {
     .end = gicv3_end,
     .deactivate = gicv3_deactivate,
     .enable = gicv3_enable,
+    .disable = gicv3_disable,
+    .spi_end = gicv3_spi_end,
+    .spi_set_up = gicv3_spi_set_up,
+    .spi_enable = gicv3_spi_enable,
+    .spi_set_active = gicv3_spi_set_active,
+    .spi_set_target = gicv3_spi_set_target,
     .set_private_active = gicv3_set_private_active,
     .send_kick = gicv3_send_kick,
     .lr_count = gicv3_lr_count,

@@ -46,11 +46,23 @@ struct vgic_spis {
     uint32_t held_by[SYSTEM_MAX_VCPUS];
 };
 
+/*
+ * Which SPIs of a bank are physical interrupts of devices that the VM owns. While one is `held` the physical
+ * one is active in the GIC, and so silent, and the virtual one is pending or active.
+ */
+struct vgic_physical {
+    uint32_t given;
+    uint32_t held;
+    uint32_t again; /* it came again while its list register was not looked at, whose guest has ended it */
+    uint16_t intid[32]; /* of those given: the physical interrupt */
+};
+
 /* A VM's part. */
 struct vgic {
-    struct spinlock lock;   /* for this and the vCPUs' parts */
-    unsigned spi_banks;     /* set before the first vgic_init(); 0 there is 1 */
-    struct vgic_spis *spis; /* as many; spis[0] is bank 1 */
+    struct spinlock lock;           /* for this and the vCPUs' parts */
+    unsigned spi_banks;             /* set before the first vgic_init(); 0 there is 1 */
+    struct vgic_spis *spis;         /* as many; spis[0] is bank 1 */
+    struct vgic_physical *physical; /* the same for each bank; NULL: it owns no device */
     /* From here on as after a reset. */
     bool enabled[2]; /* GICD_CTLR: group 0, group 1 */
     unsigned vcpu_count;
@@ -79,8 +91,9 @@ struct vgic_vcpu {
     bool timer_held;        /* the virtual timer's physical interrupt is active in the GIC for this vCPU */
     /* The interrupt that each list register in use holds. */
     uint16_t lr_intid[GIC_MAX_LRS];
-    uint32_t lr_linked;  /* bit n: list register n is the virtual timer's, linked to the physical interrupt */
-    uint64_t timer_word; /* for a list register when the virtual timer fires; 0: it is not deliverable */
+    uint32_t lr_linked;   /* bit n: list register n is linked to a physical interrupt: the virtual timer's, an
+                             SPI's */
+    uint64_t timer_word;  /* for a list register when the virtual timer fires; 0: it is not deliverable */
     bool refill, outside; /* what gic->virtual_ask() was last called with */
     uint8_t timer_lr;     /* the list register of the virtual timer, while it is in one */
     uint32_t lr_used;     /* bit n: list register n is in use */

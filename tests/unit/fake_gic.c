@@ -28,6 +28,14 @@ static struct core {
     bool timer_active;
 } cores[FAKE_GIC_CORES];
 
+/* The shared interrupts. */
+#define SPIS_END 1020
+
+static struct {
+    bool enabled, edge, active, line, pending;
+    unsigned target;
+} spis[SPIS_END];
+
 static _Thread_local struct core *own = cores; /* tests/races has a thread for each core */
 
 const struct gic_driver *gic;
@@ -42,6 +50,8 @@ static void check_new(unsigned n, const struct list_register *lr)
     assert_in_range(lr->state, 1, 3);
     assert_true(lr->intid < 1020 && (lr->priority & 7) == 0);
     assert_false(lr->hardware && (lr->state == (LR_PENDING | LR_ACTIVE) || lr->eoi_wanted));
+    if (lr->hardware)
+        assert_true(lr->intid == TIMER ? lr->physical == TIMER : spis[lr->physical].active);
     if (version != 2 || lr->intid >= 16)
         assert_int_equal(lr->source, 0);
     for (unsigned i = 0; i < count; i++)
@@ -51,7 +61,8 @@ static void check_new(unsigned n, const struct list_register *lr)
 static uint64_t lr_word(const struct list_register *lr)
 {
     return lr->intid | (uint64_t)lr->priority << 16 | (uint64_t)lr->state << 24 | (uint64_t)lr->source << 32 |
-           (uint64_t)lr->hardware << 40 | (uint64_t)lr->group1 << 41 | (uint64_t)lr->eoi_wanted << 42;
+           (uint64_t)lr->hardware << 40 | (uint64_t)lr->group1 << 41 | (uint64_t)lr->eoi_wanted << 42 |
+           (lr->hardware ? (uint64_t)lr->physical << 48 : 0);
 }
 
 static void lr_write(unsigned n, uint64_t word)
@@ -64,6 +75,7 @@ static void lr_write(unsigned n, uint64_t word)
         .hardware = (word >> 40 & 1) != 0,
         .group1 = (word >> 41 & 1) != 0,
         .eoi_wanted = (word >> 42 & 1) != 0,
+        .physical = (uint16_t)(word >> 48),
     };
 
     assert_true(n < count);
@@ -137,7 +149,48 @@ static void set_private_active(uint32_t intid, bool active)
     own->timer_active = active;
 }
 
+static void disable(uint32_t intid)
+{
+    if (intid >= 32)
+        spis[intid].enabled = false;
+}
+
+static unsigned spi_end(void)
+{
+    return SPIS_END;
+}
+
+static void spi_set_up(uint32_t intid, bool edge)
+{
+    spis[intid].enabled = spis[intid].active = false;
+    spis[intid].edge = edge;
+}
+
+static void spi_enable(uint32_t intid)
+{
+    assert_false(spis[intid].enabled);
+    spis[intid].enabled = true;
+}
+
+static void spi_set_active(uint32_t intid, bool active)
+{
+    assert_int_not_equal(spis[intid].active, active);
+    spis[intid].active = active;
+}
+
+static void spi_set_target(uint32_t intid, unsigned cpu_index)
+{
+    assert_in_range(cpu_index, 0, FAKE_GIC_CORES - 1);
+    spis[intid].target = cpu_index;
+}
+
 static const struct gic_driver fake = {
+    .disable = disable,
+    .spi_end = spi_end,
+    .spi_set_up = spi_set_up,
+    .spi_enable = spi_enable,
+    .spi_set_active = spi_set_active,
+    .spi_set_target = spi_set_target,
     .set_private_active = set_private_active,
     .lr_count = lr_count,
     .lr_word = lr_word,
@@ -156,6 +209,7 @@ void fake_gic_reset(unsigned its_version, unsigned list_registers)
     static struct gic_driver driver;
 
     memset(cores, 0, sizeof(cores));
+    memset(spis, 0, sizeof(spis));
     own = cores;
     version = its_version;
     count = list_registers;
@@ -178,6 +232,48 @@ void fake_gic_timer_acknowledge(void)
 {
     assert_false(own->timer_active);
     own->timer_active = true;
+}
+
+void fake_spi_line(unsigned intid, bool level)
+{
+    if (level && !spis[intid].line && spis[intid].edge)
+        spis[intid].pending = true;
+    spis[intid].line = level;
+}
+
+unsigned fake_spi(void)
+{
+    for (unsigned intid = 32; intid < SPIS_END; intid++)
+        if (spis[intid].enabled && !spis[intid].active && &cores[spis[intid].target] == own &&
+            (spis[intid].pending || (spis[intid].line && !spis[intid].edge)))
+            return intid;
+    return GIC_SPURIOUS;
+}
+
+void fake_spi_acknowledge(unsigned intid)
+{
+    spis[intid].pending = false;
+    spi_set_active(intid, true);
+}
+
+void fake_spi_end(unsigned intid)
+{
+    spi_set_active(intid, false);
+}
+
+bool fake_spi_active(unsigned intid)
+{
+    return spis[intid].active;
+}
+
+bool fake_spi_enabled(unsigned intid)
+{
+    return spis[intid].enabled;
+}
+
+unsigned fake_spi_target(unsigned intid)
+{
+    return spis[intid].target;
 }
 
 bool fake_gic_maintenance(void)
@@ -252,7 +348,7 @@ uint32_t fake_guest_acknowledge(void)
     if (best == NULL)
         return GIC_SPURIOUS;
     if (best->hardware)
-        assert_true(own->timer_active);
+        assert_true(best->intid == TIMER ? own->timer_active : spis[best->physical].active);
     best->state = LR_ACTIVE;
     own->active_priorities |= UINT32_C(1) << (best->priority >> PRIORITY_BIT);
     return best->intid | (uint32_t)best->source << 10;
@@ -266,7 +362,9 @@ static void deactivate(uint32_t acknowledged)
         if ((lr->state & LR_ACTIVE) == 0 || (lr->intid | (uint32_t)lr->source << 10) != acknowledged)
             continue;
         lr->state &= (uint8_t)~LR_ACTIVE;
-        if (lr->hardware) {
+        if (lr->hardware && lr->intid != TIMER)
+            spi_set_active(lr->physical, false);
+        else if (lr->hardware) {
             assert_true(own->timer_active);
             own->timer_active = false;
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A GIC for tests. It has list registers and a virtual CPU interface as the architecture describes them (IHI
- * 0069 4.7 and 11.2, IHI 0048 chapter 5), and one physical interrupt, the timer's. Assertions fail when the
- * hypervisor does what is wrong on any GIC: a list register with the HW bit that is pending and active, two
- * list registers with one interrupt, a link to a physical interrupt that is not active.
+ * 0069 4.7 and 11.2, IHI 0048 chapter 5), the timer's physical interrupt, and the shared ones. Assertions
+ * fail when the hypervisor does what is wrong on any GIC: a list register with the HW bit that is pending and
+ * active, two list registers with one interrupt, a link to a physical interrupt that is not active.
  *
  * The functions fake_guest_... are what a guest does at its CPU interface.
  */
@@ -25,6 +25,18 @@ void fake_gic_choose(unsigned core);
 /* The physical timer interrupt: is it active? The hypervisor acknowledges it, which makes it active. */
 bool fake_gic_timer_active(void);
 void fake_gic_timer_acknowledge(void);
+
+/*
+ * Shared interrupts. A device changes its line. fake_spi() is the one that is to come on the chosen core, if
+ * any, else GIC_SPURIOUS; acknowledging makes it active, and fake_spi_end() inactive.
+ */
+void fake_spi_line(unsigned intid, bool level);
+unsigned fake_spi(void);
+void fake_spi_acknowledge(unsigned intid);
+void fake_spi_end(unsigned intid);
+bool fake_spi_active(unsigned intid);
+bool fake_spi_enabled(unsigned intid);
+unsigned fake_spi_target(unsigned intid);
 
 /* Is the maintenance interrupt asserted? */
 bool fake_gic_maintenance(void);

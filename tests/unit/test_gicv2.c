@@ -33,6 +33,7 @@
 #define GICD_ISACTIVER(n)  (GICD + 0x300 + 4 * (uint64_t)(n))
 #define GICD_ICACTIVER(n)  (GICD + 0x380 + 4 * (uint64_t)(n))
 #define GICD_IPRIORITYR(n) (GICD + 0x400 + 4 * (uint64_t)(n))
+#define GICD_ICFGR(n)      (GICD + 0xC00 + 4 * (uint64_t)(n))
 #define GICD_ITARGETSR(n)  (GICD + 0x800 + 4 * (uint64_t)(n))
 #define GICD_SGIR          (GICD + 0xF00)
 #define GICC_CTLR          (GICC + 0x0000)
@@ -334,6 +335,32 @@ static void a_single_cpu_is_number_0(void **state)
     assert_int_equal(fake_log_count(DEVICE_WRITE8(GICD_ITARGETSR(0) + SPI, 0x01)), 1);
 }
 
+/* The shared interrupts of devices: each its own register or bit, so that any CPU may write it. */
+static void a_shared_interrupt_is_set_up(void **state)
+{
+    (void)state;
+    fake_device_set(GICD_ICFGR(2), 0x55555555);
+    fake_log_clear();
+    driver->spi_set_up(33, true);
+    FAKE_LOG_IS(DEVICE_WRITE32(GICD_ICENABLER(1), 2), DEVICE_WRITE32(GICD_ICACTIVER(1), 2),
+                DEVICE_READ32(GICD_ICFGR(2), 0x55555555), DEVICE_WRITE32(GICD_ICFGR(2), 0x5555555D));
+    driver->spi_set_up(33, false);
+    assert_int_equal(fake_device_get(GICD_ICFGR(2)), 0x55555555);
+    fake_log_clear();
+    driver->spi_set_target(SPI, 0);
+    driver->spi_enable(SPI);
+    driver->spi_set_active(SPI, true);
+    driver->spi_set_active(SPI, false);
+    driver->disable(SPI);
+    driver->disable(PPI);
+    FAKE_LOG_IS(
+        DEVICE_WRITE8(GICD_ITARGETSR(0) + SPI, 0x04), DEVICE_WRITE32(GICD_ISENABLER(1), 1u << (SPI - 32)),
+        DEVICE_WRITE32(GICD_ISACTIVER(1), 1u << (SPI - 32)),
+        DEVICE_WRITE32(GICD_ICACTIVER(1), 1u << (SPI - 32)),
+        DEVICE_WRITE32(GICD_ICENABLER(1), 1u << (SPI - 32)), DEVICE_WRITE32(GICD_ICENABLER(0), 1u << PPI));
+    assert_int_equal(driver->spi_end(), 32 * LINES);
+}
+
 static void private_active_state_is_set_and_cleared(void **state)
 {
     (void)state;
@@ -390,6 +417,7 @@ static struct list_register random_list_register(struct random *random)
         .state = (uint8_t)random_below(random, 4),
         .source = (uint8_t)random_below(random, 8),
         .hardware = random_below(random, 2) != 0,
+        .physical = (uint16_t)random_below(random, 1020),
         .group1 = random_below(random, 2) != 0,
         .eoi_wanted = random_below(random, 2) != 0,
     };
@@ -415,7 +443,7 @@ static void a_list_register_has_its_fields(void **state)
         assert_int_equal(field(word, 22, 20), 0);
         assert_int_equal(field(word, 9, 0), lr.intid);
         if (lr.hardware) {
-            assert_int_equal(field(word, 19, 10), lr.intid);
+            assert_int_equal(field(word, 19, 10), lr.physical);
         } else {
             assert_int_equal(field(word, 19, 19), lr.eoi_wanted);
             assert_int_equal(field(word, 18, 13), 0);
@@ -427,8 +455,13 @@ static void a_list_register_has_its_fields(void **state)
 static void list_registers_by_example(void **state)
 {
     (void)state;
-    const struct list_register timer = {
-        .intid = 27, .priority = 0x80, .state = LR_PENDING, .source = 5, .hardware = true, .group1 = true};
+    const struct list_register timer = {.intid = 27,
+                                        .priority = 0x80,
+                                        .state = LR_PENDING,
+                                        .source = 5,
+                                        .hardware = true,
+                                        .physical = 27,
+                                        .group1 = true};
     const struct list_register sgi = {
         .intid = 3, .priority = 0xF8, .state = LR_PENDING | LR_ACTIVE, .source = 5, .eoi_wanted = true};
     const struct list_register none = {0};
@@ -575,6 +608,7 @@ int main(void)
         cmocka_unit_test_setup(a_private_interrupt_is_enabled, setup),
         cmocka_unit_test_setup(a_shared_interrupt_is_routed_and_enabled, setup),
         cmocka_unit_test_setup(a_single_cpu_is_number_0, setup),
+        cmocka_unit_test_setup(a_shared_interrupt_is_set_up, setup),
         cmocka_unit_test_setup(private_active_state_is_set_and_cleared, setup),
         cmocka_unit_test_setup(a_kick_names_the_other_cpu, setup),
         cmocka_unit_test_setup(a_ninth_cpu_has_no_interface, setup),

@@ -38,6 +38,7 @@
 #define GICD_ISACTIVER(n)  (GICD + 0x0300 + 4 * (uint64_t)(n))
 #define GICD_ICACTIVER(n)  (GICD + 0x0380 + 4 * (uint64_t)(n))
 #define GICD_IPRIORITYR(n) (GICD + 0x0400 + 4 * (uint64_t)(n))
+#define GICD_ICFGR(n)      (GICD + 0x0C00 + 4 * (uint64_t)(n))
 #define GICD_IROUTER(n)    (GICD + 0x6000 + 8 * (uint64_t)(n))
 
 #define GICR_TYPER(frame)         ((frame) + 0x0008)
@@ -597,6 +598,33 @@ static void a_shared_interrupt_is_routed_and_enabled(void **state)
                 DEVICE_WRITE32(GICD_ISENABLER(31), 1u << 27));
 }
 
+/* The shared interrupts of devices: each its own register or bit, so that any CPU may write it. */
+static void a_shared_interrupt_is_set_up(void **state)
+{
+    (void)state;
+    fake_device_set(GICD_ICFGR(2), 0x55555555);
+    fake_log_clear();
+    driver->spi_set_up(33, true);
+    assert_int_equal(fake_log_count(DEVICE_WRITE32(GICD_ICENABLER(1), 2)), 1);
+    assert_int_equal(fake_log_count(DEVICE_WRITE32(GICD_ICACTIVER(1), 2)), 1);
+    assert_int_equal(fake_device_get(GICD_ICFGR(2)), 0x5555555D);
+    driver->spi_set_up(33, false);
+    assert_int_equal(fake_device_get(GICD_ICFGR(2)), 0x55555555);
+    fake_log_clear();
+    driver->spi_set_target(SPI, 0);
+    driver->spi_enable(SPI);
+    driver->spi_set_active(SPI, true);
+    driver->spi_set_active(SPI, false);
+    driver->disable(SPI);
+    driver->disable(PPI);
+    FAKE_LOG_IS(DEVICE_WRITE64(GICD_IROUTER(SPI), 2), DEVICE_WRITE32(GICD_ISENABLER(1), 1u << (SPI - 32)),
+                DEVICE_WRITE32(GICD_ISACTIVER(1), 1u << (SPI - 32)),
+                DEVICE_WRITE32(GICD_ICACTIVER(1), 1u << (SPI - 32)),
+                DEVICE_WRITE32(GICD_ICENABLER(1), 1u << (SPI - 32)),
+                DEVICE_WRITE32(GICR_ICENABLER0(OWN_FRAME), 1u << PPI));
+    assert_int_equal(driver->spi_end(), 32 * LINES);
+}
+
 static void private_active_state_is_set_and_cleared(void **state)
 {
     (void)state;
@@ -687,6 +715,7 @@ static struct list_register random_list_register(struct random *random)
         .priority = (uint8_t)random_below(random, 256),
         .state = (uint8_t)random_below(random, 4),
         .hardware = random_below(random, 2) != 0,
+        .physical = (uint16_t)random_below(random, 1020),
         .group1 = random_below(random, 2) != 0,
         .eoi_wanted = random_below(random, 2) != 0,
     };
@@ -710,7 +739,7 @@ static void a_list_register_has_its_fields(void **state)
         assert_int_equal(field(word, 59, 56), 0);
         assert_int_equal(field(word, 55, 48), lr.priority);
         assert_int_equal(field(word, 47, 45), 0);
-        assert_int_equal(field(word, 44, 32), lr.hardware ? lr.intid : lr.eoi_wanted ? 1u << 9 : 0);
+        assert_int_equal(field(word, 44, 32), lr.hardware ? lr.physical : lr.eoi_wanted ? 1u << 9 : 0);
         assert_int_equal(field(word, 31, 0), lr.intid);
     }
 }
@@ -720,7 +749,7 @@ static void list_registers_by_example(void **state)
 {
     (void)state;
     const struct list_register timer = {
-        .intid = 27, .priority = 0x80, .state = LR_PENDING, .hardware = true, .group1 = true};
+        .intid = 27, .priority = 0x80, .state = LR_PENDING, .hardware = true, .physical = 27, .group1 = true};
     const struct list_register sgi = {
         .intid = 3, .priority = 0xF8, .state = LR_PENDING | LR_ACTIVE, .source = 5, .eoi_wanted = true};
     const struct list_register none = {0};
@@ -898,6 +927,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_pending_is_spurious, setup),
         cmocka_unit_test_setup(a_private_interrupt_is_enabled, setup),
         cmocka_unit_test_setup(a_shared_interrupt_is_routed_and_enabled, setup),
+        cmocka_unit_test_setup(a_shared_interrupt_is_set_up, setup),
         cmocka_unit_test_setup(private_active_state_is_set_and_cleared, setup),
         cmocka_unit_test_setup(each_cpu_has_its_own_redistributor, setup),
         cmocka_unit_test_setup(a_kick_names_the_other_cpu, setup),

@@ -72,13 +72,14 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random vuart vrtc psci observer address_map devices
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
-	tests/unit/fake_gic.c tests/unit/vgic_world.c
+	hypervisor/devices/physical_irqs.c tests/unit/fake_gic.c tests/unit/vgic_world.c
 vgic_cores_SRCS := $(vgic_SRCS)
 vgic_random_SRCS := $(vgic_SRCS)
+physical_irqs_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
 vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \

@@ -9,6 +9,8 @@
 #include <string.h>
 #include "base/arch.h"
 #include "base/memory.h"
+#include "console/console.h"
+#include "devices/physical_irqs.h"
 #include "vm/dispatch.h"
 #include "vgic_world.h"
 
@@ -48,11 +50,14 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return true;
 }
 
-/* For the SPIs of the VM: there is one at a time. */
+/* For the SPIs of the VM, and for those that are physical interrupts: there is one at a time. */
 void *memory_allocate(size_t size)
 {
     static struct vgic_spis spis[VGIC_MAX_SPI_BANKS];
+    static struct vgic_physical physical[VGIC_MAX_SPI_BANKS];
 
+    if (size == sizeof(physical))
+        return memset(physical, 0, sizeof(physical));
     assert_in_range(size, sizeof(spis[0]), sizeof(spis));
     return memset(spis, 0xFF, sizeof(spis));
 }
@@ -169,6 +174,22 @@ void world_kick(unsigned which)
     world_core(from);
 }
 
+static bool take_spis_of_all(void)
+{
+    unsigned from = core;
+    bool any = false;
+
+    for (unsigned i = 0; i < WORLD_CORES; i++) {
+        world_core(i);
+        if (fake_spi() != GIC_SPURIOUS) {
+            any = true;
+            world_enter();
+        }
+    }
+    world_core(from);
+    return any;
+}
+
 void world_settle(void)
 {
     bool any;
@@ -179,12 +200,18 @@ void world_settle(void)
             any = any || sent[i] != 0;
         for (unsigned i = 0; any && i < WORLD_CORES; i++)
             world_kick(i);
+        any = take_spis_of_all() || any;
     } while (any);
 }
 
 unsigned world_core_now(void)
 {
     return core;
+}
+
+struct vm *world_vm(void)
+{
+    return &vm;
 }
 
 struct vcpu *world_vcpu(unsigned index)
@@ -205,8 +232,43 @@ bool world_woken(unsigned index)
     return was;
 }
 
+static unsigned lines_printed;
+
+void console_print(const char *format, ...)
+{
+    (void)format;
+    lines_printed++;
+}
+
+unsigned world_lines(void)
+{
+    return lines_printed;
+}
+
+/* The devices' interrupts on this core, as arch/arm64/interrupts.c takes them. */
+static bool take_spi(void)
+{
+    unsigned intid = fake_spi();
+
+    if (intid == GIC_SPURIOUS)
+        return false;
+    fake_spi_acknowledge(intid);
+    if (!physical_irq_came(intid))
+        fake_spi_end(intid);
+    return true;
+}
+
+void world_device(unsigned intid, bool level)
+{
+    fake_spi_line(intid, level);
+    world_settle();
+    world_enter();
+}
+
 static bool interrupted(void)
 {
+    if (take_spi())
+        return true;
     if (fake_gic_maintenance()) {
         vgic_refresh(loaded);
     } else if (timer_expired[loaded->index] && !fake_gic_timer_active()) {
@@ -234,8 +296,11 @@ void world_enter(void)
 {
     unsigned rounds = 0;
 
-    if (loaded == NULL)
+    if (loaded == NULL) {
+        while (take_spi())
+            ;
         return;
+    }
     do {
         if (vgic_is_dirty(&loaded->vgic))
             vgic_refresh(loaded);

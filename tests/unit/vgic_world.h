@@ -50,6 +50,7 @@ void world_open(void);
 /* How many banks of SPIs the VMs have that are made from now on: 1 until this is called. */
 void world_spi_banks(unsigned count);
 
+struct vm *world_vm(void);
 struct vcpu *world_vcpu(unsigned index);
 struct vcpu *world_loaded(void);
 
@@ -104,6 +105,12 @@ void world_route(unsigned intid, unsigned vcpu);
 
 void world_line(unsigned intid, bool level);
 void world_send(unsigned target, unsigned sgi);
+
+/* A device's line changes; its interrupt is taken on the core that it goes to. */
+void world_device(unsigned intid, bool level);
+
+/* How many lines were written on the console. */
+unsigned world_lines(void);
 
 /*
  * The guest's CPU interface. world_take() returns the INTID alone. world_end() and world_deactivate() need

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the
- * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU.
+ * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU. All
+ * others are for devices/physical_irqs.c.
  */
 #include "arch/arm64/vcpu.h"
 #include "base/arch.h"
 #include "base/units.h"
 #include "boot/arch_boot.h"
 #include "console/console.h"
+#include "devices/physical_irqs.h"
 #include "devices/vgic.h"
 #include "time/comparator.h"
 #include "vm/arch_vm.h"
@@ -65,6 +67,12 @@ const char *arch_interrupts_init(const struct interrupt_numbers *machine)
     const char *problem;
 
     numbers = *machine;
+    physical_irq_keep(KICK_SGI);
+    physical_irq_keep(numbers.comparator);
+    physical_irq_keep(VIRTUAL_TIMER);
+    physical_irq_keep(numbers.maintenance);
+    if (numbers.uart != 0)
+        physical_irq_keep(numbers.uart);
     deadline_init(&uart_again, DEADLINE_OTHER, take_uart_again);
     problem = arch_interrupts_init_core();
     if (problem == (void *)0 && numbers.uart != 0)
@@ -90,18 +98,22 @@ void arch_comparator_off(void)
     isb();
 }
 
-static void handle(struct cpu *cpu, uint32_t intid)
+/* Returns whether the interrupt is to be deactivated. */
+static bool handle(struct cpu *cpu, uint32_t intid)
 {
     if (intid == numbers.comparator) {
         deadline_queue_run(&cpu->deadlines, arch_counter());
     } else if (intid == numbers.maintenance) {
         if (cpu->loaded != NULL)
             vgic_refresh(cpu->loaded); /* takes away what asked for it */
+    } else if (intid == KICK_SGI) { /* before the UART, whose number is 0 when it has none */
+        cpu_take_messages(cpu);
     } else if (intid == numbers.uart) {
         console_interrupt();
-    } else if (intid == KICK_SGI) {
-        cpu_take_messages(cpu);
+    } else {
+        return !physical_irq_came(intid);
     }
+    return true;
 }
 
 /* The virtual timer's interrupt was taken at `now`; it stays active until the guest deactivates its own. */
@@ -122,8 +134,8 @@ static void handle_one(struct cpu *cpu, uint32_t acknowledged)
     }
     if (numbers.uart != 0 && intid == numbers.uart && put_off_uart(cpu, acknowledged))
         return;
-    handle(cpu, intid);
-    gic->deactivate(acknowledged);
+    if (handle(cpu, intid))
+        gic->deactivate(acknowledged);
 }
 
 static void trace_interrupt(struct cpu *cpu, const struct vcpu *vcpu, uint64_t now, uint32_t acknowledged)
