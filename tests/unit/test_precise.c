@@ -716,6 +716,40 @@ static void timer_wakes_when_its_page_was_changed(void **state)
     assert_true(vcpu->unit.runnable);
 }
 
+static void changed_page_interrupts_once(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = world_add_with(TIMERS_PRECISE, 1,
+                                       (struct sched_params){.weight = 1, .warp = US, .warp_limit = WORLD_L});
+
+    world_bring_in(vcpu);
+    page = world_share_page(vcpu);
+    page[0] = now() + 13 * MS;
+    while (running() == vcpu)
+        world_run(100 * US);
+    uint64_t deadline = page[0];
+
+    assert_true(watched_at(vcpu, deadline - LEAD));
+    world_run_until(deadline - LEAD - 1);
+    page[0] = deadline + 10 * US;
+    cpu_charge(&world_cpu, now());
+    uint64_t before = hog->stats[ONTIME_STAT_RUN_TICKS];
+
+    fake_set_reading_cost(40);
+    world_run_until(deadline - LEAD);
+    fake_set_reading_cost(0);
+    assert_ptr_equal(running(), hog);
+    assert_false(deadline_is_armed(&vcpu->precise_timer));
+    assert_true(vcpu->debt > 0);
+    assert_int_equal(vcpu->debt, now() - (deadline - LEAD));
+    cpu_charge(&world_cpu, now());
+    assert_int_equal(hog->stats[ONTIME_STAT_RUN_TICKS], before + 1);
+
+    world_bring_in(vcpu);
+    sleep_until(vcpu, page, now() + 2 * MS);
+    assert_true(watched_at(vcpu, page[0] - LEAD));
+}
+
 static void ticks_come_at_multiples_of_the_period(void **state)
 {
     (void)state;
@@ -765,6 +799,7 @@ int main(void)
         cmocka_unit_test_setup(ticks_come_at_multiples_of_the_period, setup),
         cmocka_unit_test_setup(deadline_in_place_warps, setup),
         cmocka_unit_test_setup(timer_wakes_when_its_page_was_changed, setup),
+        cmocka_unit_test_setup(changed_page_interrupts_once, setup),
     };
 
     return cmocka_run_group_tests_name("vm/precise, vm/dispatch", tests, NULL, NULL);
