@@ -35,9 +35,12 @@ struct heap {
 
 /*
  * What `make proof` proves. `hole` is a slot that holds no node of the heap's for a moment, whatever is in
- * it, or -1.
+ * it, or -1. Nothing is said of belongs(): a caller's proof says what kind of nodes it puts into a heap, and
+ * then knows it of those that are inside.
  */
 /*@
+  axiomatic belonging { predicate belongs(struct heap_node *node, struct heap *heap) reads \nothing; }
+
   logic integer parent_of(integer i) = (i - 1) / 2;
 
   lemma parent_is_less: \forall integer i; 1 <= i ==> 0 <= parent_of(i) < i;
@@ -52,7 +55,8 @@ struct heap {
 
   predicate slots_are_known{L}(struct heap *heap, struct heap_node **slots, integer count, integer hole) =
       \forall integer i; 0 <= i < count && i != hole
-          ==> \valid(slots[i]) && slots[i]->slot == i + 1 && \separated(slots[i], heap);
+          ==> \valid(slots[i]) && slots[i]->slot == i + 1 && \separated(slots[i], heap) &&
+              belongs(slots[i], heap);
 
   predicate in_order{L}(struct heap_node **slots, integer count, integer hole) =
       (\forall integer i; 1 <= i < count && i != hole && parent_of(i) != hole
@@ -81,7 +85,7 @@ struct heap {
 
   predicate fits{L}(struct heap *heap, integer hole, struct heap_node *node) =
       has_room(heap) && hole < heap->count && slots_are_known(heap, heap->slots, heap->count, hole) &&
-      \valid(node) && \separated(node, heap) &&
+      \valid(node) && \separated(node, heap) && belongs(node, heap) &&
       is_other(heap->slots, heap->count, hole, node) &&
       in_order(heap->slots, heap->count, hole);
 
@@ -121,7 +125,7 @@ void heap_sift_up(struct heap *heap, unsigned index, struct heap_node *node);
   requires slots_are_known(heap, heap->slots, heap->count, index) &&
            in_order(heap->slots, heap->count, index);
   requires \valid(heap->slots[heap->count]) && \separated(heap->slots[heap->count], heap) &&
-           heap->slots[heap->count]->slot == heap->count + 1;
+           heap->slots[heap->count]->slot == heap->count + 1 && belongs(heap->slots[heap->count], heap);
   terminates \true;
   exits \false;
   assigns heap->slots[0 .. heap->count - 1], heap->slots[0 .. index - 1]->slot,
@@ -161,16 +165,29 @@ static inline struct heap_node *heap_first(const struct heap *heap)
   exits \false;
   assigns \nothing;
   ensures \result == (heap->count == 0 ? none : heap->slots[0]->key);
+  ensures least: \forall integer i; 0 <= i < heap->count ==> \result <= heap->slots[i]->key;
 */
 static inline uint64_t heap_first_key(const struct heap *heap, uint64_t none)
 {
+    /*@ ghost
+      /@
+        loop invariant 0 <= i <= heap->count;
+        loop invariant \forall integer j; 0 <= j < i ==> !before(heap->slots[j], heap->slots[0]);
+        loop assigns i;
+        loop variant heap->count - i;
+      @/
+      for (unsigned i = 0; i < heap->count; i++) {
+          /@ assert i >= 1 ==> 0 <= parent_of(i) < i && !before(heap->slots[i], heap->slots[parent_of(i)]); @/
+          /@ assert !before(heap->slots[i], heap->slots[0]); @/
+      }
+    */
     return heap->count != 0 ? heap->slots[0]->key : none;
 }
 
 /* The node is outside, and was zero before its first use. */
 /*@
   requires is_heap(heap) && heap->count < heap->capacity;
-  requires \valid(node) && \separated(node, heap) && node->slot == 0;
+  requires \valid(node) && \separated(node, heap) && node->slot == 0 && belongs(node, heap);
   requires is_apart(heap->slots, heap->count, -1, node);
   terminates \true;
   exits \false;
