@@ -11,23 +11,51 @@
 #include "time/comparator.h"
 #include "base/assert.h"
 
+/*@
+  requires 0 <= kind < DEADLINE_KINDS && is_heap(&queue->heaps[kind]);
+  terminates \true;
+  exits \false;
+  assigns \nothing;
+  ensures none_before(queue, kind, \result);
+  ensures \result == (queue->heaps[kind].count == 0 ? DEADLINE_NONE : queue->heaps[kind].slots[0]->key);
+*/
 static uint64_t head_key(const struct deadline_queue *queue, enum deadline_kind kind)
 {
     return heap_first_key(&queue->heaps[kind], DEADLINE_NONE);
 }
 
+/*@
+  terminates \true;
+  exits \false;
+  assigns \nothing;
+  ensures \result == \min(a, b);
+*/
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
 /* What the comparator is to be set to; DEADLINE_NONE: it is to be off. */
+/*@
+  requires is_queue(queue);
+  terminates \true;
+  exits \false;
+  assigns \nothing;
+  ensures is_first(queue, \result);
+*/
 static uint64_t first_instant(const struct deadline_queue *queue)
 {
     return earlier(queue->slice.when,
                    earlier(head_key(queue, DEADLINE_URGENT), head_key(queue, DEADLINE_OTHER)));
 }
 
+/*@
+  requires is_queue(queue);
+  terminates \true;
+  exits \false;
+  assigns queue->programmed, comparator;
+  ensures is_queue(queue) && is_first(queue, queue->programmed);
+*/
 static void program_comparator(struct deadline_queue *queue)
 {
     uint64_t first = first_instant(queue);
@@ -36,7 +64,18 @@ static void program_comparator(struct deadline_queue *queue)
                  heap_is_ordered(&queue->heaps[DEADLINE_OTHER]));
     if (first == queue->programmed)
         return;
+    /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[0].count
+            ==> \separated((struct deadline *)queue->heaps[0].slots[i], queue); */
+    /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[1].count
+            ==> \separated((struct deadline *)queue->heaps[1].slots[i], queue); */
     queue->programmed = first;
+    /*@ assert keys_are_kept{Pre, Here}(queue->heaps[0].slots, queue->heaps[0].count, -1); */
+    /*@ assert keys_are_kept{Pre, Here}(queue->heaps[1].slots, queue->heaps[1].count, -1); */
+    //@ assert is_heap(&queue->heaps[0]);
+    //@ assert is_heap(&queue->heaps[1]);
+    //@ assert are_known(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert are_two(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert is_alone(queue);
     if (first == DEADLINE_NONE)
         arch_comparator_off();
     else
@@ -60,16 +99,89 @@ void deadline_init(struct deadline *deadline, enum deadline_kind kind, deadline_
     *deadline = (struct deadline){.fire = fire, .kind = kind};
 }
 
+/*@
+  requires \valid_read(deadline) && 0 <= deadline->kind < DEADLINE_KINDS;
+  terminates \true;
+  exits \false;
+  assigns \nothing;
+  ensures \result == &queue->heaps[deadline->kind];
+*/
 static struct heap *heap_of(struct deadline_queue *queue, const struct deadline *deadline)
 {
     return &queue->heaps[deadline->kind];
 }
 
+/*@
+  requires \valid_read(queue);
+  terminates \true;
+  exits \false;
+  assigns \nothing;
+  ensures \result <==> queue->not_before != 0;
+*/
 static bool is_running(const struct deadline_queue *queue)
 {
     return queue->not_before != 0;
 }
 
+/* heap_remove(), and that it leaves the other heap alone. */
+/*@
+  requires are_two(heap, other) && are_known(heap, other) && \valid(node) && is_inside(heap, node);
+  terminates \true;
+  exits \false;
+  assigns heap->count, heap->slots[0 .. heap->count - 1], heap->slots[0 .. heap->count - 1]->slot;
+  ensures are_two(heap, other) && are_known(heap, other);
+  ensures node->slot == 0 && heap->count == \old(heap->count) - 1;
+  ensures same_room{Old, Post}(heap) && same_room{Old, Post}(other);
+*/
+static inline void take_out(struct heap *heap, struct heap_node *node)
+/*@ ghost (struct heap *other) */
+{
+    /*@ assert \forall integer i, j; 0 <= i < other->count && 0 <= j < heap->count
+            ==> \separated((struct deadline *)other->slots[i], (struct deadline *)heap->slots[j]); */
+    /*@ assert slots: \forall integer i, j; 0 <= i < other->count && 0 <= j < heap->count
+            ==> \separated(&other->slots[i]->slot, &heap->slots[j]->slot); */
+    /*@ assert counts: \forall integer i; 0 <= i < other->count
+            ==> \separated(&other->slots[i]->slot, &heap->count); */
+    //@ assert \separated(&other->slots, heap->slots + (0 .. heap->count - 1));
+    //@ assert \separated(other, heap->slots + (0 .. heap->count - 1));
+    /*@ assert fields: \forall integer j; 0 <= j < heap->count
+            ==> &heap->slots[j]->slot != &other->count && &heap->slots[j]->slot != &other->capacity; */
+    //@ assert fields: &heap->count != &other->count && &heap->count != &other->capacity;
+    heap_remove(heap, node);
+    /*@ assert fields: other->count == \at(other->count, Pre) && other->slots == \at(other->slots, Pre) &&
+                       other->capacity == \at(other->capacity, Pre); */
+    //@ assert fields: heap->slots == \at(heap->slots, Pre) && heap->capacity == \at(heap->capacity, Pre);
+    /*@ assert array: \forall integer i; 0 <= i < other->count
+            ==> other->slots[i] == \at(other->slots[i], Pre); */
+    /*@ assert inside: \forall integer i; 0 <= i < \at(other->count, Pre)
+            ==> \at(other->slots[i], Pre)->slot == i + 1; */
+    /*@ assert inside: \forall integer i; 0 <= i < other->count ==> other->slots[i]->slot == i + 1; */
+    //@ assert slots_are_known(other, other->slots, other->count, -1);
+    //@ assert keys_are_kept{Pre, Here}(other->slots, other->count, -1);
+    //@ assert has_room(other);
+    /*@ assert \forall integer i; 1 <= i < other->count ==> 0 <= parent_of(i) < i &&
+            !before(\at(other->slots[i], Pre), \at(other->slots[parent_of(i)], Pre)); */
+    //@ assert in_order(other->slots, other->count, -1);
+    //@ assert is_heap(other);
+    /*@ assert armed: \forall struct heap_node *n; (belongs(n, heap) || belongs(n, other)) && n->slot != 0
+            ==> \at(n->slot, Pre) != 0; */
+}
+
+/* This contract is not proved: CONTRIBUTING.md has the argument for it. */
+/*@
+  requires is_queue(queue) && is_of(deadline, queue) && is_in_place(queue, deadline);
+  requires room: deadline->node.slot == 0
+      ==> queue->heaps[deadline->kind].count < queue->heaps[deadline->kind].capacity;
+  terminates \true;
+  exits \false;
+  assigns deadline->when, deadline->node, queue->heaps[deadline->kind].count,
+          queue->heaps[deadline->kind].inserted,
+          queue->heaps[deadline->kind].slots[0 .. queue->heaps[deadline->kind].count],
+          queue->heaps[deadline->kind].slots[0 .. queue->heaps[deadline->kind].count - 1]->slot;
+  ensures is_queue(queue);
+  ensures is_inside(&queue->heaps[deadline->kind], &deadline->node) && deadline->when == when &&
+          deadline->node.key == \max(when, queue->not_before);
+*/
 static void arm(struct deadline_queue *queue, struct deadline *deadline, uint64_t when)
 {
     uint64_t key = when >= queue->not_before ? when : queue->not_before;
@@ -94,14 +206,29 @@ void deadline_set(struct deadline_queue *queue, struct deadline *deadline, uint6
 
 void deadline_set_slice(struct deadline_queue *queue, uint64_t when)
 {
+    /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[0].count
+            ==> \separated((struct deadline *)queue->heaps[0].slots[i], queue); */
+    /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[1].count
+            ==> \separated((struct deadline *)queue->heaps[1].slots[i], queue); */
     queue->slice.when = when;
+    /*@ assert keys_are_kept{Pre, Here}(queue->heaps[0].slots, queue->heaps[0].count, -1); */
+    /*@ assert keys_are_kept{Pre, Here}(queue->heaps[1].slots, queue->heaps[1].count, -1); */
+    //@ assert is_heap(&queue->heaps[0]);
+    //@ assert is_heap(&queue->heaps[1]);
+    //@ assert are_known(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert are_two(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert is_alone(queue);
     if (!is_running(queue))
         program_comparator(queue);
 }
 
 void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline)
 {
-    heap_remove(heap_of(queue, deadline), &deadline->node);
+    //@ assert deadline->kind == 0 || deadline->kind == 1;
+    take_out(heap_of(queue, deadline), &deadline->node) /*@ ghost (&queue->heaps[1 - deadline->kind]) */;
+    //@ assert are_known(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert are_two(&queue->heaps[0], &queue->heaps[1]);
+    //@ assert is_alone(queue);
     if (!is_running(queue))
         program_comparator(queue);
 }

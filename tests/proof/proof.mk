@@ -4,7 +4,7 @@
 
 PROOF := $(BUILD)/proof
 PROOF_PACKAGES := frama-c-base why3 cvc4 z3
-PROOFS ?= bits heap lemmas precise trace
+PROOFS ?= bits deadlines heap lemmas precise trace
 
 # Debian's Frama-C has no aarch64: x86_64 has the same sizes and byte order.
 FRAMA_C := frama-c -machdep gcc_x86_64 -c11 -cpp-extra-args="-include tests/proof/atomics.h -include tests/proof/builtins.h \
@@ -41,6 +41,13 @@ PROOF_HEAP_INLINE := heap_contains,heap_first,heap_first_key,heap_insert,heap_re
 proof-heap:
 	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run heap goals $(PROOF_WP) -wp-fct $(PROOF_HEAP),$(PROOF_HEAP_INLINE) \
 		hypervisor/base/heap.c
+
+# The deadline queue, outside a run. A node is taken for the deadline that it begins.
+PROOF_DEADLINES := head_key,earlier,first_instant,program_comparator,heap_of,is_running,take_out
+PROOF_DEADLINES_SHARED := deadline_is_armed,deadline_when,deadline_cancel,deadline_disarm,deadline_set,deadline_set_slice
+proof-deadlines:
+	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run deadlines goals $(PROOF_WP) -wp-model Typed+Cast \
+		-wp-fct $(PROOF_DEADLINES),$(PROOF_DEADLINES_SHARED) hypervisor/time/deadline_queue.c
 
 proof-trace:
 	@tests/proof/run trace values $(PROOF_EVA) tests/proof/trace.c hypervisor/base/trace.c
