@@ -482,32 +482,18 @@ static bool run_for_deadline(struct vcpu *vcpu, uint64_t when, uint64_t now)
 }
 
 /*
- * Another vCPU of the VM has changed the page. This one may have blocked with no timer of its own watched, so
- * it looks again. It is not watched before it has run: else the other one, on another core, could move the
- * deadline a little each time, and have the comparator fire without end in the time of who runs here.
+ * When nothing is reached, another vCPU of the VM has moved the deadline in the page, or taken it away. The
+ * vCPU runs all the same, as urgent work that its VM pays for, and looks again. It is not just watched again:
+ * a vCPU of another core could move the deadline a little each time, and have the comparator fire without end
+ * in the time of who runs here.
  */
-static void page_was_changed(struct vcpu *vcpu, uint64_t now)
-{
-    struct cpu *cpu = vcpu->cpu;
-
-    now = charge(cpu, now);
-    if (!vcpu->unit.runnable) {
-        make_runnable(vcpu, now);
-        deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-        cpu->reschedule = true;
-        if (vcpu->floats)
-            look_at_waiting(cpu, now);
-    }
-    bill(vcpu, now);
-}
-
 static void deadline_reached(struct deadline *timer, uint64_t now)
 {
     struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, precise_timer);
     uint64_t when = precise_reached(&vcpu->precise, now);
 
     if (when == DEADLINE_NONE)
-        page_was_changed(vcpu, now);
+        (void)run_for_deadline(vcpu, vcpu->precise.due, now);
     else if (run_for_deadline(vcpu, when, now))
         precise_fetched(&vcpu->precise, timer->when);
 }

@@ -713,7 +713,7 @@ static void timer_wakes_when_its_page_was_changed(void **state)
     timer = page[0];
     page[0] = timer + MS;
     world_run_until(timer + 1);
-    assert_true(vcpu->unit.runnable);
+    assert_ptr_equal(running(), vcpu);
 }
 
 static void changed_page_interrupts_once(void **state)
