@@ -27,7 +27,7 @@ bool physical_irq_give(struct vm *vm, uint32_t intid, uint32_t virtual_intid, bo
 {
     struct owner *owner;
 
-    if (intid < 32 || intid >= gic->spi_end())
+    if (intid < 32 || intid >= INTIDS || intid >= gic->spi_end())
         return false;
     owner = &owners[intid];
     if (owner->vm != NULL || owner->is_kept || !vgic_give(vm, virtual_intid, intid))

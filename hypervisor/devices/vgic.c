@@ -247,6 +247,14 @@ static inline void note_bank(struct vgic *vgic, unsigned b)
         vgic->busy &= ~BIT(b);
 }
 
+/* More than EXACT_BANKS? The compiler's own count of bits uses SIMD registers. */
+static bool are_many(uint32_t banks)
+{
+    for (unsigned i = 0; i < EXACT_BANKS; i++)
+        banks &= banks - 1;
+    return banks != 0;
+}
+
 /* Those SPIs of bank `b` that are pending for this vCPU; and those that are active; in no list register. */
 static uint32_t spis_pending(const struct vcpu *vcpu, const struct vgic_spis *spis)
 {
@@ -981,7 +989,7 @@ static APART bool any_wakes(struct vcpu *vcpu)
     bool wakes = bank_wakes(vcpu, 0, &vcpu->vgic.own, groups, mask);
     uint32_t busy = vcpu->vm->vgic.busy;
 
-    if (!wakes && __builtin_popcount(busy) > EXACT_BANKS)
+    if (!wakes && are_many(busy))
         return found_wakes(vcpu, groups, mask);
     for (; busy != 0 && !wakes; busy &= busy - 1) {
         unsigned b = (unsigned)__builtin_ctz(busy);
@@ -1053,7 +1061,7 @@ static uint32_t spis_changed(struct vm *vm, uint32_t banks)
 
     if (banks != VGIC_ALL_BANKS)
         banks &= (UINT32_C(2) << vm->vgic.spi_banks) - 2;
-    else if (__builtin_popcount(vm->vgic.busy) <= EXACT_BANKS)
+    else if (!are_many(vm->vgic.busy))
         banks = vm->vgic.busy;
     else
         return UINT32_MAX;

@@ -106,7 +106,7 @@ static bool handle(struct cpu *cpu, uint32_t intid)
     } else if (intid == numbers.maintenance) {
         if (cpu->loaded != NULL)
             vgic_refresh(cpu->loaded); /* takes away what asked for it */
-    } else if (intid == KICK_SGI) { /* before the UART, whose number is 0 when it has none */
+    } else if (intid == KICK_SGI) {    /* before the UART, whose number is 0 when it has none */
         cpu_take_messages(cpu);
     } else if (intid == numbers.uart) {
         console_interrupt();
