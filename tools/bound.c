@@ -12,8 +12,8 @@
  *
  * A CPU has its own queues, and its vCPUs stay on it; those that float count on each CPU that they may be on,
  * as all of them may be on one. What is on other CPUs is in three terms: messages that
- * they send to the CPU's vCPUs, locks of VMs that are on both, and the console's, which all CPUs take. And a
- * mark notes the CPU time of all vCPUs there are.
+ * they send to the CPU's vCPUs, locks of VMs that are on both or have a link from one to the other, and the
+ * console's, which all CPUs take. And a mark notes the CPU time of all vCPUs there are.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -100,21 +100,28 @@ static unsigned other_cpus(const struct core *core)
     return count_cpus(cpus & ~(UINT64_C(1) << core->cpu));
 }
 
-static bool is_elsewhere_too(const struct core *core, const struct vm_config *vm)
+/* The CPUs that run the VM's vCPUs, or those of a VM that it has a link to. */
+static uint64_t cpus_with_links(const struct core *core, const struct vm_config *vm)
 {
-    return (vm_config_cpus(vm) & ~(UINT64_C(1) << core->cpu)) != 0;
+    return system_cpus_with_links(core->system, (unsigned)(vm - core->system->vms));
 }
 
-/* The other CPUs that may take a lock of a VM, whichever VM of this CPU's has the most. */
+static bool is_elsewhere_too(const struct core *core, uint64_t cpus)
+{
+    return (cpus & ~(UINT64_C(1) << core->cpu)) != 0;
+}
+
+/* The other CPUs that may take a lock of a VM, of whichever this CPU takes one, too, has the most. */
 static unsigned other_cpus_of_a_vm(const struct core *core)
 {
     unsigned most = 0;
 
     for (unsigned i = 0; i < core->system->vm_count; i++) {
         const struct vm_config *vm = &core->system->vms[i];
-        unsigned others = count_cpus(vm_config_cpus(vm)) - 1;
+        uint64_t cpus = cpus_with_links(core, vm);
+        unsigned others = count_cpus(cpus) - 1;
 
-        if (vcpus_on(core, vm) != 0 && others > most)
+        if ((cpus >> core->cpu & 1) != 0 && others > most)
             most = others;
     }
     return most;
@@ -140,8 +147,8 @@ static struct waits waits_of(const struct core *core, double ns_per_instruction)
 
 /*
  * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
- * the one that they are for. Each other vCPU whose VM is on other CPUs, too, is woken once until it runs, and
- * work may be handed on to it once. And one is for the CPU itself.
+ * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link to one that is, is
+ * woken once until it runs. Work may be handed on to it once, within its VM. And one is for the CPU itself.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {
@@ -150,8 +157,10 @@ static unsigned messages_to(const struct core *core, const struct vm_config *vm)
     for (unsigned i = 0; i < core->system->vm_count; i++) {
         const struct vm_config *one = &core->system->vms[i];
 
-        if (is_elsewhere_too(core, one))
-            count += vcpus_beside(core, one, vm) * (one->timers == TIMERS_PRECISE ? 2 : 1);
+        if (is_elsewhere_too(core, cpus_with_links(core, one)))
+            count += vcpus_beside(core, one, vm);
+        if (one->timers == TIMERS_PRECISE && is_elsewhere_too(core, vm_config_cpus(one)))
+            count += vcpus_beside(core, one, vm);
     }
     return count;
 }

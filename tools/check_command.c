@@ -219,9 +219,22 @@ static void print_vm(const struct vm_config *vm)
         printf("    bootargs  %s\n", vm->bootargs);
 }
 
+/* Each end's VM, and where it finds registers, memory and interrupt. */
+static void print_link(const struct link_config *link)
+{
+    printf("link %s: %" PRIu32 " KiB%s\n", link->name, link->memory_kib, link->uncached ? ", uncached" : "");
+    for (unsigned i = 0; i < 2; i++) {
+        const struct link_end *end = &link->ends[i];
+
+        printf("    %-16s %-6s  registers 0x%09lx, memory 0x%09" PRIx64 ", INTID %u\n",
+               config.vms[end->vm].name, end->read_only ? "reads" : "writes",
+               GUEST_LINK_BASE + end->index * GUEST_LINK_SIZE, end->memory, GUEST_INTID_LINKS + end->index);
+    }
+}
+
 static void print_system(const char *name, size_t size)
 {
-    uint64_t memory = 0;
+    uint64_t memory = 0, links = 0;
     printf("%s: scheduler %s, allowance C %" PRIu32 " us, trace %" PRIu32 " KiB for each CPU\n", name,
            config.scheduler, config.allowance_us, config.trace_kib);
     printf("%-16s %7s %6s  %-8s %6s %7s  %s\n", "VM", "MiB", "vCPUs", "on CPUs", "weight", "share", "timers");
@@ -229,8 +242,14 @@ static void print_system(const char *name, size_t size)
         print_vm(&config.vms[i]);
         memory += config.vms[i].memory_mib;
     }
-    printf("RAM needed: %" PRIu64 " MiB for the VMs, %.1f MiB for this file, and a few for Ontime\n", memory,
-           (double)size / MIB);
+    for (unsigned i = 0; i < config.link_count; i++) {
+        print_link(&config.links[i]);
+        links += config.links[i].memory_kib;
+    }
+    printf("RAM needed: %" PRIu64 " MiB for the VMs, ", memory);
+    if (config.link_count != 0)
+        printf("%" PRIu64 " KiB for their links, ", links);
+    printf("%.1f MiB for this file, and a few for Ontime\n", (double)size / MIB);
 }
 
 /* What a line that a script reads begins with: with several CPUs it says which one it is about. */

@@ -18,9 +18,9 @@
 #include "boot/tree_reader.h"
 #include "sched/sched.h"
 
-#define VM_PREFIX        "vm-"
-#define VM_PREFIX_LENGTH 3
-#define FDT_VERSION      17u /* what dtc writes */
+#define VM_PREFIX   "vm-"
+#define LINK_PREFIX "link-"
+#define FDT_VERSION 17u /* what dtc writes */
 
 #define ALLOWANCE_US_DEFAULT  5000
 #define TRACE_KIB_DEFAULT     256
@@ -32,6 +32,7 @@
 #define MEMORY_MIB_MAX        1047552 /* what 40 bits have room for behind 0x40000000 */
 #define MEMORY_ALIGN          UINT64_C(0x200000)
 #define ADDRESS_END           (UINT64_C(1) << 40)
+#define LINK_MEMORY_KIB_MAX   ((uint32_t)((GUEST_LINK_MEMORY_END - GUEST_LINK_MEMORY) >> 10))
 
 static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells", "scheduler",
                                               "allowance-us", "trace-kib",      NULL};
@@ -43,8 +44,21 @@ static const char *const vm_properties[] = {
     "unwarp-us",  "warp-percent", "ends-system",  "observer", "console",       "bootargs", "kernel",
     "initrd",     "load-address", "tree-address", "phandle",  "linux,phandle", NULL};
 
+static const char *const link_properties[] = {"compatible", "vms",     "memory-kib",    "read-only",
+                                              "uncached",   "phandle", "linux,phandle", NULL};
+
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
+
+static bool is_vm(const char *name)
+{
+    return strncmp(name, VM_PREFIX, strlen(VM_PREFIX)) == 0;
+}
+
+static bool is_link(const char *name)
+{
+    return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0;
+}
 
 static int check_image(const struct tree_reader *reader, int node)
 {
@@ -97,12 +111,13 @@ static int read_blob(const struct tree_reader *reader, int node, const char *pro
     return 0;
 }
 
-static int read_name(const struct tree_reader *reader, int node, struct vm_config *vm)
+/* The node's name behind its prefix: to `name`, of SYSTEM_NAME_LENGTH characters at most. */
+static int read_name(const struct tree_reader *reader, int node, const char *prefix, char *to)
 {
-    const char *name = fdt_get_name(reader->fdt, node, NULL) + VM_PREFIX_LENGTH;
+    const char *name = fdt_get_name(reader->fdt, node, NULL) + strlen(prefix);
     size_t length = strlen(name);
     if (length == 0 || length > SYSTEM_NAME_LENGTH)
-        return tree_fail(reader, node, NULL, "the name after \"" VM_PREFIX "\" must have 1 to %u characters",
+        return tree_fail(reader, node, NULL, "the name after \"%s\" must have 1 to %u characters", prefix,
                          SYSTEM_NAME_LENGTH);
     for (size_t i = 0; i < length; i++) {
         bool good =
@@ -110,10 +125,17 @@ static int read_name(const struct tree_reader *reader, int node, struct vm_confi
         if (!good)
             return tree_fail(reader, node, NULL, "a name is made of a-z, 0-9 and -");
     }
-    if (strcmp(name, "ontime") == 0)
-        return tree_fail(reader, node, NULL, "this name marks the hypervisor's own lines on the console");
-    memcpy(vm->name, name, length + 1);
+    memcpy(to, name, length + 1);
     return tree_check_unique(reader, node);
+}
+
+static int read_vm_name(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    if (read_name(reader, node, VM_PREFIX, vm->name) != 0)
+        return -1;
+    if (strcmp(vm->name, "ontime") == 0)
+        return tree_fail(reader, node, NULL, "this name marks the hypervisor's own lines on the console");
+    return 0;
 }
 
 /*
@@ -360,7 +382,7 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
                    struct vm_config *vm)
 {
     memset(vm, 0, sizeof(*vm));
-    if (read_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
+    if (read_vm_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
         read_resources(reader, node, config, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
@@ -402,6 +424,7 @@ static int read_root(const struct tree_reader *reader, struct system_config *con
     config->allowance_us = ALLOWANCE_US_DEFAULT;
     config->trace_kib = TRACE_KIB_DEFAULT;
     config->vm_count = 0;
+    config->link_count = 0;
     if (tree_check_compatible(reader, 0, "ontime,system") != 0 ||
         tree_check_properties(reader, 0, root_properties) != 0 ||
         tree_read_number(reader, 0, "#address-cells", (struct tree_range){2, 2}, &cells) != 0 ||
@@ -413,15 +436,15 @@ static int read_root(const struct tree_reader *reader, struct system_config *con
     return read_scheduler(reader, config);
 }
 
-static int read_nodes(const struct tree_reader *reader, struct system_config *config)
+static int read_vms(const struct tree_reader *reader, struct system_config *config)
 {
     int node;
     fdt_for_each_subnode(node, reader->fdt, 0)
     {
         const char *name = fdt_get_name(reader->fdt, node, NULL);
-        if (strcmp(name, "images") == 0)
+        if (strcmp(name, "images") == 0 || is_link(name))
             continue;
-        if (strncmp(name, VM_PREFIX, VM_PREFIX_LENGTH) != 0)
+        if (!is_vm(name))
             return tree_fail(reader, node, NULL, "unknown node");
         if (config->vm_count == SYSTEM_MAX_VMS)
             return tree_fail(reader, node, NULL, "more than %u VMs", SYSTEM_MAX_VMS);
@@ -430,6 +453,125 @@ static int read_nodes(const struct tree_reader *reader, struct system_config *co
         config->vm_count++;
     }
     return config->vm_count != 0 ? 0 : tree_fail(reader, 0, NULL, "has no VM, no node vm-NAME");
+}
+
+/* The index of the VM that a reference refers to: how many VMs' nodes are before its own. Or -1. */
+static int vm_of(const struct tree_reader *reader, uint32_t phandle)
+{
+    int to = fdt_node_offset_by_phandle(reader->fdt, phandle);
+    int index = 0;
+    int node;
+    fdt_for_each_subnode(node, reader->fdt, 0)
+    {
+        if (node == to)
+            return is_vm(fdt_get_name(reader->fdt, node, NULL)) ? index : -1;
+        index += is_vm(fdt_get_name(reader->fdt, node, NULL));
+    }
+    return -1;
+}
+
+static int read_ends(const struct tree_reader *reader, int node, struct link_config *link)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, "vms", &length);
+    if (data == NULL)
+        return tree_fail(reader, node, "vms", "missing");
+    if (length != 2 * TREE_CELL)
+        return tree_fail(reader, node, "vms", "must be two references, <&label &label>, and not %zu bytes",
+                         length);
+
+    for (unsigned end = 0; end < 2; end++) {
+        int vm = vm_of(reader, tree_cell(data + end * TREE_CELL));
+        if (vm < 0)
+            return tree_fail(reader, node, "vms", "reference %u refers to no VM", end + 1);
+        link->ends[end].vm = (unsigned)vm;
+    }
+    if (link->ends[0].vm == link->ends[1].vm)
+        return tree_fail(reader, node, "vms", "names one VM twice: a link is between two");
+    return 0;
+}
+
+static int read_read_only(const struct tree_reader *reader, int node, struct link_config *link)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, "read-only", &length);
+    if (data == NULL)
+        return 0;
+    if (length != TREE_CELL)
+        return tree_fail(reader, node, "read-only", "must be one reference, <&label>, and not %zu bytes",
+                         length);
+
+    int vm = vm_of(reader, tree_cell(data));
+    for (unsigned end = 0; end < 2; end++)
+        link->ends[end].read_only = vm >= 0 && link->ends[end].vm == (unsigned)vm;
+    if (!link->ends[0].read_only && !link->ends[1].read_only)
+        return tree_fail(reader, node, "read-only", "refers to neither of vms");
+    return 0;
+}
+
+/* Puts a new link behind the VM's others: its registers, its interrupt, its memory. */
+static int place_end(const struct tree_reader *reader, int node, const struct system_config *config,
+                     const struct link_config *link, struct link_end *end)
+{
+    const char *vm = config->vms[end->vm].name;
+    uint64_t size = (uint64_t)link->memory_kib << 10;
+    end->index = 0;
+    end->memory = GUEST_LINK_MEMORY;
+    for (unsigned i = 0; i < 2 * config->link_count; i++) {
+        const struct link_config *other = &config->links[i / 2];
+        if (other->ends[i % 2].vm != end->vm)
+            continue;
+        end->index++;
+        end->memory += (uint64_t)other->memory_kib << 10;
+    }
+    if (end->index == GUEST_LINKS)
+        return tree_fail(reader, node, "vms", "vm-%s has more than %u links", vm, GUEST_LINKS);
+    if (size > GUEST_LINK_MEMORY_END - end->memory)
+        return tree_fail(reader, node, "memory-kib",
+                         "vm-%s has room for %u KiB in all its links, %u are left", vm,
+                         (unsigned)((GUEST_LINK_MEMORY_END - GUEST_LINK_MEMORY) >> 10),
+                         (unsigned)((GUEST_LINK_MEMORY_END - end->memory) >> 10));
+    return 0;
+}
+
+static int read_link(const struct tree_reader *reader, int node, const struct system_config *config,
+                     struct link_config *link)
+{
+    memset(link, 0, sizeof(*link));
+    if (read_name(reader, node, LINK_PREFIX, link->name) != 0 ||
+        tree_check_properties(reader, node, link_properties) != 0 ||
+        tree_check_no_subnodes(reader, node) != 0 ||
+        tree_check_compatible(reader, node, "ontime,link") != 0 || read_ends(reader, node, link) != 0)
+        return -1;
+    if (!tree_has(reader, node, "memory-kib"))
+        return tree_fail(reader, node, "memory-kib", "missing");
+    if (tree_read_number(reader, node, "memory-kib", (struct tree_range){4, LINK_MEMORY_KIB_MAX},
+                         &link->memory_kib) != 0)
+        return -1;
+    if (link->memory_kib % 4 != 0)
+        return tree_fail(reader, node, "memory-kib", "%u is not a multiple of 4", link->memory_kib);
+    if (read_read_only(reader, node, link) != 0 ||
+        tree_read_flag(reader, node, "uncached", &link->uncached) != 0 ||
+        place_end(reader, node, config, link, &link->ends[0]) != 0)
+        return -1;
+    return place_end(reader, node, config, link, &link->ends[1]);
+}
+
+/* After the VMs, which they refer to. */
+static int read_links(const struct tree_reader *reader, struct system_config *config)
+{
+    int node;
+    fdt_for_each_subnode(node, reader->fdt, 0)
+    {
+        if (!is_link(fdt_get_name(reader->fdt, node, NULL)))
+            continue;
+        if (config->link_count == SYSTEM_MAX_LINKS)
+            return tree_fail(reader, node, NULL, "more than %u links", SYSTEM_MAX_LINKS);
+        if (read_link(reader, node, config, &config->links[config->link_count]) != 0)
+            return -1;
+        config->link_count++;
+    }
+    return 0;
 }
 
 /* The file may be followed by padding: only what its header claims is looked at. */
@@ -458,5 +600,7 @@ int system_file_read(const void *file, size_t size, struct system_config *config
     struct tree_reader reader = {.fdt = file, .error = error, .error_size = error_size};
     if (check_structure(&reader, size) != 0 || read_root(&reader, config) != 0 || check_images(&reader) != 0)
         return -1;
-    return read_nodes(&reader, config);
+    if (read_vms(&reader, config) != 0)
+        return -1;
+    return read_links(&reader, config);
 }

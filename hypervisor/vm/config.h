@@ -61,12 +61,29 @@ struct vm_config {
 
 #define GUEST_TREE_SIZE UINT64_C(0x10000)
 
+#define SYSTEM_MAX_LINKS 128
+
+/* Memory and doorbells between two VMs. */
+struct link_config {
+    char name[SYSTEM_NAME_LENGTH + 1];
+    uint32_t memory_kib;
+    bool uncached;
+    struct link_end {
+        unsigned vm;     /* its index */
+        unsigned index;  /* of the link among the VM's own: see GUEST_LINK_BASE */
+        uint64_t memory; /* guest physical */
+        bool read_only;
+    } ends[2];
+};
+
 struct system_config {
     char scheduler[16];
     uint32_t allowance_us;
     uint32_t trace_kib; /* size of each core's trace ring, 0: no trace */
     unsigned vm_count;
     struct vm_config vms[SYSTEM_MAX_VMS];
+    unsigned link_count;
+    struct link_config links[SYSTEM_MAX_LINKS];
 };
 
 /* Where the VM's RAM ends, guest physical. */
@@ -103,6 +120,23 @@ static inline uint64_t vm_config_cpus(const struct vm_config *vm)
 static inline bool vm_config_is_on(const struct vm_config *vm, unsigned vcpu, unsigned cpu)
 {
     return vm->floats_on != 0 ? (vm->floats_on >> cpu & 1) != 0 : vm_config_cpu(vm, vcpu) == cpu;
+}
+
+/*
+ * The physical CPUs that run vCPUs of the VM with this index, or of one that it has a link to: those that
+ * may send it interrupts, and take the lock of its virtual GIC.
+ */
+static inline uint64_t system_cpus_with_links(const struct system_config *system, unsigned vm)
+{
+    uint64_t mask = vm_config_cpus(&system->vms[vm]);
+
+    for (unsigned i = 0; i < system->link_count; i++) {
+        const struct link_end *ends = system->links[i].ends;
+
+        if (ends[0].vm == vm || ends[1].vm == vm)
+            mask |= vm_config_cpus(&system->vms[ends[ends[0].vm == vm].vm]);
+    }
+    return mask;
 }
 
 /* How many of its vCPUs that physical CPU runs, or may run. */

@@ -31,6 +31,16 @@
 #define GUEST_STOLEN_TIME 0x090A0000UL
 
 /*
+ * The VM's links to others: a page of registers for each (ontime/link.h), and their memory, one behind the
+ * other in the same order. QEMU has nothing here.
+ */
+#define GUEST_LINK_BASE       0x09100000UL
+#define GUEST_LINK_SIZE       0x1000UL
+#define GUEST_LINKS           16 /* the most of a VM */
+#define GUEST_LINK_MEMORY     0x09400000UL
+#define GUEST_LINK_MEMORY_END GUEST_DEVICES_END
+
+/*
  * QEMU's second flash, where firmware keeps its variables: here it is erased, so it reads as ones, and it
  * can't be written. There is no first one.
  */
@@ -55,5 +65,6 @@
 #define GUEST_INTID_PHYSICAL_TIMER 30
 #define GUEST_INTID_UART           33
 #define GUEST_INTID_RTC            34
+#define GUEST_INTID_LINKS          48 /* of the first link; the others follow */
 
 #endif

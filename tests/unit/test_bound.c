@@ -334,6 +334,27 @@ static void test_messages_of_other_cpus(void **state)
     assert_int_equal(bound_of(&config, second, 0, NS).message_count, 1);
 }
 
+/* Each may ring the other: a wake-up, and the lock of the virtual GIC. Work is not handed on by a link. */
+static void test_links_to_other_cpus(void **state)
+{
+    (void)state;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    put_on(&config.vms[2], 1);
+    config.links[0] = (struct link_config){.ends = {{.vm = 1}, {.vm = 0}}};
+    config.link_count = 1;
+    assert_int_equal(bound_of_first().message_count, 1);
+    assert_int_equal(bound_of_first().locks, 0); /* the two ends are on one CPU */
+    config.links[0].ends[1].vm = 2;
+    struct bound bound = bound_of_first();
+    assert_int_equal(bound.message_count, 2);
+    assert_int_equal(bound.locks, (2 + 2 + 1) * WAIT_VM + 3 * WAIT_SWITCH);
+    bound = bound_of(&config, &config.vms[2], 1, NS);
+    assert_int_equal(bound.message_count, 1);
+    assert_int_equal(bound.locks, 2 * WAIT_VM + WAIT_SWITCH);
+    assert_int_equal(bound_of(&config, second, 0, NS).message_count, 1);
+}
+
 /* In the stretch at the deadline, at the end of another's work or warp, with each message, and at a switch.
  */
 static void test_locks_of_a_vm(void **state)
@@ -541,6 +562,7 @@ int main(void)
         cmocka_unit_test_setup(test_vcpus_of_other_cpus_do_not_go_first, two),
         cmocka_unit_test_setup(test_another_cpu_adds_the_console, two),
         cmocka_unit_test_setup(test_messages_of_other_cpus, two),
+        cmocka_unit_test_setup(test_links_to_other_cpus, two),
         cmocka_unit_test_setup(test_locks_of_a_vm, two),
         cmocka_unit_test_setup(test_cpus_before_at_a_lock, two),
         cmocka_unit_test_setup(test_cpu_0_serves_the_console, two),

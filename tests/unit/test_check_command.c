@@ -248,6 +248,19 @@ static const char floating[] =
     "for VMs' locks + 1 us for the console's\n"
     "bound vm=c cpu=2 none: it waits for its turn: timers = \"precise\" or \"snoop\" gives one\n";
 
+static const char links[] =
+    "link first: 256 KiB\n"
+    "    a                writes  registers 0x009100000, memory 0x009400000, INTID 48\n"
+    "    b                reads   registers 0x009100000, memory 0x009400000, INTID 48\n"
+    "link second: 4 KiB, uncached\n"
+    "    b                writes  registers 0x009101000, memory 0x009440000, INTID 49\n"
+    "    a                writes  registers 0x009101000, memory 0x009440000, INTID 49\n"
+    "link third: 12028 KiB\n"
+    "    c                writes  registers 0x009100000, memory 0x009400000, INTID 48\n"
+    "    a                writes  registers 0x009102000, memory 0x009441000, INTID 50\n"
+    "RAM needed: 192 MiB for the VMs, 12288 KiB for their links, 0.0 MiB for this file, and a few for "
+    "Ontime\n";
+
 static void test_one_cpu(void **state)
 {
     (void)state;
@@ -268,6 +281,13 @@ static void test_floating(void **state)
     (void)state;
     assert_int_equal(check("good/floating"), 0);
     assert_string_equal(out, floating);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/links"), 0);
+    assert_non_null(strstr(out, links));
 }
 
 static void test_no_bound(void **state)
@@ -316,9 +336,9 @@ static void test_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_cpu),  cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
-        cmocka_unit_test(test_no_bound), cmocka_unit_test(test_refused),      cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_one_cpu), cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
+        cmocka_unit_test(test_links),   cmocka_unit_test(test_no_bound),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_file), cmocka_unit_test(test_usage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

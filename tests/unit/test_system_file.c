@@ -279,6 +279,44 @@ static void values_are_read(void **state)
     free(file.data);
 }
 
+static void expect_end(const struct link_config *link, unsigned end, const char *vm, unsigned index,
+                       uint64_t memory)
+{
+    assert_string_equal(config.vms[link->ends[end].vm].name, vm);
+    assert_int_equal(link->ends[end].index, index);
+    assert_int_equal(link->ends[end].memory, memory);
+}
+
+/* Each end sees its links in the file's order, and their memory one behind the other. */
+static void links_are_placed_for_each_end(void **state)
+{
+    (void)state;
+    struct file file = accepted("links.dts");
+    const struct link_config *links = config.links;
+    assert_int_equal(config.vm_count, 3);
+    assert_int_equal(config.link_count, 3);
+    assert_string_equal(links[0].name, "first");
+    assert_int_equal(links[0].memory_kib, 256);
+    assert_false(links[0].uncached);
+    assert_false(links[0].ends[0].read_only);
+    assert_true(links[0].ends[1].read_only);
+    expect_end(&links[0], 0, "a", 0, 0x9400000);
+    expect_end(&links[0], 1, "b", 0, 0x9400000);
+    assert_string_equal(links[1].name, "second");
+    assert_true(links[1].uncached);
+    assert_false(links[1].ends[0].read_only);
+    assert_false(links[1].ends[1].read_only);
+    expect_end(&links[1], 0, "b", 1, 0x9440000);
+    expect_end(&links[1], 1, "a", 1, 0x9440000);
+    assert_int_equal(links[2].memory_kib, 12028); /* to the end of the room */
+    expect_end(&links[2], 0, "c", 0, 0x9400000);
+    expect_end(&links[2], 1, "a", 2, 0x9441000);
+    assert_int_equal(system_cpus_with_links(&config, 0), 3);
+    assert_int_equal(system_cpus_with_links(&config, 1), 3);
+    assert_int_equal(system_cpus_with_links(&config, 2), 1);
+    free(file.data);
+}
+
 static void pieces_are_placed_as_qemu_places_them(void **state)
 {
     (void)state;
@@ -653,6 +691,7 @@ int main(void)
         cmocka_unit_test(vcpus_are_on_the_cpus_named),
         cmocka_unit_test(vcpus_may_float_over_cpus),
         cmocka_unit_test(any_list_of_cpus_is_read_or_refused),
+        cmocka_unit_test(links_are_placed_for_each_end),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),
         cmocka_unit_test(pieces_go_where_the_file_says),
