@@ -21,6 +21,7 @@
 #include "boot/system_file.h"
 #include "console/console.h"
 #include "devices/devices.h"
+#include "devices/link.h"
 #include "devices/stolen_time.h"
 #include "devices/vrtc.h"
 #include "drivers/gic.h"
@@ -291,6 +292,7 @@ static uint64_t random_word(void)
 static void make_vms(bool entropy)
 {
     stolen_time_init();
+    links_create(&config);
     for (unsigned i = 0; i < config.vm_count; i++) {
         const struct vm_config *vm_config = &config.vms[i];
         struct vm *vm = vm_create(vm_config, &devices_hooks);
@@ -302,6 +304,10 @@ static void make_vms(bool entropy)
                       vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight,
                       vm_config->floats_on != 0 ? ", floating" : "");
     }
+    for (unsigned i = 0; i < config.link_count; i++)
+        console_print("link %s: %s and %s, %u KiB", config.links[i].name,
+                      config.vms[config.links[i].ends[0].vm].name,
+                      config.vms[config.links[i].ends[1].vm].name, config.links[i].memory_kib);
 }
 
 /* A CPU has a tick when one of its VMs has. */

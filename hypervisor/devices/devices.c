@@ -12,6 +12,7 @@
 #include "devices/address_map.h"
 #include "devices/flash.h"
 #include "devices/guest_tree.h"
+#include "devices/link.h"
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
@@ -64,6 +65,7 @@ const struct guest_hooks devices_hooks = {
     .look = vgic_look,
     .alarm = vrtc_watch_alarm,
     .alarm_off = vrtc_leave_alarm,
+    .tell_a_peer = link_tell_a_peer,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };
@@ -118,7 +120,7 @@ static void add(struct vm *vm, struct device *device)
     ASSERT(added);
 }
 
-static void make_devices(struct vm *vm)
+static bool make_devices(struct vm *vm)
 {
     vm->uart = vuart_create(vm);
     vm->uart->device.describe = guest_tree_uart;
@@ -131,15 +133,15 @@ static void make_devices(struct vm *vm)
         vm->rtc->device.describe = guest_tree_rtc;
         add(vm, &vm->rtc->device);
     }
+    if (!links_attach(vm))
+        return false;
     add(vm, &flash);
+    return true;
 }
 
 bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
 {
-    if (!map_gic(vm) || !make_stolen_time(vm))
-        return false;
-    make_devices(vm);
-    if (!make_tree(vm, cpu_compatible, entropy))
+    if (!map_gic(vm) || !make_stolen_time(vm) || !make_devices(vm) || !make_tree(vm, cpu_compatible, entropy))
         return false;
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)

@@ -19,8 +19,9 @@ struct tree_writer {
 
 /* The phandles of nodes that every guest's tree has. */
 #define TREE_PHANDLE_GIC   1
-#define TREE_PHANDLE_CLOCK 2 /* a fixed clock of 24 MHz */
-#define TREE_PHANDLE_CPU   3 /* of vCPU 0; the others follow */
+#define TREE_PHANDLE_CLOCK 2  /* a fixed clock of 24 MHz */
+#define TREE_PHANDLE_CPU   3  /* of vCPU 0; the others follow */
+#define TREE_PHANDLE_LINK  16 /* of the first link's memory; the others follow */
 
 /* Interrupt specifiers: kind, number, flags. PPI n is INTID 16 + n, SPI n is INTID 32 + n. */
 #define TREE_SPI         0

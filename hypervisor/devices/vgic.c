@@ -1161,6 +1161,26 @@ void vgic_physical_fired(struct vm *vm, unsigned intid)
     spin_unlock(&vm->vgic.lock);
 }
 
+void vgic_latch_spi(struct vm *vm, unsigned intid)
+{
+    struct vgic_bank *bank = &vgic_spis(vm, intid / 32)->bank;
+    unsigned index;
+
+    spin_lock(&vm->vgic.lock);
+    index = spi_target(vm, intid);
+    if ((bank->latched & BIT(intid)) == 0) {
+        bank->latched |= BIT(intid);
+        note_bank(&vm->vgic, intid / 32);
+        for (unsigned i = 0; i < vm->vcpu_count; i++)
+            vm->vcpus[i].vgic.stale |= BIT(intid / 32);
+        if (index != NOBODY && (bank_deliverable(&vm->vcpus[index], bank) & BIT(intid)) != 0) {
+            vgic_set_dirty(&vm->vcpus[index].vgic, true);
+            tell(&vm->vcpus[index], true);
+        }
+    }
+    spin_unlock(&vm->vgic.lock);
+}
+
 /*
  * The sender waits for what the target does, as most do: a target that waits for the CPU takes its place. One
  * that is blocked does so only for urgent work: that may have moved to it.

@@ -34,6 +34,12 @@ struct guest_hooks {
     /* The VM's first vCPU leaves its core, the calling one. Where it comes to, alarm() is called. */
     void (*alarm_off)(struct vm *vm);
 
+    /*
+     * Tells the other end of one of the VM's links, which has not been told yet, that the VM is about to
+     * start, `up`, or has stopped. False: all have been told.
+     */
+    bool (*tell_a_peer)(struct vm *vm, bool up);
+
     /* Sets the devices of a vCPU that is switched on, and of a VM that starts, as after a reset. */
     void (*reset_vcpu)(struct vcpu *vcpu);
     void (*reset_vm)(struct vm *vm);

@@ -89,7 +89,13 @@ static void begin(struct vcpu *vcpu)
     spin_unlock(&vm->lock);
 }
 
-/* Each step, the reset of the devices, and the begin are a piece. */
+static void tell_start_work(struct vcpu *vcpu)
+{
+    if (!vcpu->hooks->tell_a_peer(vcpu->vm, true))
+        vcpu->work = begin;
+}
+
+/* Each step, the reset of the devices, each peer that is told, and the begin are a piece. */
 static void load(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -97,7 +103,7 @@ static void load(struct vcpu *vcpu)
     if (!vm_load_step(vm))
         return;
     vcpu->hooks->reset_vm(vm); /* no vCPU of the VM is on, so this needs no lock */
-    vcpu->work = begin;
+    vcpu->work = tell_start_work;
 }
 
 void vcpu_load_here(struct vcpu *vcpu)
@@ -222,14 +228,17 @@ static bool stop_another(struct vcpu *vcpu)
     return false;
 }
 
+/* Each peer that is told is a piece, and so is the end. */
 static void stop_last_work(struct vcpu *vcpu)
 {
-    stop_last(vcpu, false);
+    if (!vcpu->hooks->tell_a_peer(vcpu->vm, false))
+        stop_last(vcpu, false);
 }
 
 static void restart_last_work(struct vcpu *vcpu)
 {
-    stop_last(vcpu, true);
+    if (!vcpu->hooks->tell_a_peer(vcpu->vm, false))
+        stop_last(vcpu, true);
 }
 
 /* When no other is on, what is left is another piece: each takes the lock once. */
@@ -285,12 +294,13 @@ void vcpu_switch_off(struct vcpu *vcpu)
     bool any = false;
 
     spin_lock(&vm->lock);
-    switch_off(vcpu);
     for (unsigned i = 0; i < vm->vcpu_count; i++)
-        any = any || vm->vcpus[i].powered;
+        any = any || (&vm->vcpus[i] != vcpu && vm->vcpus[i].powered);
+    if (any)
+        switch_off(vcpu);
     spin_unlock(&vm->lock);
     if (!any)
-        stop_last(vcpu, false);
+        vm_stop_by(vcpu, false);
 }
 
 /* At the suspended vCPU's first turn. */

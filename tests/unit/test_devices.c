@@ -79,6 +79,19 @@ bool arch_vm_map_readonly_page(struct vm *of, uint64_t guest_address, uint64_t h
     return !readonly_page.fails;
 }
 
+bool arch_vm_map_shared_page(struct vm *of, uint64_t guest_address, uint64_t host_address, bool read_only,
+                             bool uncached)
+{
+    (void)of, (void)guest_address, (void)host_address, (void)read_only, (void)uncached;
+    fail_msg("there are no links");
+    return false;
+}
+
+void arch_memory_clean(const void *memory, uint64_t size)
+{
+    (void)memory, (void)size;
+}
+
 bool arch_vcpu_timer_asserted(const struct vcpu *vcpu)
 {
     (void)vcpu;

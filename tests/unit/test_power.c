@@ -159,6 +159,8 @@ static void load(struct vm *vm)
     assert_int_equal(noted.zeroed, (uint64_t)vm->config->memory_mib * MIB);
     assert_int_equal(noted.images_changed, 1);
     assert_int_equal(noted.vm_resets, 1);
+    assert_int_equal(noted.peers_told[true], WORLD_PEERS);
+    assert_int_equal(noted.times_told[true], 1);
     assert_int_equal(noted.vcpu_resets, 1);
     assert_ptr_equal(noted.reset, &vm->vcpus[0]);
     assert_int_equal(noted.entry, vm->config->entry);
@@ -392,10 +394,15 @@ static void a_vm_is_stopped_in_pieces(void **state)
     vm->vcpus[0].work(&vm->vcpus[0]);
     assert_true(vm->vcpus[0].on && !other->on);
     assert_null(other->work);
+    noted.peers_told[false] = noted.times_told[false] = 0;
+    for (unsigned i = 0; i <= WORLD_PEERS; i++) {
+        vm->vcpus[0].work(&vm->vcpus[0]);
+        assert_true(vm->vcpus[0].on);
+        assert_int_equal(noted.peers_told[false], i);
+        assert_int_equal(world_line_count, 0);
+    }
     vm->vcpus[0].work(&vm->vcpus[0]);
-    assert_true(vm->vcpus[0].on);
-    assert_int_equal(world_line_count, 0);
-    vm->vcpus[0].work(&vm->vcpus[0]);
+    assert_int_equal(noted.times_told[false], 1);
     world_expect_line("alpha: reset");
     assert_false(world_lock_is_held(vm));
     load(vm);

@@ -192,7 +192,16 @@ static void reset_vm(struct vm *vm)
     interleave_point();
 }
 
-static const struct guest_hooks hooks = {.reset_vcpu = reset_vcpu, .reset_vm = reset_vm};
+/* There are no links. */
+static bool tell_a_peer(struct vm *vm, bool up)
+{
+    (void)vm, (void)up;
+    interleave_point();
+    return false;
+}
+
+static const struct guest_hooks hooks = {
+    .tell_a_peer = tell_a_peer, .reset_vcpu = reset_vcpu, .reset_vm = reset_vm};
 
 /* A stop has ended. The line about a restart is written before the stopper itself is switched off. */
 static void ended(bool restart)

@@ -298,10 +298,29 @@ static void reset_vm(struct vm *vm)
     noted.vm_resets++;
 }
 
+/* The peers are told while no vCPU of the VM is on but the one that does it. */
+static bool tell_a_peer(struct vm *vm, bool up)
+{
+    unsigned powered = 0;
+
+    assert_false(world_lock_is_held(vm));
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        powered += vm->vcpus[i].powered;
+    assert_int_equal(powered, 1);
+    assert_int_equal(noted.images_changed, noted.vm_resets);
+    if (noted.peers_told[up] == WORLD_PEERS * (noted.times_told[up] + 1)) {
+        noted.times_told[up]++;
+        return false;
+    }
+    noted.peers_told[up]++;
+    return true;
+}
+
 const struct guest_hooks world_hooks = {
     .wakes = wakes,
     .timer_expired = nothing,
     .stolen = nothing,
+    .tell_a_peer = tell_a_peer,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };

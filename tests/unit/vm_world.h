@@ -16,6 +16,7 @@
 #define WORLD_RAM    (24 * WORLD_MIB)
 #define WORLD_PIECES 40
 #define WORLD_LINES  256
+#define WORLD_PEERS  2     /* other ends of links of each VM */
 #define WORLD_SLICE  20000 /* ticks that a guest runs until its next exit */
 
 struct world_noted {
@@ -32,7 +33,8 @@ struct world_noted {
 
     /* Power. */
     unsigned vm_resets, vcpu_resets;
-    struct vcpu *reset; /* the last vCPU whose registers were reset */
+    unsigned peers_told[2], times_told[2]; /* of a stop, of a start: peers, and how often all of them */
+    struct vcpu *reset;                    /* the last vCPU whose registers were reset */
     uint64_t entry, argument;
     unsigned entries; /* of guests */
     bool finished;    /* the console has written everything out */

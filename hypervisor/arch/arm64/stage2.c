@@ -3,9 +3,9 @@
  * Stage 2: guest physical addresses of 40 bits with the 4 KiB granule. The walk begins at level 1 with two
  * concatenated tables (Arm ARM D8.2, VTCR_EL2).
  *
- * A guest's RAM is mapped in blocks of 2 MiB. Single pages are mapped for what the guest may only read and
- * for a device that it uses directly. An access to any other address comes to EL2. The tables are made at
- * boot and never change, so they need no TLB maintenance.
+ * A guest's RAM is mapped in blocks of 2 MiB. Single pages are mapped for what the guest may only read, for
+ * memory that it shares with another, and for a device that it uses directly. An access to any other address
+ * comes to EL2. The tables are made at boot and never change, so they need no TLB maintenance.
  */
 #include "register_bits.h"
 #include "arch/arm64/stage2.h"
@@ -95,6 +95,14 @@ static bool map_page(struct vm *vm, uint64_t guest, uint64_t host, uint64_t attr
 bool arch_vm_map_readonly_page(struct vm *vm, uint64_t guest, uint64_t host)
 {
     return map_page(vm, guest, host, MEMORY | STAGE2_S2AP_READ | STAGE2_XN);
+}
+
+bool arch_vm_map_shared_page(struct vm *vm, uint64_t guest, uint64_t host, bool read_only, bool uncached)
+{
+    uint64_t memory = uncached ? STAGE2_MEMATTR_NORMAL_NC : STAGE2_MEMATTR_NORMAL_WB;
+
+    return map_page(vm, guest, host,
+                    DESCRIPTOR_SH_INNER | memory | (read_only ? STAGE2_S2AP_READ : READ_WRITE) | STAGE2_XN);
 }
 
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest, uint64_t host)
