@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "ontime/guest_map.h"
+#include "ontime/link.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -174,6 +175,31 @@ void timer_end(void); /* acknowledges the virtual timer's interrupt, switches th
 uint32_t gic_acknowledge(void);
 void gic_end(uint32_t intid);
 void gic_deactivate(uint32_t intid);
+
+/*
+ * A link to another VM (include/ontime/link.h). link_open() finds the guest's link number `n` in the device
+ * tree, maps the memory of all of them, cached unless the link says otherwise, and enables the doorbell at
+ * CPU 0. False: there is no such link.
+ */
+struct link {
+    uintptr_t registers;
+    volatile uint32_t *memory;
+    size_t size;
+    uint32_t intid;
+};
+bool link_open(unsigned n, struct link *link);
+
+static inline uint32_t link_read(const struct link *link, unsigned reg)
+{
+    return mmio_read(link->registers + reg);
+}
+
+/* What was written to the memory before is seen by who is rung. */
+static inline void link_ring(const struct link *link)
+{
+    __asm__ volatile("dsb sy" ::: "memory");
+    mmio_write(link->registers + ONTIME_LINK_RING, 1);
+}
 
 /* Calls to the hypervisor. */
 void hypercall(uint64_t registers[18]);

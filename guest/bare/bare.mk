@@ -2,9 +2,9 @@
 # Bare-metal guests. Each guest/bare/NAME.c with a guest_main() gives build/guest/bare/NAME.bin, a raw binary for
 # load-address 0x40080000, and NAME.image, the same guest as an arm64 Image. Those of BARE_ALONE have no runtime.
 
-BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest rtc handover hostile victim restarts cores
+BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest rtc handover hostile victim restarts cores link
 BARE_ALONE := placed
-BARE_RUNTIME := start runtime print tree stats gic_v2v3
+BARE_RUNTIME := start runtime print tree stats gic_v2v3 links
 BARE_BUILD := $(BUILD)/guest/bare
 BARE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -mgeneral-regs-only -mno-outline-atomics -mstrict-align \
 	-fno-stack-protector -Iinclude -Iguest/bare -Ihypervisor/arch/arm64/include $(WARNINGS) -MMD -MP
