@@ -953,6 +953,19 @@ def clock(run):
         machine.wait_off()
 
 
+def link(run):
+    """A program of a Linux guest has a link as /dev/uioN: it rings, is rung, and sees a bare guest start again and end."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "insmod /uio.ko && insmod /ontime_link.ko")
+        command(machine, "uio_link 500")
+        check_guest(machine, "two")
+        check("linux: FAIL" not in machine.text(), "the program complains")
+        print("         " + machine.wait_for(r"linux: (\d+ rings in 500 rounds)").group(1))
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+
+
 def reboot(run):
     """A Linux guest reboots and comes up again; the other one does not notice."""
     with run.boot() as machine:

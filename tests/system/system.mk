@@ -34,17 +34,20 @@ $(TEST_KERNEL):
 $(TEST_U_BOOT):
 	@scripts/fetch-debian u-boot u-boot-qemu:all
 
-TEST_PROGRAMS := never_early victim debugger membarrier sleepers
+TEST_PROGRAMS := never_early victim debugger membarrier sleepers uio_link
 $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
-	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -o $@ $<
+	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -Iinclude -o $@ $<
 
 $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROGRAMS:%=$(TEST_BUILD)/%) $(TEST_KERNEL) \
 		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp $(BUILD)/debian/busybox.versions
 	@echo "  CPIO    $@"
 	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
-		ontime.ko=$(BUILD)/guest/$$(cat $(BUILD)/debian/kernel-6.1/release)/ontime.ko
+		$$(release=$$(cat $(BUILD)/debian/kernel-6.1/release) && cd $(BUILD) && \
+			for module in guest/$$release/ontime.ko guest/$$release/ontime_link.ko \
+				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/uio/uio.ko; do \
+				echo $${module##*/}=$(BUILD)/$$module; done)
 
 $(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) $(TEST_U_BOOT) bare
 	@mkdir -p $(@D)
