@@ -13,6 +13,9 @@
  *            and CPU_ON
  *   out      the same, an SGI to the other CPU, which waits, while another guest computes on its core
  *   hog      is that other guest
+ *   rings    a ring of a link (include/ontime/link.h) to another guest, which computes or waits on another
+ *            core; with `one-core` it waits, and this guest then waits, too, so that it gets the core
+ *   rung     is that other guest
  * samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside` prints
  * nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
  *
@@ -384,6 +387,89 @@ static void measure_out_on_core(void)
         measure_sgi("sgi-core-out");
 }
 
+/* ---- a link to another guest */
+
+/* What the link's memory holds: the orders of who rings, and when the other one has taken a ring. */
+struct shared {
+    atomic_int ready, order;
+    atomic_ulong handled_at; /* 0: not yet */
+};
+
+static struct link link;
+static struct shared *shared;
+
+static bool open_link(void)
+{
+    bool found = link_open(0, &link);
+
+    result(found, "link", ": there is none\n");
+    shared = (struct shared *)(uintptr_t)link.memory;
+    return found;
+}
+
+/* On one core who rings waits for an answer, as it gives the core away meanwhile. */
+static _Noreturn void be_rung(bool answers)
+{
+    atomic_store(&shared->ready, 1);
+    for (;;) {
+        uint64_t before;
+        uint64_t at = atomic_load(&shared->order) == COMPUTE ? wait_reading(&before) : wait_sleeping();
+
+        gic_end(gic_acknowledge());
+        atomic_store(&shared->handled_at, at);
+        if (answers)
+            link_ring(&link);
+    }
+}
+
+static void wait_until_rung(bool one_core)
+{
+    if (one_core)
+        wait_for(link.intid);
+    while (atomic_load(&shared->handled_at) == 0) {
+    }
+}
+
+static void measure_rings(const char *name, enum order next, bool one_core)
+{
+    int samples_left = (int)sample_count;
+
+    for (; samples_left >= 0; samples_left--) {
+        bool first = samples_left == (int)sample_count; /* the ring that tells the order */
+
+        if (first)
+            atomic_store(&shared->order, next);
+        spin(microseconds(20) + random_below(microseconds(20)));
+        atomic_store(&shared->handled_at, 0);
+        uint64_t begin = reading();
+        link_ring(&link);
+        uint64_t end = reading();
+        wait_until_rung(one_core);
+        if (first)
+            continue;
+        stats_add(&sends, end - begin);
+        stats_add(&samples, atomic_load(&shared->handled_at) - begin);
+    }
+    report(name, 1);
+}
+
+static void measure_link(bool one_core)
+{
+    overhead = 0;
+    while (atomic_load(&shared->ready) == 0)
+        spin(microseconds(1000));
+    spin(microseconds(20000));
+    while (gic_acknowledge() == link.intid) /* the other guest has started */
+        gic_end(link.intid);
+    if (one_core) {
+        measure_rings("link-ring-switch", WAIT, true);
+        return;
+    }
+    measure_rings("link-ring", COMPUTE, false);
+    report_of(&sends, "link-ring-send", 1);
+    measure_rings("link-ring-blocked", WAIT, false);
+}
+
 /* ---- beside another guest */
 
 enum say { BY_CALL, BY_PAGE };
@@ -507,6 +593,8 @@ void guest_main(void)
     while (option("hog"))
         work(1000000);
     write_sysreg(VBAR_EL1, (uintptr_t)path_vectors);
+    if (option("rung") && open_link())
+        be_rung(option("one-core"));
     measure_overhead();
     if (option("beside")) {
         measure_beside();
@@ -514,6 +602,8 @@ void guest_main(void)
         measure_cores();
     } else if (option("out")) {
         measure_out_on_core();
+    } else if (option("rings") && open_link()) {
+        measure_link(option("one-core"));
     } else {
         if (ontime)
             measure_calls();
