@@ -8,6 +8,10 @@
  * `phase P steps N`, the number of blows. If its VM is an observer, it also marks the beginning of each
  * phase, each second within it, and its end.
  *
+ * Link 0, if there is one, is to the victim, which has its doorbell off. Link 1 is to an accomplice beside
+ * the victim: the same guest with the boot argument `accomplice`, which takes its rings, and waits or
+ * computes.
+ *
  * Boot arguments: each-ms=N; from=N; attack=NAME (only the hog, and then this attack); cores: the attacks of
  * the second table, from one core on another, where it has its second CPU.
  */
@@ -207,7 +211,7 @@ static void nothing(void)
 
 /* ---- from another core */
 
-enum order { COMPUTE, WAIT, LEAVE };
+enum order { WAIT, COMPUTE, LEAVE };
 
 static atomic_int order; /* what the second CPU does */
 
@@ -263,45 +267,88 @@ static void hand_on(void)
     (void)quick_call(ONTIME_CALL_HAND_ON, 1, 0);
 }
 
+/* ---- links */
+
+static struct link to_victim, to_accomplice;
+static bool has_link;
+
+static void ring(void)
+{
+    link_ring(&to_victim);
+}
+
+/* The first word of the memory is an order. */
+static void ring_waiting(void)
+{
+    to_accomplice.memory[0] = WAIT;
+    link_ring(&to_accomplice);
+}
+
+static void ring_computing(void)
+{
+    to_accomplice.memory[0] = COMPUTE;
+    link_ring(&to_accomplice);
+}
+
+static _Noreturn void be_accomplice(void)
+{
+    struct link link = {0};
+
+    result(link_open(0, &link), "link", ": there is none\n");
+    for (;;) {
+        if (link.memory[0] == COMPUTE)
+            work(WORK_STEPS);
+        else
+            wfi();
+        irq_enable();
+        irq_disable();
+    }
+}
+
 static const struct attack {
     const char *name;
     void (*step)(void);
     bool needs_page;
+    bool needs_link;
 } attacks[] = {
-    {"hog", nothing, false}, /* no attack: what the others are compared with */
-    {"every-us", every_microsecond, false},
-    {"comb", comb, false},
-    {"past", past, false},
-    {"never-done", never_done, false},
-    {"warps", warps, false},
-    {"rearm-call", rearm_call, false},
-    {"wait", wait_a_microsecond, false},
-    {"wait-armed", wait_armed, false},
-    {"sgi", interrupt_itself, false},
-    {"page-bad", bad_pages, false},
-    {"page-rearm", rearm_page, true},
-    {"page-past", past_page, true},
-    {"page-endless", endless_page, true},
-    {"page-garbage", garbage_page, true},
-    {"page-torn", torn_page, true},
-    {"page-moving", moving_page, true},
+    {"hog", nothing, false, false}, /* no attack: what the others are compared with */
+    {"every-us", every_microsecond, false, false},
+    {"comb", comb, false, false},
+    {"past", past, false, false},
+    {"never-done", never_done, false, false},
+    {"warps", warps, false, false},
+    {"rearm-call", rearm_call, false, false},
+    {"wait", wait_a_microsecond, false, false},
+    {"wait-armed", wait_armed, false, false},
+    {"sgi", interrupt_itself, false, false},
+    {"page-bad", bad_pages, false, false},
+    {"page-rearm", rearm_page, true, false},
+    {"page-past", past_page, true, false},
+    {"page-endless", endless_page, true, false},
+    {"page-garbage", garbage_page, true, false},
+    {"page-torn", torn_page, true, false},
+    {"page-moving", moving_page, true, false},
+    {"ring", ring, false, true},
 };
 
 static const struct attack_of_cores {
     struct attack attack;
     enum order order;
 } attacks_of_cores[] = {
-    {{"hog", nothing, false}, COMPUTE},
-    {{"sgi-waits", interrupt_other, false}, WAIT},
-    {{"sgi-runs", interrupt_other, false}, COMPUTE},
-    {{"on-off", switch_on, false}, LEAVE},
-    {{"print", print_much, false}, COMPUTE},
-    {{"spis", change_all, false}, COMPUTE},
-    {{"alarm", set_alarm, false}, COMPUTE},
-    {{"mark", mark_much, false}, COMPUTE},
-    {{"hand-on", hand_on, false}, COMPUTE},
-    {{"hand-waits", hand_on, false}, WAIT},
-    {{"hand-off", hand_on, false}, LEAVE},
+    {{"hog", nothing, false, false}, COMPUTE},
+    {{"sgi-waits", interrupt_other, false, false}, WAIT},
+    {{"sgi-runs", interrupt_other, false, false}, COMPUTE},
+    {{"on-off", switch_on, false, false}, LEAVE},
+    {{"print", print_much, false, false}, COMPUTE},
+    {{"spis", change_all, false, false}, COMPUTE},
+    {{"alarm", set_alarm, false, false}, COMPUTE},
+    {{"mark", mark_much, false, false}, COMPUTE},
+    {{"hand-on", hand_on, false, false}, COMPUTE},
+    {{"hand-waits", hand_on, false, false}, WAIT},
+    {{"hand-off", hand_on, false, false}, LEAVE},
+    {{"ring", ring, false, true}, COMPUTE},
+    {{"ring-waits", ring_waiting, false, true}, WAIT},
+    {{"ring-runs", ring_computing, false, true}, WAIT},
 };
 
 static void forget_all(void)
@@ -360,6 +407,10 @@ void guest_main(void)
     gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (uint32_t sgi = 0; sgi < 16; sgi++)
         gic_enable(sgi);
+    if (option("accomplice"))
+        be_accomplice();
+    has_link = link_open(0, &to_victim);
+    result(!option("cores") || link_open(1, &to_accomplice), "accomplice", ": there is no link to it\n");
     has_page = page_offer();
     bool promised = (call(ONTIME_CALL_FEATURES, 0, 0, 0).x[0] & ONTIME_FEATURE_PAGE) != 0;
     expect_equal("page-as-promised", has_page, promised);
@@ -369,7 +420,7 @@ void guest_main(void)
         attack_from_another_core(length);
     for (unsigned i = 0; i < ARRAY_SIZE(attacks) && !option("cores"); i++) {
         bool chosen = i == 0 || !option("attack") || option_is("attack", attacks[i].name);
-        if (chosen && (has_page || !attacks[i].needs_page))
+        if (chosen && (has_page || !attacks[i].needs_page) && (has_link || !attacks[i].needs_link))
             attack(&attacks[i], length);
     }
     forget_all();
