@@ -145,10 +145,26 @@ static struct waits waits_of(const struct core *core, double ns_per_instruction)
     };
 }
 
+/* Does a link whose other end is on another CPU warp the VM? */
+static bool is_warped_from_elsewhere(const struct core *core, const struct vm_config *vm)
+{
+    const struct system_config *system = core->system;
+    bool any = false;
+
+    for (unsigned i = 0; i < 2 * system->link_count; i++) {
+        const struct link_end *ends = system->links[i / 2].ends;
+
+        any = any || (&system->vms[ends[i % 2].vm] == vm && ends[i % 2].warps &&
+                      is_elsewhere_too(core, vm_config_cpus(&system->vms[ends[1 - i % 2].vm])));
+    }
+    return any;
+}
+
 /*
  * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
  * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link to one that is, is
- * woken once until it runs. Work may be handed on to it once, within its VM. And one is for the CPU itself.
+ * woken once until it runs. Work may be handed on to it once, within its VM or by a link that warps it. And
+ * one is for the CPU itself.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {
@@ -159,7 +175,8 @@ static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 
         if (is_elsewhere_too(core, cpus_with_links(core, one)))
             count += vcpus_beside(core, one, vm);
-        if (one->timers == TIMERS_PRECISE && is_elsewhere_too(core, vm_config_cpus(one)))
+        if ((one->timers == TIMERS_PRECISE && is_elsewhere_too(core, vm_config_cpus(one))) ||
+            is_warped_from_elsewhere(core, one))
             count += vcpus_beside(core, one, vm);
     }
     return count;

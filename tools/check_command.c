@@ -226,9 +226,10 @@ static void print_link(const struct link_config *link)
     for (unsigned i = 0; i < 2; i++) {
         const struct link_end *end = &link->ends[i];
 
-        printf("    %-16s %-6s  registers 0x%09lx, memory 0x%09" PRIx64 ", INTID %u\n",
+        printf("    %-16s %-6s  registers 0x%09lx, memory 0x%09" PRIx64 ", INTID %u%s\n",
                config.vms[end->vm].name, end->read_only ? "reads" : "writes",
-               GUEST_LINK_BASE + end->index * GUEST_LINK_SIZE, end->memory, GUEST_INTID_LINKS + end->index);
+               GUEST_LINK_BASE + end->index * GUEST_LINK_SIZE, end->memory, GUEST_INTID_LINKS + end->index,
+               end->warps ? ", warps" : "");
     }
 }
 

@@ -14,7 +14,8 @@
  *   out      the same, an SGI to the other CPU, which waits, while another guest computes on its core
  *   hog      is that other guest
  *   rings    a ring of a link (include/ontime/link.h) to another guest, which computes or waits on another
- *            core; with `one-core` it waits, and this guest then waits, too, so that it gets the core
+ *            core; with `one-core` it waits, and this guest then waits, too, so that it gets the core; with
+ *            `out` a hog has its core, and the ring warps it
  *   rung     is that other guest
  * samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside` prints
  * nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
@@ -419,6 +420,8 @@ static _Noreturn void be_rung(bool answers)
         atomic_store(&shared->handled_at, at);
         if (answers)
             link_ring(&link);
+        if ((link_read(&link, ONTIME_LINK_FLAGS) & ONTIME_LINK_WARPS) != 0)
+            (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
     }
 }
 
@@ -463,6 +466,11 @@ static void measure_link(bool one_core)
         gic_end(link.intid);
     if (one_core) {
         measure_rings("link-ring-switch", WAIT, true);
+        return;
+    }
+    if (option("out")) {
+        measure_rings("link-ring-wfi-warp", WAIT, false);
+        measure_rings("link-ring-busy-warp", COMPUTE, false);
         return;
     }
     measure_rings("link-ring", COMPUTE, false);
@@ -600,10 +608,11 @@ void guest_main(void)
         measure_beside();
     } else if (option("cores")) {
         measure_cores();
+    } else if (option("rings")) {
+        if (open_link())
+            measure_link(option("one-core"));
     } else if (option("out")) {
         measure_out_on_core();
-    } else if (option("rings") && open_link()) {
-        measure_link(option("one-core"));
     } else {
         if (ontime)
             measure_calls();

@@ -44,8 +44,9 @@ static const char *const vm_properties[] = {
     "unwarp-us",  "warp-percent", "ends-system",  "observer", "console",       "bootargs", "kernel",
     "initrd",     "load-address", "tree-address", "phandle",  "linux,phandle", NULL};
 
-static const char *const link_properties[] = {"compatible", "vms",     "memory-kib",    "read-only",
-                                              "uncached",   "phandle", "linux,phandle", NULL};
+static const char *const link_properties[] = {"compatible", "vms",           "memory-kib",
+                                              "read-only",  "uncached",      "warp-on-interrupt",
+                                              "phandle",    "linux,phandle", NULL};
 
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
@@ -491,21 +492,52 @@ static int read_ends(const struct tree_reader *reader, int node, struct link_con
     return 0;
 }
 
-static int read_read_only(const struct tree_reader *reader, int node, struct link_config *link)
+/* The ends that a property refers to, `most` at most: bit n of *ends is end n's. */
+static int read_named_ends(const struct tree_reader *reader, int node, const char *property, unsigned most,
+                           const struct link_config *link, unsigned *ends)
 {
     size_t length;
-    const uint8_t *data = tree_get(reader, node, "read-only", &length);
+    const uint8_t *data = tree_get(reader, node, property, &length);
+    *ends = 0;
     if (data == NULL)
         return 0;
-    if (length != TREE_CELL)
-        return tree_fail(reader, node, "read-only", "must be one reference, <&label>, and not %zu bytes",
+    if (length == 0 || length % TREE_CELL != 0 || length > most * TREE_CELL)
+        return tree_fail(reader, node, property, "must be %s, and not %zu bytes",
+                         most == 1 ? "one reference, <&label>" : "one reference or two, <&label ...>",
                          length);
 
-    int vm = vm_of(reader, tree_cell(data));
-    for (unsigned end = 0; end < 2; end++)
-        link->ends[end].read_only = vm >= 0 && link->ends[end].vm == (unsigned)vm;
-    if (!link->ends[0].read_only && !link->ends[1].read_only)
-        return tree_fail(reader, node, "read-only", "refers to neither of vms");
+    for (size_t i = 0; i < length / TREE_CELL; i++) {
+        int vm = vm_of(reader, tree_cell(data + i * TREE_CELL));
+        if (vm < 0 || (link->ends[0].vm != (unsigned)vm && link->ends[1].vm != (unsigned)vm))
+            return tree_fail(reader, node, property, "refers to neither of vms");
+        *ends |= 1u << (link->ends[1].vm == (unsigned)vm);
+    }
+    return 0;
+}
+
+static int read_read_only(const struct tree_reader *reader, int node, struct link_config *link)
+{
+    unsigned ends;
+    if (read_named_ends(reader, node, "read-only", 1, link, &ends) != 0)
+        return -1;
+    link->ends[0].read_only = (ends & 1) != 0;
+    link->ends[1].read_only = (ends & 2) != 0;
+    return 0;
+}
+
+static int read_warping_ends(const struct tree_reader *reader, int node, const struct system_config *config,
+                             struct link_config *link)
+{
+    unsigned ends;
+    if (read_named_ends(reader, node, "warp-on-interrupt", 2, link, &ends) != 0)
+        return -1;
+    for (unsigned end = 0; end < 2; end++) {
+        const struct vm_config *vm = &config->vms[link->ends[end].vm];
+        link->ends[end].warps = (ends >> end & 1) != 0;
+        if (link->ends[end].warps && !timers_warp(vm->timers))
+            return tree_fail(reader, node, "warp-on-interrupt",
+                             "vm-%s needs timers = \"snoop\" or \"precise\"", vm->name);
+    }
     return 0;
 }
 
@@ -550,7 +582,7 @@ static int read_link(const struct tree_reader *reader, int node, const struct sy
         return -1;
     if (link->memory_kib % 4 != 0)
         return tree_fail(reader, node, "memory-kib", "%u is not a multiple of 4", link->memory_kib);
-    if (read_read_only(reader, node, link) != 0 ||
+    if (read_read_only(reader, node, link) != 0 || read_warping_ends(reader, node, config, link) != 0 ||
         tree_read_flag(reader, node, "uncached", &link->uncached) != 0 ||
         place_end(reader, node, config, link, &link->ends[0]) != 0)
         return -1;

@@ -4,6 +4,9 @@
  * kicks the vCPU that the guest there has routed it to. There is nothing to acknowledge: a ring that comes
  * before the last one was taken is the same interrupt. What it is about the guests write into their memory.
  *
+ * If the system file says so, a ring is urgent for the other VM: it is warped as by a deadline that is due
+ * now.
+ *
  * A VM that is off, or is being loaded, gets no rings: its GIC is reset before it begins. When it begins, and
  * when it has stopped, the other ends learn that, and count the beginnings. The memory stays as it is then,
  * as the other VM may be using it.
@@ -43,7 +46,7 @@ static uint64_t memory_size(const struct link_side *side)
 static void ring(const struct link_side *side)
 {
     if ((atomic_load_explicit(&side->state, memory_order_relaxed) & ONTIME_LINK_UP) != 0)
-        vgic_latch_spi(side->vm, intid_of(side));
+        vgic_latch_spi(side->vm, intid_of(side), side->end->warps);
 }
 
 static uint32_t read_register(const struct link_side *side, uint64_t offset)
@@ -59,7 +62,7 @@ static uint32_t read_register(const struct link_side *side, uint64_t offset)
         return side->end != &side->link->ends[0];
     case ONTIME_LINK_FLAGS:
         return (side->end->read_only ? ONTIME_LINK_READ_ONLY : 0) |
-               (side->link->uncached ? ONTIME_LINK_UNCACHED : 0);
+               (side->link->uncached ? ONTIME_LINK_UNCACHED : 0) | (side->end->warps ? ONTIME_LINK_WARPS : 0);
     case ONTIME_LINK_PEER:
         return atomic_load_explicit(&side->peer->state, memory_order_acquire);
     default:

@@ -1161,7 +1161,7 @@ void vgic_physical_fired(struct vm *vm, unsigned intid)
     spin_unlock(&vm->vgic.lock);
 }
 
-void vgic_latch_spi(struct vm *vm, unsigned intid)
+void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent)
 {
     struct vgic_bank *bank = &vgic_spis(vm, intid / 32)->bank;
     unsigned index;
@@ -1175,6 +1175,8 @@ void vgic_latch_spi(struct vm *vm, unsigned intid)
             vm->vcpus[i].vgic.stale |= BIT(intid / 32);
         if (index != NOBODY && (bank_deliverable(&vm->vcpus[index], bank) & BIT(intid)) != 0) {
             vgic_set_dirty(&vm->vcpus[index].vgic, true);
+            if (urgent)
+                vcpu_give_work(&vm->vcpus[index]); /* before it is woken */
             tell(&vm->vcpus[index], true);
         }
     }

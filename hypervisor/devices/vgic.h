@@ -54,9 +54,9 @@ void vgic_physical_fired(struct vm *vm, unsigned intid);
 /*
  * An SPI of a VM becomes pending, as by a write of GICD_ISPENDR, on whatever core the caller is. One that is
  * pending in the bank already costs no more than the lock, and nobody is told of one that the guest does not
- * let through.
+ * let through. If it is `urgent`, the vCPU that it goes to is warped.
  */
-void vgic_latch_spi(struct vm *vm, unsigned intid);
+void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent);
 
 /* Another core has changed the vCPU's interrupts: brings its list registers up to date if it is loaded. */
 void vgic_look(struct vcpu *vcpu);

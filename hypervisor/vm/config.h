@@ -73,6 +73,7 @@ struct link_config {
         unsigned index;  /* of the link among the VM's own: see GUEST_LINK_BASE */
         uint64_t memory; /* guest physical */
         bool read_only;
+        bool warps; /* a ring warps the VM */
     } ends[2];
 };
 
@@ -131,10 +132,11 @@ static inline uint64_t system_cpus_with_links(const struct system_config *system
     uint64_t mask = vm_config_cpus(&system->vms[vm]);
 
     for (unsigned i = 0; i < system->link_count; i++) {
-        const struct link_end *ends = system->links[i].ends;
+        const struct link_config *link = &system->links[i];
 
-        if (ends[0].vm == vm || ends[1].vm == vm)
-            mask |= vm_config_cpus(&system->vms[ends[ends[0].vm == vm].vm]);
+        for (unsigned end = 0; end < 2; end++)
+            if (link->ends[end].vm == vm)
+                mask |= vm_config_cpus(&system->vms[link->ends[1 - end].vm]);
     }
     return mask;
 }

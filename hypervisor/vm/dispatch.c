@@ -625,12 +625,22 @@ static void take_work(struct vcpu *vcpu, struct vcpu *sender)
  * Each message takes time of those who run on the other core. So there is one at most until a warp or a slice
  * of that vCPU has ended, or it has blocked: the vCPU has to have run for that.
  */
-void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
+static void give_work(struct vcpu *to, struct vcpu *sender, const struct cpu *here)
 {
-    if (ARCH_READ_RELAXED(to->cpu) == vcpu->cpu)
-        take_work(to, vcpu);
+    if (ARCH_READ_RELAXED(to->cpu) == here)
+        take_work(to, sender);
     else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed))
         vcpu_send(to, VCPU_WORK);
+}
+
+void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
+{
+    give_work(to, vcpu, vcpu->cpu);
+}
+
+void vcpu_give_work(struct vcpu *to)
+{
+    give_work(to, NULL, arch_cpu());
 }
 
 void vcpu_take_work_by_message(struct vcpu *vcpu)

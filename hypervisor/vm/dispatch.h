@@ -106,6 +106,9 @@ bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone);
  */
 void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to);
 
+/* The same from outside of its VM, by an interrupt that is urgent, and on whatever core. */
+void vcpu_give_work(struct vcpu *to);
+
 /* The same, on its core, for another core's message: it pays for that itself when it runs. */
 void vcpu_take_work_by_message(struct vcpu *vcpu);
 

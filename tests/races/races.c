@@ -175,6 +175,11 @@ void vcpu_take_work_by_message(struct vcpu *vcpu)
     (void)vcpu;
 }
 
+void vcpu_give_work(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     (void)vcpu, (void)other;

@@ -954,6 +954,18 @@ def clock(run):
         machine.wait_off()
 
 
+def link_warp(run, limit):
+    """A ring from another core warps a guest that waits, or that is out: its handler begins within so many us."""
+    with run.boot() as machine:
+        check_guest(machine, "ringer")
+        machine.wait_off()
+        paths = re.findall(r"path (link-ring-\S+) n 500 .*?max-ns ([\d.]+)", machine.joined("ringer"))
+    check(len(paths) == 2, f"only {paths}")
+    for name, most in paths:
+        print(f"         {name}: at most {float(most) / 1000:.1f} us")
+        check(float(most) < 1000 * float(limit), f"{name}: {most} ns")
+
+
 def link(run):
     """A program of a Linux guest has a link as /dev/uioN: it rings, is rung, and sees a bare guest start again and end."""
     with run.boot() as machine:

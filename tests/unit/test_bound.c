@@ -353,6 +353,10 @@ static void test_links_to_other_cpus(void **state)
     assert_int_equal(bound.message_count, 1);
     assert_int_equal(bound.locks, 2 * WAIT_VM + WAIT_SWITCH);
     assert_int_equal(bound_of(&config, second, 0, NS).message_count, 1);
+    config.links[0].ends[1].warps = true; /* not this CPU's */
+    assert_int_equal(bound_of_first().message_count, 2);
+    config.links[0].ends[0].warps = true;
+    assert_int_equal(bound_of_first().message_count, 3);
 }
 
 /* In the stretch at the deadline, at the end of another's work or warp, with each message, and at a switch.

@@ -251,10 +251,10 @@ static const char floating[] =
 static const char links[] =
     "link first: 256 KiB\n"
     "    a                writes  registers 0x009100000, memory 0x009400000, INTID 48\n"
-    "    b                reads   registers 0x009100000, memory 0x009400000, INTID 48\n"
+    "    b                reads   registers 0x009100000, memory 0x009400000, INTID 48, warps\n"
     "link second: 4 KiB, uncached\n"
-    "    b                writes  registers 0x009101000, memory 0x009440000, INTID 49\n"
-    "    a                writes  registers 0x009101000, memory 0x009440000, INTID 49\n"
+    "    b                writes  registers 0x009101000, memory 0x009440000, INTID 49, warps\n"
+    "    a                writes  registers 0x009101000, memory 0x009440000, INTID 49, warps\n"
     "link third: 12028 KiB\n"
     "    c                writes  registers 0x009100000, memory 0x009400000, INTID 48\n"
     "    a                writes  registers 0x009102000, memory 0x009441000, INTID 50\n"

@@ -103,6 +103,11 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     fail_msg("vCPU %u woken", vcpu->index);
 }
 
+void vcpu_give_work(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u given work", vcpu->index);
+}
+
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     (void)vcpu, (void)other;

@@ -408,6 +408,27 @@ BOTH(a_guest_that_disables_its_doorbell_has_peace)
     assert_int_equal(world_serve(), GIC_SPURIOUS);
 }
 
+/* Once for an interrupt, before its wake-up, and not while the guest has it disabled. */
+BOTH(a_ring_warps_where_the_file_says_so)
+{
+    ring();
+    assert_int_equal(world_given_work(0), 0);
+    assert_true(world_woken(0));
+    b()->vgic.spis.latched = 0;
+    config.links[1].ends[1].warps = true;
+    assert_int_equal(read_of(world_vcpu(0), 1, ONTIME_LINK_FLAGS), ONTIME_LINK_READ_ONLY | ONTIME_LINK_WARPS);
+    assert_int_equal(read_of(&a_vcpu, 0, ONTIME_LINK_FLAGS), 0);
+    for (unsigned i = 0; i < STORM; i++)
+        ring();
+    assert_int_equal(world_given_work(0), 1);
+    assert_true(world_woken(0));
+    world_switch(world_vcpu(0));
+    assert_int_equal(world_serve(), INTID);
+    world_set(GIC_ICENABLER, INTID);
+    ring();
+    assert_int_equal(world_given_work(0), 0);
+}
+
 BOTH(a_vm_that_is_off_gets_no_rings)
 {
     stop(b());
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test(rings_before_the_first_is_taken_are_one),
         cmocka_unit_test(a_storm_to_another_core_is_one_kick),
         cmocka_unit_test(a_guest_that_disables_its_doorbell_has_peace),
+        cmocka_unit_test(a_ring_warps_where_the_file_says_so),
         cmocka_unit_test(a_vm_that_is_off_gets_no_rings),
         cmocka_unit_test_setup(starts_and_stops_are_told, setup),
     };

@@ -300,6 +300,8 @@ static void links_are_placed_for_each_end(void **state)
     assert_false(links[0].uncached);
     assert_false(links[0].ends[0].read_only);
     assert_true(links[0].ends[1].read_only);
+    assert_false(links[0].ends[0].warps || links[2].ends[0].warps || links[2].ends[1].warps);
+    assert_true(links[0].ends[1].warps && links[1].ends[0].warps && links[1].ends[1].warps);
     expect_end(&links[0], 0, "a", 0, 0x9400000);
     expect_end(&links[0], 1, "b", 0, 0x9400000);
     assert_string_equal(links[1].name, "second");

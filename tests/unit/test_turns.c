@@ -342,6 +342,26 @@ static void work_by_message_is_paid_by_who_gets_it(void **state)
     assert_false(second->unit.warped || second->has_work);
 }
 
+/* By an interrupt from outside: a blocked vCPU is urgent when it wakes, one that is out at once. */
+static void an_urgent_interrupt_gives_work(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1000 && running() != second; i++)
+        world_run(LOOK);
+    world_block(second);
+    vcpu_give_work(second);
+    assert_true(second->has_work && !second->unit.warped);
+    vcpu_wake(second);
+    world_dispatch();
+    assert_true(running() == second && second->unit.warped);
+    assert_true(vcpu_unwarp(second, fake_counter(), false));
+    for (unsigned i = 0; i < 1000 && running() != first; i++)
+        world_run(LOOK);
+    world_guest(first)->masks = true; /* whoever has the core: it has no lock that the other waits for */
+    vcpu_give_work(second);
+    assert_true(running() == second && second->unit.warped);
+}
+
 /* Hands work on to the second vCPU as if the first were on another core: is there a message? */
 static bool tells_from_another_core(void)
 {
@@ -449,6 +469,7 @@ int main(void)
         EACH(work_waits_for_the_wake_up),
         EACH(who_hands_on_with_interrupts_masked_stays),
         EACH(work_by_message_is_paid_by_who_gets_it),
+        EACH(an_urgent_interrupt_gives_work),
         EACH(work_from_another_core_is_one_message),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),

@@ -23,6 +23,7 @@ static unsigned core;                          /* the one whose functions are ca
 static struct vcpu *loaded_there[WORLD_CORES]; /* on each core, but the chosen one */
 static struct vcpu *loaded;
 static bool woken[WORLD_VCPUS];
+static unsigned given_work[WORLD_VCPUS];
 static bool timer_expired[WORLD_VCPUS];
 static uint32_t sent[WORLD_VCPUS];
 static unsigned sends;
@@ -42,6 +43,13 @@ void vcpu_send(struct vcpu *vcpu, uint32_t request)
 {
     sends++;
     sent[vcpu->index] |= request;
+}
+
+/* Before the wake-up, which is then an urgent one. */
+void vcpu_give_work(struct vcpu *vcpu)
+{
+    assert_false(woken[vcpu->index]);
+    given_work[vcpu->index]++;
 }
 
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
@@ -81,6 +89,7 @@ void world_reset(unsigned version, unsigned list_registers, unsigned count)
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
     memset(woken, 0, sizeof(woken));
+    memset(given_work, 0, sizeof(given_work));
     memset(timer_expired, 0, sizeof(timer_expired));
     memset(sent, 0, sizeof(sent));
     memset(cores, 0, sizeof(cores));
@@ -263,6 +272,14 @@ void world_device(unsigned intid, bool level)
     fake_spi_line(intid, level);
     world_settle();
     world_enter();
+}
+
+unsigned world_given_work(unsigned index)
+{
+    unsigned times = given_work[index];
+
+    given_work[index] = 0;
+    return times;
 }
 
 static bool interrupted(void)

@@ -72,6 +72,9 @@ unsigned world_sends(void);
 /* Was the vCPU woken since the last call? */
 bool world_woken(unsigned index);
 
+/* How often has the vCPU been given urgent work since the last call? */
+unsigned world_given_work(unsigned index);
+
 /* Refreshes, and handles maintenance and timer interrupts until there are none. Fails if there is no end. */
 void world_enter(void);
 

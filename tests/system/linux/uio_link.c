@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uio_link ROUNDS: the first of the two guests of guest/bare/link.c as a program of Linux, which has its ends of
- * the links as /dev/uioN. It prints `linux: ok WHAT` or `linux: FAIL WHAT` for each thing it looks at.
+ * uio_link ROUNDS: the first of the two guests of guest/bare/link.c as a program of Linux, which has its ends
+ * of the links as /dev/uioN. It prints `linux: ok WHAT` or `linux: FAIL WHAT` for each thing it looks at.
  */
 #include <fcntl.h>
 #include <signal.h>
