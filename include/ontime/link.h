@@ -25,7 +25,7 @@
 #define ONTIME_LINK_READ_ONLY 1 /* this end can't write the memory */
 #define ONTIME_LINK_UNCACHED  2 /* the memory is not cached, whatever the guest's tables say */
 
-#define ONTIME_LINK_WARPS     4 /* the doorbell warps this end's VM, as a deadline does */
+#define ONTIME_LINK_WARPS 4 /* the doorbell warps this end's VM, as a deadline does */
 
 /*
  * Of ONTIME_LINK_PEER: the other end's VM runs. The bits above it count its starts, modulo 2^31. The doorbell
