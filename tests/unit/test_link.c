@@ -64,6 +64,11 @@ bool arch_vm_map_shared_page(struct vm *vm, uint64_t guest_address, uint64_t hos
     return true;
 }
 
+static struct vgic_bank *spis_of(struct vm *vm)
+{
+    return &vm->vgic.spis[0].bank;
+}
+
 static struct vm *b(void)
 {
     return world_vcpu(0)->vm;
@@ -92,11 +97,11 @@ static void make_config(void)
 
 static void begin(unsigned version)
 {
+    while (allocations != 0)
+        free(allocated[--allocations]);
     world_reset(version, 4, 3);
     world_open();
     world_write(GUEST_GICD_BASE + GIC_ICFGR + 12, 0xAAAAAAAA); /* INTIDs 48 to 63: edges */
-    while (allocations != 0)
-        free(allocated[--allocations]);
     page_count = 0;
     pages_left = PAGES;
     make_config();
@@ -201,10 +206,10 @@ static void other_registers_and_sizes(void **state)
         if (offset != ONTIME_LINK_RING)
             assert_true(access_of(&a_vcpu, 0, offset, &access));
     }
-    assert_int_equal(b()->vgic.spis.latched, 0);
+    assert_int_equal(spis_of(b())->latched, 0);
     assert_int_equal(read_of(&a_vcpu, 0, ONTIME_LINK_MAGIC), 0x6B6E696C);
     ring();
-    assert_int_equal(b()->vgic.spis.latched, 1u << (INTID - 32));
+    assert_int_equal(spis_of(b())->latched, 1u << (INTID - 32));
 }
 
 static const struct page *page_at(const struct vm *vm, uint64_t guest)
@@ -414,7 +419,7 @@ BOTH(a_ring_warps_where_the_file_says_so)
     ring();
     assert_int_equal(world_given_work(0), 0);
     assert_true(world_woken(0));
-    b()->vgic.spis.latched = 0;
+    spis_of(b())->latched = 0;
     config.links[1].ends[1].warps = true;
     assert_int_equal(read_of(world_vcpu(0), 1, ONTIME_LINK_FLAGS), ONTIME_LINK_READ_ONLY | ONTIME_LINK_WARPS);
     assert_int_equal(read_of(&a_vcpu, 0, ONTIME_LINK_FLAGS), 0);
@@ -433,18 +438,18 @@ BOTH(a_vm_that_is_off_gets_no_rings)
 {
     stop(b());
     ring();
-    assert_int_equal(b()->vgic.spis.latched, 0);
+    assert_int_equal(spis_of(b())->latched, 0);
     assert_false(world_woken(0));
     start(b());
     ring();
-    assert_int_equal(b()->vgic.spis.latched, 1u << (INTID - 32));
+    assert_int_equal(spis_of(b())->latched, 1u << (INTID - 32));
 }
 
 static uint32_t take_rings(struct vm *vm)
 {
-    uint32_t rings = vm->vgic.spis.latched >> (GUEST_INTID_LINKS - 32);
+    uint32_t rings = spis_of(vm)->latched >> (GUEST_INTID_LINKS - 32);
 
-    vm->vgic.spis.latched = 0;
+    spis_of(vm)->latched = 0;
     return rings;
 }
 

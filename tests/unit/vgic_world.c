@@ -58,8 +58,11 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return true;
 }
 
-/* For the SPIs of the VM, and for those that are physical interrupts: there is one at a time. */
-void *memory_allocate(size_t size)
+/*
+ * For the SPIs of the VM, and for those that are physical interrupts: there is one at a time. Weak: a test
+ * with other devices has its own.
+ */
+__attribute__((weak)) void *memory_allocate(size_t size)
 {
     static struct vgic_spis spis[VGIC_MAX_SPI_BANKS];
     static struct vgic_physical physical[VGIC_MAX_SPI_BANKS];
