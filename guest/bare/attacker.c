@@ -215,9 +215,11 @@ enum order { WAIT, COMPUTE, LEAVE };
 
 static atomic_int order; /* what the second CPU does */
 
+/* Its deadline page is the one that the first CPU writes to. */
 static void obey(unsigned cpu)
 {
     (void)cpu;
+    (void)page_offer();
     for (uint32_t sgi = 0; sgi < 16; sgi++)
         gic_enable(sgi);
     while (atomic_load(&order) != LEAVE) {
@@ -265,6 +267,12 @@ static void mark_much(void)
 static void hand_on(void)
 {
     (void)quick_call(ONTIME_CALL_HAND_ON, 1, 0);
+}
+
+/* The other one waits for the CPU, and its deadline is always about to come. */
+static void move_page(void)
+{
+    deadline_page.deadline = now_virtual() + 2ul * ticks_per_us;
 }
 
 /* ---- links */
@@ -345,6 +353,7 @@ static const struct attack_of_cores {
     {{"mark", mark_much, false, false}, COMPUTE},
     {{"hand-on", hand_on, false, false}, COMPUTE},
     {{"hand-waits", hand_on, false, false}, WAIT},
+    {{"page-moved", move_page, false, false}, COMPUTE},
     {{"hand-off", hand_on, false, false}, LEAVE},
     {{"ring", ring, false, true}, COMPUTE},
     {{"ring-waits", ring_waiting, false, true}, WAIT},
