@@ -233,13 +233,35 @@ void deadline_disarm(struct deadline_queue *queue, struct deadline *deadline)
         program_comparator(queue);
 }
 
-static void fire_first(struct heap *heap, uint64_t now)
+/* The first deadline, which is due, taken out. */
+/*@
+  requires are_two(heap, other) && are_known(heap, other) && heap->count != 0;
+  requires heap->slots[0]->key <= now;
+  terminates \true;
+  exits \false;
+  assigns heap->count, heap->slots[0 .. heap->count - 1], heap->slots[0 .. heap->count - 1]->slot;
+  ensures are_two(heap, other) && are_known(heap, other) && heap->count == \old(heap->count) - 1;
+  ensures \result == (struct deadline *)\old(heap->slots[0]) && \result->node.slot == 0;
+  ensures not_early: \result->when <= now;
+*/
+static inline struct deadline *take_first(struct heap *heap, uint64_t now)
+/*@ ghost (struct heap *other) */
 {
     struct heap_node *first = heap->slots[0];
     struct deadline *due = HEAP_ENTRY(first, struct deadline, node);
 
-    heap_remove(heap, first);
+    //@ assert belongs(first, heap) && first->slot == 1 && is_inside(heap, first);
+    //@ assert due == (struct deadline *)first && due->when <= first->key;
+    take_out(heap, first) /*@ ghost (other) */;
     DEBUG_ASSERT(due->when <= now && !deadline_is_armed(due));
+    return due;
+}
+
+static __attribute__((noinline)) void fire_first(struct heap *heap, uint64_t now)
+/*@ ghost (struct heap *other) */
+{
+    struct deadline *due = take_first(heap, now) /*@ ghost (other) */;
+
     due->fire(due, now);
 }
 
@@ -249,9 +271,9 @@ void deadline_queue_run(struct deadline_queue *queue, uint64_t now)
     DEBUG_ASSERT(queue->programmed == first_instant(queue));
     queue->not_before = now + 1;
     if (head_key(queue, DEADLINE_URGENT) <= now) {
-        fire_first(&queue->heaps[DEADLINE_URGENT], now);
+        fire_first(&queue->heaps[DEADLINE_URGENT], now) /*@ ghost (&queue->heaps[DEADLINE_OTHER]) */;
     } else if (head_key(queue, DEADLINE_OTHER) <= now) {
-        fire_first(&queue->heaps[DEADLINE_OTHER], now);
+        fire_first(&queue->heaps[DEADLINE_OTHER], now) /*@ ghost (&queue->heaps[DEADLINE_URGENT]) */;
     } else if (queue->slice.when <= now) {
         queue->slice.when = DEADLINE_NONE;
         queue->slice.fire(&queue->slice, now);

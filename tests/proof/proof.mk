@@ -43,7 +43,7 @@ proof-heap:
 		hypervisor/base/heap.c
 
 # The deadline queue, outside a run. A node is taken for the deadline that it begins.
-PROOF_DEADLINES := head_key,earlier,first_instant,program_comparator,heap_of,is_running,take_out
+PROOF_DEADLINES := head_key,earlier,first_instant,program_comparator,heap_of,is_running,take_out,take_first
 PROOF_DEADLINES_SHARED := deadline_is_armed,deadline_when,deadline_cancel,deadline_disarm,deadline_set,deadline_set_slice
 proof-deadlines:
 	@WHY3CONFIG=$(PROOF)/why3.conf tests/proof/run deadlines goals $(PROOF_WP) -wp-model Typed+Cast \
