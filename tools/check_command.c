@@ -200,6 +200,13 @@ static void print_timers(const struct vm_config *vm)
         printf(" each %" PRIu32 " us", vm->period_us);
 }
 
+static void print_devices(const struct vm_config *vm)
+{
+    for (const char *path = vm->devices; path != NULL && path != vm->devices + vm->devices_size;
+         path += strlen(path) + 1)
+        printf("    device    %s\n", path);
+}
+
 static void print_vm(const struct vm_config *vm)
 {
     char cpus[SYSTEM_MAX_CPUS * 3];
@@ -209,14 +216,16 @@ static void print_vm(const struct vm_config *vm)
     printf("%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
            vm->observer ? ", observer" : "", vm->console_raw ? ", raw console" : "");
 
-    if (vm->memory_base != GUEST_RAM_BASE)
-        printf("    %-9s 0x%09" PRIx64 "\n", "RAM", vm->memory_base);
+    if (vm->memory_base != GUEST_RAM_BASE || vm->direct_map)
+        printf("    %-9s 0x%09" PRIx64 "%s%s\n", "RAM", vm->memory_base, vm->direct_map ? "  direct" : "",
+               vm->trusted_dma ? ", trusted with DMA" : "");
     print_blob(vm->is_linux_image ? "Image" : "binary", &vm->kernel, vm->load_address);
     if (vm->initrd.data != NULL)
         print_blob("initrd", &vm->initrd, vm->initrd_address);
     printf("    %-9s 0x%09" PRIx64 "\n", "tree", vm->tree_address);
     if (vm->bootargs[0] != '\0')
         printf("    bootargs  %s\n", vm->bootargs);
+    print_devices(vm);
 }
 
 static void print_system(const char *name, size_t size)

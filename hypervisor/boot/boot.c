@@ -136,6 +136,23 @@ static void read_system_file(void)
         stop("system file: %s", error);
 }
 
+/* RAM that has to be at its place is taken before all that may be anywhere. */
+static void take_direct_maps(void)
+{
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm = &config.vms[i];
+        uint64_t start, size;
+
+        if (!vm->direct_map || memory_take_at(vm->memory_base, (uint64_t)vm->memory_mib << 20))
+            continue;
+        size = memory_largest(&start);
+        stop("system file: node /vm-%s: property memory-base: this machine's RAM at 0x%lx..0x%lx is not all "
+             "free for direct-map; the largest free piece is 0x%lx..0x%lx",
+             vm->name, (unsigned long)vm->memory_base, (unsigned long)vm_config_ram_end(vm),
+             (unsigned long)start, (unsigned long)(start + size));
+    }
+}
+
 /* All VMs with a tick that are on a CPU name the same. */
 static void check_ticks(const struct vm_config *vm)
 {
@@ -153,7 +170,7 @@ static void check_against_machine(void)
     uint64_t want = 0;
 
     for (unsigned i = 0; i < config.vm_count; i++) {
-        want += config.vms[i].memory_mib;
+        want += config.vms[i].direct_map ? 0 : config.vms[i].memory_mib; /* that is taken */
         check_ticks(&config.vms[i]);
     }
     if (want > have)
@@ -338,6 +355,7 @@ _Noreturn void boot_main(const void *tree)
     stack_guard_set(random_word());
     take_memory(tree);
     read_system_file();
+    take_direct_maps();
     check_against_machine();
     start_interrupts(tree);
     arch_cpu_init();

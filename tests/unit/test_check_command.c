@@ -270,6 +270,20 @@ static void test_floating(void **state)
     assert_string_equal(out, floating);
 }
 
+static void test_devices(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/devices"), 0);
+    assert_non_null(strstr(out, "    RAM       0x050000000  direct, trusted with DMA\n"
+                                "    Image     0x050200000  0.0 MiB (64 bytes)\n"
+                                "    tree      0x052200000\n"
+                                "    device    /virtio_mmio@a003c00\n"
+                                "    device    /virtio_mmio@a003e00\n"
+                                "keys "));
+    assert_non_null(strstr(out, "    RAM       0x040000000  direct\n"));
+    assert_non_null(strstr(out, "    bootargs  quiet\n    device    /pl061@9030000\nRAM needed"));
+}
+
 static void test_no_bound(void **state)
 {
     (void)state;
@@ -318,7 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_cpu),  cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
         cmocka_unit_test(test_no_bound), cmocka_unit_test(test_refused),      cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_usage),    cmocka_unit_test(test_devices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
