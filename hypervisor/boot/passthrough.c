@@ -531,7 +531,7 @@ static bool is_taken(const struct search *search, unsigned vm, uint32_t intid)
 /* The guest's number of an interrupt: the machine's, if the guest has nothing else there. */
 static uint16_t virtual_intid(const struct search *search, unsigned vm, uint16_t intid)
 {
-    uint32_t number = intid;
+    uint32_t number;
 
     if (intid != GUEST_INTID_UART && intid != GUEST_INTID_RTC)
         return intid;

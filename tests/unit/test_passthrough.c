@@ -179,8 +179,10 @@ static void expect_cells(const char *path, const char *property, const uint32_t 
     int length;
     const fdt32_t *found = fdt_getprop(guest, fdt_path_offset(guest, path), property, &length);
 
-    if (found == NULL || length != 4 * count)
+    if (found == NULL || length != 4 * count) {
         fail_msg("%s of %s has %d bytes and not %d", property, path, length, 4 * count);
+        return;
+    }
     for (int i = 0; i < count; i++)
         assert_int_equal(fdt32_ld(&found[i]), cells[i]);
 }
