@@ -229,8 +229,21 @@ static int read_devices(const struct tree_reader *reader, int node, struct vm_co
     return 0;
 }
 
+/* RAM of the machine is that of one VM. */
+static int check_direct(const struct tree_reader *reader, int node, const struct system_config *config,
+                        const struct vm_config *vm)
+{
+    for (const struct vm_config *other = config->vms; vm->direct_map && other != vm; other++)
+        if (other->direct_map && vm->memory_base < vm_config_ram_end(other) &&
+            other->memory_base < vm_config_ram_end(vm))
+            return tree_fail(reader, node, "memory-base", "VM %s has this RAM, too: both are direct-map",
+                             other->name);
+    return 0;
+}
+
 /* Devices of the machine, and how they reach memory. */
-static int read_given(const struct tree_reader *reader, int node, struct vm_config *vm)
+static int read_given(const struct tree_reader *reader, int node, const struct system_config *config,
+                      struct vm_config *vm)
 {
     if (tree_read_flag(reader, node, "direct-map", &vm->direct_map) != 0 ||
         tree_read_flag(reader, node, "trusted-dma", &vm->trusted_dma) != 0)
@@ -240,7 +253,7 @@ static int read_given(const struct tree_reader *reader, int node, struct vm_conf
     if (vm->trusted_dma && !vm->direct_map)
         return tree_fail(reader, node, "trusted-dma",
                          "needs direct-map: devices write where the guest says, at the machine's addresses");
-    return read_devices(reader, node, vm);
+    return check_direct(reader, node, config, vm) != 0 ? -1 : read_devices(reader, node, vm);
 }
 
 static int read_resources(const struct tree_reader *reader, int node, const struct system_config *config,
@@ -248,7 +261,7 @@ static int read_resources(const struct tree_reader *reader, int node, const stru
 {
     vm->vcpus = 1;
     vm->weight = 1;
-    if (read_memory(reader, node, vm) != 0 || read_given(reader, node, vm) != 0 ||
+    if (read_memory(reader, node, vm) != 0 || read_given(reader, node, config, vm) != 0 ||
         tree_read_number(reader, node, "vcpus", (struct tree_range){1, SYSTEM_MAX_VCPUS}, &vm->vcpus) != 0 ||
         tree_read_number(reader, node, "weight", (struct tree_range){1, SCHED_WEIGHT_MAX}, &vm->weight) != 0)
         return -1;

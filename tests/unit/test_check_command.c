@@ -280,7 +280,7 @@ static void test_devices(void **state)
                                 "    device    /virtio_mmio@a003c00\n"
                                 "    device    /virtio_mmio@a003e00\n"
                                 "keys "));
-    assert_non_null(strstr(out, "    RAM       0x040000000  direct\n"));
+    assert_non_null(strstr(out, "    RAM       0x054000000  direct\n"));
     assert_non_null(strstr(out, "    bootargs  quiet\n    device    /pl061@9030000\nRAM needed"));
 }
 
