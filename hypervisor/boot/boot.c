@@ -18,6 +18,8 @@
 #include "boot/arch_boot.h"
 #include "boot/board.h"
 #include "boot/cores.h"
+#include "boot/give_devices.h"
+#include "boot/passthrough.h"
 #include "boot/system_file.h"
 #include "console/console.h"
 #include "devices/devices.h"
@@ -33,6 +35,7 @@
 
 static struct board board;
 static struct system_config config;
+static struct given_device *given; /* passthrough_count() of them */
 
 _Noreturn void boot_main(const void *tree);
 
@@ -200,8 +203,8 @@ static int find_gic(const void *tree, const struct gic_driver *driver)
     return node;
 }
 
-/* Finds and starts the machine's GIC. Returns the INTID of its maintenance interrupt. */
-static uint32_t start_gic(const void *tree)
+/* Finds and starts the machine's GIC: *found is its node. Returns the INTID of its maintenance interrupt. */
+static uint32_t start_gic(const void *tree, int *found)
 {
     for (const struct gic_driver *const *driver = gic_drivers; *driver != NULL; driver++) {
         int node = find_gic(tree, *driver);
@@ -211,6 +214,7 @@ static uint32_t start_gic(const void *tree)
         if (node < 0)
             continue;
         gic = *driver;
+        *found = node;
         maintenance = machine_tree_interrupt(tree, node, 0);
         problem = maintenance != 0 ? gic->init(tree, node) : "its interrupt controller has no `interrupts`";
         if (problem != NULL)
@@ -221,10 +225,12 @@ static uint32_t start_gic(const void *tree)
          "GIC-400");
 }
 
-static void start_interrupts(const void *tree)
+/* Returns the node of the GIC. */
+static int start_interrupts(const void *tree)
 {
+    int node = -1;
     const struct interrupt_numbers numbers = {
-        .maintenance = start_gic(tree),
+        .maintenance = start_gic(tree, &node),
         .comparator = board.comparator_irq,
         .uart = board.uart_irq,
     };
@@ -232,6 +238,27 @@ static void start_interrupts(const void *tree)
 
     if (problem != NULL)
         stop("this machine: %s", problem);
+    return node;
+}
+
+/* The devices of the machine that VMs are given. */
+static void find_devices(const void *tree, int gic_node)
+{
+    const struct passthrough_facts facts = {
+        .tree = tree,
+        .gic = gic_node,
+        .gic_version = gic->version,
+        .console = board.uart,
+        .rtc = board.rtc,
+    };
+    unsigned count = passthrough_count(&config);
+    char error[256];
+
+    if (count == 0)
+        return;
+    given = memory_allocate(count * sizeof(given[0]));
+    if (passthrough_find(&facts, &config, given, error, sizeof(error)) != 0)
+        stop("system file: %s", error);
 }
 
 /* Guests have the machine's time, or none. */
@@ -305,6 +332,17 @@ static uint64_t random_word(void)
     return word;
 }
 
+static void give_vm_devices(struct vm *vm)
+{
+    const struct given_device *which = NULL;
+    const char *problem = give_devices(vm, given, passthrough_count(&config), &which);
+
+    if (problem != NULL)
+        stop("system file: node /vm-%s: property devices: %s: %s", vm->config->name, which->path, problem);
+    if (vm->config->trusted_dma)
+        console_print("VM %s: trusted with DMA: its devices can write to all memory", vm->config->name);
+}
+
 static void make_vms(bool entropy)
 {
     stolen_time_init();
@@ -312,9 +350,12 @@ static void make_vms(bool entropy)
         const struct vm_config *vm_config = &config.vms[i];
         struct vm *vm = vm_create(vm_config, &devices_hooks);
 
-        if (vm == NULL || !devices_create(vm, board.cpu_compatible, entropy))
+        if (vm == NULL || !devices_create(vm))
             stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
                  vm_config->memory_mib);
+        give_vm_devices(vm);
+        if (!devices_finish(vm, board.cpu_compatible, entropy))
+            stop("no room for the device tree of VM %s", vm_config->name);
         console_print("VM %s: %u MiB, %u vCPU%s, weight %u%s", vm_config->name, vm_config->memory_mib,
                       vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight,
                       vm_config->floats_on != 0 ? ", floating" : "");
@@ -343,6 +384,7 @@ _Noreturn void boot_main(const void *tree)
     struct cpu *cpu = &cpus[0];
     const char *missing;
     bool entropy;
+    int gic_node;
 
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
@@ -357,7 +399,8 @@ _Noreturn void boot_main(const void *tree)
     read_system_file();
     take_direct_maps();
     check_against_machine();
-    start_interrupts(tree);
+    gic_node = start_interrupts(tree);
+    find_devices(tree, gic_node);
     arch_cpu_init();
     prepare_cpus();
     cores_start(&board);

@@ -134,11 +134,16 @@ static void make_devices(struct vm *vm)
     add(vm, &flash);
 }
 
-bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
+bool devices_create(struct vm *vm)
 {
     if (!map_gic(vm) || !make_stolen_time(vm))
         return false;
     make_devices(vm);
+    return true;
+}
+
+bool devices_finish(struct vm *vm, const char *cpu_compatible, bool entropy)
+{
     if (!make_tree(vm, cpu_compatible, entropy))
         return false;
     reset_vm(vm);
