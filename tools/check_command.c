@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ontime check [--ns-per-instruction N] SYSTEM.dtb...: reads the files with the hypervisor's own code, and
- * prints what they ask for and how late timers can be (bound.c). With vCPUs on several CPUs it prints what is
- * on each, and how late timers can be there; with one it names no CPU. A vCPU that floats is on each that it
- * may be on. It cannot check what only the machine
- * knows: how much RAM it has, and how many CPUs.
+ * ontime check [--ns-per-instruction N] [--board BOARD.dtb] SYSTEM.dtb...: reads the files with the
+ * hypervisor's own code, and prints what they ask for and how late timers can be (bound.c). With vCPUs on
+ * several CPUs it prints what is on each, and how late timers can be there; with one it names no CPU. A vCPU
+ * that floats is on each that it may be on. It cannot check what only the machine knows: how much RAM it has,
+ * and how many CPUs. With the machine's tree it checks which devices can be given.
  */
+#include "board_check.h"
 #include "bound.h"
 #include "commands.h"
 #include <errno.h>
@@ -200,6 +201,13 @@ static void print_timers(const struct vm_config *vm)
         printf(" each %" PRIu32 " us", vm->period_us);
 }
 
+static void print_devices(const struct vm_config *vm)
+{
+    for (const char *path = vm->devices; path != NULL && path != vm->devices + vm->devices_size;
+         path += strlen(path) + 1)
+        printf("    device    %s\n", path);
+}
+
 static void print_vm(const struct vm_config *vm)
 {
     char cpus[SYSTEM_MAX_CPUS * 3];
@@ -209,14 +217,16 @@ static void print_vm(const struct vm_config *vm)
     printf("%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
            vm->observer ? ", observer" : "", vm->console_raw ? ", raw console" : "");
 
-    if (vm->memory_base != GUEST_RAM_BASE)
-        printf("    %-9s 0x%09" PRIx64 "\n", "RAM", vm->memory_base);
+    if (vm->memory_base != GUEST_RAM_BASE || vm->direct_map)
+        printf("    %-9s 0x%09" PRIx64 "%s%s\n", "RAM", vm->memory_base, vm->direct_map ? "  direct" : "",
+               vm->trusted_dma ? ", trusted with DMA" : "");
     print_blob(vm->is_linux_image ? "Image" : "binary", &vm->kernel, vm->load_address);
     if (vm->initrd.data != NULL)
         print_blob("initrd", &vm->initrd, vm->initrd_address);
     printf("    %-9s 0x%09" PRIx64 "\n", "tree", vm->tree_address);
     if (vm->bootargs[0] != '\0')
         printf("    bootargs  %s\n", vm->bootargs);
+    print_devices(vm);
 }
 
 /* Each end's VM, and where it finds registers, memory and interrupt. */
@@ -377,19 +387,28 @@ static void print_bounds(const char *name, double ns_per_instruction)
         fprintf(stderr, "%s: warning: no VM has a bound on the lateness of its timers\n", name);
 }
 
-static bool check_file(const char *name, double ns_per_instruction)
+/* What the command line says. */
+static struct {
+    double ns_per_instruction;
+    void *board; /* the machine's tree, NULL: none is given */
+    size_t board_size;
+} options;
+
+static bool check_file(const char *name)
 {
     char error[256];
     size_t size;
     void *data = read_file(name, &size);
     if (data == NULL)
         return false;
-    bool good = system_file_read(data, size, &config, error, sizeof(error)) == 0;
+    bool good = system_file_read(data, size, &config, error, sizeof(error)) == 0 &&
+                (options.board == NULL ||
+                 board_check(options.board, options.board_size, &config, error, sizeof(error)));
     if (good) {
         if (any_floats())
             try_shares();
         print_system(name, size);
-        print_bounds(name, ns_per_instruction);
+        print_bounds(name, options.ns_per_instruction);
     } else {
         fprintf(stderr, "%s: %s\n", name, error);
     }
@@ -406,21 +425,40 @@ static double read_ns(const char *text)
     return end != text && *end == '\0' && ns > 0 && ns <= 1e6 ? ns : 0;
 }
 
+/* Reads the options. Returns where the files begin, or 0 when something is wrong. */
+static int read_options(int argc, char **argv, const char **board)
+{
+    int i = 1;
+
+    options.ns_per_instruction = NS_PER_INSTRUCTION;
+    *board = NULL;
+    for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+        if (strcmp(argv[i], "--ns-per-instruction") == 0)
+            options.ns_per_instruction = read_ns(argv[i + 1]);
+        else if (strcmp(argv[i], "--board") == 0)
+            *board = argv[i + 1];
+        else
+            return 0;
+    }
+    return i < argc && argv[i][0] != '-' && options.ns_per_instruction != 0 ? i : 0;
+}
+
 int check_command(int argc, char **argv)
 {
-    double ns_per_instruction = NS_PER_INSTRUCTION;
+    const char *board;
+    int first = read_options(argc, argv, &board);
     bool good = true;
-    int first = 1;
 
-    if (argc > 2 && strcmp(argv[1], "--ns-per-instruction") == 0) {
-        ns_per_instruction = read_ns(argv[2]);
-        first = 3;
-    }
-    if (first >= argc || argv[first][0] == '-' || ns_per_instruction == 0) {
-        fputs("usage: ontime check [--ns-per-instruction N] SYSTEM.dtb...\n", stderr);
+    if (first == 0) {
+        fputs("usage: ontime check [--ns-per-instruction N] [--board BOARD.dtb] SYSTEM.dtb...\n", stderr);
         return 2;
     }
+    options.board = board != NULL ? read_file(board, &options.board_size) : NULL;
+    if (board != NULL && options.board == NULL)
+        return 1;
     for (int i = first; i < argc; i++)
-        good = check_file(argv[i], ns_per_instruction) && good;
+        good = check_file(argv[i]) && good;
+    free(options.board);
+    options.board = NULL;
     return good ? 0 : 1;
 }

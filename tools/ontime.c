@@ -11,7 +11,8 @@
 
 static const char usage[] =
     "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot, and says how late a\n"
-    "                                       precise timer can be\n"
+    "                                       precise timer can be; with --board BOARD.dtb, whether\n"
+    "                                       that machine's devices can be given\n"
     "       ontime trace [OPTION...] LOG    a trace in a console log as CSV, or summed up\n"
     "       ontime --help | --version\n";
 

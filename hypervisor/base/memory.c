@@ -149,6 +149,27 @@ uint64_t memory_take_blocks(uint64_t size, uint64_t *start)
     return got;
 }
 
+bool memory_take_at(uint64_t start, uint64_t size)
+{
+    for (unsigned i = 0; i < unused_count; i++)
+        if (start >= unused[i].start && start <= unused[i].end && size <= unused[i].end - start) {
+            memory_reserve(start, size);
+            return true;
+        }
+    return false;
+}
+
+uint64_t memory_largest(uint64_t *start)
+{
+    const struct range *best = NULL;
+
+    for (unsigned i = 0; i < unused_count; i++)
+        if (best == NULL || blocks_in(&unused[i]) > blocks_in(best))
+            best = &unused[i];
+    *start = best != NULL ? blocks_start(best) : 0;
+    return best != NULL ? blocks_in(best) : 0;
+}
+
 uint64_t memory_blocks_left(void)
 {
     uint64_t sum = 0;

@@ -38,6 +38,12 @@ uint64_t memory_take(uint64_t size, uint64_t alignment);
  */
 uint64_t memory_take_blocks(uint64_t size, uint64_t *start);
 
+/* RAM for a VM at a place of its choice, not zeroed. False when it is not all free, or no RAM. */
+bool memory_take_at(uint64_t start, uint64_t size);
+
+/* The largest piece that memory_take_blocks() can still give: where it begins, and its size. */
+uint64_t memory_largest(uint64_t *start);
+
 /* The sum of all that memory_take_blocks() can still give. */
 uint64_t memory_blocks_left(void);
 

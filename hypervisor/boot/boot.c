@@ -18,6 +18,8 @@
 #include "boot/arch_boot.h"
 #include "boot/board.h"
 #include "boot/cores.h"
+#include "boot/give_devices.h"
+#include "boot/passthrough.h"
 #include "boot/system_file.h"
 #include "console/console.h"
 #include "devices/devices.h"
@@ -34,6 +36,7 @@
 
 static struct board board;
 static struct system_config config;
+static struct given_device *given; /* passthrough_count() of them */
 
 _Noreturn void boot_main(const void *tree);
 
@@ -137,6 +140,23 @@ static void read_system_file(void)
         stop("system file: %s", error);
 }
 
+/* RAM that has to be at its place is taken before all that may be anywhere. */
+static void take_direct_maps(void)
+{
+    for (unsigned i = 0; i < config.vm_count; i++) {
+        const struct vm_config *vm = &config.vms[i];
+        uint64_t start, size;
+
+        if (!vm->direct_map || memory_take_at(vm->memory_base, (uint64_t)vm->memory_mib << 20))
+            continue;
+        size = memory_largest(&start);
+        stop("system file: node /vm-%s: property memory-base: this machine's RAM at 0x%lx..0x%lx is not all "
+             "free for direct-map; the largest free piece is 0x%lx..0x%lx",
+             vm->name, (unsigned long)vm->memory_base, (unsigned long)vm_config_ram_end(vm),
+             (unsigned long)start, (unsigned long)(start + size));
+    }
+}
+
 /* All VMs with a tick that are on a CPU name the same. */
 static void check_ticks(const struct vm_config *vm)
 {
@@ -154,7 +174,7 @@ static void check_against_machine(void)
     uint64_t want = 0;
 
     for (unsigned i = 0; i < config.vm_count; i++) {
-        want += config.vms[i].memory_mib;
+        want += config.vms[i].direct_map ? 0 : config.vms[i].memory_mib; /* that is taken */
         check_ticks(&config.vms[i]);
     }
     if (want > have)
@@ -184,8 +204,8 @@ static int find_gic(const void *tree, const struct gic_driver *driver)
     return node;
 }
 
-/* Finds and starts the machine's GIC. Returns the INTID of its maintenance interrupt. */
-static uint32_t start_gic(const void *tree)
+/* Finds and starts the machine's GIC: *found is its node. Returns the INTID of its maintenance interrupt. */
+static uint32_t start_gic(const void *tree, int *found)
 {
     for (const struct gic_driver *const *driver = gic_drivers; *driver != NULL; driver++) {
         int node = find_gic(tree, *driver);
@@ -195,6 +215,7 @@ static uint32_t start_gic(const void *tree)
         if (node < 0)
             continue;
         gic = *driver;
+        *found = node;
         maintenance = machine_tree_interrupt(tree, node, 0);
         problem = maintenance != 0 ? gic->init(tree, node) : "its interrupt controller has no `interrupts`";
         if (problem != NULL)
@@ -205,10 +226,12 @@ static uint32_t start_gic(const void *tree)
          "GIC-400");
 }
 
-static void start_interrupts(const void *tree)
+/* Returns the node of the GIC. */
+static int start_interrupts(const void *tree)
 {
+    int node = -1;
     const struct interrupt_numbers numbers = {
-        .maintenance = start_gic(tree),
+        .maintenance = start_gic(tree, &node),
         .comparator = board.comparator_irq,
         .uart = board.uart_irq,
     };
@@ -216,6 +239,27 @@ static void start_interrupts(const void *tree)
 
     if (problem != NULL)
         stop("this machine: %s", problem);
+    return node;
+}
+
+/* The devices of the machine that VMs are given. */
+static void find_devices(const void *tree, int gic_node)
+{
+    const struct passthrough_facts facts = {
+        .tree = tree,
+        .gic = gic_node,
+        .gic_version = gic->version,
+        .console = board.uart,
+        .rtc = board.rtc,
+    };
+    unsigned count = passthrough_count(&config);
+    char error[256];
+
+    if (count == 0)
+        return;
+    given = memory_allocate(count * sizeof(given[0]));
+    if (passthrough_find(&facts, &config, given, error, sizeof(error)) != 0)
+        stop("system file: %s", error);
 }
 
 /* Guests have the machine's time, or none. */
@@ -289,6 +333,17 @@ static uint64_t random_word(void)
     return word;
 }
 
+static void give_vm_devices(struct vm *vm)
+{
+    const struct given_device *which = NULL;
+    const char *problem = give_devices(vm, given, passthrough_count(&config), &which);
+
+    if (problem != NULL)
+        stop("system file: node /vm-%s: property devices: %s: %s", vm->config->name, which->path, problem);
+    if (vm->config->trusted_dma)
+        console_print("VM %s: trusted with DMA: its devices can write to all memory", vm->config->name);
+}
+
 static void make_vms(bool entropy)
 {
     stolen_time_init();
@@ -297,9 +352,12 @@ static void make_vms(bool entropy)
         const struct vm_config *vm_config = &config.vms[i];
         struct vm *vm = vm_create(vm_config, &devices_hooks);
 
-        if (vm == NULL || !devices_create(vm, board.cpu_compatible, entropy))
+        if (vm == NULL || !devices_create(vm))
             stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
                  vm_config->memory_mib);
+        give_vm_devices(vm);
+        if (!devices_finish(vm, board.cpu_compatible, entropy))
+            stop("no room for the device tree of VM %s", vm_config->name);
         console_print("VM %s: %u MiB, %u vCPU%s, weight %u%s", vm_config->name, vm_config->memory_mib,
                       vm_config->vcpus, vm_config->vcpus == 1 ? "" : "s", vm_config->weight,
                       vm_config->floats_on != 0 ? ", floating" : "");
@@ -332,6 +390,7 @@ _Noreturn void boot_main(const void *tree)
     struct cpu *cpu = &cpus[0];
     const char *missing;
     bool entropy;
+    int gic_node;
 
     arch_cpu_set(cpu);
     missing = board_read(tree, &board);
@@ -344,8 +403,10 @@ _Noreturn void boot_main(const void *tree)
     stack_guard_set(random_word());
     take_memory(tree);
     read_system_file();
+    take_direct_maps();
     check_against_machine();
-    start_interrupts(tree);
+    gic_node = start_interrupts(tree);
+    find_devices(tree, gic_node);
     arch_cpu_init();
     prepare_cpus();
     cores_start(&board);

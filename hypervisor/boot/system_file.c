@@ -39,10 +39,11 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-base",  "memory-mib",   "vcpus",    "cpus",          "floating", "weight",
-    "timers",     "tick-us",      "horizon-us",   "job-us",   "period-us",     "warp-us",  "warp-limit-us",
-    "unwarp-us",  "warp-percent", "ends-system",  "observer", "console",       "bootargs", "kernel",
-    "initrd",     "load-address", "tree-address", "phandle",  "linux,phandle", NULL};
+    "compatible", "memory-base",   "memory-mib", "vcpus",        "cpus",          "floating",
+    "weight",     "timers",        "tick-us",    "horizon-us",   "job-us",        "period-us",
+    "warp-us",    "warp-limit-us", "unwarp-us",  "warp-percent", "ends-system",   "observer",
+    "console",    "bootargs",      "kernel",     "initrd",       "load-address",  "tree-address",
+    "direct-map", "trusted-dma",   "devices",    "phandle",      "linux,phandle", NULL};
 
 static const char *const link_properties[] = {"compatible", "vms",           "memory-kib",
                                               "read-only",  "uncached",      "warp-on-interrupt",
@@ -223,12 +224,67 @@ static int read_memory(const struct tree_reader *reader, int node, struct vm_con
     return 0;
 }
 
+/* A list of paths of the machine's nodes. Which nodes there are is known at boot only. */
+static int read_devices(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    char word[TREE_WORD_SIZE];
+    const char *list = tree_get(reader, node, "devices", &vm->devices_size);
+    unsigned count = 0;
+
+    vm->devices = list;
+    if (list == NULL)
+        return 0;
+    if (vm->devices_size == 0 || list[vm->devices_size - 1] != '\0')
+        return tree_fail(reader, node, "devices",
+                         "must be strings, the paths of nodes of the machine's tree");
+    for (const char *path = list; path != list + vm->devices_size; path += strlen(path) + 1) {
+        if (path[0] != '/' || path[1] == '\0')
+            return tree_fail(reader, node, "devices",
+                             "\"%s\" is no path, which begins with / and names a node",
+                             tree_printable(word, sizeof(word), path));
+        for (const char *other = list; other != path; other += strlen(other) + 1)
+            if (strcmp(other, path) == 0)
+                return tree_fail(reader, node, "devices", "\"%s\" is named twice",
+                                 tree_printable(word, sizeof(word), path));
+        if (++count > SYSTEM_MAX_DEVICES)
+            return tree_fail(reader, node, "devices", "more than %u are named", SYSTEM_MAX_DEVICES);
+    }
+    return 0;
+}
+
+/* RAM of the machine is that of one VM. */
+static int check_direct(const struct tree_reader *reader, int node, const struct system_config *config,
+                        const struct vm_config *vm)
+{
+    for (const struct vm_config *other = config->vms; vm->direct_map && other != vm; other++)
+        if (other->direct_map && vm->memory_base < vm_config_ram_end(other) &&
+            other->memory_base < vm_config_ram_end(vm))
+            return tree_fail(reader, node, "memory-base", "VM %s has this RAM, too: both are direct-map",
+                             other->name);
+    return 0;
+}
+
+/* Devices of the machine, and how they reach memory. */
+static int read_given(const struct tree_reader *reader, int node, const struct system_config *config,
+                      struct vm_config *vm)
+{
+    if (tree_read_flag(reader, node, "direct-map", &vm->direct_map) != 0 ||
+        tree_read_flag(reader, node, "trusted-dma", &vm->trusted_dma) != 0)
+        return -1;
+    if (vm->direct_map && !tree_has(reader, node, "memory-base"))
+        return tree_fail(reader, node, "direct-map", "needs memory-base: where the machine has this RAM");
+    if (vm->trusted_dma && !vm->direct_map)
+        return tree_fail(reader, node, "trusted-dma",
+                         "needs direct-map: devices write where the guest says, at the machine's addresses");
+    return check_direct(reader, node, config, vm) != 0 ? -1 : read_devices(reader, node, vm);
+}
+
 static int read_resources(const struct tree_reader *reader, int node, const struct system_config *config,
                           struct vm_config *vm)
 {
     vm->vcpus = 1;
     vm->weight = 1;
-    if (read_memory(reader, node, vm) != 0 ||
+    if (read_memory(reader, node, vm) != 0 || read_given(reader, node, config, vm) != 0 ||
         tree_read_number(reader, node, "vcpus", (struct tree_range){1, SYSTEM_MAX_VCPUS}, &vm->vcpus) != 0 ||
         tree_read_number(reader, node, "weight", (struct tree_range){1, SCHED_WEIGHT_MAX}, &vm->weight) != 0)
         return -1;

@@ -139,9 +139,14 @@ static bool make_devices(struct vm *vm)
     return true;
 }
 
-bool devices_create(struct vm *vm, const char *cpu_compatible, bool entropy)
+bool devices_create(struct vm *vm)
 {
-    if (!map_gic(vm) || !make_stolen_time(vm) || !make_devices(vm) || !make_tree(vm, cpu_compatible, entropy))
+    return map_gic(vm) && make_stolen_time(vm) && make_devices(vm);
+}
+
+bool devices_finish(struct vm *vm, const char *cpu_compatible, bool entropy)
+{
+    if (!make_tree(vm, cpu_compatible, entropy))
         return false;
     reset_vm(vm);
     for (unsigned i = 0; i < vm->vcpu_count; i++)

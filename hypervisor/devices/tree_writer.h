@@ -23,6 +23,10 @@ struct tree_writer {
 #define TREE_PHANDLE_CPU   3  /* of vCPU 0; the others follow */
 #define TREE_PHANDLE_LINK  16 /* of the first link's memory; the others follow */
 
+/* From here on: of what is the machine's, see boot/given_device.c. */
+#define TREE_PHANDLE_GIVEN_CLOCK 0x1000
+#define TREE_PHANDLE_GIVEN       0x10000
+
 /* Interrupt specifiers: kind, number, flags. PPI n is INTID 16 + n, SPI n is INTID 32 + n. */
 #define TREE_SPI         0
 #define TREE_PPI         1
@@ -43,7 +47,7 @@ void tree_put_address(struct tree_writer *writer, const char *name, uint64_t val
 void tree_put_string(struct tree_writer *writer, const char *name, const char *value);
 void tree_put_cells(struct tree_writer *writer, const char *name, const uint32_t *cells, size_t count);
 
-#define TREE_CELLS_MAX 16 /* the most cells of tree_put_cells() */
+#define TREE_CELLS_MAX 64 /* the most cells of tree_put_cells() */
 
 /* A list of strings: a literal's characters, with its inner zero bytes and the last one. */
 #define TREE_PUT_STRINGS(writer, name, literal) tree_put(writer, name, literal, sizeof(literal))

@@ -16,6 +16,7 @@
 #define SYSTEM_MAX_CPUS     64 /* highest number in `cpus`, plus 1 */
 #define SYSTEM_NAME_LENGTH  31
 #define SYSTEM_BOOTARGS_MAX 2047
+#define SYSTEM_MAX_DEVICES  40 /* of the machine, that a VM is given */
 
 enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
 
@@ -34,6 +35,7 @@ struct vm_config {
     char name[SYSTEM_NAME_LENGTH + 1];
     uint64_t memory_base; /* guest physical: where RAM begins */
     uint32_t memory_mib;
+    bool direct_map; /* it is there on the machine, too */
     uint32_t vcpus;
     uint8_t cpus[SYSTEM_MAX_VCPUS]; /* the physical CPU of each vCPU: see vm_config_cpu() */
     uint64_t floats_on;             /* bit n: its vCPUs may go to CPU n; 0: each stays on its own */
@@ -49,6 +51,9 @@ struct vm_config {
     bool ends_system;
     bool observer;
     bool console_raw;     /* its output goes to the terminal as it is while it has the input */
+    bool trusted_dma;     /* it may be given devices that write to memory */
+    const char *devices;  /* the paths of the nodes that it is given: strings, inside the system file */
+    size_t devices_size;  /* of all of them, in bytes; 0: none */
     const char *bootargs; /* inside the system file, or "" */
     struct blob kernel;
     struct blob initrd;      /* data NULL when there is none */
@@ -121,6 +126,16 @@ static inline uint64_t vm_config_cpus(const struct vm_config *vm)
 static inline bool vm_config_is_on(const struct vm_config *vm, unsigned vcpu, unsigned cpu)
 {
     return vm->floats_on != 0 ? (vm->floats_on >> cpu & 1) != 0 : vm_config_cpu(vm, vcpu) == cpu;
+}
+
+/* How many links the VM with this index has. */
+static inline unsigned system_links_of(const struct system_config *system, unsigned vm)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < system->link_count; i++)
+        count += system->links[i].ends[0].vm == vm || system->links[i].ends[1].vm == vm;
+    return count;
 }
 
 /*

@@ -14,6 +14,17 @@ unsigned vm_count;
 
 static unsigned vcpu_total;
 
+/* RAM that the guest has where the machine has it, which was taken before. */
+static bool map_direct(struct vm *vm)
+{
+    uint64_t base = vm->config->memory_base;
+    uint64_t size = (uint64_t)vm->config->memory_mib << 20;
+
+    vm->ram[0] = (struct ram_piece){.guest = base, .host = base, .size = size};
+    vm->ram_count = 1;
+    return arch_vm_map_ram(vm, base, base, size);
+}
+
 static bool take_ram(struct vm *vm)
 {
     uint64_t left = (uint64_t)vm->config->memory_mib << 20;
@@ -70,7 +81,7 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
     vm->complaint_lock = (struct spinlock)SPINLOCK_INIT(LOCK_COMPLAINT);
     vm->vcpu_count = config->vcpus;
     vm->vcpus = memory_allocate(config->vcpus * sizeof(struct vcpu));
-    if (!arch_vm_init(vm) || !take_ram(vm))
+    if (!arch_vm_init(vm) || !(config->direct_map ? map_direct(vm) : take_ram(vm)))
         return NULL;
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         make_vcpu(vm, i, hooks);

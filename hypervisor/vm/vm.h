@@ -77,7 +77,8 @@ extern unsigned vm_count;
 
 /*
  * Makes the VM of one node of the system file, switched off, with RAM and vCPUs but no devices. NULL when
- * there is not enough memory, or only in more than VM_RAM_PIECES pieces. Boot only.
+ * there is not enough memory, or only in more than VM_RAM_PIECES pieces. Boot only. The RAM of a VM with
+ * direct_map the caller has taken before.
  */
 struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *hooks);
 

@@ -11,7 +11,7 @@ FUZZ := $(BUILD)/fuzz
 
 FUZZ_VM_SRCS := $(vm_SRCS) hypervisor/arch/fake/fake.c
 fuzz_system_file_SRCS := $(system_file_SRCS) hypervisor/arch/fake/fake.c
-fuzz_board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c
+fuzz_board_SRCS := hypervisor/boot/board.c $(filter-out tests/%,$(passthrough_SRCS))
 fuzz_guest_tree_SRCS := $(guest_tree_SRCS)
 fuzz_console_SRCS := $(console_SRCS) hypervisor/arch/fake/fake.c
 fuzz_calls_SRCS := hypervisor/devices/hypercall.c hypervisor/devices/psci.c hypervisor/devices/deadline_calls.c \

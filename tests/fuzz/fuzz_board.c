@@ -2,16 +2,21 @@
 /*
  * libFuzzer's target for what reads the firmware's tree. The firmware is trusted, but a tree may be damaged
  * or of another kind than ours: whatever the bytes, nothing but them is read, and the board's strings end
- * inside the tree.
+ * inside the tree. Each of its first nodes is looked at as a device to be given; of what can be, a guest's
+ * tree is made, and is sound.
  */
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
 #include "boot/board.h"
+#include "boot/passthrough.h"
 #include "bytes.h"
+#include "devices/guest_tree.h"
 
-#define ENTRIES 3 /* of each node's `reg` and `interrupts` */
+#define ENTRIES 3  /* of each node's `reg` and `interrupts` */
+#define GIVEN   12 /* nodes that are given */
+#define PATH    128
 
 void memory_add(uint64_t start, uint64_t size)
 {
@@ -73,6 +78,49 @@ static void read_all_nodes(const void *tree)
     }
 }
 
+static struct system_config config;
+static _Alignas(8) uint8_t guest[GUEST_TREE_SIZE];
+
+static void write_guest(struct given_device *given)
+{
+    struct device *device = &given->registers[0];
+    const struct guest_tree_facts facts = {
+        .vm = &config.vms[0], .gic_version = 3, .devices = &device, .device_count = 1};
+    size_t size = guest_tree_build(guest, sizeof(guest), &facts);
+
+    if (size == 0 || fdt_check_full(guest, size) != 0)
+        abort();
+}
+
+static void give_nodes(const char *tree, const struct board *board)
+{
+    const struct passthrough_facts facts = {.tree = tree,
+                                            .gic = fdt_node_offset_by_compatible(tree, -1, "arm,gic-v3"),
+                                            .gic_version = 3,
+                                            .console = board->uart,
+                                            .rtc = board->rtc};
+    int node = 0;
+
+    config.vm_count = 1;
+    for (unsigned i = 0; i < GIVEN && (node = fdt_next_node(tree, node, NULL)) >= 0; i++) {
+        struct given_device given = {.node = 0};
+        char path[PATH], error[256];
+
+        if (fdt_get_path(tree, node, path, sizeof(path)) != 0)
+            continue;
+        config.vms[0] = (struct vm_config){.name = "a",
+                                           .memory_base = UINT64_C(0x4000000000),
+                                           .memory_mib = 64,
+                                           .vcpus = 1,
+                                           .bootargs = "",
+                                           .trusted_dma = true,
+                                           .devices = path,
+                                           .devices_size = strlen(path) + 1};
+        if (passthrough_find(&facts, &config, &given, error, sizeof(error)) == 0)
+            write_guest(&given);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct board board;
@@ -91,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect_inside(tree, size, board.seed, BOARD_SEED_SIZE);
         expect_cpus(&board);
         read_all_nodes(tree);
+        give_nodes(tree, &board);
     }
     free(tree);
     return 0;

@@ -931,11 +931,12 @@ def linux(run, *names):
             check(not more, f"{name} warns: {sorted(more)[:1]}")
 
 
-def command(machine, text, status=0):
-    """Has a Linux guest's shell run a command, which must end with the status."""
-    done = len(re.findall(r"linux: done", machine.text()))
+def command(machine, text, status=0, name=None):
+    """Has a Linux guest's shell run a command, which must end with the status. `name`: beside guests that print, too."""
+    done = len(re.findall(r"linux: done", machine.joined(name) if name else machine.text()))
     machine.send(text + "\n")
-    found = machine.wait_for(r"linux: done \((\d+)\)", done + 1)
+    pattern = r"linux: done \((\d+)\)"
+    found = machine.wait_said(name, pattern, done + 1) if name else machine.wait_for(pattern, done + 1)
     check(int(found.group(1)) == status, f"'{text}' ends with status {found.group(1)}")
 
 
@@ -977,6 +978,60 @@ def link(run):
         print("         " + machine.wait_for(r"linux: (\d+ rings in 500 rounds)").group(1))
         machine.send("poweroff -f\n")
         machine.wait_off()
+
+
+def gpio(run):
+    """A guest drives the machine's PL061, resets itself with the interrupt active, and does so again."""
+    with run.boot() as machine:
+        check_guest(machine, "gpio")
+        check_guest(machine, "hog")
+        machine.wait_off()
+        starts = re.findall(r"start (\d)", machine.joined("gpio"))
+        check(starts == ["1", "2"], f"starts {starts}")
+        check("resets" in machine.joined("gpio"), "no reset")
+
+
+def disk_image(run):
+    """An ext4 image of 64 MiB with a small root: busybox and tests/system/linux/disk-init."""
+    image = os.path.join(run.out, run.name + ".ext4")
+    with tempfile.TemporaryDirectory() as root:
+        for name in ("bin", "dev", "proc", "sbin", "sys", "root"):
+            os.mkdir(os.path.join(root, name))
+        busybox = os.path.join(BUILD, "debian", "busybox", "bin", "busybox")
+        shutil.copy(busybox, os.path.join(root, "bin", "busybox"))
+        for name in "[ cat dd mount poweroff reboot sed sh sha256sum stty sync wc".split():
+            os.symlink("busybox", os.path.join(root, "bin", name))
+        shutil.copy(os.path.join(ROOT, "tests", "system", "linux", "disk-init"), os.path.join(root, "sbin", "init"))
+        if os.path.exists(image):
+            os.remove(image)
+        subprocess.run(
+            ["/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, image, "64M"], check=True, stdout=subprocess.DEVNULL
+        )
+    return image
+
+
+def disk(run):
+    """A Linux guest boots from a disk of the machine, keeps its files over a reboot, and the hog beside it has its share."""
+    image = disk_image(run)
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "virtio-blk-device,drive=d"]
+    with run.boot(*drive) as machine:
+        machine.wait_for(r"^\[ontime\] VM linux: trusted with DMA: its devices can write to all memory$")
+        machine.wait_said("linux", "disk: [1-9].* interrupts, start 1")
+        begin = counts(machine, "hog")[-1][0]
+        command(machine, "dd if=/dev/urandom of=/data bs=64k count=128 2>/dev/null && sha256sum /data >/sum && sync", name="linux")
+        command(machine, "echo 3 >/proc/sys/vm/drop_caches && sha256sum -c /sum", name="linux")
+        end = counts(machine, "hog")[-1][0]
+        machine.send("reboot -f\n")
+        machine.wait_said("linux", "disk: .* interrupts, start 2")
+        command(machine, "sha256sum -c /sum", name="linux")
+        machine.send("sync && poweroff -f\n")
+        machine.wait_off()
+    share = between(counts(machine, "hog"), 2, begin, end) / (end - begin)
+    print(f"         the hog: {share:.4f} of the core")
+    check(share > 0.48, f"the hog has {share:.4f} of the core")
+    done = subprocess.run(["/sbin/e2fsck", "-fn", image], capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"e2fsck: {done.stdout}")
+    os.remove(image)
 
 
 def reboot(run):

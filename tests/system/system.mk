@@ -9,7 +9,7 @@ TEST_KERNEL := $(BUILD)/debian/kernel-6.1/vmlinuz
 TEST_U_BOOT := $(BUILD)/debian/u-boot.versions
 TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
 
-TEST_PACKAGES := qemu-system-arm device-tree-compiler python3 tmux gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+TEST_PACKAGES := e2fsprogs qemu-system-arm device-tree-compiler python3 tmux gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
 .PHONY: test-system test-system-all test-system-core1 test-system-files
 test: test-unit test-system
@@ -49,7 +49,17 @@ $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROG
 				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/uio/uio.ko; do \
 				echo $${module##*/}=$(BUILD)/$$module; done)
 
-$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) $(TEST_U_BOOT) bare
+# With what a root on a disk takes, in the order in which it is loaded.
+TEST_DISK_MODULES := virtio_mmio virtio_blk crc16 mbcache jbd2 crc32c_generic ext4
+TEST_DISK_INITRAMFS := $(TEST_BUILD)/linux-disk.cpio.gz
+$(TEST_DISK_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-disk $(TEST_KERNEL) \
+		$(BUILD)/debian/busybox.versions
+	@mkdir -p $(@D)
+	@echo "  CPIO    $@"
+	@tests/system/initramfs.py $@ init=tests/system/linux/init-disk bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+		$(foreach name,$(TEST_DISK_MODULES),modules/$(name).ko=$$(find $(BUILD)/debian/kernel-6.1/lib -name $(name).ko))
+
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) $(TEST_DISK_INITRAMFS) $(TEST_U_BOOT) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
 	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<

@@ -20,7 +20,7 @@
 
 #define OUT_SIZE  16384
 #define NAME_SIZE 32
-#define WORDS_MAX 4
+#define WORDS_MAX 6
 
 static char out[OUT_SIZE], errors[OUT_SIZE];
 
@@ -290,6 +290,52 @@ static void test_links(void **state)
     assert_non_null(strstr(out, links));
 }
 
+static void test_devices(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/devices"), 0);
+    assert_non_null(strstr(out, "    RAM       0x050000000  direct, trusted with DMA\n"
+                                "    Image     0x050200000  0.0 MiB (64 bytes)\n"
+                                "    tree      0x052200000\n"
+                                "    device    /virtio_mmio@a003c00\n"
+                                "    device    /virtio_mmio@a003e00\n"
+                                "keys "));
+    assert_non_null(strstr(out, "    RAM       0x054000000  direct\n"));
+    assert_non_null(strstr(out, "    bootargs  quiet\n    device    /pl061@9030000\nRAM needed"));
+}
+
+static void test_board(void **state)
+{
+    char name[NAME_SIZE], board[NAME_SIZE], damaged[NAME_SIZE];
+    const char *const words[] = {"check", "--ns-per-instruction", "1", "--board", board, name};
+    const char *const wrong[] = {"check", "--board", name, name};
+    const char *const missing[] = {"check", "--board", "tests/unit/corpus/nothing", name};
+    const char *const none[] = {"check", "--board", damaged, name};
+
+    (void)state;
+    compile("good/devices", name);
+    compile("board", board);
+    assert_int_equal(run(6, words), 1);
+    replace(errors, name);
+    assert_string_equal(errors,
+                        "FILE: node /vm-disk: property devices: /virtio_mmio@a003c00: shares a page of "
+                        "4 KiB with /virtio_mmio@a003a00, which is not given\n");
+    (void)unlink(name);
+    compile("good/minimal", name);
+    assert_int_equal(run(6, words), 0);
+    assert_int_equal(run(4, wrong), 1);
+    replace(errors, name);
+    assert_string_equal(errors, "FILE: the board's tree lacks /chosen/stdout-path\n");
+    snprintf(damaged, sizeof(damaged), "tests/unit/corpus/board.dts");
+    assert_int_equal(run(4, none), 1);
+    replace(errors, name);
+    assert_string_equal(errors, "FILE: the board's file is no device tree\n");
+    assert_int_equal(run(4, missing), 1);
+    assert_string_equal(errors, "tests/unit/corpus/nothing: No such file or directory\n");
+    (void)unlink(name);
+    (void)unlink(board);
+}
+
 static void test_no_bound(void **state)
 {
     (void)state;
@@ -316,7 +362,8 @@ static void test_no_file(void **state)
 
 static void test_usage(void **state)
 {
-    static const char usage[] = "usage: ontime check [--ns-per-instruction N] SYSTEM.dtb...\n";
+    static const char usage[] =
+        "usage: ontime check [--ns-per-instruction N] [--board BOARD.dtb] SYSTEM.dtb...\n";
     static const char *const numbers[] = {"0", "-1", "8x", "", "inf", "nan", "1000001"};
     const char *const unknown[] = {"check", "-x"};
 
@@ -338,7 +385,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_cpu), cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
         cmocka_unit_test(test_links),   cmocka_unit_test(test_no_bound),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_file), cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_no_file), cmocka_unit_test(test_usage),        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_board),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

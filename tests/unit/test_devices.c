@@ -178,7 +178,7 @@ static int setup(void **state)
 
 static bool create(void)
 {
-    return devices_create(&vm, CPU, true);
+    return devices_create(&vm) && devices_finish(&vm, CPU, true);
 }
 
 static const char *tree_string(const char *path, const char *property)
@@ -285,7 +285,7 @@ static void without_entropy_there_is_no_rng_seed(void **state)
     uint8_t first[8];
 
     (void)state;
-    assert_true(devices_create(&vm, CPU, false));
+    assert_true(devices_create(&vm) && devices_finish(&vm, CPU, false));
     assert_null(tree_seed("rng-seed", 0));
     memcpy(first, tree_seed("kaslr-seed", 8), 8);
     devices_hooks.reset_vm(&vm);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/memory.h"
@@ -331,6 +332,46 @@ static void no_size_is_too_large_to_be_refused(void **state)
     expect_try(PAGE, PAGE, 0);
 }
 
+static bool take_at(uint64_t offset, uint64_t size)
+{
+    return memory_take_at(world_address(offset), size);
+}
+
+static void memory_is_taken_at_a_place(void **state)
+{
+    (void)state;
+    add(2 * PAGE, 4 * PAGE);
+    add(8 * PAGE, 3 * PAGE);
+    assert_false(take_at(PAGE, 2 * PAGE));
+    assert_false(take_at(5 * PAGE, 2 * PAGE));
+    assert_false(take_at(4 * PAGE, 5 * PAGE)); /* of both, and what is between */
+    assert_false(take_at(6 * PAGE, PAGE));
+    assert_false(take_at(2 * PAGE, UINT64_MAX));
+    assert_false(memory_take_at(UINT64_MAX - PAGE + 1, 2 * PAGE));
+    assert_true(take_at(3 * PAGE, 2 * PAGE));
+    assert_false(take_at(4 * PAGE, PAGE)); /* it is taken */
+    assert_true(take_at(8 * PAGE, 3 * PAGE));
+    assert_int_equal(memory_lost(), 0);
+    expect_free("..#..#......");
+}
+
+static void the_largest_piece_is_named(void **state)
+{
+    uint64_t start = 1;
+
+    (void)state;
+    assert_int_equal(memory_largest(&start), 0);
+    assert_int_equal(start, 0);
+    add(PAGE, 2 * BLOCK);
+    add(4 * BLOCK, 2 * BLOCK + PAGE);
+    add(8 * BLOCK, 2 * BLOCK);
+    assert_int_equal(memory_largest(&start), 2 * BLOCK);
+    assert_int_equal(start, world_address(4 * BLOCK));
+    assert_true(take_at(5 * BLOCK, BLOCK));
+    assert_int_equal(memory_largest(&start), 2 * BLOCK);
+    assert_int_equal(start, world_address(8 * BLOCK));
+}
+
 static void nothing_is_left_when_all_is_given_out(void **state)
 {
     uint64_t start;
@@ -474,6 +515,8 @@ int main(void)
         cmocka_unit_test(alignment_may_be_any_power_of_two),
         cmocka_unit_test(what_is_taken_is_not_touched),
         cmocka_unit_test(no_size_is_too_large_to_be_refused),
+        cmocka_unit_test(memory_is_taken_at_a_place),
+        cmocka_unit_test(the_largest_piece_is_named),
         cmocka_unit_test(nothing_is_left_when_all_is_given_out),
         cmocka_unit_test(memory_is_zero_and_its_neighbours_are_not_touched),
         cmocka_unit_test(the_machine_stops_when_ontime_has_no_memory),

@@ -107,6 +107,13 @@ static uint64_t take_blocks(uint64_t size)
     return got;
 }
 
+/* Of two ranges that touch it may be refused: that all of it is free does not mean that it is given. */
+static void take_at(uint64_t start, uint64_t size)
+{
+    if (memory_take_at(world_address(start), size))
+        take(start, size);
+}
+
 static void take_all(void)
 {
     for (uint64_t size = MIB; size >= UNIT; size /= 4)
@@ -129,6 +136,8 @@ static void give_out_at_random(const void *argument)
 
         if (random_below(&random, 4) == 0)
             take_blocks(random_between(&random, 1, 4) * BLOCK);
+        else if (random_below(&random, 4) == 0)
+            take_at(random_below(&random, WORLD_RAM / PAGE) * PAGE, random_between(&random, 1, 16) * PAGE);
         else /* a larger alignment would leave gaps behind */
             (void)allocate((random_below(&random, largest / UNIT) + 1) * UNIT, UNIT);
     }

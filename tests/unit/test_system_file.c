@@ -385,6 +385,25 @@ static void pieces_go_where_the_file_says(void **state)
     free(file.data);
 }
 
+static void devices_are_listed(void **state)
+{
+    (void)state;
+    struct file file = accepted("devices.dts");
+    const struct vm_config *disk = vm_named("disk"), *keys = vm_named("keys"), *a = vm_named("a");
+    static const char paths[] = "/virtio_mmio@a003c00\0/virtio_mmio@a003e00";
+
+    assert_true(disk->direct_map && disk->trusted_dma);
+    assert_int_equal(disk->devices_size, sizeof(paths));
+    assert_memory_equal(disk->devices, paths, sizeof(paths));
+    assert_true(keys->direct_map);
+    assert_false(keys->trusted_dma);
+    assert_string_equal(keys->devices, "/pl061@9030000");
+    assert_null(a->devices);
+    assert_int_equal(a->devices_size, 0);
+    assert_false(a->direct_map || a->trusted_dma);
+    free(file.data);
+}
+
 static void padding_behind_the_file_is_ignored(void **state)
 {
     (void)state;
@@ -697,6 +716,7 @@ int main(void)
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),
         cmocka_unit_test(pieces_go_where_the_file_says),
+        cmocka_unit_test(devices_are_listed),
         cmocka_unit_test(padding_behind_the_file_is_ignored),
         cmocka_unit_test(truncated_files_are_refused),
         cmocka_unit_test(unaligned_files_are_refused),

@@ -112,6 +112,25 @@ static void vms_are_numbered(void **state)
     assert_int_equal(third->vcpus[0].id, second->vcpus[0].id + 1);
 }
 
+static void direct_ram_is_where_the_machine_has_it(void **state)
+{
+    static const unsigned none[] = {0};
+
+    (void)state;
+    config.direct_map = true;
+    config.memory_base = 0x50000000;
+    config.memory_mib = 6;
+    const struct vm *vm = create(none);
+    assert_non_null(vm);
+    assert_int_equal(noted.pieces, 0); /* it was taken before */
+    assert_int_equal(noted.maps, 1);
+    assert_int_equal(vm->ram_count, 1);
+    assert_memory_equal(&vm->ram[0], &noted.map[0], sizeof(noted.map[0]));
+    assert_int_equal(vm->ram[0].guest, 0x50000000);
+    assert_int_equal(vm->ram[0].host, 0x50000000);
+    assert_int_equal(vm->ram[0].size, 6 * MIB);
+}
+
 static void ram_is_taken_in_pieces(void **state)
 {
     static const unsigned pieces[] = {4, 2, 6, 2, 0};
@@ -402,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_vm_is_as_its_configuration, setup),
         cmocka_unit_test_setup(vms_are_numbered, setup),
+        cmocka_unit_test_setup(direct_ram_is_where_the_machine_has_it, setup),
         cmocka_unit_test_setup(ram_is_taken_in_pieces, setup),
         cmocka_unit_test_setup(ram_begins_where_the_file_says, setup),
         cmocka_unit_test_setup(ram_has_sixteen_pieces_at_most, setup),

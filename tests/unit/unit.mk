@@ -96,7 +96,11 @@ devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hy
 devices_FLAGS := -lfdt
 
 # boot
-UNIT_TESTS += board cores system_file image_placement
+UNIT_TESTS += board cores system_file image_placement passthrough give_devices
+passthrough_SRCS := $(addprefix hypervisor/,boot/passthrough.c boot/given_device.c boot/tree_walk.c boot/tree_reader.c \
+	drivers/machine_tree.c devices/guest_tree.c devices/tree_writer.c) tests/unit/tree_of.c
+passthrough_FLAGS := -lfdt
+give_devices_SRCS := hypervisor/boot/give_devices.c hypervisor/devices/address_map.c
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 board_FLAGS := -lfdt
 cores_SRCS := hypervisor/boot/cores.c
@@ -111,7 +115,9 @@ UNIT_TESTS += trace_decode bound check_command
 trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
-check_command_SRCS := tools/check_command.c tools/bound.c $(system_file_SRCS)
+check_command_SRCS := tools/check_command.c tools/board_check.c tools/bound.c $(system_file_SRCS) $(addprefix \
+	hypervisor/,boot/board.c boot/passthrough.c boot/given_device.c boot/tree_walk.c drivers/machine_tree.c \
+	devices/tree_writer.c)
 check_command_FLAGS := -lfdt -lm
 
 # guest/linux: what of the module can be linked here, on what it uses of the kernel, whose own build has fewer warnings

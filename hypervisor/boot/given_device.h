@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device of the machine that a VM is given: what the VM gets, and the node that its tree has for it.
+ * boot/passthrough.c fills it in.
+ */
+#ifndef BOOT_GIVEN_DEVICE_H
+#define BOOT_GIVEN_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "vm/device.h"
+
+#define GIVEN_RANGES     4  /* registers of a device */
+#define GIVEN_INTERRUPTS 16 /* of a device */
+#define GIVEN_CLOCKS     8
+#define GIVEN_DEPTH      8 /* of nodes below a device's */
+
+/* Room in a guest's tree for all nodes that the VM is given, of the GUEST_TREE_SIZE bytes. */
+#define GIVEN_TREE_SIZE 0x8000
+
+struct given_interrupt {
+    uint16_t intid;         /* the machine's */
+    uint16_t virtual_intid; /* the guest's */
+    bool edge;
+};
+
+/* The clocks of a device are fixed ones in the guest's tree. */
+struct given_clock {
+    uint32_t hz;
+    uint32_t phandle; /* in the guest's tree */
+    bool is_first;    /* the VM's first of this frequency: the device describes it */
+};
+
+struct given_device {
+    /* The first one describes the device. They come first: a device's describe() is given the address. */
+    struct device registers[GIVEN_RANGES];
+    const void *tree; /* the machine's */
+    int node;
+    const char *path; /* as the system file has it */
+    unsigned vm;      /* its number in the system file */
+    unsigned register_count, interrupt_count, clock_count;
+    struct given_interrupt interrupts[GIVEN_INTERRUPTS];
+    struct given_clock clocks[GIVEN_CLOCKS];
+    bool dma_coherent;
+};
+
+/* What becomes of a node's property. */
+enum given_property {
+    PROPERTY_KEPT,
+    PROPERTY_LEFT_OUT,   /* or written anew */
+    PROPERTY_CLOCKS,     /* are fixed ones */
+    PROPERTY_INTERRUPTS, /* go to the guest's GIC */
+    PROPERTY_REFERENCE,  /* one phandle: kept when it names a node that is given along */
+    PROPERTY_REFUSED,    /* refers to what the guest does not have */
+};
+
+enum given_property given_property(const char *name);
+
+/* The node that a phandle names if it is `node` or below it; else negative. */
+int given_node_by_phandle(const void *tree, int node, uint32_t phandle);
+
+/* A given device's describe(). */
+void given_device_describe(const struct device *device, struct tree_writer *writer);
+
+#endif
