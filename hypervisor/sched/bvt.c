@@ -5,7 +5,8 @@
  * Each unit has an actual virtual time A, its CPU time over its weight: units whose A keep pace have CPU time
  * in proportion to their weights. The effective virtual time E is A, or A - W while the unit is warped. The
  * unit with the least E runs. A unit that wakes gets A = max(A, SVT), where the scheduler virtual time SVT is
- * the least A of the runnable units: sleeping earns nothing.
+ * the greatest that the least A of the runnable units has been: sleeping earns nothing. Under `cbs` it is
+ * max(A, SVT - credit).
  *
  * Who runs (pick):
  *
@@ -35,9 +36,9 @@
  * woke or was warped last since pick() is the newcomer and in no heap: most often it runs at once.
  *
  * Overflow. A grows by 2^10 a tick at most. When one reaches REBASE_AT, the SVT is subtracted from all, which
- * keeps their order: A stays between 0 and REBASE_AT + 2^60, and W and C below 2^58. It takes 26 days at 1
- * GHz to get there, so the O(n) of that does not count. Every other operation is O(log n). The counter
- * itself, and so `now`, lasts 584 years at 1 GHz.
+ * keeps their order: A stays between -2^59, as the credit is less, and REBASE_AT + 2^60, and W and C below
+ * 2^58. It takes 26 days at 1 GHz to get there, so the O(n) of that does not count. Every other operation is
+ * O(log n). The counter itself, and so `now`, lasts 584 years at 1 GHz.
  */
 #include <stddef.h>
 #include "base/assert.h"
@@ -47,7 +48,6 @@
 #define CHARGE_MAX  (UINT64_C(1) << 50) /* ticks charged in one step */
 #define REBASE_AT   (INT64_C(1) << 61)  /* virtual time */
 #define AHEAD_MAX   (INT64_C(1) << 52)  /* virtual time: pick() is asked again after this at the latest */
-#define JOIN_TURNS  8 /* allowances that a unit may be behind or ahead in a queue it joins */
 
 int64_t bvt_worth(uint32_t weight, uint64_t ticks)
 {
@@ -152,31 +152,35 @@ static void set_warp(struct sched_queue *queue, struct sched_unit *unit, bool wa
 }
 
 /*
- * Brings the SVT up to date. The least A of the runnable units never falls, as a unit that joins them has at
- * least the SVT. So it is needed only when a unit joins them or leaves them.
+ * Brings the SVT up to date. It never falls: the least A of the runnable units may be behind it, by one that
+ * woke with credit or came from another queue. It is needed only when a unit joins them or leaves them.
  */
 static inline void update_svt(struct sched_queue *queue)
 {
     const struct sched_unit *newcomer = bvt_queue(queue)->newcomer;
     const struct sched_unit *current = queue->current;
     int64_t time = least(first_time(&queue->waiting), first_time(&bvt_queue(queue)->warped));
+    int64_t svt = bvt_queue(queue)->svt;
 
     if (newcomer != NULL)
         time = least(time, bvt_unit(newcomer)->avt);
     if (current != NULL && current->runnable)
         time = least(time, bvt_unit(current)->avt);
-    if (time == INT64_MAX)
-        return;
-    ASSERT(time >= bvt_queue(queue)->svt);
-    bvt_queue(queue)->svt = time;
+    bvt_queue(queue)->svt = time > svt && time != INT64_MAX ? time : svt;
 }
 
-static void raise_to_svt(const struct sched_queue *queue, struct sched_unit *unit)
+static void raise_to(struct sched_unit *unit, int64_t time)
 {
-    if (bvt_unit(unit)->avt < bvt_queue(queue)->svt) {
-        bvt_unit(unit)->avt = bvt_queue(queue)->svt;
+    if (bvt_unit(unit)->avt < time) {
+        bvt_unit(unit)->avt = time;
         bvt_unit(unit)->remainder = 0;
     }
+}
+
+/* To the SVT less the credit. */
+static void raise_to_svt(const struct sched_queue *queue, struct sched_unit *unit)
+{
+    raise_to(unit, bvt_queue(queue)->svt - bvt_queue(queue)->credit);
 }
 
 static void shift_keys(struct heap *heap, uint64_t by)
@@ -283,13 +287,15 @@ static bool bvt_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_
 
 void bvt_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
+    bool is_current = unit == queue->current;
+
     (void)now;
     if (unit->runnable)
         return;
     update_svt(queue);
     raise_to_svt(queue, unit);
     unit->runnable = true;
-    if (unit != queue->current)
+    if (!is_current)
         join(queue, unit);
 }
 
@@ -622,13 +628,14 @@ static bool any_is_runnable(const struct sched_queue *queue)
 }
 
 /*
- * The unit is behind or ahead here as it was there, within JOIN_TURNS allowances: a difference beyond that is
- * no claim, but comes from what the units of the two queues were worth in different times.
+ * The unit is behind or ahead here as it was there, within BVT_JOIN_TURNS allowances: a difference beyond
+ * that is no claim, but comes from what the units of the two queues were worth in different times. The SVT
+ * stays: a unit that sleeps here gets nothing of what this one is behind.
  */
 void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
 {
     struct bvt_queue *own = bvt_queue(queue);
-    int64_t most = JOIN_TURNS * bvt_unit(unit)->allowance;
+    int64_t most = BVT_JOIN_TURNS * bvt_unit(unit)->allowance;
     int64_t lag;
 
     update_svt(queue);
@@ -640,10 +647,15 @@ void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead
         most = -AHEAD_MAX; /* nobody waits for it to fall back */
     lag = lag > most ? lag : most;
     bvt_unit(unit)->avt = own->svt > lag ? own->svt - lag : 0;
-    own->svt = least(own->svt, bvt_unit(unit)->avt);
     list_unit(queue, unit);
     unit->runnable = true;
     join(queue, unit);
+}
+
+void bvt_forgo(struct sched_queue *queue, struct sched_unit *unit)
+{
+    DEBUG_ASSERT(unit == bvt_queue(queue)->newcomer || unit == queue->current);
+    raise_to(unit, bvt_queue(queue)->svt);
 }
 
 uint64_t bvt_turn(const struct sched_queue *queue)

@@ -8,6 +8,9 @@
 
 #include "sched/policies.h"
 
+/* A unit that joins another queue is behind or ahead there by at most so many of its allowances. */
+#define BVT_JOIN_TURNS 8
+
 struct bvt_unit {
     int64_t avt;             /* actual virtual time A, in 1/1024 tick of CPU time over weight */
     int64_t warp;            /* W in virtual time */
@@ -28,7 +31,8 @@ struct bvt_queue {
     struct heap urgent;          /* warped units that wait and are not spent, by deadline */
     struct heap spent;           /* warped units that wait and are spent, by E */
     struct heap warped;          /* the units of both, by A */
-    int64_t svt;                 /* scheduler virtual time: least A of the runnable when last looked at */
+    int64_t svt;                 /* scheduler virtual time: the greatest that the runnable's least A was */
+    int64_t credit;              /* how far behind the SVT a unit may wake, virtual time */
     struct sched_unit *units;    /* all units, runnable or not */
     uint64_t origin;             /* what was subtracted from all A so far, modulo 2^64 */
 } __attribute__((may_alias));
@@ -55,6 +59,7 @@ void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit
 /* Of struct sched_moves. */
 void bvt_remove(struct sched_queue *queue, struct sched_unit *unit);
 void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead);
+void bvt_forgo(struct sched_queue *queue, struct sched_unit *unit);
 uint64_t bvt_turn(const struct sched_queue *queue);
 uint64_t bvt_time(const struct sched_queue *queue, const struct sched_unit *unit);
 int64_t bvt_worth(uint32_t weight, uint64_t ticks);

@@ -141,6 +141,12 @@ struct sched_moves {
     void (*join)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead);
 
     /*
+     * A unit has just woken, before pick(): it goes before nobody for what it did not use before. NULL: no
+     * unit goes first for that under the policy.
+     */
+    void (*forgo)(struct sched_queue *queue, struct sched_unit *unit);
+
+    /*
      * The virtual time up to which a unit that joined the queue, in which one is runnable, would run at once.
      * NULL: the policy has no virtual time; so in the two below.
      */

@@ -30,6 +30,7 @@
 #define TURN_US     500 /* of a vCPU while another of its VM waits */
 #define HANDOVER_US 50  /* of one that has the place of another */
 #define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
+#define SWITCH_US   10  /* what a switch costs, as long as it is not known */
 #define LOOP_SIZE   64  /* bytes of code */
 
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
@@ -85,9 +86,12 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
 static void bill(struct vcpu *vcpu, uint64_t since)
 {
     struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
 
-    cpu->charged_until = arch_counter();
-    vcpu->debt += cpu->charged_until - since;
+    if ((int64_t)(now - since) <= 0) /* it is paid, see cost_of_return() */
+        return;
+    cpu->charged_until = now;
+    vcpu->debt += now - since;
 }
 
 static inline void watch_deadlines(struct vcpu *vcpu)
@@ -407,6 +411,46 @@ static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
         begin_handed_work(vcpu, now);
 }
 
+bool cpu_is_idle(const struct cpu *cpu)
+{
+    return ARCH_READ_RELAXED(cpu->current) == NULL &&
+           atomic_load_explicit(&cpu->messages, memory_order_relaxed) == NULL; /* else one may be coming */
+}
+
+/*
+ * The vCPU woke without a deadline, another has the core, and the policy is not asked yet. It may go first if
+ * it has used less than its share. Then it pays for the switch back, too, and half as much for the interrupt
+ * that woke it: else others would pay for each of its wake-ups, as often as it likes. One that floats goes
+ * where nobody else wants to run, if there is such a core.
+ */
+static __attribute__((noinline)) void may_break_in(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    const struct sched_moves *moves = cpu->sched.policy->moves;
+
+    if (vcpu->unit.warped || moves == NULL || moves->forgo == NULL)
+        return;
+    vcpu->broke_in = true;
+    for (uint64_t left = vcpu->floats_on; left != 0; left &= left - 1)
+        if (cpu_is_idle(&cpus[__builtin_ctzll(left)])) {
+            moves->forgo(&cpu->sched, &vcpu->unit);
+            return;
+        }
+}
+
+/* The vCPU, which is the current one, gives the CPU up. How much it is to pay beyond `now`, see above. */
+static uint64_t cost_of_return(struct vcpu *vcpu)
+{
+    uint64_t cost = vcpu->cpu->lead.switch_cost;
+
+    if (!vcpu->broke_in)
+        return 0;
+    vcpu->broke_in = false;
+    if (cost == 0) /* no deadline was reached yet */
+        cost = us_to_ticks(SWITCH_US);
+    return vcpu->unit.warped ? 0 : cost + cost / 2;
+}
+
 static void wake_timer_expired(struct deadline *timer, uint64_t now)
 {
     struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, wake_timer);
@@ -415,6 +459,8 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
     now = charge(cpu, now);
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
+        if (cpu->current != NULL)
+            may_break_in(vcpu);
         pick(cpu, now);
         if (cpu->current == vcpu) {
             precise_woken_for_timer(&vcpu->precise, vcpu->wake_at, timer->when);
@@ -433,6 +479,8 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    if (cpu->current != NULL)
+        may_break_in(vcpu);
     if (vcpu->floats)
         look_at_waiting(cpu, vcpu->ready_since); /* after the policy was asked */
 }
@@ -702,7 +750,7 @@ void vcpu_block(struct vcpu *vcpu)
     }
     vcpu->has_work = precise_is_unfinished(&vcpu->precise, now);
     may_be_told(vcpu);
-    now = charge(cpu, now);
+    now = charge(cpu, now + cost_of_return(vcpu));
     (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
     pick(cpu, now);
 }
@@ -737,7 +785,10 @@ void vcpu_retire(struct vcpu *vcpu)
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
-    now = charge(cpu, arch_counter());
+    now = arch_counter();
+    if (vcpu == cpu->current)
+        now += cost_of_return(vcpu);
+    now = charge(cpu, now);
     if (take_from_scheduler(vcpu, now, ONTIME_WARP_END_RESET))
         pick(cpu, now);
     cpu->reschedule = true;

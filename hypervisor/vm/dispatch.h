@@ -139,6 +139,9 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
 /* Up to which virtual time would a vCPU that came run at once? The CPU is not idle. */
 uint64_t cpu_turn(struct cpu *cpu);
 
+/* Runs the CPU nothing, as far as is known? Any CPU may ask. */
+bool cpu_is_idle(const struct cpu *cpu);
+
 /* Is it runnable, and another has the CPU? */
 bool vcpu_waits(const struct vcpu *vcpu);
 

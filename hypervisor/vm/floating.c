@@ -7,7 +7,8 @@
  * core waits for another. The core looks at those that wait as soon as the policy was asked after a wake-up,
  * and every FLOATING_LOOK_US as long as any waits.
  *
- *  1. A vCPU goes to a core that is idle.
+ *  1. A vCPU goes to a core that is idle. One that wakes without a deadline while there is such a core gives
+ *     up the credit that cbs has for it (vm/dispatch.c): with it, it would keep others from their core.
  *  2. One that is warped, and waits because others' urgent work is due before, goes to a core that runs one
  *     that is not warped: there it is first. It goes nowhere else, so that it is never later for that.
  *  3. Another goes to a core whose turn() is ahead of its own virtual time by so much that it could run there
@@ -54,12 +55,6 @@ static uint64_t margin(const struct cpu *cpu)
     return cpu->sched.allowance > least ? cpu->sched.allowance : least;
 }
 
-static bool is_idle(const struct cpu *cpu)
-{
-    return ARCH_READ_RELAXED(cpu->current) == NULL &&
-           atomic_load_explicit(&cpu->messages, memory_order_relaxed) == NULL; /* else one may be coming */
-}
-
 static bool runs_unwarped(const struct cpu *cpu)
 {
     const struct vcpu *vcpu = ARCH_READ_RELAXED(cpu->current);
@@ -82,7 +77,7 @@ static int64_t lead_over(const struct cpu *cpu, const struct vcpu *vcpu)
 /* By rules 1 and 2. */
 static bool is_free_for(const struct cpu *cpu, const struct vcpu *vcpu)
 {
-    return is_idle(cpu) || (vcpu->unit.warped && runs_unwarped(cpu));
+    return cpu_is_idle(cpu) || (vcpu->unit.warped && runs_unwarped(cpu));
 }
 
 /* Where the vCPU, which waits, is to go; NULL: it stays. */

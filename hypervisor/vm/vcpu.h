@@ -54,6 +54,8 @@ struct vcpu {
     struct deadline precise_timer;
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
+    uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float */
+    bool broke_in;     /* it woke without a deadline while another had the CPU: it pays for the switch back */
     struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
     /*
      * Turns among the vCPUs of a VM on one CPU. Each has a place in the policy, with a virtual time and,

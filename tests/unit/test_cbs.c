@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "arch/fake/fake.h"
+#include "random.h"
 #include "sched/cbs.h"
 #include "simulation.h"
 
@@ -67,7 +68,7 @@ static void urgent_work_runs_at_once_and_to_its_end(void **state)
     assert_int_equal(sim_running(&sim), hog);
 }
 
-/* Without a warp it waits its turn as under BVT. */
+/* Without a warp it waits until the other is ahead by C. */
 static void other_work_waits_for_its_turn(void **state)
 {
     (void)state;
@@ -76,8 +77,153 @@ static void other_work_waits_for_its_turn(void **state)
     sim_advance(&sim, 123);
     sim_wake(&sim, unit);
     assert_int_equal(sim_running(&sim), hog);
-    sim_advance(&sim, C);
+    sim_advance(&sim, C - 123 - 1);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, 1);
     assert_int_equal(sim_running(&sim), unit);
+}
+
+/* Who uses less than its share does not wait for those that have more. */
+static void who_uses_less_than_its_share_runs_at_once(void **state)
+{
+    static const uint32_t weights[] = {1, 2, 4};
+
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned hogs = 1; hogs <= 3; hogs++) {
+            unsigned unit;
+
+            (void)setup(state);
+            for (unsigned k = 0; k < hogs; k++)
+                (void)add_hog(weights[k]);
+            unit = add(weights[i]);
+            sim_advance(&sim, 20 * C);
+            for (unsigned k = 0; k < 2000; k++) {
+                sim_wake(&sim, unit);
+                assert_int_equal(sim_running(&sim), unit);
+                sim_advance(&sim, 20);
+                sim_block(&sim, unit);
+                sim_advance(&sim, 180);
+            }
+        }
+}
+
+/* The first turn after a long sleep is longer by the credit less C at the least weight. */
+static void what_was_not_used_is_kept_up_to_the_credit(void **state)
+{
+    static const struct {
+        uint32_t hog, unit;
+        uint64_t turn;
+    } of[] = {
+        {1, 1, 2 * C + C / 4}, {10, 10, 2 * C + C / 4},   {1, 4, 6 * C},
+        {4, 1, 2 * C + C / 4}, {1, 6, 6 * C * 5 / 4 + C},
+    };
+
+    for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        unsigned hog, unit;
+
+        (void)setup(state);
+        hog = add_hog(of[i].hog);
+        unit = add(of[i].unit);
+        sim_advance(&sim, 1000 * C);
+        sim_wake(&sim, unit);
+        sim_advance(&sim, of[i].turn - 1);
+        assert_int_equal(sim_running(&sim), unit);
+        sim_advance(&sim, 1);
+        assert_int_equal(sim_running(&sim), hog);
+    }
+}
+
+/* A heavy one keeps no more than 8 C beside a light one: it waits for that one's turn, but for this. */
+static void credit_is_bounded(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1), unit = add(100);
+
+    sim_advance(&sim, 1000 * C);
+    sim_wake(&sim, unit);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, C - 8 * C / 100 - 1);
+    assert_int_equal(sim_running(&sim), hog);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), unit);
+    sim_advance(&sim, 101 * C - 1);
+    assert_int_equal(sim_running(&sim), unit);
+    sim_advance(&sim, 1);
+    assert_int_equal(sim_running(&sim), hog);
+}
+
+/* Sleeping as long as it computes, at the wrong time for the hog, it has no more than half. */
+static void sleeping_earns_no_more_than_the_share(void **state)
+{
+    (void)state;
+    unsigned hog = add_hog(1), unit = add(1);
+
+    for (unsigned i = 0; i < 100; i++) {
+        sim_advance(&sim, 3 * C);
+        sim_wake(&sim, unit);
+        for (unsigned k = 0; k < 3 * C && sim_running(&sim) == (int)unit; k++)
+            sim_advance(&sim, 1);
+        sim_block(&sim, unit);
+    }
+    assert_true(sim.ran[unit] <= sim.ran[hog]);
+}
+
+/* Units of random weights, without deadlines. Returns how far behind the SVT they may wake, at weight 1. */
+static double random_system(struct random *random)
+{
+    unsigned units = (unsigned)random_between(random, 2, SIM_UNITS);
+    uint32_t heaviest = random_below(random, 2) ? 6 : SCHED_WEIGHT_MAX;
+    uint32_t least = SCHED_WEIGHT_MAX, most = 0;
+    double allowance = (double)random_between(random, 100, 2 * C), credit;
+
+    sim_init(&sim, "cbs", (uint64_t)allowance, START);
+    for (unsigned i = 0; i < units; i++) {
+        uint32_t weight = (uint32_t)random_between(random, 1, heaviest);
+
+        (void)sim_add(&sim, (struct sched_params){.weight = weight});
+        least = weight < least ? weight : least;
+        most = weight > most ? weight : most;
+    }
+    credit = 1.25 * allowance / least;
+    return credit < 8 * allowance / most ? credit : 8 * allowance / most;
+}
+
+/* How far the unit has got ahead of unit 0, at weight 1. */
+static double lead(unsigned unit)
+{
+    return sim.ran[unit] / sim.units[unit].params.weight - sim.ran[0] / sim.units[0].params.weight;
+}
+
+/* CPU time, at weight 1. */
+static double turn(unsigned unit)
+{
+    return (double)sim.queue.allowance / sim.units[unit].params.weight;
+}
+
+/*
+ * From any instant to any other, no unit has more than its share beside a hog, but for the credit and both
+ * turns: whatever units do, and however they sleep.
+ */
+static void nobody_gains_more_than_the_credit(void **state)
+{
+    struct random random = {31};
+
+    (void)state;
+    for (unsigned system = 0; system < 40; system++) {
+        double credit = random_system(&random), lowest[SIM_UNITS] = {0};
+
+        sim_wake(&sim, 0);
+        for (unsigned step = 0; step < 2000; step++) {
+            for (unsigned i = 1; i < sim.count; i++) {
+                lowest[i] = lead(i) < lowest[i] ? lead(i) : lowest[i];
+                assert_true(lead(i) - lowest[i] <= credit + turn(i) + turn(0) + 2);
+                if (random_below(&random, 4) == 0)
+                    (sim.units[i].runnable ? sim_block : sim_wake)(&sim, i);
+            }
+            sim_advance(&sim,
+                        random_below(&random, (random_below(&random, 3) ? 1 : 40) * sim.queue.allowance / 4));
+        }
+    }
 }
 
 /* At half of the core it gains half a tick for each that it runs, so the horizon ends the warp after H. */
@@ -351,6 +497,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(urgent_work_runs_at_once_and_to_its_end, setup),
         cmocka_unit_test_setup(other_work_waits_for_its_turn, setup),
+        cmocka_unit_test(who_uses_less_than_its_share_runs_at_once),
+        cmocka_unit_test(what_was_not_used_is_kept_up_to_the_credit),
+        cmocka_unit_test_setup(credit_is_bounded, setup),
+        cmocka_unit_test_setup(sleeping_earns_no_more_than_the_share, setup),
+        cmocka_unit_test(nobody_gains_more_than_the_credit),
         cmocka_unit_test_setup(horizon_ends_a_warp, setup),
         cmocka_unit_test_setup(nothing_is_saved_beyond_the_present, setup),
         cmocka_unit_test_setup(alone_a_unit_is_urgent_for_ever, setup),

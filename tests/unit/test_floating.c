@@ -326,6 +326,7 @@ static struct vcpu *add(unsigned count, uint32_t weight, unsigned first, uint64_
             .id = (uint16_t)(index * VCPUS + i),
             .timers = TIMERS_PRECISE,
             .floats = mask != 0,
+            .floats_on = mask,
             .unit.params = {.weight = weight, .horizon = 100000 * 625 / 10, .job = 50 * 625 / 10},
         };
         vcpu_attach(vcpu, &cpus[first]);
@@ -550,6 +551,51 @@ static void one_that_wakes_goes_to_an_idle_core(void **state)
     assert_true(guest_of_vcpu(sleeper)->sleeps > 10);
     assert_int_equal(guest_of_vcpu(sleeper)->late, 0);
     expect_share(hog, 0, SECOND / 10, 1);
+}
+
+/* Under cbs it could run where it is, as it used less than its share. It leaves that core to the other. */
+static void one_with_credit_goes_to_an_idle_core(void **state)
+{
+    struct vcpu *hogs[2], *sleeper;
+    uint64_t before;
+    unsigned idle;
+
+    (void)state;
+    make_cores(2, "cbs", 13);
+    for (unsigned i = 0; i < 2; i++)
+        hogs[i] = add_hog(1, i, 0);
+    sleeper = add_sleeper(SECOND / 5000, SECOND / 2000, false, 0, 3);
+    run(SECOND);
+    assert_true(guest_of_vcpu(sleeper)->sleeps > 1000);
+    idle = sleeper->cpu == &cpus[0];
+    on(idle);
+    hogs[idle]->on = false;
+    vcpu_retire(hogs[idle]);
+    run(SECOND / 1000);
+    assert_ptr_equal(sleeper->cpu, &cpus[idle]);
+    before = cpu_time(hogs[1 - idle]);
+    run(SECOND / 10);
+    expect_share(hogs[1 - idle], before, SECOND / 10, 1);
+}
+
+/* Who interrupts another for what it did not use before pays for the way back to that one. */
+static void one_that_breaks_in_pays_for_it(void **state)
+{
+    struct vcpu *hog, *sleeper;
+    uint64_t sleeps, cost, ran;
+
+    (void)state;
+    make_cores(1, "cbs", 14);
+    hog = add_hog(1, 0, 0);
+    sleeper = add_sleeper(SECOND / 5000, SECOND / 2000, false, 0, 0);
+    run(SECOND);
+    cost = cpus[0].lead.switch_cost; /* not much, as time stands still meanwhile */
+    sleeps = guest_of_vcpu(sleeper)->sleeps;
+    ran = cpu_time(sleeper);
+    assert_true(sleeps > 1000);
+    assert_in_range(ran, (sleeps - 1) * (SECOND / 5000 + cost + cost / 2),
+                    (sleeps + 1) * (SECOND / 5000 + cost + cost / 2) + SECOND / 5000);
+    assert_in_range(ran + cpu_time(hog), SECOND, SECOND + 2 * cost);
 }
 
 /* It stays while its core runs it at once, busy or not. */
@@ -796,6 +842,8 @@ int main(void)
         cmocka_unit_test(those_that_stay_have_their_shares),
         cmocka_unit_test(what_nobody_else_could_use_is_no_debt),
         cmocka_unit_test(one_that_wakes_goes_to_an_idle_core),
+        cmocka_unit_test(one_with_credit_goes_to_an_idle_core),
+        cmocka_unit_test(one_that_breaks_in_pays_for_it),
         cmocka_unit_test(one_that_is_on_time_stays),
         cmocka_unit_test(urgent_work_goes_where_it_is_first),
         cmocka_unit_test(deadlines_are_watched_at_once),

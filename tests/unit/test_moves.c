@@ -15,6 +15,9 @@
 #define UNITS 4
 #define TURNS 8 /* allowances that a unit may be behind or ahead where it comes to */
 
+/* How far behind others a unit of weight 1 wakes at most. */
+#define CREDIT (C + C / 4)
+
 static struct core {
     struct sched_queue queue;
     struct heap_node *slots[SCHED_SLOTS(UNITS)];
@@ -98,8 +101,6 @@ static void one_that_is_behind_stays_behind(void **state)
         assert_int_equal(chosen(&there), 1);
         run(&there, 1);
         assert_int_equal(chosen(&there), 2);
-        add(&there, 3, 1); /* it has the time of the one that is behind the others */
-        assert_int_equal(time_of(&there, 3), time_of(&there, 2));
         assert_int_equal(chosen(&here), 0);
     }
 }
@@ -139,22 +140,84 @@ static void an_idle_queue_takes_the_time(void **state)
     add(&there, 2, 1);
     (void)policy->block(&there.queue, &units[2], 0);
     move(1, 0);
-    assert_int_equal(time_of(&there, 1), policy->moves->worth(1, 100 * C));
+    assert_int_equal(time_of(&there, 1), policy->moves->worth(1, 100 * C - CREDIT)); /* it had slept here */
     assert_int_equal(chosen(&there), 1);
-    policy->wake(&there.queue, &units[2], 0); /* one that slept there has earned nothing */
-    assert_int_equal(time_of(&there, 2), time_of(&there, 1));
+    policy->wake(&there.queue, &units[2], 0); /* one that slept there has its credit */
+    assert_int_equal(time_of(&there, 1) - time_of(&there, 2), policy->moves->worth(1, CREDIT));
 }
 
-/* One that is blocked goes as if it had woken here. */
-static void sleep_earns_nothing(void **state)
+/* One that is blocked goes as if it had woken here: under bvt with nothing, under cbs with its credit. */
+static void sleep_earns_what_it_does_here(void **state)
 {
     (void)state;
-    begin("cbs", C);
+    for (unsigned cbs = 0; cbs < 2; cbs++) {
+        begin(cbs ? "cbs" : "bvt", C);
+        (void)policy->block(&here.queue, &units[1], here.now);
+        run(&here, 2 * C);
+        run(&there, 2 * C);
+        move(1, 0);
+        assert_int_equal(time_of(&there, 2) - time_of(&there, 1), cbs ? policy->moves->worth(1, CREDIT) : 0);
+    }
+}
+
+/* Nor is it lost or doubled by going to and fro. */
+static void credit_goes_along(void **state)
+{
+    (void)state;
+    begin("cbs", 3 * C);
     (void)policy->block(&here.queue, &units[1], here.now);
-    run(&here, C);
-    run(&there, C);
+    policy->wake(&here.queue, &units[1], here.now);
+    assert_int_equal(time_of(&here, 0) - time_of(&here, 1), policy->moves->worth(1, CREDIT));
+    for (unsigned i = 0; i < 5; i++) {
+        move(1, 0);
+        assert_int_equal(time_of(&there, 2) - time_of(&there, 1), policy->moves->worth(1, CREDIT));
+        policy->moves->remove(&there.queue, &units[1]);
+        policy->moves->join(&here.queue, &units[1], 0);
+        assert_int_equal(time_of(&here, 0) - time_of(&here, 1), policy->moves->worth(1, CREDIT));
+    }
+}
+
+/* One that comes and is far behind takes nobody along. */
+static void who_sleeps_gains_nothing_by_one_that_comes(void **state)
+{
+    (void)state;
+    for (unsigned cbs = 0; cbs < 2; cbs++) {
+        begin(cbs ? "cbs" : "bvt", 0);
+        add(&there, 3, 1);
+        (void)policy->block(&there.queue, &units[3], 0);
+        run(&here, 7 * C);
+        run(&there, 7 * C);
+        move(1, 0);
+        assert_int_equal(time_of(&there, 1), 0);
+        policy->wake(&there.queue, &units[3], there.now);
+        assert_int_equal(time_of(&there, 2) - time_of(&there, 3), cbs ? policy->moves->worth(1, CREDIT) : 0);
+    }
+}
+
+/* The credit is that of who is there: 5/4 C at the least weight, 8 C at the greatest. */
+static void credit_is_of_who_is_there(void **state)
+{
+    int64_t light, both;
+
+    (void)state;
+    make("cbs");
+    add(&here, 0, 1);
+    add(&here, 1, 10);
+    add(&there, 2, 10);
+    light = policy->moves->worth(1, CREDIT);
+    both = policy->moves->worth(10, TURNS * C);
+    assert_int_equal(bvt_queue(&here.queue)->credit, both);
+    assert_int_equal(bvt_queue(&there.queue)->credit, light / 10);
+    assert_int_equal(chosen(&here), 0);
     move(1, 0);
-    assert_int_equal(time_of(&there, 1), time_of(&there, 2));
+    assert_int_equal(bvt_queue(&here.queue)->credit, light);
+    assert_int_equal(bvt_queue(&there.queue)->credit, light / 10);
+    (void)policy->block(&here.queue, &units[0], 0);
+    assert_int_equal(chosen(&here), -1);
+    move(0, 0);
+    assert_int_equal(bvt_queue(&there.queue)->credit, both);
+    policy->moves->remove(&there.queue, &units[0]);
+    assert_int_equal(bvt_queue(&there.queue)->credit, light / 10);
 }
 
 static void one_that_joins_up_to_the_turn_runs_at_once(void **state)
@@ -264,7 +327,10 @@ int main(void)
         cmocka_unit_test(a_queue_may_be_ahead),
         cmocka_unit_test(a_difference_is_bounded),
         cmocka_unit_test(an_idle_queue_takes_the_time),
-        cmocka_unit_test(sleep_earns_nothing),
+        cmocka_unit_test(sleep_earns_what_it_does_here),
+        cmocka_unit_test(credit_goes_along),
+        cmocka_unit_test(who_sleeps_gains_nothing_by_one_that_comes),
+        cmocka_unit_test(credit_is_of_who_is_there),
         cmocka_unit_test(one_that_joins_up_to_the_turn_runs_at_once),
         cmocka_unit_test(worth_is_over_the_weight),
         cmocka_unit_test(times_compare_for_ever),
