@@ -14,13 +14,13 @@
 
 /* In parentheses: the largest count found. */
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
-#define PATH_EXIT      3400 /* an exit or a switch that writes no line (3,302: an SGI to seven) */
+#define PATH_EXIT      3500 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
 #define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
 #define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,182) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
-#define PATH_DUE       3400 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,112) */
-#define PATH_DUE_OTHER 2200 /* such a deadline whose vCPU is not switched to (2,013) */
+#define PATH_DUE       3500 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,112) */
+#define PATH_DUE_OTHER 2400 /* such a deadline whose vCPU is not switched to (2,275) */
 #define PATH_SWITCH    3300 /* from the comparator's interrupt to the entry, these included (3,112) */
 #define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
@@ -29,7 +29,7 @@
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */
 #define LOCK_CLOCK     600  /* a VM's clock (489) */
 #define LOCK_COMPLAINT 3000 /* of a VM's faults (2,802) */
-#define LOCK_VM        1300 /* a VM's power state (1,124: a vCPU is switched on) */
+#define LOCK_VM        1700 /* a VM's power state (1,592: a vCPU is switched off that has another's place) */
 #define LOCK_CONSOLE   1900 /* the console (1,756) */
 #define LOCK_RINGS     100  /* the trace rings (42 with two cores, 10 more with each); taken alone */
 #define LOCK_OFF       400  /* which VMs are off (34 with three of them) */

@@ -428,7 +428,7 @@ static __attribute__((noinline)) void may_break_in(struct vcpu *vcpu)
     struct cpu *cpu = vcpu->cpu;
     const struct sched_moves *moves = cpu->sched.policy->moves;
 
-    if (vcpu->unit.warped || moves == NULL || moves->forgo == NULL)
+    if (moves == NULL || moves->forgo == NULL)
         return;
     vcpu->broke_in = true;
     for (uint64_t left = vcpu->floats_on; left != 0; left &= left - 1)
@@ -459,7 +459,7 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
     now = charge(cpu, now);
     if (!vcpu->unit.runnable) {
         make_runnable(vcpu, now);
-        if (cpu->current != NULL)
+        if (cpu->current != NULL && !vcpu->unit.warped)
             may_break_in(vcpu);
         pick(cpu, now);
         if (cpu->current == vcpu) {
@@ -479,7 +479,7 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     make_runnable(vcpu, charge(cpu, arch_counter()));
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
-    if (cpu->current != NULL)
+    if (cpu->current != NULL && !vcpu->unit.warped)
         may_break_in(vcpu);
     if (vcpu->floats)
         look_at_waiting(cpu, vcpu->ready_since); /* after the policy was asked */
