@@ -14,14 +14,14 @@
 
 /* In parentheses: the largest count found. */
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
-#define PATH_EXIT      3500 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
+#define PATH_EXIT      3600 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
 #define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
 #define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,182) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
-#define PATH_DUE       3500 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,112) */
-#define PATH_DUE_OTHER 2400 /* such a deadline whose vCPU is not switched to (2,275) */
-#define PATH_SWITCH    3300 /* from the comparator's interrupt to the entry, these included (3,112) */
+#define PATH_DUE       3900 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,829) */
+#define PATH_DUE_OTHER 2500 /* such a deadline whose vCPU is not switched to (2,463) */
+#define PATH_SWITCH    3900 /* from the comparator's interrupt to the entry, these included (3,829) */
 #define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
 /* How long a lock is held, those that its holder takes meanwhile included. */

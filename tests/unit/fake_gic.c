@@ -151,7 +151,7 @@ static void set_private_active(uint32_t intid, bool active)
 
 static void disable(uint32_t intid)
 {
-    if (intid >= 32)
+    if (intid >= 32 && intid < SPIS_END)
         spis[intid].enabled = false;
 }
 

@@ -131,7 +131,9 @@ static void test_observer(void **state)
     config.vms[3].vcpus = 8;
     assert_int_equal(bound_of_first().path, fmax(PATH_DUE, PATH_MARK + 11 * PATH_MARK_VM));
     first->vcpus = second->vcpus = config.vms[2].vcpus = 8;
-    assert_int_equal(bound_of_first().path, PATH_MARK + 32 * PATH_MARK_VM);
+    config.vm_count = 6;
+    config.vms[4] = config.vms[5] = config.vms[3];
+    assert_int_equal(bound_of_first().path, PATH_MARK + 48 * PATH_MARK_VM);
 }
 
 static void assert_none(const char *part)
