@@ -20,10 +20,11 @@
 #include "bare.h"
 #include "id_registers.h"
 
-#define ENCODINGS 0x8000u     /* op0 2 and 3: bits 15 (op0 - 2) and below */
-#define MSR_REG   0xD5100000u /* msr S2_0_C0_C0_0, x0 */
-#define MRS_BIT   (1u << 21)
-#define RET       0xD65F03C0u
+#define ENCODINGS    0x8000u     /* op0 2 and 3: bits 15 (op0 - 2) and below */
+#define ROUNDS_LEAST 11u         /* also where a host that is busy has fewer in the time */
+#define MSR_REG      0xD5100000u /* msr S2_0_C0_C0_0, x0 */
+#define MRS_BIT      (1u << 21)
+#define RET          0xD65F03C0u
 
 enum how { KEPT, PSTATE, VIRTUAL, EMULATED, CONSTANT, CLOCK, ABSENT, OPEN, UNLISTED };
 
@@ -289,7 +290,7 @@ void guest_main(void)
     find_writable(pattern);
     compare_with_table();
     uint64_t end = now_virtual() + microseconds(1000 * option_number("ms", 1000));
-    for (; now_virtual() < end; rounds++) {
+    for (; now_virtual() < end || rounds < ROUNDS_LEAST; rounds++) {
         write_all(pattern * (2 * rounds + 1));
         note_all();
         spin(microseconds(20000));
@@ -300,5 +301,5 @@ void guest_main(void)
     write_all(0);
     print("registers: %u accessible, %u rounds\n", accessible, rounds);
     result(changed == 0, "nothing-changes", ": %u values changed in %u rounds\n", changed, rounds);
-    result(accessible > 100 && rounds > 10, "rounds", ": %u accessible, %u rounds\n", accessible, rounds);
+    result(accessible > 100, "accessible", ": %u\n", accessible);
 }
