@@ -15,19 +15,19 @@
 /* In parentheses: the largest count found. */
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
 #define PATH_EXIT      3600 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
-#define PATH_LINE      2400 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
+#define PATH_LINE      2500 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
 #define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,182) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
-#define PATH_DUE       3900 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,829) */
-#define PATH_DUE_OTHER 2500 /* such a deadline whose vCPU is not switched to (2,463) */
-#define PATH_SWITCH    3900 /* from the comparator's interrupt to the entry, these included (3,829) */
+#define PATH_DUE       4200 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,915) */
+#define PATH_DUE_OTHER 2700 /* such a deadline whose vCPU is not switched to (2,463) */
+#define PATH_SWITCH    4200 /* from the comparator's interrupt to the entry, these included (3,915) */
 #define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
 /* How long a lock is held, those that its holder takes meanwhile included. */
 #define LOCK_VGIC      2200 /* a VM's virtual GIC (2,062: a write to the distributor that changes all SPIs) */
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */
-#define LOCK_CLOCK     600  /* a VM's clock (489) */
+#define LOCK_CLOCK     700  /* a VM's clock (571) */
 #define LOCK_COMPLAINT 3000 /* of a VM's faults (2,802) */
 #define LOCK_VM        1700 /* a VM's power state (1,592: a vCPU is switched off that has another's place) */
 #define LOCK_CONSOLE   1900 /* the console (1,756) */
@@ -45,7 +45,7 @@
  * that the holders of these wait for in turn. And those of a count of PATH_SWITCH, which are a VM's.
  */
 #define WAIT_VM     (LOCK_VM + 3 * LOCK_VGIC)
-#define WAIT_ALL    (LOCK_CONSOLE + LOCK_OFF)
+#define WAIT_ALL    (2 * LOCK_CONSOLE + LOCK_OFF)
 #define WAIT_INNER  (INNER_UART + INNER_CLOCK)
 #define WAIT_SWITCH (2 * LOCK_VGIC)
 
