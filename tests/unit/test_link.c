@@ -305,21 +305,15 @@ static void the_tree_describes_them(void **state)
     assert_true(fdt_path_offset(tree, "/link@9100000") > 0 && fdt_path_offset(tree, "/link@9102000") > 0);
 }
 
-/* Defines the test NAME, which is the block that follows, for both versions of the GIC, with b running. */
-#define BOTH(name)                                                                                           \
-    static void name##_example(void);                                                                        \
-    static void name(void **state)                                                                           \
-    {                                                                                                        \
-        (void)state;                                                                                         \
-        for (unsigned version = 2; version <= 3; version++) {                                                \
-            begin(version);                                                                                  \
-            start(b());                                                                                      \
-            for (unsigned i = 0; i < 3; i++)                                                                 \
-                (void)world_woken(i);                                                                        \
-            name##_example();                                                                                \
-        }                                                                                                    \
-    }                                                                                                        \
-    static void name##_example(void)
+static void begin_with_b(unsigned version)
+{
+    begin(version);
+    start(b());
+    for (unsigned i = 0; i < 3; i++)
+        (void)world_woken(i);
+}
+
+#define BOTH(name) WORLD_BOTH(begin_with_b, name)
 
 BOTH(a_ring_wakes_the_vcpu_that_it_is_routed_to)
 {

@@ -44,18 +44,7 @@ static void begin(unsigned version)
     begin_with(version, 4);
 }
 
-/* Defines the test NAME, which is the block that follows, for both versions. */
-#define BOTH(name)                                                                                           \
-    static void name##_example(void);                                                                        \
-    static void name(void **state)                                                                           \
-    {                                                                                                        \
-        (void)state;                                                                                         \
-        for (unsigned version = 2; version <= 3; version++) {                                                \
-            begin(version);                                                                                  \
-            name##_example();                                                                                \
-        }                                                                                                    \
-    }                                                                                                        \
-    static void name##_example(void)
+#define BOTH(name) WORLD_BOTH(begin, name)
 
 static void edge(void)
 {

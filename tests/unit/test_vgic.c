@@ -13,24 +13,13 @@
 
 #define SGIS 16u
 
-static void each_version(void (*example)(void))
+static void begin(unsigned version)
 {
-    for (unsigned version = 2; version <= 3; version++) {
-        world_reset(version, 4, 2);
-        world_open();
-        example();
-    }
+    world_reset(version, 4, 2);
+    world_open();
 }
 
-/* Defines the test NAME, which is the block that follows, for both versions. */
-#define BOTH(name)                                                                                           \
-    static void name##_example(void);                                                                        \
-    static void name(void **state)                                                                           \
-    {                                                                                                        \
-        (void)state;                                                                                         \
-        each_version(name##_example);                                                                        \
-    }                                                                                                        \
-    static void name##_example(void)
+#define BOTH(name) WORLD_BOTH(begin, name)
 
 BOTH(nothing_is_pending_after_reset)
 {

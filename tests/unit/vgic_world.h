@@ -127,4 +127,20 @@ void world_deactivate(uint32_t acknowledged);
 /* Acknowledges and ends one interrupt, and returns its INTID; GIC_SPURIOUS: there is none. */
 uint32_t world_serve(void);
 
+/*
+ * Defines the test `name`, which is the block that follows. It runs for both versions of the GIC, each time
+ * after begin(version).
+ */
+#define WORLD_BOTH(begin, name)                                                                              \
+    static void name##_example(void);                                                                        \
+    static void name(void **state)                                                                           \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        for (unsigned version = 2; version <= 3; version++) {                                                \
+            begin(version);                                                                                  \
+            name##_example();                                                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void name##_example(void)
+
 #endif
