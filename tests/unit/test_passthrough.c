@@ -312,6 +312,36 @@ static void emulated_devices_keep_their_interrupts(void **state)
     assert_int_equal(given[2].interrupts[1].virtual_intid, 36);
 }
 
+static int find_beside_a_link(const char *changes, const char *list, size_t size)
+{
+    compile(changes);
+    reset_config();
+    config.link_count = 1;
+    config.links[0] = (struct link_config){.memory_kib = 4, .ends = {{.vm = 1}, {.vm = 0}}};
+    name_devices(0, list, size);
+    return find();
+}
+
+/* VM a has one link: SPI 16, and places for its registers and memory. */
+static void links_keep_their_interrupts_and_places(void **state)
+{
+    static const char list[] = DISK "\0/disk@a000200";
+
+    (void)state;
+    assert_int_equal(find_beside_a_link("", list, sizeof(list)), 0);
+    assert_int_equal(given[0].interrupts[0].intid, 48);
+    assert_int_equal(given[0].interrupts[0].virtual_intid, 32);
+    assert_int_equal(given[1].interrupts[0].virtual_intid, 49);
+    assert_int_not_equal(find_beside_a_link("&disk { reg = <0 0x9100800 0 4>; };", DISK, sizeof(DISK)), 0);
+    assert_non_null(strstr(error, "its registers at 0x9100800 are where the guest has its links"));
+    assert_int_not_equal(find_beside_a_link("&disk { reg = <0 0x9400000 0 4>; };", DISK, sizeof(DISK)), 0);
+    assert_non_null(strstr(error, "its registers at 0x9400000 are where the guest has its links' memory"));
+    assert_int_equal(find_beside_a_link("&disk { reg = <0 0x9101000 0 4>; };", DISK, sizeof(DISK)),
+                     0); /* a second's */
+    config.link_count = 0;
+    assert_int_equal(find(), 0);
+}
+
 static void two_vms_have_devices(void **state)
 {
     (void)state;
@@ -625,6 +655,7 @@ int main(void)
         cmocka_unit_test(phandles_differ),
         cmocka_unit_test(dtc_has_no_complaint),
         cmocka_unit_test(emulated_devices_keep_their_interrupts),
+        cmocka_unit_test(links_keep_their_interrupts_and_places),
         cmocka_unit_test(two_vms_have_devices),
         cmocka_unit_test(no_devices_are_no_mistake),
         cmocka_unit_test(refused_with_a_reason),
