@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How late a precise timer can be at most: from its deadline to the entry of its guest with the interrupt
- * pending, as ONTIME_STAT_LATE_MAX measures. And how long a declared job takes at most, from its deadline to
- * its end. docs/bound.md derives both; the counts of instructions are hypervisor/base/longest_path.h's.
+ * How late a precise timer, or an interrupt that warps, can be at most: from its deadline, or from the ring,
+ * to the entry of its guest with the interrupt pending, as ONTIME_STAT_LATE_MAX measures. And how long a
+ * declared job takes at most, from its deadline to its end. docs/bound.md derives both; the counts of
+ * instructions are hypervisor/base/longest_path.h's.
  *
  * At the deadline Ontime may be in a stretch without a look at interrupts, which ends first. Then it serves
  * the urgent deadlines that were reached before, one at an interrupt. Urgent work of others that is due
@@ -164,11 +165,12 @@ static bool is_warped_from_elsewhere(const struct core *core, const struct vm_co
  * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
  * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link to one that is, is
  * woken once until it runs. Work may be handed on to it once, within its VM or by a link that warps it. And
- * one is for the CPU itself.
+ * one is for the CPU itself. Where what the vCPU is late for is such a link's interrupt, it comes by a
+ * message of its own.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {
-    unsigned count = other_cpus(core) != 0;
+    unsigned count = (other_cpus(core) != 0 ? 1u : 0u) + (is_warped_from_elsewhere(core, vm) ? 1u : 0u);
 
     for (unsigned i = 0; i < core->system->vm_count; i++) {
         const struct vm_config *one = &core->system->vms[i];

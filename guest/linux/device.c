@@ -89,6 +89,7 @@ static const struct {
     [ONTIME_STAT_LEAD_SWITCH] = {"lead_switch_us", NSEC_PER_USEC},
     [ONTIME_STAT_LEAD_BACKLOG] = {"lead_backlog_us", NSEC_PER_USEC},
     [ONTIME_STAT_MOVES] = {"vm_moves"},
+    [ONTIME_STAT_INTERRUPTS] = {"vm_interrupts"},
 };
 
 static void show_line(struct seq_file *file, const char *name, u64 value)

@@ -100,6 +100,13 @@ void tell_anew(u64 first, bool idles)
     tell->told = first;
 }
 
+bool tell_is_warped(void)
+{
+    const struct deadline_page *page = __this_cpu_read(tells.page);
+
+    return page && READ_ONCE(page->warped);
+}
+
 void tell_on_its_way(unsigned int cpu, bool on_its_way)
 {
     struct deadline_page *page = READ_ONCE(per_cpu(pages, cpu)); /* kept where Ontime is told nothing */

@@ -30,6 +30,9 @@ unsigned int tell_pages(void);
 
 void tell_anew(u64 first, bool idles);
 
+/* Does this CPU's page say that it is warped? Interrupts are off. */
+bool tell_is_warped(void);
+
 /*
  * Tells Ontime, by that CPU's page, whether work is on its way to a CPU: true before the CPU can see the
  * work, false when it has, or when the work does not go there. Interrupts are off.

@@ -48,6 +48,7 @@ static const struct {
     {"lead_switch", ONTIME_STAT_LEAD_SWITCH},
     {"lead_backlog", ONTIME_STAT_LEAD_BACKLOG},
     {"moves", ONTIME_STAT_MOVES},
+    {"interrupts", ONTIME_STAT_INTERRUPTS},
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "vm/vcpu.h"
 
-#define OBSERVER_LINE 512 /* characters, with the final zero */
+#define OBSERVER_LINE 576 /* characters, with the final zero */
 
 /* What one vCPU of an observer has asked for and is not yet written. */
 struct observer {

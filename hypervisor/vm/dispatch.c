@@ -659,10 +659,24 @@ static void begin_work(struct vcpu *vcpu, struct vcpu *sender)
         bill(vcpu, now);
 }
 
-static void take_work(struct vcpu *vcpu, struct vcpu *sender)
+/* The urgent interrupt that came at `when` is what the work is for: it counts, like a deadline that is
+ * reached. */
+static void note_interrupt(struct vcpu *vcpu, uint64_t when)
+{
+    uint64_t now = arch_counter();
+
+    vcpu->stats[ONTIME_STAT_INTERRUPTS]++;
+    precise_interrupted(&vcpu->precise, when);
+    cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_INTERRUPT, vcpu, now > when ? now - when : 0);
+}
+
+/* `interrupted_at`: what for, if not 0. */
+static void take_work(struct vcpu *vcpu, struct vcpu *sender, uint64_t interrupted_at)
 {
     if (!vcpu->on || (vcpu->unit.warped && vcpu->place_of == vcpu))
         return;
+    if (interrupted_at != 0)
+        note_interrupt(vcpu, interrupted_at);
     if (vcpu->unit.runnable)
         begin_work(vcpu, sender);
     else
@@ -673,27 +687,29 @@ static void take_work(struct vcpu *vcpu, struct vcpu *sender)
  * Each message takes time of those who run on the other core. So there is one at most until a warp or a slice
  * of that vCPU has ended, or it has blocked: the vCPU has to have run for that.
  */
-static void give_work(struct vcpu *to, struct vcpu *sender, const struct cpu *here)
+static void give_work(struct vcpu *to, struct vcpu *sender, const struct cpu *here, uint64_t interrupted_at)
 {
-    if (ARCH_READ_RELAXED(to->cpu) == here)
-        take_work(to, sender);
-    else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed))
+    if (ARCH_READ_RELAXED(to->cpu) == here) {
+        take_work(to, sender, interrupted_at);
+    } else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed)) {
+        atomic_store_explicit(&to->interrupted_at, interrupted_at, memory_order_relaxed);
         vcpu_send(to, VCPU_WORK);
+    }
 }
 
 void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to)
 {
-    give_work(to, vcpu, vcpu->cpu);
+    give_work(to, vcpu, vcpu->cpu, 0);
 }
 
 void vcpu_give_work(struct vcpu *to)
 {
-    give_work(to, NULL, arch_cpu());
+    give_work(to, NULL, arch_cpu(), arch_counter());
 }
 
 void vcpu_take_work_by_message(struct vcpu *vcpu)
 {
-    take_work(vcpu, NULL);
+    take_work(vcpu, NULL, atomic_load_explicit(&vcpu->interrupted_at, memory_order_relaxed));
 }
 
 bool vcpu_unwarp(struct vcpu *vcpu, uint64_t now, bool is_alone)

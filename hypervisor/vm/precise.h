@@ -35,7 +35,10 @@ struct precise {
     uint64_t looked_at;      /* when the deadlines were last looked through */
     uint64_t due;            /* its first deadline when it last left the CPU */
     bool backlog;            /* a timer tick of the guest is past before `due`: it comes back to that */
-    /* The earliest deadline that the comparator fired for since the vCPU last ran, or DEADLINE_NONE. */
+    /*
+     * The earliest deadline that the comparator fired for since the vCPU last ran, or when an urgent
+     * interrupt came, if that is earlier; or DEADLINE_NONE.
+     */
     uint64_t reached;
     /* While the vCPU is brought in for a deadline: when the comparator was to fire; or DEADLINE_NONE. */
     uint64_t fetched_at;
@@ -180,16 +183,23 @@ static inline uint64_t precise_timer_lead(const struct precise *precise, const s
     return lead->switch_cost < left ? lead->switch_cost : left;
 }
 
+/* An interrupt that is as urgent as a deadline came at `when`, which is past. */
+static inline void precise_interrupted(struct precise *precise, uint64_t when)
+{
+    if (when < precise->reached)
+        precise->reached = when;
+}
+
 /* Such a vCPU was chosen at its wake-up, which was due at `since`, for its timer's expiry at `timer`. */
 void precise_woken_for_timer(struct precise *precise, uint64_t timer, uint64_t since);
 
-/* Was a deadline reached for which the vCPU has not been entered yet? */
+/* Was a deadline reached, or did an urgent interrupt come, for which the vCPU has not been entered yet? */
 static inline bool precise_is_awaited(const struct precise *precise)
 {
     return precise->reached != DEADLINE_NONE;
 }
 
-/* Which deadline that was; after precise_is_awaited() only. */
+/* When that was; after precise_is_awaited() only. */
 static inline uint64_t precise_awaited(const struct precise *precise)
 {
     return precise->reached;

@@ -36,7 +36,8 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
-    bool floats;            /* it may go to other CPUs (vm/floating.c) */
+    _Atomic uint64_t interrupted_at; /* with it: when the urgent interrupt came, 0 if it was sent for none */
+    bool floats;                     /* it may go to other CPUs (vm/floating.c) */
     enum timer_mode timers;
 
     /*

@@ -80,8 +80,9 @@
  * LATE_MAX is the largest of the vCPUs, and the two LEAD_* are no counts: they say what holds now.
  *
  * Lateness is the time from a deadline to the entry of the guest, for a deadline that was reached while its
- * vCPU was out of the CPU. Several deadlines that are reached before the same entry count once, from the
- * earliest.
+ * vCPU was out of the CPU; and from an interrupt that warps, a link's, say, to the entry. Several of these
+ * before the same entry count once, from the earliest. An interrupt that comes while its vCPU is warped does
+ * not count.
  *
  * WARPS_DENIED counts the deadlines that were reached while the vCPU was out of the CPU and did not put it
  * first. One that puts it first without a warp is not counted. The reasons are:
@@ -111,7 +112,8 @@
 #define ONTIME_STAT_LEAD_SWITCH  12 /* how early the core's comparator fires for a switch, ticks */
 #define ONTIME_STAT_LEAD_BACKLOG 13 /* how much earlier when a tick of the guest is pending, ticks */
 #define ONTIME_STAT_MOVES        14 /* times that a vCPU of the VM, which floats, went to another core */
-#define ONTIME_STAT_COUNT        15
+#define ONTIME_STAT_INTERRUPTS   15 /* interrupts that warp, and came while their vCPU was not warped */
+#define ONTIME_STAT_COUNT        16
 
 /*
  * ONTIME_CALL_MARK, for observers only: x1 = a number of the caller's choice, 32 bits. Puts a mark with this

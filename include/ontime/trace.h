@@ -36,7 +36,8 @@ struct ontime_trace_record {
  *   TIMER_FIRED      The comparator's interrupt for a deadline is handled. arg: ticks since the deadline, 0
  *                    when it is still to come.
  *   TIMER_IN_PLACE   A deadline passed, or is about to, while its vCPU had the CPU. arg: as for TIMER_FIRED.
- *   TIMER_ENTERED    The guest is entered for a deadline. arg: as for TIMER_FIRED.
+ *   TIMER_ENTERED    The guest is entered for a deadline, or for an INTERRUPT. arg: as for that, or for
+ *                    TIMER_FIRED.
  *   WARP_BEGIN       A warp of the vCPU begins.
  *   WARP_END         The warp ends. arg: the reason, enum ontime_warp_end.
  *   WARP_DENIED      A deadline did not put the vCPU first (ONTIME_STAT_WARPS_DENIED).
@@ -47,6 +48,7 @@ struct ontime_trace_record {
  *   TICK             The hypervisor's periodic tick.
  *   VCPU_MOVED       The vCPU, which floats, leaves this core, where it waited. arg: the core it goes to,
  *                    where VCPU_WOKEN follows.
+ *   INTERRUPT        An interrupt that warps has come for the vCPU. arg: ticks since then.
  *   MARK             The vCPU asked for a mark (ONTIME_CALL_MARK). arg: the mark's number.
  *
  * X(name, number, name in text): ONTIME_TRACE_SWITCH and so on.
@@ -67,7 +69,8 @@ struct ontime_trace_record {
     X(TICK, 13, "tick")                                                                                      \
     X(MARK, 14, "mark")                                                                                      \
     X(TIMER_IN_PLACE, 15, "timer-in-place")                                                                  \
-    X(VCPU_MOVED, 16, "vcpu-moved")
+    X(VCPU_MOVED, 16, "vcpu-moved")                                                                          \
+    X(INTERRUPT, 17, "interrupt")
 
 /*
  * The reasons for which a warp ends: ONTIME_WARP_END_DONE and so on. LIMIT: the CPU time was used that its

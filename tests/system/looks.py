@@ -968,14 +968,21 @@ def link_warp(run, limit):
 
 
 def link(run):
-    """A program of a Linux guest has a link as /dev/uioN: it rings, is rung, and sees a bare guest start again and end."""
+    """
+    A program of a Linux guest has a link as /dev/uioN: it rings, is rung, and sees a bare guest start again and end. Rings
+    warp the guest, and the module says when the program's work for one is done.
+    """
     with run.boot() as machine:
         machine.wait_for("linux: ready")
-        command(machine, "insmod /uio.ko && insmod /ontime_link.ko")
-        command(machine, "uio_link 500")
+        command(machine, "insmod /uio.ko && insmod /ontime_link.ko && insmod /ontime.ko")
+        command(machine, "ontime run -- uio_link 500")
         check_guest(machine, "two")
         check("linux: FAIL" not in machine.text(), "the program complains")
         print("         " + machine.wait_for(r"linux: (\d+ rings in 500 rounds)").group(1))
+        command(machine, "sed 's/^/linux: /' /proc/ontime")
+        interrupts, joined = (int(machine.wait_for(rf"linux: {name} (\d+)").group(1)) for name in ("vm_interrupts", "joined"))
+        print(f"         {interrupts} warps by rings, in {joined} of them the program was woken")
+        check(joined > interrupts / 2 and joined >= 400, "the program's work for a ring is not noticed")
         machine.send("poweroff -f\n")
         machine.wait_off()
 

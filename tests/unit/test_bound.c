@@ -359,6 +359,7 @@ static void test_links_to_other_cpus(void **state)
     assert_int_equal(bound_of_first().message_count, 2);
     config.links[0].ends[0].warps = true;
     assert_int_equal(bound_of_first().message_count, 3);
+    assert_int_equal(bound_of(&config, second, 0, NS).message_count, 2); /* its own ring, and CPU 0's */
 }
 
 /* In the stretch at the deadline, at the end of another's work or warp, with each message, and at a switch.

@@ -351,9 +351,15 @@ static void an_urgent_interrupt_gives_work(void **state)
     world_block(second);
     vcpu_give_work(second);
     assert_true(second->has_work && !second->unit.warped);
+    fake_set_counter(fake_counter() + LOOK);
     vcpu_wake(second);
     world_dispatch();
     assert_true(running() == second && second->unit.warped);
+    assert_int_equal(second->stats[ONTIME_STAT_INTERRUPTS], 1);
+    assert_int_equal(precise_stat(&second->precise, ONTIME_STAT_LATE_MAX), LOOK);
+    vcpu_give_work(second); /* part of the work that it is at */
+    world_dispatch();
+    assert_int_equal(second->stats[ONTIME_STAT_INTERRUPTS], 1);
     assert_true(vcpu_unwarp(second, fake_counter(), false));
     for (unsigned i = 0; i < 1000 && running() != first; i++)
         world_run(LOOK);
@@ -398,6 +404,29 @@ static void work_from_another_core_is_one_message(void **state)
     assert_true(tells_from_another_core());
     vcpu_take_work_by_message(second);
     assert_false(tells_from_another_core());
+}
+
+/* It is late by what has passed since the interrupt, not since the message. */
+static void an_urgent_interrupt_by_message_is_late_from_its_instant(void **state)
+{
+    static struct cpu other_core = {.index = 1};
+
+    (void)state;
+    for (unsigned i = 0; i < 1000 && running() != first; i++)
+        world_run(LOOK);
+    second->cpu = &other_core;                  /* as if the ring were made on another core than this */
+    atomic_store(&second->requests, VCPU_LOOK); /* so it is on the list already, and no core is kicked */
+    vcpu_give_work(second);
+    fake_set_counter(fake_counter() + LOOK);
+    vcpu_give_work(second);
+    second->cpu = &world_cpu;
+    assert_true((atomic_exchange(&second->requests, 0) & VCPU_WORK) != 0);
+    fake_set_counter(fake_counter() + LOOK);
+    vcpu_take_work_by_message(second);
+    world_dispatch();
+    assert_true(running() == second && second->unit.warped);
+    assert_int_equal(second->stats[ONTIME_STAT_INTERRUPTS], 1);
+    assert_int_equal(precise_stat(&second->precise, ONTIME_STAT_LATE_MAX), 2 * LOOK);
 }
 
 static void hand_on_checks_what_the_guest_says(void **state)
@@ -471,6 +500,7 @@ int main(void)
         EACH(work_by_message_is_paid_by_who_gets_it),
         EACH(an_urgent_interrupt_gives_work),
         EACH(work_from_another_core_is_one_message),
+        EACH(an_urgent_interrupt_by_message_is_late_from_its_instant),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
     };

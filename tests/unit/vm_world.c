@@ -26,7 +26,7 @@
 struct cpu cpus[MAX_CPUS];
 unsigned cpu_count = 1;
 struct world_noted noted;
-char world_lines[WORLD_LINES][512];
+char world_lines[WORLD_LINES][600];
 unsigned world_line_count;
 bool world_no_stage_2;
 unsigned world_unmapped;

@@ -46,7 +46,7 @@ extern struct world_noted noted;
 extern const struct guest_hooks world_hooks;
 
 /* What was printed. */
-extern char world_lines[WORLD_LINES][512];
+extern char world_lines[WORLD_LINES][600];
 extern unsigned world_line_count;
 
 /* What fails: making stage 2, and mapping piece number `n`; UINT_MAX: nothing. */
