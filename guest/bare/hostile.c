@@ -72,6 +72,7 @@ struct context {        /* the assembly below knows the places of the first four
     uint64_t random;
     uint64_t left, done, exceptions, interrupts;
     uint32_t filled, next;
+    bool guarded; /* only the guard ends what it does: all interrupts are ended, or they would mask that */
     uint32_t values[SNIPPETS];
     uint8_t how[SNIPPETS];
     _Alignas(4096) uint64_t level1[4];
@@ -516,7 +517,7 @@ static void take_interrupt(struct context *c)
     c->interrupts++;
     if (intid == GUEST_INTID_VIRTUAL_TIMER)
         write_sysreg(CNTV_CTL_EL0, 0);
-    if (intid < 1020 && (intid == GUEST_INTID_VIRTUAL_TIMER || below(c, 8) != 0))
+    if (intid < 1020 && (intid == GUEST_INTID_VIRTUAL_TIMER || c->guarded || below(c, 8) != 0))
         gic_end(intid);
 }
 
@@ -715,8 +716,10 @@ static void one_operation(struct context *c)
     unsigned kind = below(c, 1000);
 
     if (kind < 1) {
-        for (unsigned n = guard_works(c) ? EL0_AT_ONCE : 0; n > 0; n--, c->done++)
+        c->guarded = guard_works(c);
+        for (unsigned n = c->guarded ? EL0_AT_ONCE : 0; n > 0; n--, c->done++)
             run_at_el0(c);
+        c->guarded = false;
     } else if (kind < 5) {
         run_in_wild_tables(c);
         set_tables(c);
