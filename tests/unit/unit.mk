@@ -91,6 +91,7 @@ address_map_SRCS := hypervisor/devices/address_map.c hypervisor/devices/flash.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hypervisor/devices/flash.c \
 	$(guest_tree_SRCS) hypervisor/devices/stolen_time.c hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c \
 	hypervisor/devices/vuart.c hypervisor/devices/vrtc.c hypervisor/devices/link.c \
+	$(wildcard hypervisor/devices/virtio*.c) \
 	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c tests/unit/one_core.c \
 	$(seeds_SRCS)
 devices_FLAGS := -lfdt
