@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A virtio disk, from both sides: boot argument `driver`, or `service`. The service has the disk in the memory
- * of a link, which stays when either of the two starts again.
+ * A virtio disk, from both sides: boot argument `driver`, or `service`. The service has the disk in the
+ * memory of a link, which stays when either of the two starts again.
  *
  * The driver writes blocks and reads them again. It resets itself `resets` times with requests on their way.
  * Then the service resets itself as often, before, in the middle of, or just after a request; the driver only

@@ -50,9 +50,8 @@ static const char *const link_properties[] = {"compatible", "vms",           "me
                                               "read-only",  "uncached",      "warp-on-interrupt",
                                               "phandle",    "linux,phandle", NULL};
 
-static const char *const virtio_properties[] = {"compatible", "device",  "driver",
-                                                "service",    "warp-on-interrupt",
-                                                "phandle",    "linux,phandle", NULL};
+static const char *const virtio_properties[] = {"compatible",        "device",  "driver",        "service",
+                                                "warp-on-interrupt", "phandle", "linux,phandle", NULL};
 
 /* Of virtio devices: as the file names them, and virtio's number. */
 static const struct {
@@ -710,7 +709,8 @@ static int read_side(const struct tree_reader *reader, int node, const struct sy
     if (data == NULL)
         return tree_fail(reader, node, property, "missing");
     if (length != TREE_CELL)
-        return tree_fail(reader, node, property, "must be one reference, <&label>, and not %zu bytes", length);
+        return tree_fail(reader, node, property, "must be one reference, <&label>, and not %zu bytes",
+                         length);
 
     int vm = vm_of(reader, tree_cell(data));
     if (vm < 0)
@@ -789,9 +789,8 @@ static int read_virtio(const struct tree_reader *reader, int node, const struct 
         return -1;
     if (virtio->ends[0].vm == virtio->ends[1].vm)
         return tree_fail(reader, node, "service", "is the driver: a VM can't serve itself");
-    return read_warping_sides(reader, node, config, virtio) != 0
-               ? -1
-               : place_window(reader, node, config, virtio);
+    return read_warping_sides(reader, node, config, virtio) != 0 ? -1
+                                                                 : place_window(reader, node, config, virtio);
 }
 
 /* After the VMs, which they refer to. */

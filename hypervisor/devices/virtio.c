@@ -7,8 +7,8 @@
  * drives, and one for all that it serves.
  *
  * When the driver's VM stops, its devices are reset before its RAM is cleared: the service has to say that it
- * does not touch the rings any more. When the service's VM stops, the driver's registers stay as they are, and
- * its accesses wait until the service is there again.
+ * does not touch the rings any more. When the service's VM stops, the driver's registers stay as they are,
+ * and its accesses wait until the service is there again.
  */
 #include "devices/virtio.h"
 #include <stddef.h>

@@ -16,20 +16,20 @@ void virtio_create(const struct system_config *config);
 bool virtio_attach(struct vm *vm);
 
 /*
- * Maps the RAM of the VMs that drive devices into those that serve them. All VMs are made. False when there is
- * no memory for the tables. Boot only.
+ * Maps the RAM of the VMs that drive devices into those that serve them. All VMs are made. False when there
+ * is no memory for the tables. Boot only.
  */
 bool virtio_map(void);
 
 /*
- * The VM is about to start, `up`, or has stopped: tells that to one service that has not been told yet. False:
- * there is none. Each call takes the lock of one other VM's virtual GIC; none is held.
+ * The VM is about to start, `up`, or has stopped: tells that to one service that has not been told yet.
+ * False: there is none. Each call takes the lock of one other VM's virtual GIC; none is held.
  */
 bool virtio_tell_a_service(struct vm *vm, bool up);
 
 /*
- * The VM has stopped, and all its vCPUs are off. One step: what it serves is not served any more, and services
- * leave the rings of what it drives, for which it waits one second at most. True: that is not over.
+ * The VM has stopped, and all its vCPUs are off. One step: what it serves is not served any more, and
+ * services leave the rings of what it drives, for which it waits one second at most. True: that is not over.
  */
 bool virtio_stop(struct vm *vm, bool for_good);
 

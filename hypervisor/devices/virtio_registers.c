@@ -4,9 +4,9 @@
  * include/ontime/service.h. EL2 carries out what the registers do and never looks at a ring: the addresses of
  * queues are the service's to check.
  *
- * An access of the driver that needs the service, while that is not ready, or comes while a reset is going on,
- * waits: the vCPU stays on the instruction and is blocked as by WFI, until the service has changed the device
- * or an interrupt comes. The locks are those of virtio_state.h.
+ * An access of the driver that needs the service, while that is not ready, or comes while a reset is going
+ * on, waits: the vCPU stays on the instruction and is blocked as by WFI, until the service has changed the
+ * device or an interrupt comes. The locks are those of virtio_state.h.
  */
 #include "devices/virtio_registers.h"
 #include <stddef.h>
@@ -48,7 +48,8 @@
 #define QUEUE_SIZE_MAX 32768u
 #define STATUS_BITS    (0xFFu & ~VIRTIO_STATUS_NEEDS_RESET)
 
-_Static_assert(CONFIG + ONTIME_SERVICE_CONFIG_SIZE == GUEST_VIRTIO_SIZE, "the configuration is the second half");
+_Static_assert(CONFIG + ONTIME_SERVICE_CONFIG_SIZE == GUEST_VIRTIO_SIZE,
+               "the configuration is the second half");
 
 static uint32_t half_of(uint64_t value, uint32_t half)
 {
@@ -74,7 +75,8 @@ static int address_word(uint64_t offset)
     return place < 0x30 && (place & 0xF) < 8 ? (int)(place / 16 * 2 + (place & 0xF) / 4) : -1;
 }
 
-/* The interrupt's registers, and those that say what this is, have nothing to do with what the service does. */
+/* The interrupt's registers, and those that say what this is, have nothing to do with what the service does.
+ */
 static bool never_waits(uint64_t offset)
 {
     return offset == MAGIC || offset == VERSION || offset == VENDOR_ID || offset == INTERRUPT_STATUS ||
@@ -237,8 +239,8 @@ static void store_configuration(struct virtio_device *device, const struct mmio_
 }
 
 /* The vCPU waits until its access may be carried out, or an interrupt comes. */
-static void wait_for_service(struct virtio_device *device, struct vcpu *vcpu, const struct mmio_access *access,
-                             uint64_t offset)
+static void wait_for_service(struct virtio_device *device, struct vcpu *vcpu,
+                             const struct mmio_access *access, uint64_t offset)
 {
     bool still, absent;
 

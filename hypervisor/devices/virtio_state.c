@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See virtio_state.h. A notification is an atomic OR, and the first one latches the service's interrupt; so it
- * is with the driver's. A VM that is off, or is being loaded, gets no interrupts, as its GIC is reset before it
- * begins. The service gets one when it says that it is ready, so none is missed: its store of READY and the
- * driver's of a bit of `pending` are seen in one order by all.
+ * See virtio_state.h. A notification is an atomic OR, and the first one latches the service's interrupt; so
+ * it is with the driver's. A VM that is off, or is being loaded, gets no interrupts, as its GIC is reset
+ * before it begins. The service gets one when it says that it is ready, so none is missed: its store of READY
+ * and the driver's of a bit of `pending` are seen in one order by all.
  */
 #include "devices/virtio_state.h"
 #include <stddef.h>

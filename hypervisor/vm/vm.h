@@ -58,10 +58,10 @@ struct vm {
     struct vgic vgic;
     struct device gic_registers[2]; /* the distributor; the redistributors, or a GICv2's CPU interface */
     struct vuart *uart;
-    struct vrtc *rtc;        /* NULL: it has none */
-    struct link_side *links; /* its ends of them; NULL: it has none */
+    struct vrtc *rtc;         /* NULL: it has none */
+    struct link_side *links;  /* its ends of them; NULL: it has none */
     struct vm_virtio *virtio; /* NULL: it has no virtio devices */
-    struct blob tree;        /* the finished device tree, copied in at each (re)start */
+    struct blob tree;         /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
     struct guest_seeds *seeds;
 

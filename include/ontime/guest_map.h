@@ -50,8 +50,8 @@
 #define GUEST_VIRTIOS       16 /* the most that a VM drives, and the most that it serves */
 
 /*
- * The virtio devices that the VM serves to others: a page of registers for each (ontime/service.h). The RAM of
- * the VMs that drive them is at GUEST_SERVED_RAM, that of each in a window of GUEST_SERVED_STRIDE bytes.
+ * The virtio devices that the VM serves to others: a page of registers for each (ontime/service.h). The RAM
+ * of the VMs that drive them is at GUEST_SERVED_RAM, that of each in a window of GUEST_SERVED_STRIDE bytes.
  */
 #define GUEST_SERVICE_BASE  0x09300000UL
 #define GUEST_SERVICE_SIZE  0x1000UL
