@@ -287,18 +287,21 @@ bool virtio_stop(struct vm *vm, bool for_good)
 {
     struct vm_virtio *virtio = vm->virtio;
     const struct virtio_device *silent;
+    uint64_t now = arch_counter();
 
     if (virtio == NULL || virtio->stop_until == GAVE_UP)
         return false;
     for (unsigned i = 0; i < virtio->served.count; i++)
         if (end_service(virtio->served.devices[i], for_good))
             return true;
+    /* For a second, and for another at most if the console has no room for the line. */
     silent = reset_driven(virtio);
     if (silent == NULL)
         return false;
     if (virtio->stop_until == 0)
-        virtio->stop_until = arch_counter() + arch_counter_hz();
-    if (arch_counter() >= virtio->stop_until && tell_of_silence(silent))
+        virtio->stop_until = now + arch_counter_hz();
+    if (now >= virtio->stop_until &&
+        (tell_of_silence(silent) || now - virtio->stop_until >= arch_counter_hz()))
         virtio->stop_until = GAVE_UP;
     arch_relax(); /* the service may run on another core */
     return true;

@@ -29,7 +29,8 @@ bool virtio_tell_a_service(struct vm *vm, bool up);
 
 /*
  * The VM has stopped, and all its vCPUs are off. One step: what it serves is not served any more, and
- * services leave the rings of what it drives, for which it waits one second at most. True: that is not over.
+ * services leave the rings of what it drives. For that it waits one second at most, and then, to say that one
+ * has not, another one at most for room on the console. True: it is not over.
  */
 bool virtio_stop(struct vm *vm, bool for_good);
 
