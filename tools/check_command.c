@@ -243,6 +243,22 @@ static void print_link(const struct link_config *link)
     }
 }
 
+/* Who drives it, and who serves it; with the registers and the interrupt of each. */
+static void print_virtio(const struct virtio_config *virtio)
+{
+    const struct virtio_end *driver = &virtio->ends[VIRTIO_DRIVER];
+    const struct virtio_end *service = &virtio->ends[VIRTIO_SERVICE];
+    const struct vm_config *vm = &config.vms[driver->vm];
+
+    printf("virtio %s: %s\n", virtio->name, virtio->kind);
+    printf("    %-16s drives  registers 0x%09lx, INTID %u%s\n", vm->name,
+           GUEST_VIRTIO_BASE + driver->index * GUEST_VIRTIO_STRIDE, GUEST_INTID_VIRTIOS + driver->index,
+           driver->warps ? ", warps" : "");
+    printf("    %-16s serves  registers 0x%09lx, INTID %u%s, sees the RAM of %s at 0x%010" PRIx64 "\n",
+           config.vms[service->vm].name, GUEST_SERVICE_BASE + service->index * GUEST_SERVICE_SIZE,
+           GUEST_INTID_SERVICES + service->index, service->warps ? ", warps" : "", vm->name, virtio->window);
+}
+
 static void print_system(const char *name, size_t size)
 {
     uint64_t memory = 0, links = 0;
@@ -257,6 +273,8 @@ static void print_system(const char *name, size_t size)
         print_link(&config.links[i]);
         links += config.links[i].memory_kib;
     }
+    for (unsigned i = 0; i < config.virtio_count; i++)
+        print_virtio(&config.virtios[i]);
     printf("RAM needed: %" PRIu64 " MiB for the VMs, ", memory);
     if (config.link_count != 0)
         printf("%" PRIu64 " KiB for their links, ", links);

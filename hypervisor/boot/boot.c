@@ -25,6 +25,7 @@
 #include "devices/devices.h"
 #include "devices/link.h"
 #include "devices/stolen_time.h"
+#include "devices/virtio.h"
 #include "devices/vrtc.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
@@ -348,6 +349,7 @@ static void make_vms(bool entropy)
 {
     stolen_time_init();
     links_create(&config);
+    virtio_create(&config);
     for (unsigned i = 0; i < config.vm_count; i++) {
         const struct vm_config *vm_config = &config.vms[i];
         struct vm *vm = vm_create(vm_config, &devices_hooks);
@@ -366,6 +368,20 @@ static void make_vms(bool entropy)
         console_print("link %s: %s and %s, %u KiB", config.links[i].name,
                       config.vms[config.links[i].ends[0].vm].name,
                       config.vms[config.links[i].ends[1].vm].name, config.links[i].memory_kib);
+}
+
+/* Who serves a device sees all RAM of who drives it. */
+static void connect_virtios(void)
+{
+    if (!virtio_map())
+        stop("no RAM for the tables of VMs that serve virtio devices");
+    for (unsigned i = 0; i < config.virtio_count; i++) {
+        const struct virtio_config *virtio = &config.virtios[i];
+
+        console_print("virtio %s: a %s device of VM %s; VM %s serves it, and can write to all its RAM",
+                      virtio->name, virtio->kind, config.vms[virtio->ends[VIRTIO_DRIVER].vm].name,
+                      config.vms[virtio->ends[VIRTIO_SERVICE].vm].name);
+    }
 }
 
 /* A CPU has a tick when one of its VMs has. */
@@ -413,6 +429,7 @@ _Noreturn void boot_main(const void *tree)
     check_cpus();
     start_clock();
     make_vms(entropy);
+    connect_virtios();
     for (unsigned i = 0; i < vm_count; i++)
         vm_start(vms[i]);
     cores_go();

@@ -154,6 +154,8 @@ static const char *guest_has(const struct search *search, const struct given_dev
     const struct vm_config *vm = &search->config->vms[given->vm];
     bool v2 = search->facts->gic_version == 2;
     unsigned links = system_links_of(search->config, given->vm);
+    unsigned driven = system_virtios_of(search->config, given->vm, VIRTIO_DRIVER);
+    unsigned served = system_virtios_of(search->config, given->vm, VIRTIO_SERVICE);
     const struct {
         uint64_t start, size;
         const char *what;
@@ -166,6 +168,9 @@ static const char *guest_has(const struct search *search, const struct given_dev
         {GUEST_FLASH_BASE, GUEST_FLASH_SIZE, "flash"},
         {GUEST_LINK_BASE, links * GUEST_LINK_SIZE, "links"},
         {GUEST_LINK_MEMORY, links != 0 ? GUEST_LINK_MEMORY_END - GUEST_LINK_MEMORY : 0, "links' memory"},
+        {GUEST_VIRTIO_BASE, driven * GUEST_VIRTIO_STRIDE, "virtio devices"},
+        {GUEST_SERVICE_BASE, served * GUEST_SERVICE_SIZE, "virtio services"},
+        {GUEST_SERVED_RAM, served * GUEST_SERVED_STRIDE, "clients' RAM"},
         {vm->memory_base, (uint64_t)vm->memory_mib << 20, "RAM"},
     };
 
@@ -521,7 +526,9 @@ static int check_pairs(const struct search *search)
 static bool is_emulated(const struct search *search, unsigned vm, uint32_t intid)
 {
     return intid == GUEST_INTID_UART || intid == GUEST_INTID_RTC ||
-           intid - GUEST_INTID_LINKS < system_links_of(search->config, vm);
+           intid - GUEST_INTID_LINKS < system_links_of(search->config, vm) ||
+           intid - GUEST_INTID_VIRTIOS < system_virtios_of(search->config, vm, VIRTIO_DRIVER) ||
+           intid - GUEST_INTID_SERVICES < system_virtios_of(search->config, vm, VIRTIO_SERVICE);
 }
 
 /* Is this number that of an emulated device, or of a device that the VM is given? */

@@ -18,9 +18,10 @@
 #include "boot/tree_reader.h"
 #include "sched/sched.h"
 
-#define VM_PREFIX   "vm-"
-#define LINK_PREFIX "link-"
-#define FDT_VERSION 17u /* what dtc writes */
+#define VM_PREFIX     "vm-"
+#define LINK_PREFIX   "link-"
+#define VIRTIO_PREFIX "virtio-"
+#define FDT_VERSION   17u /* what dtc writes */
 
 #define ALLOWANCE_US_DEFAULT  5000
 #define TRACE_KIB_DEFAULT     256
@@ -49,6 +50,15 @@ static const char *const link_properties[] = {"compatible", "vms",           "me
                                               "read-only",  "uncached",      "warp-on-interrupt",
                                               "phandle",    "linux,phandle", NULL};
 
+static const char *const virtio_properties[] = {"compatible",        "device",  "driver",        "service",
+                                                "warp-on-interrupt", "phandle", "linux,phandle", NULL};
+
+/* Of virtio devices: as the file names them, and virtio's number. */
+static const struct {
+    const char *kind;
+    uint32_t id;
+} virtio_kinds[] = {{"net", 1}, {"block", 2}, {"vsock", 19}};
+
 const char *const timer_mode_names[] = {
     [TIMERS_TICK] = "tick", [TIMERS_WAKE] = "wake", [TIMERS_SNOOP] = "snoop", [TIMERS_PRECISE] = "precise"};
 
@@ -60,6 +70,11 @@ static bool is_vm(const char *name)
 static bool is_link(const char *name)
 {
     return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0;
+}
+
+static bool is_virtio(const char *name)
+{
+    return strncmp(name, VIRTIO_PREFIX, strlen(VIRTIO_PREFIX)) == 0;
 }
 
 static int check_image(const struct tree_reader *reader, int node)
@@ -482,6 +497,7 @@ static int read_root(const struct tree_reader *reader, struct system_config *con
     config->trace_kib = TRACE_KIB_DEFAULT;
     config->vm_count = 0;
     config->link_count = 0;
+    config->virtio_count = 0;
     if (tree_check_compatible(reader, 0, "ontime,system") != 0 ||
         tree_check_properties(reader, 0, root_properties) != 0 ||
         tree_read_number(reader, 0, "#address-cells", (struct tree_range){2, 2}, &cells) != 0 ||
@@ -499,7 +515,7 @@ static int read_vms(const struct tree_reader *reader, struct system_config *conf
     fdt_for_each_subnode(node, reader->fdt, 0)
     {
         const char *name = fdt_get_name(reader->fdt, node, NULL);
-        if (strcmp(name, "images") == 0 || is_link(name))
+        if (strcmp(name, "images") == 0 || is_link(name) || is_virtio(name))
             continue;
         if (!is_vm(name))
             return tree_fail(reader, node, NULL, "unknown node");
@@ -662,6 +678,138 @@ static int read_links(const struct tree_reader *reader, struct system_config *co
     return 0;
 }
 
+static int read_kind(const struct tree_reader *reader, int node, struct virtio_config *virtio)
+{
+    char word[TREE_WORD_SIZE];
+    const char *name = NULL;
+    if (!tree_has(reader, node, "device"))
+        return tree_fail(reader, node, "device", "missing");
+    if (tree_read_string(reader, node, "device", &name) != 0)
+        return -1;
+
+    for (unsigned i = 0; i < sizeof(virtio_kinds) / sizeof(virtio_kinds[0]); i++) {
+        if (strcmp(virtio_kinds[i].kind, name) != 0)
+            continue;
+        virtio->kind = virtio_kinds[i].kind;
+        virtio->device_id = virtio_kinds[i].id;
+        return 0;
+    }
+    return tree_fail(reader, node, "device", "\"%s\" is none of \"net\", \"block\", \"vsock\"",
+                     tree_printable(word, sizeof(word), name));
+}
+
+static const char *const virtio_sides[] = {[VIRTIO_DRIVER] = "driver", [VIRTIO_SERVICE] = "service"};
+
+static int read_side(const struct tree_reader *reader, int node, const struct system_config *config,
+                     enum virtio_side side, struct virtio_end *end)
+{
+    const char *property = virtio_sides[side];
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, property, &length);
+    if (data == NULL)
+        return tree_fail(reader, node, property, "missing");
+    if (length != TREE_CELL)
+        return tree_fail(reader, node, property, "must be one reference, <&label>, and not %zu bytes",
+                         length);
+
+    int vm = vm_of(reader, tree_cell(data));
+    if (vm < 0)
+        return tree_fail(reader, node, property, "refers to no VM");
+    end->vm = (unsigned)vm;
+    end->index = system_virtios_of(config, end->vm, side);
+    if (end->index == GUEST_VIRTIOS)
+        return tree_fail(reader, node, property, "vm-%s has more than %u of these", config->vms[vm].name,
+                         GUEST_VIRTIOS);
+    return 0;
+}
+
+static int read_warping_sides(const struct tree_reader *reader, int node, const struct system_config *config,
+                              struct virtio_config *virtio)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, "warp-on-interrupt", &length);
+    if (data == NULL)
+        return 0;
+    if (length == 0 || length % TREE_CELL != 0 || length > 2 * TREE_CELL)
+        return tree_fail(reader, node, "warp-on-interrupt",
+                         "must be one reference or two, <&label ...>, and not %zu bytes", length);
+
+    for (size_t i = 0; i < length / TREE_CELL; i++) {
+        int vm = vm_of(reader, tree_cell(data + i * TREE_CELL));
+        if (vm < 0 || (virtio->ends[0].vm != (unsigned)vm && virtio->ends[1].vm != (unsigned)vm))
+            return tree_fail(reader, node, "warp-on-interrupt", "refers to neither driver nor service");
+        if (!timers_warp(config->vms[vm].timers))
+            return tree_fail(reader, node, "warp-on-interrupt",
+                             "vm-%s needs timers = \"snoop\" or \"precise\"", config->vms[vm].name);
+        virtio->ends[virtio->ends[1].vm == (unsigned)vm].warps = true;
+    }
+    return 0;
+}
+
+/* Where the service has the driver's RAM: all its devices of one driver have the same window. */
+static int place_window(const struct tree_reader *reader, int node, const struct system_config *config,
+                        struct virtio_config *virtio)
+{
+    const struct vm_config *service = &config->vms[virtio->ends[VIRTIO_SERVICE].vm];
+    const struct vm_config *driver = &config->vms[virtio->ends[VIRTIO_DRIVER].vm];
+    uint64_t window = GUEST_SERVED_RAM;
+
+    for (const struct virtio_config *other = config->virtios; other != virtio; other++) {
+        if (other->ends[VIRTIO_SERVICE].vm != virtio->ends[VIRTIO_SERVICE].vm)
+            continue;
+        if (other->ends[VIRTIO_DRIVER].vm == virtio->ends[VIRTIO_DRIVER].vm) {
+            window = other->window;
+            break;
+        }
+        if (window <= other->window)
+            window = other->window + GUEST_SERVED_STRIDE;
+    }
+    virtio->window = window;
+    if (driver->memory_mib > GUEST_SERVED_STRIDE >> 20)
+        return tree_fail(reader, node, "driver", "vm-%s has more than %u MiB of RAM, the most of a driver",
+                         driver->name, (unsigned)(GUEST_SERVED_STRIDE >> 20));
+    if (service->memory_base < window + GUEST_SERVED_STRIDE && vm_config_ram_end(service) > window)
+        return tree_fail(reader, node, "service",
+                         "the RAM of vm-%s is at 0x%lx..0x%lx, where it would see that of vm-%s",
+                         service->name, (unsigned long)window, (unsigned long)(window + GUEST_SERVED_STRIDE),
+                         driver->name);
+    return 0;
+}
+
+static int read_virtio(const struct tree_reader *reader, int node, const struct system_config *config,
+                       struct virtio_config *virtio)
+{
+    memset(virtio, 0, sizeof(*virtio));
+    if (read_name(reader, node, VIRTIO_PREFIX, virtio->name) != 0 ||
+        tree_check_properties(reader, node, virtio_properties) != 0 ||
+        tree_check_no_subnodes(reader, node) != 0 ||
+        tree_check_compatible(reader, node, "ontime,virtio") != 0 || read_kind(reader, node, virtio) != 0 ||
+        read_side(reader, node, config, VIRTIO_DRIVER, &virtio->ends[VIRTIO_DRIVER]) != 0 ||
+        read_side(reader, node, config, VIRTIO_SERVICE, &virtio->ends[VIRTIO_SERVICE]) != 0)
+        return -1;
+    if (virtio->ends[0].vm == virtio->ends[1].vm)
+        return tree_fail(reader, node, "service", "is the driver: a VM can't serve itself");
+    return read_warping_sides(reader, node, config, virtio) != 0 ? -1
+                                                                 : place_window(reader, node, config, virtio);
+}
+
+/* After the VMs, which they refer to. */
+static int read_virtios(const struct tree_reader *reader, struct system_config *config)
+{
+    int node;
+    fdt_for_each_subnode(node, reader->fdt, 0)
+    {
+        if (!is_virtio(fdt_get_name(reader->fdt, node, NULL)))
+            continue;
+        if (config->virtio_count == SYSTEM_MAX_VIRTIOS)
+            return tree_fail(reader, node, NULL, "more than %u virtio devices", SYSTEM_MAX_VIRTIOS);
+        if (read_virtio(reader, node, config, &config->virtios[config->virtio_count]) != 0)
+            return -1;
+        config->virtio_count++;
+    }
+    return 0;
+}
+
 /* The file may be followed by padding: only what its header claims is looked at. */
 static int check_structure(const struct tree_reader *reader, size_t size)
 {
@@ -690,5 +838,5 @@ int system_file_read(const void *file, size_t size, struct system_config *config
         return -1;
     if (read_vms(&reader, config) != 0)
         return -1;
-    return read_links(&reader, config);
+    return read_links(&reader, config) != 0 ? -1 : read_virtios(&reader, config);
 }

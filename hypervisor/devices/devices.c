@@ -16,6 +16,7 @@
 #include "devices/observer.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
+#include "devices/virtio.h"
 #include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "vm/arch_vm.h"
@@ -58,6 +59,11 @@ static void reset_vm(struct vm *vm)
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
 }
 
+static bool tell_a_peer(struct vm *vm, bool up)
+{
+    return link_tell_a_peer(vm, up) || virtio_tell_a_service(vm, up);
+}
+
 const struct guest_hooks devices_hooks = {
     .wakes = vgic_wakes,
     .timer_expired = vgic_timer_expired,
@@ -65,7 +71,8 @@ const struct guest_hooks devices_hooks = {
     .look = vgic_look,
     .alarm = vrtc_watch_alarm,
     .alarm_off = vrtc_leave_alarm,
-    .tell_a_peer = link_tell_a_peer,
+    .tell_a_peer = tell_a_peer,
+    .stop_devices = virtio_stop,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };
@@ -133,7 +140,7 @@ static bool make_devices(struct vm *vm)
         vm->rtc->device.describe = guest_tree_rtc;
         add(vm, &vm->rtc->device);
     }
-    if (!links_attach(vm))
+    if (!links_attach(vm) || !virtio_attach(vm))
         return false;
     add(vm, &flash);
     return true;

@@ -171,6 +171,26 @@ void guest_tree_rtc(const struct device *device, struct tree_writer *writer)
     tree_end(writer);
 }
 
+static void write_reserved_memory(struct tree_writer *writer, const struct guest_tree_facts *facts)
+{
+    bool any = false;
+    for (unsigned i = 0; i < facts->device_count; i++) {
+        const struct device *device = facts->devices[i];
+        if (device->describe_memory == NULL)
+            continue;
+        if (!any) {
+            tree_begin(writer, "reserved-memory");
+            tree_put_cell(writer, "#address-cells", 2);
+            tree_put_cell(writer, "#size-cells", 2);
+            tree_put_flag(writer, "ranges");
+        }
+        any = true;
+        device->describe_memory(device, writer);
+    }
+    if (any)
+        tree_end(writer);
+}
+
 /* For a guest's user space, which looks here for what it runs on. A kernel asks by ONTIME_CALL_UID. */
 static void write_hypervisor(struct tree_writer *writer)
 {
@@ -195,6 +215,7 @@ static void write_root(struct tree_writer *writer, const struct guest_tree_facts
     write_timer(writer, facts);
     write_gic(writer, facts);
     write_clock(writer);
+    write_reserved_memory(writer, facts);
     for (unsigned i = 0; i < facts->device_count; i++)
         if (facts->devices[i]->describe != NULL)
             facts->devices[i]->describe(facts->devices[i], writer);

@@ -84,21 +84,15 @@ static bool link_access(struct vcpu *vcpu, struct mmio_access *access)
     return true;
 }
 
-/* The memory of all links is below one node, which the description of the first link writes. */
-static void describe_memory(struct tree_writer *writer, const struct link_side *first)
+static void link_describe_memory(const struct device *device, struct tree_writer *writer)
 {
-    tree_begin(writer, "reserved-memory");
-    tree_put_cell(writer, "#address-cells", 2);
-    tree_put_cell(writer, "#size-cells", 2);
-    tree_put_flag(writer, "ranges");
-    for (const struct link_side *side = first; side != NULL; side = side->next) {
-        tree_begin_at(writer, "link", side->end->memory);
-        tree_put_string(writer, "compatible", "ontime,link");
-        tree_put_reg(writer, side->end->memory, memory_size(side));
-        tree_put_flag(writer, "no-map");
-        tree_put_cell(writer, "phandle", TREE_PHANDLE_LINK + side->end->index);
-        tree_end(writer);
-    }
+    const struct link_side *side = side_of(device);
+
+    tree_begin_at(writer, "link", side->end->memory);
+    tree_put_string(writer, "compatible", "ontime,link");
+    tree_put_reg(writer, side->end->memory, memory_size(side));
+    tree_put_flag(writer, "no-map");
+    tree_put_cell(writer, "phandle", TREE_PHANDLE_LINK + side->end->index);
     tree_end(writer);
 }
 
@@ -107,8 +101,6 @@ static void link_describe(const struct device *device, struct tree_writer *write
 {
     const struct link_side *side = side_of(device);
 
-    if (side->end->index == 0)
-        describe_memory(writer, side);
     tree_begin_at(writer, "link", device->base);
     TREE_PUT_STRINGS(writer, "compatible", "ontime,link\0generic-uio");
     tree_put_string(writer, "label", side->link->name);
@@ -128,6 +120,7 @@ static void make_side(struct link_side *side, const struct link_config *link, un
         .size = GUEST_LINK_SIZE,
         .access = link_access,
         .describe = link_describe,
+        .describe_memory = link_describe_memory,
     };
     side->link = link;
     side->end = &link->ends[end];

@@ -1123,6 +1123,12 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
     spin_unlock(&vm->vgic.lock);
 }
 
+void vgic_need_spi(struct vm *vm, unsigned intid)
+{
+    if (vm->vgic.spi_banks < intid / 32)
+        vm->vgic.spi_banks = intid / 32;
+}
+
 bool vgic_give(struct vm *vm, unsigned intid, unsigned physical)
 {
     struct vgic *vgic = &vm->vgic;

@@ -47,6 +47,10 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level);
  */
 bool vgic_give(struct vm *vm, unsigned intid, unsigned physical);
 
+/* The VM's guest has the SPI `intid`, below 1020, and all before it. Boot only, before the first vgic_init().
+ */
+void vgic_need_spi(struct vm *vm, unsigned intid);
+
 /* The physical interrupt of such an SPI was acknowledged on this core: it is active in the GIC, and stays so.
  */
 void vgic_physical_fired(struct vm *vm, unsigned intid);

@@ -34,7 +34,7 @@ bool arch_vm_init(struct vm *vm);
 
 /*
  * Maps RAM into a VM. `size` and both addresses are multiples of 2 MiB. False when there is no memory for the
- * tables, as in the three below. Boot only.
+ * tables, as in those below. Boot only.
  */
 bool arch_vm_map_ram(struct vm *vm, uint64_t guest_address, uint64_t host_address, uint64_t size);
 
@@ -44,6 +44,12 @@ bool arch_vm_map_readonly_page(struct vm *vm, uint64_t guest_address, uint64_t h
 /* Maps one 4 KiB page of memory that another guest has, too, without execute. Boot only. */
 bool arch_vm_map_shared_page(struct vm *vm, uint64_t guest_address, uint64_t host_address, bool read_only,
                              bool uncached);
+
+/*
+ * Maps RAM of another VM, cached and without execute. `size` and both addresses are multiples of 2 MiB. Boot
+ * only.
+ */
+bool arch_vm_map_shared_ram(struct vm *vm, uint64_t guest_address, uint64_t host_address, uint64_t size);
 
 /* Maps one 4 KiB page of a device that the guest uses directly. Boot only. */
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest_address, uint64_t host_address);

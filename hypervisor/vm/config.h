@@ -82,6 +82,24 @@ struct link_config {
     } ends[2];
 };
 
+#define SYSTEM_MAX_VIRTIOS 128
+
+/* The two VMs of a virtio device. */
+enum virtio_side { VIRTIO_DRIVER, VIRTIO_SERVICE };
+
+/* A virtio device that one VM drives and another serves. */
+struct virtio_config {
+    char name[SYSTEM_NAME_LENGTH + 1];
+    const char *kind; /* as the file says it: "net", "block", "vsock" */
+    uint32_t device_id;
+    uint64_t window; /* where the service has the driver's RAM, guest physical */
+    struct virtio_end {
+        unsigned vm;    /* its index */
+        unsigned index; /* of the device among those that the VM drives, or serves */
+        bool warps;     /* an interrupt warps the VM */
+    } ends[2];          /* enum virtio_side */
+};
+
 struct system_config {
     char scheduler[16];
     uint32_t allowance_us;
@@ -90,6 +108,8 @@ struct system_config {
     struct vm_config vms[SYSTEM_MAX_VMS];
     unsigned link_count;
     struct link_config links[SYSTEM_MAX_LINKS];
+    unsigned virtio_count;
+    struct virtio_config virtios[SYSTEM_MAX_VIRTIOS];
 };
 
 /* Where the VM's RAM ends, guest physical. */
@@ -138,9 +158,20 @@ static inline unsigned system_links_of(const struct system_config *system, unsig
     return count;
 }
 
+/* How many virtio devices the VM with this index drives, or serves. */
+static inline unsigned system_virtios_of(const struct system_config *system, unsigned vm,
+                                         enum virtio_side side)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < system->virtio_count; i++)
+        count += system->virtios[i].ends[side].vm == vm;
+    return count;
+}
+
 /*
- * The physical CPUs that run vCPUs of the VM with this index, or of one that it has a link to: those that
- * may send it interrupts, and take the lock of its virtual GIC.
+ * The physical CPUs that run vCPUs of the VM with this index, or of one that it has a link or a virtio device
+ * with: those that may send it interrupts, and take the lock of its virtual GIC.
  */
 static inline uint64_t system_cpus_with_links(const struct system_config *system, unsigned vm)
 {
@@ -152,6 +183,13 @@ static inline uint64_t system_cpus_with_links(const struct system_config *system
         for (unsigned end = 0; end < 2; end++)
             if (link->ends[end].vm == vm)
                 mask |= vm_config_cpus(&system->vms[link->ends[1 - end].vm]);
+    }
+    for (unsigned i = 0; i < system->virtio_count; i++) {
+        const struct virtio_end *ends = system->virtios[i].ends;
+
+        for (unsigned end = 0; end < 2; end++)
+            if (ends[end].vm == vm)
+                mask |= vm_config_cpus(&system->vms[ends[1 - end].vm]);
     }
     return mask;
 }

@@ -29,6 +29,9 @@ struct device {
     /* Writes its nodes, which are children of the root. NULL: the tree says nothing of it. Boot only. */
     void (*describe)(const struct device *device, struct tree_writer *writer);
 
+    /* Writes its nodes below /reserved-memory. NULL: it has none. Boot only. */
+    void (*describe_memory)(const struct device *device, struct tree_writer *writer);
+
     /*
      * Sets it as after a reset. NULL: it has no state, or is reset with the vGIC. The vGIC is reset
      * afterwards and is not told of interrupts that end.

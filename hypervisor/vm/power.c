@@ -228,16 +228,16 @@ static bool stop_another(struct vcpu *vcpu)
     return false;
 }
 
-/* Each peer that is told is a piece, and so is the end. */
+/* Each step of the devices and each peer that is told is a piece, and so is the end. */
 static void stop_last_work(struct vcpu *vcpu)
 {
-    if (!vcpu->hooks->tell_a_peer(vcpu->vm, false))
+    if (!vcpu->hooks->stop_devices(vcpu->vm, true) && !vcpu->hooks->tell_a_peer(vcpu->vm, false))
         stop_last(vcpu, false);
 }
 
 static void restart_last_work(struct vcpu *vcpu)
 {
-    if (!vcpu->hooks->tell_a_peer(vcpu->vm, false))
+    if (!vcpu->hooks->stop_devices(vcpu->vm, false) && !vcpu->hooks->tell_a_peer(vcpu->vm, false))
         stop_last(vcpu, true);
 }
 

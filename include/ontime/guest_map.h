@@ -41,6 +41,24 @@
 #define GUEST_LINK_MEMORY_END GUEST_DEVICES_END
 
 /*
+ * The VM's virtio devices that other VMs serve: the registers of virtio-mmio, GUEST_VIRTIO_SIZE bytes at the
+ * beginning of a page for each.
+ */
+#define GUEST_VIRTIO_BASE   0x09200000UL
+#define GUEST_VIRTIO_STRIDE 0x1000UL
+#define GUEST_VIRTIO_SIZE   0x200UL
+#define GUEST_VIRTIOS       16 /* the most that a VM drives, and the most that it serves */
+
+/*
+ * The virtio devices that the VM serves to others: a page of registers for each (ontime/service.h). The RAM
+ * of the VMs that drive them is at GUEST_SERVED_RAM, that of each in a window of GUEST_SERVED_STRIDE bytes.
+ */
+#define GUEST_SERVICE_BASE  0x09300000UL
+#define GUEST_SERVICE_SIZE  0x1000UL
+#define GUEST_SERVED_RAM    0x1000000000UL
+#define GUEST_SERVED_STRIDE 0x400000000UL
+
+/*
  * QEMU's second flash, where firmware keeps its variables: here it is erased, so it reads as ones, and it
  * can't be written. There is no first one.
  */
@@ -66,5 +84,7 @@
 #define GUEST_INTID_UART           33
 #define GUEST_INTID_RTC            34
 #define GUEST_INTID_LINKS          48 /* of the first link; the others follow */
+#define GUEST_INTID_VIRTIOS        64 /* of the first virtio device that the VM drives; the others follow */
+#define GUEST_INTID_SERVICES       80 /* of the first that it serves; the others follow */
 
 #endif

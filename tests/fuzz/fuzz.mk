@@ -6,7 +6,7 @@
 # tests/fuzz/run, and goes on where the last run ended (build/fuzz/NAME).
 
 FUZZ_SECONDS ?= 60
-FUZZERS ?= system_file board guest_tree console calls vgic
+FUZZERS ?= system_file board guest_tree console calls vgic virtio
 FUZZ := $(BUILD)/fuzz
 
 FUZZ_VM_SRCS := $(vm_SRCS) hypervisor/arch/fake/fake.c
@@ -17,6 +17,7 @@ fuzz_console_SRCS := $(console_SRCS) hypervisor/arch/fake/fake.c
 fuzz_calls_SRCS := hypervisor/devices/hypercall.c hypervisor/devices/psci.c hypervisor/devices/deadline_calls.c \
 	hypervisor/devices/observer.c hypervisor/devices/stolen_time.c $(vm_SRCS) hypervisor/arch/fake/fake.c
 fuzz_vgic_SRCS := $(vgic_SRCS) hypervisor/arch/fake/fake.c
+fuzz_virtio_SRCS := $(virtio_SRCS) hypervisor/arch/fake/fake.c
 
 FUZZ_CFLAGS := $(filter-out -fsanitize=%,$(UNIT_CFLAGS)) -fsanitize=fuzzer,address,undefined -Itests/unit
 

@@ -987,6 +987,20 @@ def link(run):
         machine.wait_off()
 
 
+def virtio(run):
+    """A bare guest's virtio disk, served by another guest: each restarts a hundred times and goes on.
+
+    While the service is not ready the driver waits, and the console says so.
+    """
+    with run.boot() as machine:
+        machine.wait_for(r"virtio disk: a block device of VM driver; VM service serves it, and can write to all its RAM")
+        machine.wait_for(r"\[ontime\] driver: virtio disk waits for its service, VM service")
+        check_guest(machine, "driver")
+        check_guest(machine, "service")
+        machine.wait_off()
+        check("no answer" not in machine.text(), "a reset was not acknowledged")
+
+
 def gpio(run):
     """A guest drives the machine's PL061, resets itself with the interrupt active, and does so again."""
     with run.boot() as machine:

@@ -261,6 +261,21 @@ static const char links[] =
     "RAM needed: 192 MiB for the VMs, 12288 KiB for their links, 0.0 MiB for this file, and a few for "
     "Ontime\n";
 
+static const char virtios[] =
+    "virtio disk: block\n"
+    "    a                drives  registers 0x009200000, INTID 64, warps\n"
+    "    b                serves  registers 0x009300000, INTID 80, sees the RAM of a at 0x1000000000\n"
+    "virtio lan: net\n"
+    "    c                drives  registers 0x009200000, INTID 64, warps\n"
+    "    b                serves  registers 0x009301000, INTID 81, warps, sees the RAM of c at 0x1400000000\n"
+    "virtio sock: vsock\n"
+    "    a                drives  registers 0x009201000, INTID 65\n"
+    "    b                serves  registers 0x009302000, INTID 82, sees the RAM of a at 0x1000000000\n"
+    "virtio back: net\n"
+    "    b                drives  registers 0x009200000, INTID 64\n"
+    "    c                serves  registers 0x009300000, INTID 80, sees the RAM of b at 0x1000000000\n"
+    "RAM needed: 16512 MiB for the VMs, ";
+
 static void test_one_cpu(void **state)
 {
     (void)state;
@@ -281,6 +296,13 @@ static void test_floating(void **state)
     (void)state;
     assert_int_equal(check("good/floating"), 0);
     assert_string_equal(out, floating);
+}
+
+static void test_virtios(void **state)
+{
+    (void)state;
+    assert_int_equal(check("good/virtio"), 0);
+    assert_non_null(strstr(out, virtios));
 }
 
 static void test_links(void **state)
@@ -384,9 +406,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_cpu), cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_floating),
-        cmocka_unit_test(test_links),   cmocka_unit_test(test_no_bound),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_file), cmocka_unit_test(test_usage),        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_board),
+        cmocka_unit_test(test_virtios), cmocka_unit_test(test_links),        cmocka_unit_test(test_no_bound),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_no_file),      cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_devices), cmocka_unit_test(test_board),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,29 @@ bool arch_vm_map_shared_page(struct vm *of, uint64_t guest_address, uint64_t hos
     return false;
 }
 
+bool arch_vm_map_shared_ram(struct vm *of, uint64_t guest_address, uint64_t host_address, uint64_t size)
+{
+    (void)of, (void)guest_address, (void)host_address, (void)size;
+    fail_msg("there are no virtio devices");
+    return false;
+}
+
+void vcpu_block(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u waits", vcpu->index);
+}
+
+void vm_complain(struct vcpu *vcpu, const char *format, ...)
+{
+    fail_msg("vCPU %u: %s", vcpu->index, format);
+}
+
+bool console_offer(const char *line, size_t length)
+{
+    fail_msg("%zu: %s", length, line);
+    return false;
+}
+
 void arch_memory_clean(const void *memory, uint64_t size)
 {
     (void)memory, (void)size;

@@ -200,8 +200,15 @@ static bool tell_a_peer(struct vm *vm, bool up)
     return false;
 }
 
+static bool stop_devices(struct vm *vm, bool for_good)
+{
+    (void)vm, (void)for_good;
+    interleave_point();
+    return false;
+}
+
 static const struct guest_hooks hooks = {
-    .tell_a_peer = tell_a_peer, .reset_vcpu = reset_vcpu, .reset_vm = reset_vm};
+    .tell_a_peer = tell_a_peer, .stop_devices = stop_devices, .reset_vcpu = reset_vcpu, .reset_vm = reset_vm};
 
 /* A stop has ended. The line about a restart is written before the stopper itself is switched off. */
 static void ended(bool restart)

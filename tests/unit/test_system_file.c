@@ -319,6 +319,50 @@ static void links_are_placed_for_each_end(void **state)
     free(file.data);
 }
 
+static void expect_virtio(const struct virtio_config *virtio, const char *name, const char *kind, uint32_t id,
+                          uint64_t window)
+{
+    assert_string_equal(virtio->name, name);
+    assert_string_equal(virtio->kind, kind);
+    assert_int_equal(virtio->device_id, id);
+    assert_int_equal(virtio->window, window);
+}
+
+static void expect_side(const struct virtio_end *end, const char *vm, unsigned index, bool warps)
+{
+    assert_string_equal(config.vms[end->vm].name, vm);
+    assert_int_equal(end->index, index);
+    assert_int_equal(end->warps, warps);
+}
+
+/* Each VM counts those that it drives, those that it serves, and whom it serves. */
+static void virtio_devices_are_placed_for_each_side(void **state)
+{
+    struct file file = accepted("virtio.dts");
+    const struct virtio_config *virtios = config.virtios;
+
+    (void)state;
+    assert_int_equal(config.virtio_count, 4);
+    expect_virtio(&virtios[0], "disk", "block", 2, 0x1000000000);
+    expect_side(&virtios[0].ends[VIRTIO_DRIVER], "a", 0, true);
+    expect_side(&virtios[0].ends[VIRTIO_SERVICE], "b", 0, false);
+    expect_virtio(&virtios[1], "lan", "net", 1, 0x1400000000);
+    expect_side(&virtios[1].ends[VIRTIO_DRIVER], "c", 0, true);
+    expect_side(&virtios[1].ends[VIRTIO_SERVICE], "b", 1, true);
+    expect_virtio(&virtios[2], "sock", "vsock", 19, 0x1000000000);
+    expect_side(&virtios[2].ends[VIRTIO_DRIVER], "a", 1, false);
+    expect_side(&virtios[2].ends[VIRTIO_SERVICE], "b", 2, false);
+    expect_virtio(&virtios[3], "back", "net", 1, 0x1000000000);
+    expect_side(&virtios[3].ends[VIRTIO_DRIVER], "b", 0, false);
+    expect_side(&virtios[3].ends[VIRTIO_SERVICE], "c", 0, false);
+    assert_int_equal(system_virtios_of(&config, 1, VIRTIO_SERVICE), 3);
+    assert_int_equal(system_virtios_of(&config, 1, VIRTIO_DRIVER), 1);
+    assert_int_equal(system_cpus_with_links(&config, 0), 3);
+    assert_int_equal(system_cpus_with_links(&config, 1), 7);
+    assert_int_equal(system_cpus_with_links(&config, 2), 6);
+    free(file.data);
+}
+
 static void pieces_are_placed_as_qemu_places_them(void **state)
 {
     (void)state;
@@ -713,6 +757,7 @@ int main(void)
         cmocka_unit_test(vcpus_may_float_over_cpus),
         cmocka_unit_test(any_list_of_cpus_is_read_or_refused),
         cmocka_unit_test(links_are_placed_for_each_end),
+        cmocka_unit_test(virtio_devices_are_placed_for_each_side),
         cmocka_unit_test(pieces_are_placed_as_qemu_places_them),
         cmocka_unit_test(pieces_are_aligned),
         cmocka_unit_test(pieces_go_where_the_file_says),

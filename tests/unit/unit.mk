@@ -72,7 +72,7 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
@@ -87,10 +87,14 @@ psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
 link_SRCS := hypervisor/devices/link.c hypervisor/devices/tree_writer.c $(vgic_SRCS)
 link_FLAGS := -lfdt
+virtio_SRCS := $(wildcard hypervisor/devices/virtio*.c) hypervisor/devices/tree_writer.c hypervisor/devices/address_map.c \
+	tests/unit/virtio_world.c
+virtio_FLAGS := -lfdt
 address_map_SRCS := hypervisor/devices/address_map.c hypervisor/devices/flash.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hypervisor/devices/flash.c \
 	$(guest_tree_SRCS) hypervisor/devices/stolen_time.c hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c \
 	hypervisor/devices/vuart.c hypervisor/devices/vrtc.c hypervisor/devices/link.c \
+	$(wildcard hypervisor/devices/virtio*.c) \
 	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c tests/unit/one_core.c \
 	$(seeds_SRCS)
 devices_FLAGS := -lfdt

@@ -299,6 +299,19 @@ static void reset_vm(struct vm *vm)
 }
 
 /* The peers are told while no vCPU of the VM is on but the one that does it. */
+/* Nobody but the stopper is on any more. */
+static bool stop_devices(struct vm *vm, bool for_good)
+{
+    unsigned powered = 0;
+
+    (void)for_good;
+    assert_false(world_lock_is_held(vm));
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        powered += vm->vcpus[i].powered;
+    assert_true(powered <= 1);
+    return false;
+}
+
 static bool tell_a_peer(struct vm *vm, bool up)
 {
     unsigned powered = 0;
@@ -321,6 +334,7 @@ const struct guest_hooks world_hooks = {
     .timer_expired = nothing,
     .stolen = nothing,
     .tell_a_peer = tell_a_peer,
+    .stop_devices = stop_devices,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };

@@ -67,17 +67,27 @@ static uint64_t *block_entry(struct vm *vm, uint64_t guest)
     return table != (void *)0 ? &table[guest >> 21 & 511] : (void *)0;
 }
 
-bool arch_vm_map_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size)
+static bool map_blocks(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size, uint64_t attributes)
 {
     for (uint64_t done = 0; done < size; done += MEMORY_BLOCK) {
         uint64_t *entry = block_entry(vm, guest + done);
 
         if (entry == (void *)0)
             return false;
-        *entry = (host + done) | DESCRIPTOR_VALID | DESCRIPTOR_AF | MEMORY | READ_WRITE;
+        *entry = (host + done) | DESCRIPTOR_VALID | DESCRIPTOR_AF | attributes;
     }
     dsb(ishst);
     return true;
+}
+
+bool arch_vm_map_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size)
+{
+    return map_blocks(vm, guest, host, size, MEMORY | READ_WRITE);
+}
+
+bool arch_vm_map_shared_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size)
+{
+    return map_blocks(vm, guest, host, size, MEMORY | READ_WRITE | STAGE2_XN);
 }
 
 static bool map_page(struct vm *vm, uint64_t guest, uint64_t host, uint64_t attributes)
