@@ -9,8 +9,8 @@
  *   hrtimer_cancel        the sleep leaves the queue, unless its deadline has been reached
  *   sched_switch          a task waits: its part in the work of reached deadlines is done
  *   sched_waking,
- *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work; so does
- *                         one that an interrupt wakes which the CPU is warped for
+ *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work; so
+ *                         does one that an interrupt wakes which the CPU is warped for
  *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines moves along
  *   sched_process_fork    the child of a chosen task is chosen too
  *   sched_process_exit    a task that exits is no longer chosen
@@ -18,11 +18,12 @@
  * The work of a deadline is its task's until that waits again, and that of the tasks which it wakes
  * meanwhile, and which those wake, each until it waits. Only wake-ups by a task count: what an interrupt
  * wakes while a task is at work has nothing to do with it. But Ontime may warp a CPU for an interrupt
- * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. Linux may wake a task on another CPU than the one
- * that its timer or its waker is on, and move it at any time. Its part in the work goes along, and Ontime is
- * told that it goes on there (tell_handed_on). A task that is preempted does not wait, whatever has preempted
- * it. So the guest's other tasks may run in a time that Ontime gives for the deadline. That costs the VM a
- * part of what its share gives, but the work ends as soon after its deadline as it would on bare metal.
+ * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. Linux may wake
+ * a task on another CPU than the one that its timer or its waker is on, and move it at any time. Its part in
+ * the work goes along, and Ontime is told that it goes on there (tell_handed_on). A task that is preempted
+ * does not wait, whatever has preempted it. So the guest's other tasks may run in a time that Ontime gives
+ * for the deadline. That costs the VM a part of what its share gives, but the work ends as soon after its
+ * deadline as it would on bare metal.
  *
  * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
  * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
@@ -373,8 +374,8 @@ static noinline void join_from_afar(const struct task_struct *task)
 }
 
 /*
- * An interrupt wakes a watched task while this CPU is warped, and no deadline of its own has been reached: the
- * interrupt is what the warp is for, a link's, say. The work is the task's until it waits again.
+ * An interrupt wakes a watched task while this CPU is warped, and no deadline of its own has been reached:
+ * the interrupt is what the warp is for, a link's, say. The work is the task's until it waits again.
  */
 static noinline void join_interrupt(const struct task_struct *task)
 {

@@ -46,7 +46,7 @@ static uint64_t memory_size(const struct link_side *side)
 static void ring(const struct link_side *side)
 {
     if ((atomic_load_explicit(&side->state, memory_order_relaxed) & ONTIME_LINK_UP) != 0)
-        vgic_latch_spi(side->vm, intid_of(side), side->end->warps);
+        vgic_latch_spi(side->vm, intid_of(side), side->end->warps, NULL);
 }
 
 static uint32_t read_register(const struct link_side *side, uint64_t offset)

@@ -1167,7 +1167,7 @@ void vgic_physical_fired(struct vm *vm, unsigned intid)
     spin_unlock(&vm->vgic.lock);
 }
 
-void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent)
+void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent, struct vcpu *lender)
 {
     struct vgic_bank *bank = &vgic_spis(vm, intid / 32)->bank;
     unsigned index;
@@ -1183,6 +1183,8 @@ void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent)
             vgic_set_dirty(&vm->vcpus[index].vgic, true);
             if (urgent)
                 vcpu_give_work(&vm->vcpus[index]); /* before it is woken */
+            else if (lender != NULL)
+                vcpu_lend_warp(lender, &vm->vcpus[index]);
             tell(&vm->vcpus[index], true);
         }
     }

@@ -58,9 +58,10 @@ void vgic_physical_fired(struct vm *vm, unsigned intid);
 /*
  * An SPI of a VM becomes pending, as by a write of GICD_ISPENDR, on whatever core the caller is. One that is
  * pending in the bank already costs no more than the lock, and nobody is told of one that the guest does not
- * let through. If it is `urgent`, the vCPU that it goes to is warped.
+ * let through. If it is `urgent`, the vCPU that it goes to is warped. Else `lender`, the running vCPU, lends
+ * that one its warp, if it has one (vcpu_lend_warp()); or NULL.
  */
-void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent);
+void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent, struct vcpu *lender);
 
 /* Another core has changed the vCPU's interrupts: brings its list registers up to date if it is loaded. */
 void vgic_look(struct vcpu *vcpu);

@@ -209,7 +209,7 @@ static bool tell_service(struct virtio_device *device, bool up)
     if (up)
         client += 1u << ONTIME_SERVICE_STARTS_SHIFT;
     atomic_store(&device->client, client);
-    virtio_pend(device, ONTIME_SERVICE_CHANGED);
+    virtio_pend(device, ONTIME_SERVICE_CHANGED, NULL);
     return true;
 }
 

@@ -283,10 +283,10 @@ static unsigned driver_step(struct virtio_device *device, struct mmio_access *ac
     return 0;
 }
 
-static void notify(struct virtio_device *device, uint32_t queue)
+static void notify(struct virtio_device *device, struct vcpu *vcpu, uint32_t queue)
 {
     if (queue < ONTIME_SERVICE_QUEUES_MAX)
-        virtio_pend(device, 1u << queue);
+        virtio_pend(device, 1u << queue, vcpu);
 }
 
 /* The device of a page of registers. */
@@ -314,7 +314,7 @@ bool virtio_driver_access(struct vcpu *vcpu, struct mmio_access *access)
     if (offset >= GUEST_VIRTIO_SIZE || !has_size(access, offset >= CONFIG))
         return false;
     if (access->write && offset == QUEUE_NOTIFY) {
-        notify(device, access->value & 0xFFFF);
+        notify(device, vcpu, access->value & 0xFFFF);
         return true;
     }
     spin_lock(&device->lock);

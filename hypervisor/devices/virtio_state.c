@@ -12,30 +12,31 @@
 #include "vm/dispatch.h"
 #include "vm/vm.h"
 
-static void latch(const struct virtio_device *device, enum virtio_side side, unsigned first_intid)
+static void latch(const struct virtio_device *device, enum virtio_side side, unsigned first_intid,
+                  struct vcpu *lender)
 {
     const struct virtio_end *end = &device->config->ends[side];
 
-    vgic_latch_spi(device->vms[side], first_intid + end->index, end->warps);
+    vgic_latch_spi(device->vms[side], first_intid + end->index, end->warps, lender);
 }
 
-static void latch_service(const struct virtio_device *device)
+static void latch_service(const struct virtio_device *device, struct vcpu *lender)
 {
     if (atomic_load(&device->service_up))
-        latch(device, VIRTIO_SERVICE, GUEST_INTID_SERVICES);
+        latch(device, VIRTIO_SERVICE, GUEST_INTID_SERVICES, lender);
 }
 
-void virtio_pend(struct virtio_device *device, uint32_t bits)
+void virtio_pend(struct virtio_device *device, uint32_t bits, struct vcpu *lender)
 {
     if (atomic_fetch_or(&device->pending, bits) == 0)
-        latch_service(device);
+        latch_service(device, lender);
 }
 
 void virtio_interrupt(struct virtio_device *device, uint32_t bits)
 {
     if (atomic_fetch_or(&device->interrupt_status, bits) == 0 &&
         (atomic_load(&device->client) & ONTIME_SERVICE_UP) != 0)
-        latch(device, VIRTIO_DRIVER, GUEST_INTID_VIRTIOS);
+        latch(device, VIRTIO_DRIVER, GUEST_INTID_VIRTIOS, NULL);
 }
 
 static uint32_t ready_queues(const struct virtio_device *device)
@@ -65,9 +66,9 @@ void virtio_follow(struct virtio_device *device, unsigned todo)
         bits |= ready_queues(device);
         spin_unlock(&device->lock);
         atomic_fetch_or(&device->pending, bits);
-        latch_service(device);
+        latch_service(device, NULL);
     } else if (bits != 0) {
-        virtio_pend(device, bits);
+        virtio_pend(device, bits, NULL);
     }
     if ((todo & VIRTIO_TELL_CONFIG) != 0)
         virtio_interrupt(device, 2);

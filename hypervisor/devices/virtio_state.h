@@ -85,8 +85,11 @@ unsigned virtio_break(struct virtio_device *device);
 /* Tells the service and the driver. */
 void virtio_follow(struct virtio_device *device, unsigned todo);
 
-/* The driver notifies a queue, or more has changed: bits of ONTIME_SERVICE_PENDING. */
-void virtio_pend(struct virtio_device *device, uint32_t bits);
+/*
+ * The driver notifies a queue, or more has changed: bits of ONTIME_SERVICE_PENDING. `lender`: the driver's
+ * vCPU that waits for what the service does, and lends it its warp; or NULL.
+ */
+void virtio_pend(struct virtio_device *device, uint32_t bits, struct vcpu *lender);
 
 /* The driver's interrupt, for these bits of its InterruptStatus. */
 void virtio_interrupt(struct virtio_device *device, uint32_t bits);

@@ -361,6 +361,18 @@ bool bvt_charge(struct sched_queue *queue, struct sched_unit *unit, uint64_t ran
     return charge_warp(queue, unit, ran, now);
 }
 
+/* The remainder stays: the unit may be charged for less than a tick more. */
+void bvt_refund(struct sched_queue *queue, struct sched_unit *unit, uint64_t ticks)
+{
+    bool waits = heap_contains(&unit->node);
+
+    if (waits)
+        dequeue(queue, unit);
+    bvt_unit(unit)->avt -= over_weight(unit, ticks < CHARGE_MAX ? ticks : CHARGE_MAX);
+    if (waits)
+        enqueue(queue, unit);
+}
+
 /* Of two units, each of which may be NULL, the one with less E; the first when they are equal. */
 static inline struct sched_unit *behind(struct sched_unit *a, struct sched_unit *b)
 {
@@ -694,5 +706,6 @@ const struct sched_policy bvt_policy = {
     .warp = bvt_warp,
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
+    .refund = bvt_refund,
     .moves = &moves,
 };

@@ -247,5 +247,6 @@ const struct sched_policy cbs_policy = {
     .warp = cbs_warp,
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
+    .refund = bvt_refund, /* its server is not: urgent work stays within the share of whom does it */
     .moves = &moves,
 };

@@ -119,6 +119,12 @@ struct sched_policy {
      */
     void (*swap)(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
 
+    /*
+     * Takes `ticks` that charge() was told of back from the unit: another pays for them. NULL: the policy has
+     * no such thing.
+     */
+    void (*refund)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ticks);
+
     /* For units that go from one queue to another. NULL: the policy has no such units. */
     const struct sched_moves *moves;
 };

@@ -44,9 +44,27 @@ static void may_be_told(struct vcpu *vcpu)
     atomic_store_explicit(&vcpu->work_told, false, memory_order_relaxed);
 }
 
+/* The vCPU ran on a lent warp, which is over: who lent it pays for that, if it is still on this CPU. */
+static __attribute__((noinline)) void settle_loan(struct vcpu *vcpu)
+{
+    struct vcpu *lender = vcpu->lender;
+    uint64_t ran = vcpu->stats[ONTIME_STAT_RUN_TICKS] - vcpu->lent_at;
+    const struct sched_policy *policy = vcpu->cpu->sched.policy;
+
+    vcpu->lender = NULL;
+    if (lender->cpu != vcpu->cpu || policy->refund == NULL)
+        return;
+    policy->refund(&vcpu->cpu->sched, &vcpu->unit, ran);
+    vcpu->stats[ONTIME_STAT_RUN_TICKS] -= ran;
+    vcpu->gave_way_at -= ran;
+    lender->debt += ran;
+}
+
 /* A warp is over: the guest is told in its page, and it is counted and traced. */
 static void warp_ended(struct vcpu *vcpu, uint64_t now, enum ontime_warp_end reason)
 {
+    if (vcpu->lender != NULL)
+        settle_loan(vcpu);
     if (reason == ONTIME_WARP_END_LIMIT)
         vcpu->stats[ONTIME_STAT_WARPS_CUT]++;
     may_be_told(vcpu);
@@ -396,6 +414,8 @@ static __attribute__((noinline)) void begin_handed_work(struct vcpu *vcpu, uint6
 {
     vcpu->has_work = false;
     warp(vcpu, now, now);
+    if (!vcpu->unit.warped)
+        vcpu->lender = NULL;
 }
 
 /* The CPU is charged. */
@@ -707,6 +727,24 @@ void vcpu_give_work(struct vcpu *to)
     give_work(to, NULL, arch_cpu(), arch_counter());
 }
 
+/*
+ * A loan begins with the warp that it is for. What the vCPU runs in it counts in what its own share allows of
+ * urgent work: so whoever lends it a warp makes it urgent for no longer than it could be by itself.
+ */
+void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to)
+{
+    struct cpu *cpu = lender->cpu;
+
+    if (!lender->unit.warped || ARCH_READ_RELAXED(to->cpu) != cpu || !to->on || to->unit.warped)
+        return;
+    (void)charge(cpu, arch_counter());
+    to->lender = lender;
+    to->lent_at = to->stats[ONTIME_STAT_RUN_TICKS];
+    take_work(to, lender, arch_counter());
+    if (to->unit.runnable && !to->unit.warped)
+        to->lender = NULL;
+}
+
 void vcpu_take_work_by_message(struct vcpu *vcpu)
 {
     take_work(vcpu, NULL, atomic_load_explicit(&vcpu->interrupted_at, memory_order_relaxed));
@@ -807,6 +845,7 @@ void vcpu_retire(struct vcpu *vcpu)
     now = charge(cpu, now);
     if (take_from_scheduler(vcpu, now, ONTIME_WARP_END_RESET))
         pick(cpu, now);
+    vcpu->lender = NULL;
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     vcpu_unload(vcpu);

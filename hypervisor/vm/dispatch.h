@@ -109,6 +109,13 @@ void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to);
 /* The same from outside of its VM, by an interrupt that is urgent, and on whatever core. */
 void vcpu_give_work(struct vcpu *to);
 
+/*
+ * The running vCPU `lender`, if it is warped, waits for what `to` of another VM does, which is woken next if
+ * it is blocked: that one is warped, too, as by vcpu_give_work(), and `lender` pays for what it runs until
+ * that warp ends. Nothing happens when it is on another CPU, or warped already.
+ */
+void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to);
+
 /* The same, on its core, for another core's message: it pays for that itself when it runs. */
 void vcpu_take_work_by_message(struct vcpu *vcpu);
 

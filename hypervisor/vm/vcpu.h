@@ -55,7 +55,9 @@ struct vcpu {
     struct deadline precise_timer;
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
-    uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float */
+    uint64_t floats_on;  /* the CPUs that it may go to, as a mask; 0: it does not float */
+    struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
+    uint64_t lent_at;    /* its CPU time when that was lent */
     bool broke_in;     /* it woke without a deadline while another had the CPU: it pays for the switch back */
     struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
     /*

@@ -180,6 +180,12 @@ void vcpu_give_work(struct vcpu *vcpu)
     (void)vcpu;
 }
 
+void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to)
+{
+    (void)lender;
+    (void)to;
+}
+
 bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
 {
     (void)vcpu, (void)other;

@@ -629,6 +629,30 @@ static void misuse_is_caught(void **state)
 }
 
 /* Two units change places: the virtual times, the turn and the warp are the other's then. */
+/* Whether it runs or waits, it is as if it had not run; the other makes up for that at no time. */
+static void who_is_refunded_has_not_run(void **state)
+{
+    (void)state;
+    unsigned a = add_hog(1);
+    unsigned b = add_hog(2);
+    double refunded = 0;
+
+    for (unsigned i = 0; i < 20; i++) {
+        double before = sim.ran[a];
+
+        sim_advance(&sim, C / 3);
+        bvt_refund(&sim.queue, &sim.units[a], (uint64_t)(sim.ran[a] - before));
+        refunded += sim.ran[a] - before;
+    }
+    assert_true(refunded > 3 * C);
+    for (unsigned i = 0; i < 100 && sim_running(&sim) != (int)b; i++)
+        sim_advance(&sim, C / 3);
+    bvt_refund(&sim.queue, &sim.units[a], 5 * C);
+    refunded += 5 * C;
+    sim_advance(&sim, 300 * C);
+    assert_in_range(sim.ran[a] - refunded, sim.ran[b] / 2 - 2 * C, sim.ran[b] / 2 + 2 * C);
+}
+
 static void units_change_places(void **state)
 {
     (void)state;
@@ -693,6 +717,7 @@ int main(void)
         cmocka_unit_test_setup(rebase_keeps_the_order_of_the_warped, setup),
         cmocka_unit_test_setup(alone_for_an_age, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
+        cmocka_unit_test_setup(who_is_refunded_has_not_run, setup),
         cmocka_unit_test_setup(units_change_places, setup),
     };
 

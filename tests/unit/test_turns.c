@@ -429,6 +429,59 @@ static void an_urgent_interrupt_by_message_is_late_from_its_instant(void **state
     assert_int_equal(precise_stat(&second->precise, ONTIME_STAT_LATE_MAX), 2 * LOOK);
 }
 
+/* Who waits for another VM's work lends it the warp, and pays for what that runs. */
+static void a_warp_is_lent_to_another_vm(void **state)
+{
+    uint64_t of_hog, of_first;
+
+    (void)state;
+    vcpu_lend_warp(first, hog); /* it has none to lend */
+    assert_false(hog->unit.warped);
+    (void)wake_for_deadline();
+    of_hog = ran(hog);
+    vcpu_lend_warp(first, hog);
+    assert_true(running() == first && hog->unit.warped); /* the first is not done, and is due earlier */
+    world_block(first);
+    assert_ptr_equal(running(), hog);
+    of_first = ran(first);
+    world_run(LOOK);
+    assert_int_equal(ran(hog), of_hog + LOOK);
+    assert_true(vcpu_unwarp(hog, fake_counter(), true));
+    assert_int_equal(ran(hog), of_hog);
+    assert_int_equal(first->debt, LOOK);
+    vcpu_wake(first);
+    for (unsigned i = 0; i < 1000 && running() != first; i++)
+        world_run(LOOK);
+    world_run(LOOK);
+    assert_in_range(ran(first), of_first + LOOK, of_first + 3 * LOOK);
+    assert_int_equal(first->debt, 0);
+}
+
+/* A blocked one has it when it wakes. */
+static void a_warp_is_lent_to_a_vcpu_that_wakes(void **state)
+{
+    uint64_t of_hog;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000 && running() != second; i++)
+        world_run(LOOK);
+    world_block(second); /* so that none of its turns comes between */
+    for (unsigned i = 0; i < 1000 && running() != hog; i++)
+        world_run(LOOK);
+    world_block(hog);
+    (void)wake_for_deadline();
+    of_hog = ran(hog);
+    vcpu_lend_warp(first, hog);
+    vcpu_wake(hog);
+    world_dispatch();
+    assert_true(running() == first && hog->unit.warped);
+    world_block(first);
+    world_run(LOOK);
+    world_block(hog);
+    assert_int_equal(ran(hog), of_hog);
+    assert_int_equal(first->debt, LOOK);
+}
+
 static void hand_on_checks_what_the_guest_says(void **state)
 {
     (void)state;
@@ -501,6 +554,8 @@ int main(void)
         EACH(an_urgent_interrupt_gives_work),
         EACH(work_from_another_core_is_one_message),
         EACH(an_urgent_interrupt_by_message_is_late_from_its_instant),
+        EACH(a_warp_is_lent_to_another_vm),
+        EACH(a_warp_is_lent_to_a_vcpu_that_wakes),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
     };

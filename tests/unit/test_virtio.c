@@ -265,6 +265,7 @@ static void notifications_are_collected(void **state)
     assert_int_equal(world_latched(SERVICE, SERVICE_INTID), 0);
     assert_in_range(world_latched(SERVICE, SERVICE_INTID + 2), 1, 10);
     assert_int_equal(world_warped(SERVICE, SERVICE_INTID + 2), 0);
+    assert_ptr_equal(world_lender, world_vcpu(0)); /* who notifies waits for the service */
 }
 
 static void interrupts_of_the_driver_are_collected(void **state)

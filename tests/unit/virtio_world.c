@@ -38,6 +38,8 @@ struct cpu *arch_cpu(void)
     return &core;
 }
 
+const struct vcpu *world_lender;
+
 void *memory_allocate(size_t size)
 {
     assert_true(allocations < ALLOCATIONS);
@@ -52,10 +54,12 @@ void vgic_need_spi(struct vm *vm, unsigned intid)
         vm->vgic.spi_banks = intid / 32;
 }
 
-void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent)
+void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent, struct vcpu *lender)
 {
     unsigned index = (unsigned)(vm - world_of);
 
+    if (lender != NULL)
+        world_lender = lender;
     assert_true(index < WORLD_VMS && intid < 96 && intid / 32 <= vm->vgic.spi_banks);
     latched[index][intid]++;
     warped[index][intid] += urgent;

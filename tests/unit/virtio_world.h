@@ -68,6 +68,9 @@ enum outcome driver_try(unsigned vcpu, unsigned device, unsigned reg, bool write
 uint32_t service_get(unsigned device, unsigned reg);
 void service_put(unsigned device, unsigned reg, uint32_t value);
 
+/* The vCPU that was given last as who lends its warp. */
+extern const struct vcpu *world_lender;
+
 /* What happened since the last call: an interrupt was latched how often, with and without a warp. */
 unsigned world_latched(unsigned vm, unsigned intid);
 unsigned world_warped(unsigned vm, unsigned intid);
