@@ -36,8 +36,7 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
-    _Atomic uint64_t interrupted_at; /* with it: when the urgent interrupt came, 0 if it was sent for none */
-    bool floats;                     /* it may go to other CPUs (vm/floating.c) */
+    bool floats;            /* it may go to other CPUs (vm/floating.c) */
     enum timer_mode timers;
 
     /*
@@ -55,9 +54,7 @@ struct vcpu {
     struct deadline precise_timer;
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
-    uint64_t floats_on;  /* the CPUs that it may go to, as a mask; 0: it does not float */
-    struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
-    uint64_t lent_at;    /* its CPU time when that was lent */
+    uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float */
     bool broke_in;     /* it woke without a deadline while another had the CPU: it pays for the switch back */
     struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
     /*
@@ -83,6 +80,10 @@ struct vcpu {
     _Atomic uint32_t requests;   /* vm/messages.h */
     struct cpu *_Atomic mail_to; /* where messages for it go */
     struct vcpu *next_message;   /* the next on that CPU's list */
+
+    _Atomic uint64_t interrupted_at; /* with `work_told`: when the urgent interrupt came; 0: for none */
+    struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
+    uint64_t lent_at;    /* its CPU time when that was lent */
 
     /* What goes along with it to another CPU. */
     struct {
