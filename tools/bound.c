@@ -13,8 +13,8 @@
  *
  * A CPU has its own queues, and its vCPUs stay on it; those that float count on each CPU that they may be on,
  * as all of them may be on one. What is on other CPUs is in three terms: messages that
- * they send to the CPU's vCPUs, locks of VMs that are on both or have a link from one to the other, and the
- * console's, which all CPUs take. And a mark notes the CPU time of all vCPUs there are.
+ * they send to the CPU's vCPUs, locks of VMs that are on both or have a link or a virtio device between them,
+ * and the console's, which all CPUs take. And a mark notes the CPU time of all vCPUs there are.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -101,7 +101,7 @@ static unsigned other_cpus(const struct core *core)
     return count_cpus(cpus & ~(UINT64_C(1) << core->cpu));
 }
 
-/* The CPUs that run the VM's vCPUs, or those of a VM that it has a link to. */
+/* The CPUs that run the VM's vCPUs, or those of a VM that it has a link or a virtio device with. */
 static uint64_t cpus_with_links(const struct core *core, const struct vm_config *vm)
 {
     return system_cpus_with_links(core->system, (unsigned)(vm - core->system->vms));
@@ -146,7 +146,16 @@ static struct waits waits_of(const struct core *core, double ns_per_instruction)
     };
 }
 
-/* Does a link whose other end is on another CPU warp the VM? */
+/* Is it this VM that an interrupt from another CPU warps? `peer` is the VM that it comes from. */
+static bool warps_from_elsewhere(const struct core *core, const struct vm_config *vm, unsigned its,
+                                 unsigned peer, bool warps)
+{
+    const struct system_config *system = core->system;
+
+    return &system->vms[its] == vm && warps && is_elsewhere_too(core, vm_config_cpus(&system->vms[peer]));
+}
+
+/* Does a link or a virtio device whose other end is on another CPU warp the VM? */
 static bool is_warped_from_elsewhere(const struct core *core, const struct vm_config *vm)
 {
     const struct system_config *system = core->system;
@@ -155,18 +164,22 @@ static bool is_warped_from_elsewhere(const struct core *core, const struct vm_co
     for (unsigned i = 0; i < 2 * system->link_count; i++) {
         const struct link_end *ends = system->links[i / 2].ends;
 
-        any = any || (&system->vms[ends[i % 2].vm] == vm && ends[i % 2].warps &&
-                      is_elsewhere_too(core, vm_config_cpus(&system->vms[ends[1 - i % 2].vm])));
+        any = any || warps_from_elsewhere(core, vm, ends[i % 2].vm, ends[1 - i % 2].vm, ends[i % 2].warps);
+    }
+    for (unsigned i = 0; i < 2 * system->virtio_count; i++) {
+        const struct virtio_end *ends = system->virtios[i / 2].ends;
+
+        any = any || warps_from_elsewhere(core, vm, ends[i % 2].vm, ends[1 - i % 2].vm, ends[i % 2].warps);
     }
     return any;
 }
 
 /*
  * How many messages of other CPUs can come that no vCPU's urgent work has room for, as they are charged to
- * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link to one that is, is
- * woken once until it runs. Work may be handed on to it once, within its VM or by a link that warps it. And
- * one is for the CPU itself. Where what the vCPU is late for is such a link's interrupt, it comes by a
- * message of its own.
+ * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link or a virtio device
+ * with one that is, is woken once until it runs. Work may be handed on to it once, within its VM or by such
+ * an interrupt that warps it. And one is for the CPU itself. Where what the vCPU is late for is such a link's
+ * interrupt, it comes by a message of its own.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {

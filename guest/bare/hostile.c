@@ -16,12 +16,14 @@
  *
  * Boot arguments: seed=N; operations=N, for each vCPU; cpus=N. lives=N: after these operations the VM resets
  * itself and goes on with another seed, N times in all; the count of armed deadlines says which life it is,
- * so such a VM arms none otherwise. At the end of each life the guest prints `hostile: seed N life N
+ * so such a VM arms none otherwise. serves: it serves a virtio device of the other guest, which it lets go on
+ * again and again. At the end of each life the guest prints `hostile: seed N life N
  * operations N exceptions N interrupts N by N`.
  */
 #include <stdatomic.h>
 #include "bare.h"
 #include "ontime/abi.h"
+#include "ontime/service.h"
 
 #define SNIPPETS      64u
 #define SNIPPET_WORDS 8u
@@ -143,6 +145,7 @@ __asm__(
 /* clang-format on */
 
 static unsigned cpus;
+static bool serves;
 static uint64_t seed, life, lives;
 static _Atomic unsigned finished;
 
@@ -221,6 +224,15 @@ static uint64_t device_address(struct context *c)
         GUEST_LINK_BASE + GUEST_LINK_SIZE,
         GUEST_LINK_BASE + 2 * GUEST_LINK_SIZE,
         GUEST_LINK_MEMORY,
+        GUEST_VIRTIO_BASE,
+        GUEST_VIRTIO_BASE,
+        GUEST_VIRTIO_BASE + 0x40,
+        GUEST_VIRTIO_BASE + 0x100,
+        GUEST_VIRTIO_BASE + GUEST_VIRTIO_STRIDE,
+        GUEST_SERVICE_BASE,
+        GUEST_SERVICE_BASE,
+        GUEST_SERVICE_BASE + 0x300,
+        GUEST_SERVICE_BASE + GUEST_SERVICE_SIZE,
         GUEST_FLASH_BASE,
         GUEST_GICD_BASE - 0x1000,
         GUEST_UART_BASE + 0x1000,
@@ -695,6 +707,18 @@ static void write_page(struct context *c)
     }
 }
 
+/*
+ * The other guest's accesses to a virtio device that this one serves may wait for it, and nothing else ends
+ * the wait.
+ */
+static void let_driver_go_on(void)
+{
+    if (!serves)
+        return;
+    mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_CONTROL, ONTIME_SERVICE_READY);
+    mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_ACK, 0);
+}
+
 static void hostile_loop(unsigned cpu);
 
 /* CPU 0 brings back who has gone off. */
@@ -732,6 +756,8 @@ static void one_operation(struct context *c)
         write_page(c);
     } else if (kind < 21) {
         power_cpus(c);
+    } else if (kind < 23) {
+        let_driver_go_on();
     } else {
         if (c->next == SNIPPETS)
             make_snippets(c);
@@ -766,6 +792,7 @@ static void hostile_loop(unsigned cpu)
     while (atomic_load(&finished) != cpus - 1 ||
            cpu != 0) { /* nobody waits for what another has switched off */
         mend_gic();
+        let_driver_go_on();
         if (cpu == 0)
             power_cpus(c);
         spin(microseconds(1000));
@@ -784,6 +811,7 @@ void guest_main(void)
     uint64_t operations = option_number("operations", 100000), done = 0, exceptions = 0, interrupts = 0;
 
     cpus = (unsigned)option_number("cpus", 1);
+    serves = option("serves");
     seed = option_number("seed", 1);
     lives = option_number("lives", 1);
     life = lives > 1 ? ontime_stat(ONTIME_STAT_ARMED) : 0;

@@ -32,15 +32,16 @@
  * the service does not touch the rings. It is cleared when the service's VM restarts, and so are features,
  * queues and size. What the driver has set stays: a service that finds STATUS and queues set goes on with the
  * rings. When it is set, all queues that are ready and ONTIME_SERVICE_CHANGED get pending, and the interrupt
- * comes. ONTIME_SERVICE_BROKEN: the driver is shown DEVICE_NEEDS_RESET; cleared by a reset.
+ * comes.
+ *
+ * ONTIME_SERVICE_BROKEN: the driver is shown DEVICE_NEEDS_RESET; cleared by a reset.
  */
 #define ONTIME_SERVICE_CONTROL 0x01C
 
 #define ONTIME_SERVICE_FEATURES        0x020 /* offered: low, then high half; written by the service */
 #define ONTIME_SERVICE_DRIVER_FEATURES 0x028 /* accepted by the driver: low, then high half */
-#define ONTIME_SERVICE_QUEUES          0x030 /* how many; written by the service, at most ONTIME_SERVICE_QUEUES_MAX \
-                                              */
-#define ONTIME_SERVICE_QUEUE_SIZE 0x034 /* of each queue, the most; written by the service, a power of 2 */
+#define ONTIME_SERVICE_QUEUES          0x030 /* how many, up to ONTIME_SERVICE_QUEUES_MAX; the service writes it */
+#define ONTIME_SERVICE_QUEUE_SIZE      0x034 /* the most of each, a power of 2; the service writes it */
 /*
  * Written: the number of a queue: the driver's interrupt, for used buffers. ONTIME_SERVICE_CONFIG_CHANGED:
  * for a change of the configuration.

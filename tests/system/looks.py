@@ -571,7 +571,7 @@ def hostile_system(run, seed, cpus, operations, cores, floating):
     path = os.path.join(run.out, run.name + ".dtb")
     shutil.copy(run.system(), path)
     one = f"seed={seed} lives={HOSTILE_LIVES} operations={operations // 2 // HOSTILE_LIVES}"
-    many = f"seed={seed} cpus={cpus} operations={operations // 2 // cpus}"
+    many = f"seed={seed} cpus={cpus} operations={operations // 2 // cpus} serves"
     for vm, arguments in (("one", one), ("many", many)):
         subprocess.run(["fdtput", "-t", "s", path, f"/vm-{vm}", "bootargs", arguments], check=True)
     subprocess.run(["fdtput", "-t", "i", path, "/vm-many", "vcpus", str(cpus)], check=True)

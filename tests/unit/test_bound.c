@@ -362,6 +362,30 @@ static void test_links_to_other_cpus(void **state)
     assert_int_equal(bound_of(&config, second, 0, NS).message_count, 2); /* its own ring, and CPU 0's */
 }
 
+/* As by a link. */
+static void test_virtio_devices_to_other_cpus(void **state)
+{
+    struct virtio_end *ends = config.virtios[0].ends;
+
+    (void)state;
+    config.vm_count = 3;
+    config.vms[2] = precise();
+    put_on(&config.vms[2], 1);
+    config.virtio_count = 1;
+    ends[0] = (struct virtio_end){.vm = 1};
+    ends[1] = (struct virtio_end){.vm = 0};
+    assert_int_equal(bound_of_first().message_count, 1);
+    assert_int_equal(bound_of_first().locks, 0);
+    ends[1].vm = 2;
+    assert_int_equal(bound_of_first().message_count, 2);
+    assert_int_equal(bound_of_first().locks, (2 + 2 + 1) * WAIT_VM + 3 * WAIT_SWITCH);
+    ends[1].warps = true;
+    assert_int_equal(bound_of_first().message_count, 2);
+    ends[0].warps = true;
+    assert_int_equal(bound_of_first().message_count, 3);
+    assert_int_equal(bound_of(&config, second, 0, NS).message_count, 2);
+}
+
 /* In the stretch at the deadline, at the end of another's work or warp, with each message, and at a switch.
  */
 static void test_locks_of_a_vm(void **state)
@@ -570,6 +594,7 @@ int main(void)
         cmocka_unit_test_setup(test_another_cpu_adds_the_console, two),
         cmocka_unit_test_setup(test_messages_of_other_cpus, two),
         cmocka_unit_test_setup(test_links_to_other_cpus, two),
+        cmocka_unit_test_setup(test_virtio_devices_to_other_cpus, two),
         cmocka_unit_test_setup(test_locks_of_a_vm, two),
         cmocka_unit_test_setup(test_cpus_before_at_a_lock, two),
         cmocka_unit_test_setup(test_cpu_0_serves_the_console, two),
