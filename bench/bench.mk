@@ -162,9 +162,10 @@ $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 # Ontime's longest stretches without a look at its interrupts, and for how long it holds its locks, against
 # hypervisor/base/longest_path.h.
 .PHONY: longest-path
-longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb
+longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb \
+		$(TEST_BUILD)/longest-virtio.dtb
 	@scripts/need qemu-system-arm python3
-	@bench/longest-path -c $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb:2
+	@bench/longest-path -c $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-virtio.dtb $(TEST_BUILD)/longest-cores.dtb:2
 
 .PHONY: bench-paths
 bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin $(QUANTUM)

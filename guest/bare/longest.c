@@ -11,9 +11,13 @@
  * instant that the guests agree on; cpus=N (1), which otherwise wait for the first one's interrupts;
  * observer: the guest also marks, and dumps the trace; resets-until-ms=N: until then it resets itself after
  * its rounds, and begins them again.
+ *
+ * drives, serves: two guests do nothing but what a virtio device between them makes Ontime do. All vCPUs of
+ * the first but one wait for the second, which lets them all go on at once.
  */
 #include "bare.h"
 #include "ontime/abi.h"
+#include "ontime/service.h"
 
 #define LINE       255 /* one character less than the longest line of the console */
 #define CTL_ENABLE 1u
@@ -169,12 +173,70 @@ static void observe(uint32_t mark)
     while (cursor != 0);
 }
 
+/* Registers of virtio-mmio. */
+#define DEVICE_ID    0x008
+#define QUEUE_SEL    0x030
+#define QUEUE_NUM    0x038
+#define QUEUE_READY  0x044
+#define QUEUE_NOTIFY 0x050
+#define STATUS       0x070
+#define QUEUES       16u
+
+static void wait_for_service(unsigned cpu)
+{
+    (void)cpu;
+    debug_on();
+    for (;;)
+        (void)mmio_read(GUEST_VIRTIO_BASE + DEVICE_ID);
+}
+
+static void drive(uint64_t rounds, unsigned cpus)
+{
+    for (unsigned cpu = 1; cpu < cpus; cpu++)
+        (void)cpu_start(cpu, wait_for_service);
+    for (uint64_t round = 0; round < rounds; round++) {
+        mmio_write(GUEST_VIRTIO_BASE + STATUS, 3);
+        for (unsigned queue = 0; queue < QUEUES; queue++) {
+            mmio_write(GUEST_VIRTIO_BASE + QUEUE_SEL, queue);
+            mmio_write(GUEST_VIRTIO_BASE + QUEUE_NUM, 1);
+            mmio_write(GUEST_VIRTIO_BASE + QUEUE_READY, 1);
+            mmio_write(GUEST_VIRTIO_BASE + QUEUE_NOTIFY, queue);
+        }
+        mmio_write(GUEST_VIRTIO_BASE + STATUS, 0);
+    }
+}
+
+static void serve(uint64_t rounds)
+{
+    mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_QUEUES, QUEUES);
+    mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_QUEUE_SIZE, 1);
+    for (uint64_t round = 0;
+         (mmio_read(GUEST_SERVICE_BASE + ONTIME_SERVICE_CLIENT) & ONTIME_SERVICE_UP) != 0 || round < rounds;
+         round++) {
+        spin(microseconds(500 * (round % 3)));
+        mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_CONTROL, ONTIME_SERVICE_READY | ONTIME_SERVICE_BROKEN);
+        mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_INTERRUPT, 0);
+        spin(microseconds(500 * (round % 2)));
+        (void)mmio_read(GUEST_SERVICE_BASE + ONTIME_SERVICE_PENDING);
+        mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_ACK, 0);
+        mmio_write(GUEST_SERVICE_BASE + ONTIME_SERVICE_CONTROL, 0);
+    }
+}
+
 void guest_main(void)
 {
     uint64_t rounds = option_number("rounds", 4);
     unsigned cpus = (unsigned)option_number("cpus", 1);
 
     debug_on();
+    if (option("drives") || option("serves")) {
+        if (option("drives"))
+            drive(rounds, cpus);
+        else
+            serve(rounds);
+        result(true, "longest", "\n");
+        return;
+    }
     on_irq = timer_interrupt;
     gic_enable(GUEST_INTID_VIRTUAL_TIMER);
     for (unsigned cpu = 1; cpu < cpus; cpu++)
