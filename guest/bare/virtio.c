@@ -7,7 +7,8 @@
  * Then the service resets itself as often, before, in the middle of, or just after a request; the driver only
  * finds that each of its requests is done.
  *
- * Boot arguments: resets=N (100); late-us=N, how long the service takes before it is ready (0).
+ * Boot arguments: resets=N (100); late-us=N, how long the service takes before it is ready (0); lives=N: the
+ * service resets itself so that it has as many lives, without being told by the driver, which may be Linux.
  */
 #include "bare.h"
 #include "ontime/service.h"
@@ -161,7 +162,7 @@ static bool start_device(void)
     put(DRIVER_SEL, 1);
     put(DRIVER_FEATURES, VERSION_1);
     put(STATUS, S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK);
-    if ((get(STATUS) & S_FEATURES_OK) == 0 || get(CONFIG) != SECTORS)
+    if ((get(STATUS) & S_FEATURES_OK) == 0 || get(CONFIG) < SECTORS)
         return false;
     put(QUEUE_SEL, 0);
     if (get(QUEUE_NUM_MAX) < RING)
@@ -323,28 +324,54 @@ static void die_here(unsigned place)
         (void)psci(PSCI_SYSTEM_RESET, 0, 0, 0);
 }
 
-/* Returns how many bytes were written to the driver's memory. */
-static uint32_t serve(const struct descriptor *table, unsigned head)
+static uint64_t sectors(void)
 {
-    const struct descriptor *data = &table[table[head].next % RING];
-    const struct request *header = seen(table[head].address, 16);
-    uint8_t *status = seen(table[data->next % RING].address, 1);
-    uint32_t *memory = seen(data->address, SECTOR);
+    return (shared.size - 4 * DISK) / SECTOR;
+}
+
+/* One piece of a request's data. False when it is not on the disk, or not in the driver's RAM. */
+static bool copy(const struct descriptor *piece, uint32_t type, uint64_t sector)
+{
+    uint32_t *memory = seen(piece->address, piece->length);
     volatile uint32_t *disk;
 
-    if (header == NULL || status == NULL || memory == NULL || header->sector >= SECTORS) {
-        result(false, "request", ": sector %lu\n", header != NULL ? header->sector : ~0ul);
-        return 0;
-    }
-    disk = &shared.memory[DISK + header->sector * (SECTOR / 4)];
-    for (unsigned i = 0; i < SECTOR / 4; i++) {
-        if (header->type == OUT)
+    if (memory == NULL || type > OUT || piece->length % SECTOR != 0 || sector > sectors() ||
+        piece->length / SECTOR > sectors() - sector)
+        return false;
+    disk = &shared.memory[DISK + sector * (SECTOR / 4)];
+    for (unsigned i = 0; i < piece->length / 4; i++) {
+        if (type == OUT)
             disk[i] = memory[i];
         else
             memory[i] = disk[i];
     }
-    *status = 0;
-    return header->type == OUT ? 1 : SECTOR + 1;
+    return true;
+}
+
+/* The header, pieces of data, and the status. Returns how many bytes were written to the driver's memory. */
+static uint32_t serve(const struct descriptor *table, unsigned head)
+{
+    const struct request *header = seen(table[head].address, 16);
+    const struct descriptor *piece = &table[head];
+    uint32_t written = 1;
+    uint64_t done = 0;
+    uint8_t *status;
+    bool good = header != NULL;
+
+    for (unsigned i = 0; i < RING && (piece->flags & NEXT) != 0; i++) {
+        piece = &table[piece->next % RING];
+        if ((piece->flags & NEXT) == 0)
+            break;
+        good = good && copy(piece, header->type, header->sector + done);
+        done += piece->length / SECTOR;
+        written += (piece->flags & WRITE) != 0 ? piece->length : 0;
+    }
+    status = seen(piece->address, 1);
+    if (!good || status == NULL)
+        result(false, "request", ": not on the disk, or not in the driver's RAM\n");
+    if (status != NULL)
+        *status = !good;
+    return written;
 }
 
 /* Goes on where the used ring ends, in this life or in the one before. */
@@ -395,14 +422,15 @@ static bool open_service(void)
     put(ONTIME_SERVICE_FEATURES + 4, VERSION_1);
     put(ONTIME_SERVICE_QUEUES, 1);
     put(ONTIME_SERVICE_QUEUE_SIZE, RING);
-    put(ONTIME_SERVICE_CONFIG, SECTORS);
+    put(ONTIME_SERVICE_CONFIG, (uint32_t)sectors());
     put(ONTIME_SERVICE_CONTROL, ONTIME_SERVICE_READY);
     return true;
 }
 
 static void be_service(unsigned late_us)
 {
-    shared.memory[SERVICE_LIVES]++;
+    if (++shared.memory[SERVICE_LIVES] == 1)
+        shared.memory[WANTED_LIVES] = (uint32_t)option_number("lives", 0);
     on_irq = service_interrupt;
     spin(microseconds(late_us));
     if (!open_service()) {

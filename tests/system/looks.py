@@ -1001,6 +1001,31 @@ def virtio(run):
         check("no answer" not in machine.text(), "a reset was not acknowledged")
 
 
+def virtio_linux(run):
+    """Linux's virtio_blk on a disk of a bare guest, which restarts while it serves: what was written is read again.
+
+    Linux reboots with the disk in use, and finds it as it was.
+    """
+    whole = "dd if=/dev/vda bs=64k count=120 2>/dev/null"
+    with run.boot() as machine:
+        machine.wait_said("linux", "linux: ready")
+        command(machine, "dd if=/dev/urandom of=/data bs=64k count=120 2>/dev/null; sha256sum </data", name="linux")
+        command(machine, "dd if=/data of=/dev/vda bs=64k 2>/dev/null && sync", name="linux")
+        for _ in range(3):
+            command(machine, f"echo 3 >/proc/sys/vm/drop_caches; {whole} | cmp - /data", name="linux")
+        machine.send("while true; do dd if=/data of=/dev/vda bs=4k 2>/dev/null; done & sleep 0.3; reboot -f\n")
+        machine.wait_said("linux", "linux: ready", 2)
+        command(machine, f"{whole} | sha256sum", name="linux")
+        sums = re.findall(r"([0-9a-f]{64})  -", machine.joined("linux"))
+        check(len(sums) == 2 and sums[0] == sums[1], f"sums {sums}")
+        resets = re.findall(r"\[ontime\] service: reset(?: \(and (\d+) more before\))?", machine.text())
+        restarts = sum(1 + int(more or 0) for more in resets)
+        check(restarts >= 90, f"the service restarted {restarts} times")
+        check("FAIL" not in machine.text() and "no answer" not in machine.text(), "the service complains")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+
+
 def gpio(run):
     """A guest drives the machine's PL061, resets itself with the interrupt active, and does so again."""
     with run.boot() as machine:
