@@ -342,6 +342,51 @@ static void links_keep_their_interrupts_and_places(void **state)
     assert_int_equal(find(), 0);
 }
 
+#define BOTH_DISKS DISK "\0/disk@a000200"
+
+static int find_beside_virtio(const char *changes, unsigned driver, unsigned service)
+{
+    compile(changes);
+    reset_config();
+    config.virtio_count = 1;
+    config.virtios[0].ends[VIRTIO_DRIVER].vm = driver;
+    config.virtios[0].ends[VIRTIO_SERVICE].vm = service;
+    name_devices(0, BOTH_DISKS, sizeof(BOTH_DISKS));
+    return find();
+}
+
+static void expect_refused_for_virtio(const char *reg, unsigned driver, unsigned service, const char *what)
+{
+    char changes[80];
+
+    snprintf(changes, sizeof(changes), "&disk { reg = <%s 4>; };", reg);
+    if (find_beside_virtio(changes, 1 - driver, 1 - service) != 0) /* the other side's */
+        fail_msg("%s", error);
+    assert_int_not_equal(find_beside_virtio(changes, driver, service), 0);
+    assert_non_null(strstr(error, what));
+}
+
+/* SPI 32 and 48 are those of the device that VM a drives, or serves. */
+static void virtio_devices_keep_their_interrupts_and_places(void **state)
+{
+    (void)state;
+    assert_int_equal(find_beside_virtio("&disk { interrupts = <0 32 1>; };", 0, 1), 0);
+    assert_int_equal(given[0].interrupts[0].intid, 64);
+    assert_int_equal(given[0].interrupts[0].virtual_intid, 32);
+    assert_int_equal(find_beside_virtio("&disk { interrupts = <0 48 1>; };", 0, 1), 0);
+    assert_int_equal(given[0].interrupts[0].virtual_intid, 80);
+    assert_int_equal(find_beside_virtio("&disk { interrupts = <0 48 1>; };", 1, 0), 0);
+    assert_int_equal(given[0].interrupts[0].virtual_intid, 32);
+    expect_refused_for_virtio("0 0x9200800 0", 0, 1,
+                              "at 0x9200800 are where the guest has its virtio devices");
+    expect_refused_for_virtio("0 0x9300000 0", 1, 0,
+                              "at 0x9300000 are where the guest has its virtio services");
+    expect_refused_for_virtio("0x13 0xfffff000 0", 1, 0,
+                              "at 0x13fffff000 are where the guest has its clients' RAM");
+    config.virtio_count = 0;
+    assert_int_equal(find(), 0);
+}
+
 static void two_vms_have_devices(void **state)
 {
     (void)state;
@@ -656,6 +701,7 @@ int main(void)
         cmocka_unit_test(dtc_has_no_complaint),
         cmocka_unit_test(emulated_devices_keep_their_interrupts),
         cmocka_unit_test(links_keep_their_interrupts_and_places),
+        cmocka_unit_test(virtio_devices_keep_their_interrupts_and_places),
         cmocka_unit_test(two_vms_have_devices),
         cmocka_unit_test(no_devices_are_no_mistake),
         cmocka_unit_test(refused_with_a_reason),

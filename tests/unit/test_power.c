@@ -395,7 +395,12 @@ static void a_vm_is_stopped_in_pieces(void **state)
     assert_true(vm->vcpus[0].on && !other->on);
     assert_null(other->work);
     noted.peers_told[false] = noted.times_told[false] = 0;
-    for (unsigned i = 0; i <= WORLD_PEERS; i++) {
+    for (unsigned i = 0; i <= WORLD_STEPS; i++) {
+        vm->vcpus[0].work(&vm->vcpus[0]);
+        assert_int_equal(noted.stop_steps, i);
+    }
+    assert_false(noted.stopped_for_good);
+    for (unsigned i = 1; i <= WORLD_PEERS; i++) {
         vm->vcpus[0].work(&vm->vcpus[0]);
         assert_true(vm->vcpus[0].on);
         assert_int_equal(noted.peers_told[false], i);

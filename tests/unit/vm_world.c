@@ -298,20 +298,24 @@ static void reset_vm(struct vm *vm)
     noted.vm_resets++;
 }
 
-/* The peers are told while no vCPU of the VM is on but the one that does it. */
-/* Nobody but the stopper is on any more. */
+/* Nobody but the stopper is on any more. It takes WORLD_STEPS; a peer is told only afterwards. */
 static bool stop_devices(struct vm *vm, bool for_good)
 {
     unsigned powered = 0;
 
-    (void)for_good;
     assert_false(world_lock_is_held(vm));
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         powered += vm->vcpus[i].powered;
     assert_true(powered <= 1);
-    return false;
+    noted.stopped_for_good = for_good;
+    if (noted.stop_steps % (WORLD_STEPS + 1) == WORLD_STEPS)
+        return false;
+    assert_int_equal(noted.peers_told[false] % WORLD_PEERS, 0);
+    noted.stop_steps++;
+    return true;
 }
 
+/* The peers are told while no vCPU of the VM is on but the one that does it. */
 static bool tell_a_peer(struct vm *vm, bool up)
 {
     unsigned powered = 0;
@@ -323,6 +327,7 @@ static bool tell_a_peer(struct vm *vm, bool up)
     assert_int_equal(noted.images_changed, noted.vm_resets);
     if (noted.peers_told[up] == WORLD_PEERS * (noted.times_told[up] + 1)) {
         noted.times_told[up]++;
+        noted.stop_steps += !up;
         return false;
     }
     noted.peers_told[up]++;
