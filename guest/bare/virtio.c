@@ -338,7 +338,7 @@ static bool copy(const struct descriptor *piece, uint32_t type, uint64_t sector)
     if (memory == NULL || type > OUT || piece->length % SECTOR != 0 || sector > sectors() ||
         piece->length / SECTOR > sectors() - sector)
         return false;
-    disk = &shared.memory[DISK + sector * (SECTOR / 4)];
+    disk = shared.memory + DISK + sector * (SECTOR / 4);
     for (unsigned i = 0; i < piece->length / 4; i++) {
         if (type == OUT)
             disk[i] = memory[i];

@@ -185,11 +185,11 @@ static inline uint64_t system_cpus_with_links(const struct system_config *system
                 mask |= vm_config_cpus(&system->vms[link->ends[1 - end].vm]);
     }
     for (unsigned i = 0; i < system->virtio_count; i++) {
-        const struct virtio_end *ends = system->virtios[i].ends;
+        const struct virtio_config *virtio = &system->virtios[i];
 
-        for (unsigned end = 0; end < 2; end++)
-            if (ends[end].vm == vm)
-                mask |= vm_config_cpus(&system->vms[ends[1 - end].vm]);
+        for (unsigned side = 0; side < 2; side++)
+            if (virtio->ends[side].vm == vm)
+                mask |= vm_config_cpus(&system->vms[virtio->ends[1 - side].vm]);
     }
     return mask;
 }

@@ -23,6 +23,9 @@ __attribute__((weak)) void interleave_point(void);
 #undef atomic_fetch_add
 #undef atomic_fetch_sub
 #undef atomic_fetch_or_explicit
+#undef atomic_fetch_or
+#undef atomic_fetch_and
+#undef atomic_exchange
 
 /* The value of an atomic object has the object's type without _Atomic, which a comma takes off. */
 #define INTERLEAVED_VALUE(object) __typeof__((void)0, *(object))
@@ -53,6 +56,8 @@ __attribute__((weak)) void interleave_point(void);
         interleaved_before;                                                                                  \
     })
 
+#define atomic_exchange(object, value) atomic_exchange_explicit(object, value, memory_order_seq_cst)
+
 #define atomic_compare_exchange_weak_explicit(object, expected, value, order, failure)                       \
     __extension__({                                                                                          \
         INTERLEAVED_VALUE(object) interleaved_value = (value);                                               \
@@ -67,5 +72,8 @@ __attribute__((weak)) void interleave_point(void);
     (INTERLEAVED_POINT(), __atomic_fetch_sub(object, value, memory_order_seq_cst))
 #define atomic_fetch_or_explicit(object, value, order)                                                       \
     (INTERLEAVED_POINT(), __atomic_fetch_or(object, value, order))
+#define atomic_fetch_or(object, value) atomic_fetch_or_explicit(object, value, memory_order_seq_cst)
+#define atomic_fetch_and(object, value)                                                                      \
+    (INTERLEAVED_POINT(), __atomic_fetch_and(object, value, memory_order_seq_cst))
 
 #endif

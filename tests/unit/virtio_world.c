@@ -33,7 +33,7 @@ static bool console_is_full;
 static struct world_block blocks[BLOCKS];
 static unsigned block_count, blocks_left;
 
-struct cpu *arch_cpu(void)
+__attribute__((weak)) struct cpu *arch_cpu(void)
 {
     return &core;
 }
@@ -54,7 +54,7 @@ void vgic_need_spi(struct vm *vm, unsigned intid)
         vm->vgic.spi_banks = intid / 32;
 }
 
-void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent, struct vcpu *lender)
+__attribute__((weak)) void vgic_latch_spi(struct vm *vm, unsigned intid, bool urgent, struct vcpu *lender)
 {
     unsigned index = (unsigned)(vm - world_of);
 
@@ -71,7 +71,7 @@ bool vgic_wakes(struct vcpu *vcpu)
     return false;
 }
 
-void vcpu_block(struct vcpu *vcpu)
+__attribute__((weak)) void vcpu_block(struct vcpu *vcpu)
 {
     assert_true(vcpu->unit.runnable && vcpu->work == NULL);
     vcpu->unit.runnable = false;
@@ -82,7 +82,7 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     vcpu->unit.runnable = true;
 }
 
-void vcpu_send(struct vcpu *vcpu, uint32_t request)
+__attribute__((weak)) void vcpu_send(struct vcpu *vcpu, uint32_t request)
 {
     fail_msg("vCPU %u is on another core: %u", vcpu->index, request);
 }

@@ -2,7 +2,8 @@
 /*
  * Three VMs with virtio devices, for their tests: DRIVER, with two vCPUs, drives a disk and a socket, and
  * OTHER a network card; SERVICE serves all three, and warps and is warped for the disk. What the devices ask
- * of the virtual GIC and of the dispatcher is noted. All happens on one core.
+ * of the virtual GIC and of the dispatcher is noted. All happens on one core, unless a test has its own
+ * arch_cpu(), vcpu_send(), vcpu_block() and vgic_latch_spi().
  */
 #ifndef TESTS_VIRTIO_WORLD_H
 #define TESTS_VIRTIO_WORLD_H
