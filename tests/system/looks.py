@@ -1031,12 +1031,28 @@ def disk_image(run):
     return image
 
 
+# A disk behind QEMU's SMMU, device 1 of the PCI bus.
+PCI_DISK = ["-device", "virtio-blk-pci,drive=d,addr=1,disable-legacy=on,iommu_platform=on,romfile="]
+
+
 def disk(run):
-    """A Linux guest boots from a disk of the machine, keeps its files over a reboot, and the hog beside it has its share."""
+    """A Linux guest boots from a disk that may write everywhere."""
+    line = r"^\[ontime\] VM linux: trusted with DMA: its devices can write to all memory$"
+    use_disk(run, ["-device", "virtio-blk-device,drive=d"], line)
+
+
+def smmu(run, highmem):
+    """A Linux guest boots from a disk behind an SMMU."""
+    machine = ["-machine", f"highmem={highmem},iommu=smmuv3"]
+    use_disk(run, machine + PCI_DISK, r"^\[ontime\] SMMU at 0x9050000: devices reach the RAM of their VM$")
+
+
+def use_disk(run, options, line):
+    """The guest keeps its files over a reboot, and the hog beside it has its share. Ontime says `line` at boot."""
     image = disk_image(run)
-    drive = ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "virtio-blk-device,drive=d"]
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", *options]
     with run.boot(*drive) as machine:
-        machine.wait_for(r"^\[ontime\] VM linux: trusted with DMA: its devices can write to all memory$")
+        machine.wait_for(line)
         machine.wait_said("linux", "disk: [1-9].* interrupts, start 1")
         begin = counts(machine, "hog")[-1][0]
         command(machine, "dd if=/dev/urandom of=/data bs=64k count=128 2>/dev/null && sha256sum /data >/sum && sync", name="linux")
@@ -1047,6 +1063,7 @@ def disk(run):
         command(machine, "sha256sum -c /sum", name="linux")
         machine.send("sync && poweroff -f\n")
         machine.wait_off()
+    check("DMA to" not in machine.joined("ontime"), "a fault")
     share = between(counts(machine, "hog"), 2, begin, end) / (end - begin)
     print(f"         the hog: {share:.4f} of the core")
     check(share > 0.48, f"the hog has {share:.4f} of the core")
