@@ -5,9 +5,11 @@
  * about faults.
  *
  * A guest can have its device fault as often as it likes. So core 0 takes few at a time, and the next of them
- * FAULTS_US later; what does not fit the SMMU's queue meanwhile is lost.
+ * FAULTS_US later; what does not fit the SMMU's queue meanwhile is lost. A line is made at one look and
+ * written at the next, so that neither is long.
  */
 #include "devices/dma.h"
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -64,6 +66,9 @@ static bool is_active[INTERRUPTS];
 static unsigned interrupt_count;
 static uint32_t polled; /* SMMUs without interrupts: a bit for each */
 static struct lines others;
+static char line[LINE]; /* that is to be offered to the console, for `line_of` */
+static size_t line_length;
+static struct lines *line_of;
 static struct cpu *core;
 static struct deadline again;
 
@@ -164,30 +169,9 @@ static const char *start_one(unsigned index)
     return problem != NULL ? problem : smmu_start(smmu, (polled >> index & 1) == 0);
 }
 
-/* A line that a guest may cause. False when it is none's turn, or there is no room. */
-static bool may_tell(struct lines *lines, uint64_t now)
+static bool may_tell(const struct lines *lines, uint64_t now)
 {
     return lines->told_at == 0 || now - lines->told_at >= arch_counter_hz() / LINES_PER_SECOND;
-}
-
-static void tell(struct lines *lines, const char *text)
-{
-    char line[LINE];
-    size_t length;
-    uint64_t now = arch_counter();
-
-    if (!may_tell(lines, now)) {
-        lines->left_out++;
-        return;
-    }
-    if (lines->left_out != 0)
-        snprintf(line, sizeof(line), "%s (and %u more before)", text, lines->left_out);
-    else
-        snprintf(line, sizeof(line), "%s", text);
-    for (length = 0; line[length] != '\0';)
-        length++;
-    lines->left_out = console_offer(line, length) ? 0 : lines->left_out + 1;
-    lines->told_at = now;
 }
 
 static const struct stream_range *range_of(unsigned smmu, uint32_t stream)
@@ -199,70 +183,107 @@ static const struct stream_range *range_of(unsigned smmu, uint32_t stream)
     return NULL;
 }
 
-/* `NAME: PATH` and, of what is on a PCI bus, its bus, device and function. */
-static int name_device(char *text, size_t size, const struct stream_range *range, uint32_t stream)
+/* Writes behind what the line has already. */
+static void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void put(const char *format, ...)
+{
+    va_list arguments;
+    size_t room = sizeof(line) - line_length, length;
+
+    va_start(arguments, format);
+    length = (size_t)vsnprintf(line + line_length, room, format, arguments);
+    va_end(arguments);
+    line_length += length < room ? length : room - 1;
+}
+
+static void put_device(const struct stream_range *range, uint32_t stream)
 {
     uint32_t requester = range->streams->requester + (stream - range->streams->first);
 
-    if (!range->streams->is_pci)
-        return snprintf(text, size, "%s: %s", range->vm->config->name, range->path);
-    return snprintf(text, size, "%s: %s, %02x:%02x.%u", range->vm->config->name, range->path,
-                    requester >> 8 & 255, requester >> 3 & 31, requester & 7);
+    put("%s: %s", range->vm->config->name, range->path);
+    if (range->streams->is_pci)
+        put(", %02x:%02x.%u", requester >> 8 & 255, requester >> 3 & 31, requester & 7);
 }
 
-static void tell_fault(unsigned smmu, const struct smmu_fault *fault)
+/* It is offered to the console at the next look. */
+static void make_line(const struct stream_range *range, const struct smmu_fault *fault)
+{
+    if (range != NULL)
+        put_device(range, fault->stream);
+    else
+        put("a device that no VM has, StreamID 0x%x", fault->stream);
+    if (fault->has_address)
+        put(": DMA %s 0x%lx: not its RAM, stopped", fault->is_write ? "to" : "from",
+            (unsigned long)fault->address);
+    else
+        put(": DMA stopped, event 0x%x", fault->event);
+    if (line_of->left_out != 0)
+        put(" (and %u more before)", line_of->left_out);
+}
+
+static void look_at_fault(unsigned smmu, const struct smmu_fault *fault)
 {
     const struct stream_range *range = range_of(smmu, fault->stream);
     struct lines *lines = range != NULL ? &range->vm->dma->lines : &others;
-    char text[LINE - 64];
-    int length;
+    uint64_t now = arch_counter();
 
     /* What a VM's device still does after its stop is no news. */
     if (range != NULL && !atomic_load_explicit(&range->vm->dma->is_open, memory_order_relaxed))
         return;
-    if (!may_tell(lines, arch_counter())) {
+    if (!may_tell(lines, now)) {
         lines->left_out++;
         return;
     }
-    if (range != NULL)
-        length = name_device(text, sizeof(text), range, fault->stream);
-    else
-        length = snprintf(text, sizeof(text), "a device that no VM has, StreamID 0x%x", fault->stream);
-    if ((size_t)length >= sizeof(text))
-        length = sizeof(text) - 1;
-    if (fault->has_address)
-        snprintf(text + length, sizeof(text) - (size_t)length, ": DMA %s 0x%lx: not its RAM, stopped",
-                 fault->is_write ? "to" : "from", (unsigned long)fault->address);
-    else
-        snprintf(text + length, sizeof(text) - (size_t)length, ": DMA stopped, event 0x%x", fault->event);
-    tell(lines, text);
+    line_of = lines;
+    make_line(range, fault);
+    lines->told_at = now;
 }
 
-/* Few at a time. Were there any? */
-static bool take_faults(void)
+static void offer_line(void)
 {
-    struct smmu_fault fault;
-    bool any = false;
+    line_of->left_out = console_offer(line, line_length) ? 0 : line_of->left_out + 1;
+    line_length = 0;
+}
 
+static void take_errors(void)
+{
     for (unsigned i = 0; i < smmu_count; i++) {
         uint32_t errors = smmus[i].is_on ? smmu_take_errors(&smmus[i]) : 0;
 
         if (errors != 0)
             console_print("SMMU at 0x%lx: error of its own, GERROR 0x%x", (unsigned long)smmus[i].base,
                           errors);
-        for (unsigned k = 0; k < FAULTS && smmus[i].is_on && smmu_take_fault(&smmus[i], &fault); k++) {
-            tell_fault(i, &fault);
-            any = true;
-        }
     }
+}
+
+/* Few at a time, up to one that makes a line. Were there any? */
+static bool take_faults(void)
+{
+    struct smmu_fault fault;
+    bool any = false;
+
+    for (unsigned i = 0; i < smmu_count; i++)
+        for (unsigned k = 0; k < FAULTS && smmus[i].is_on && smmu_take_fault(&smmus[i], &fault); k++) {
+            look_at_fault(i, &fault);
+            any = true;
+            if (line_length != 0)
+                return true;
+        }
     return any;
 }
 
 /* The interrupts that came were left active meanwhile: the next is one for what comes from now on. */
 static void take_faults_again(struct deadline *deadline, uint64_t now)
 {
-    bool any = take_faults();
+    bool any = true;
 
+    if (line_length != 0)
+        offer_line();
+    else
+        any = take_faults();
+    if (!any)
+        take_errors();
     for (unsigned i = 0; i < interrupt_count && !any; i++) {
         if (is_active[i])
             gic->spi_set_active(interrupts[i], false);

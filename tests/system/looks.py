@@ -1047,6 +1047,39 @@ def smmu(run, highmem):
     use_disk(run, machine + PCI_DISK, r"^\[ontime\] SMMU at 0x9050000: devices reach the RAM of their VM$")
 
 
+DMA_FAULT = re.compile(
+    r"dma: /pcie@10000000, 00:01\.0: DMA (to|from) 0x([0-9a-f]+): not its RAM, stopped(?: \(and (\d+) more before\))?$"
+)
+MEMORY_STATE = re.compile(r"victim: n (\d+) early \d+ memory (\d+) ")
+
+
+def smmu_fault(run):
+    """A guest has a disk behind an SMMU write to all the machine's RAM: another guest's stays as it is."""
+    image = os.path.join(run.out, run.name + ".raw")
+    with open(image, "wb") as file:
+        for sector in range(64):
+            file.write(bytes([sector]) * 512)
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", *PCI_DISK]
+    with run.boot("-machine", "highmem=off,iommu=smmuv3", *drive) as machine:
+        check_guest(machine, "dma")
+        machine.wait_for(r"^\[ontime\] dma: off")
+        rounds, _ = MEMORY_STATE.findall(machine.joined("victim"))[-1]
+        # The victim looks at a 512th of its memory in each round.
+        machine.wait_until(
+            lambda: int(MEMORY_STATE.findall(machine.joined("victim"))[-1][0]) > int(rounds) + 512,
+            "the victim has looked at all its memory",
+        )
+        _, changed = MEMORY_STATE.findall(machine.joined("victim"))[-1]
+        faults = [match for line in machine.lines("ontime") if (match := DMA_FAULT.match(line))]
+        starts = re.findall(r"start (\d)", machine.joined("dma"))
+    print(f"         {len(faults)} lines about {len(faults) + sum(int(fault[3] or 0) for fault in faults)} faults")
+    check(changed == "0", f"{changed} words of the victim's memory have changed")
+    check(starts == ["1", "2"], f"starts {starts}")
+    check({fault[1] for fault in faults} == {"to", "from"}, "faults to and from memory are not told")
+    check(not any(0x40000000 <= int(fault[2], 16) < 0x40400000 for fault in faults), "a fault in the guest's own RAM")
+    os.remove(image)
+
+
 def use_disk(run, options, line):
     """The guest keeps its files over a reboot, and the hog beside it has its share. Ontime says `line` at boot."""
     image = disk_image(run)

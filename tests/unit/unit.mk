@@ -73,7 +73,7 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio dma
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
@@ -91,6 +91,7 @@ link_FLAGS := -lfdt
 virtio_SRCS := $(wildcard hypervisor/devices/virtio*.c) hypervisor/devices/tree_writer.c hypervisor/devices/address_map.c \
 	tests/unit/virtio_world.c
 virtio_FLAGS := -lfdt
+dma_SRCS := hypervisor/devices/dma.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 address_map_SRCS := hypervisor/devices/address_map.c hypervisor/devices/flash.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hypervisor/devices/flash.c \
 	$(guest_tree_SRCS) hypervisor/devices/stolen_time.c hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c \
