@@ -246,14 +246,16 @@ static void offer_line(void)
     line_length = 0;
 }
 
+/* The first that is new makes a line. */
 static void take_errors(void)
 {
-    for (unsigned i = 0; i < smmu_count; i++) {
+    for (unsigned i = 0; i < smmu_count && line_length == 0; i++) {
         uint32_t errors = smmus[i].is_on ? smmu_take_errors(&smmus[i]) : 0;
 
-        if (errors != 0)
-            console_print("SMMU at 0x%lx: error of its own, GERROR 0x%x", (unsigned long)smmus[i].base,
-                          errors);
+        if (errors == 0)
+            continue;
+        line_of = &others;
+        put("SMMU at 0x%lx: error of its own, GERROR 0x%x", (unsigned long)smmus[i].base, errors);
     }
 }
 
@@ -284,6 +286,7 @@ static void take_faults_again(struct deadline *deadline, uint64_t now)
         any = take_faults();
     if (!any)
         take_errors();
+    any = any || line_length != 0;
     for (unsigned i = 0; i < interrupt_count && !any; i++) {
         if (is_active[i])
             gic->spi_set_active(interrupts[i], false);
@@ -347,13 +350,24 @@ static bool forget(struct vm *vm)
     return dma->forgotten == dma->smmus;
 }
 
+/* False while the console has no room. */
+static bool tell_of_silence(const struct vm *vm)
+{
+    char text[SYSTEM_NAME_LENGTH + 96];
+    int length = snprintf(text, sizeof(text), "%s: an SMMU does not answer: devices may still reach its RAM",
+                          vm->config->name);
+
+    return console_offer(text, (size_t)length);
+}
+
 /*
- * The VM's RAM stays its own, so an SMMU that does not answer harms nobody else: after a while the VM goes
- * on.
+ * The VM's RAM stays its own, so an SMMU that does not answer harms nobody else: after a second the VM goes
+ * on, or after two if the console has no room for the line.
  */
 static bool keep_off(struct vm *vm)
 {
     struct vm_dma *dma = vm->dma;
+    uint64_t passed;
 
     if (!dma->is_closed) {
         dma->is_closed = arch_vm_dma_step(vm, false);
@@ -364,11 +378,8 @@ static bool keep_off(struct vm *vm)
     if (forget(vm))
         return true;
     arch_relax();
-    if (arch_counter() - dma->since < us_to_ticks(STOP_US))
-        return false;
-    console_print("%s: an SMMU does not answer: devices may still reach the RAM of this VM",
-                  vm->config->name);
-    return true;
+    passed = arch_counter() - dma->since;
+    return passed >= us_to_ticks(STOP_US) && (tell_of_silence(vm) || passed >= us_to_ticks(2 * STOP_US));
 }
 
 bool dma_step(struct vm *vm, bool up)

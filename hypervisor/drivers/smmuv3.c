@@ -193,7 +193,8 @@ bool smmu_init(struct smmu *smmu, uint64_t base, uint64_t size)
     smmu->problem = look_at_features(smmu);
     if (hold_off(smmu))
         return true;
-    smmu->problem = "it does not answer";
+    if (smmu->problem == NULL)
+        smmu->problem = "it does not answer";
     return false;
 }
 

@@ -1047,6 +1047,15 @@ def smmu(run, highmem):
     use_disk(run, machine + PCI_DISK, r"^\[ontime\] SMMU at 0x9050000: devices reach the RAM of their VM$")
 
 
+def smmu_refused(run):
+    """A device is not given when its SMMU lacks something, and Ontime says what."""
+    options = ["-machine", "virt-9.1,highmem=off,iommu=smmuv3"]  # up to that version QEMU's SMMU has stage 1 only
+    with run.boot(*options) as machine:
+        machine.wait_for(r"^\[ontime\] system file: node /vm-dma: property devices: /pcie@10000000: it has no stage 2$")
+        machine.wait_off()
+    check("may reach all memory" not in machine.text(), "devices are not held off")
+
+
 DMA_FAULT = re.compile(
     r"dma: /pcie@10000000, 00:01\.0: DMA (to|from) 0x([0-9a-f]+): not its RAM, stopped(?: \(and (\d+) more before\))?$"
 )

@@ -416,9 +416,18 @@ static void one_that_does_not_answer_is_given_up(void **state)
     fake_set_counter(fake_counter() + us_to_ticks(2000));
     assert_false(dma_step(&a, false));
     assert_int_equal(line_count, 1);
-    assert_string_equal(lines[0], "a: an SMMU does not answer: devices may still reach the RAM of this VM");
+    assert_string_equal(lines[0], "a: an SMMU does not answer: devices may still reach its RAM");
     complete(&a, true);
     assert_true(is_open[0]);
+    console_is_full = true;
+    line_count = 0;
+    for (unsigned i = 0; i < 2 * STEPS; i++)
+        assert_true(dma_step(&a, false));
+    fake_set_counter(fake_counter() + us_to_ticks(1999000));
+    assert_true(dma_step(&a, false));
+    fake_set_counter(fake_counter() + us_to_ticks(2000));
+    assert_false(dma_step(&a, false));
+    assert_int_equal(line_count, 0);
 }
 
 static void expect_line(const char *line)

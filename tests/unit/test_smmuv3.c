@@ -150,6 +150,10 @@ static void one_that_does_not_answer_is_named(void **state)
         assert_false(init());
         assert_string_equal(smmu.problem, "it does not answer");
     }
+    gbpa_sticks = true;
+    fake_device_set(IDR0, FEATURES0 & ~1u); /* QEMU 7.2's has neither */
+    assert_false(init());
+    assert_string_equal(smmu.problem, "it has no stage 2");
     setup(state);
     fake_device_set(GBPA, 1u << 31); /* an update that does not end */
     assert_false(init());
