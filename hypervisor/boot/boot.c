@@ -27,6 +27,7 @@
 #include "devices/dma.h"
 #include "devices/link.h"
 #include "devices/stolen_time.h"
+#include "devices/tree_writer.h"
 #include "devices/virtio.h"
 #include "devices/vrtc.h"
 #include "drivers/gic.h"
@@ -245,20 +246,27 @@ static int start_interrupts(const void *tree)
     return node;
 }
 
-/* The first of an SMMU's wires that tell of faults, or of all (Linux's binding arm,smmu-v3). */
+static bool add_fault_interrupt(const void *tree, const struct tree_place *smmu, int gic_node,
+                                const char *name)
+{
+    int node = tree_place_node(smmu);
+    int index = fdt_stringlist_search(tree, node, "interrupt-names", name);
+    uint32_t intid, flags;
+
+    if (index < 0 ||
+        tree_place_interrupt(tree, smmu, gic_node, (unsigned)index, &intid, &flags) != INTERRUPT_SPI)
+        return false;
+    dma_add_interrupt(node, intid, (flags & TREE_EDGE_RISING) != 0);
+    return true;
+}
+
+/* An SMMU's wires by which it tells of faults (Linux's binding arm,smmu-v3): one for all, or each has one. */
 static void add_fault_interrupts(const void *tree, const struct tree_place *smmu, int gic_node)
 {
-    static const char *const names[] = {"eventq", "gerror", "combined"};
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        int node = tree_place_node(smmu);
-        int index = fdt_stringlist_search(tree, node, "interrupt-names", names[i]);
-        uint32_t intid, flags;
-
-        if (index >= 0 &&
-            tree_place_interrupt(tree, smmu, gic_node, (unsigned)index, &intid, &flags) == INTERRUPT_SPI)
-            dma_add_interrupt(node, intid, (flags & 3) != 0);
-    }
+    if (add_fault_interrupt(tree, smmu, gic_node, "eventq"))
+        (void)add_fault_interrupt(tree, smmu, gic_node, "gerror");
+    else
+        (void)add_fault_interrupt(tree, smmu, gic_node, "combined");
 }
 
 /* From here on devices behind them reach no memory. */
