@@ -4,7 +4,7 @@
 HOST_TOOL := $(BUILD)/host/ontime
 HOST_TOOL_SRCS := tools/ontime.c tools/check_command.c tools/board_check.c tools/bound.c tools/trace_command.c tools/trace_decode.c \
 	hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
-	hypervisor/boot/board.c hypervisor/boot/passthrough.c hypervisor/boot/given_device.c hypervisor/boot/tree_walk.c \
+	hypervisor/boot/board.c hypervisor/boot/passthrough.c hypervisor/boot/given_device.c hypervisor/boot/stream_ids.c hypervisor/boot/tree_walk.c \
 	hypervisor/drivers/machine_tree.c hypervisor/devices/tree_writer.c \
 	hypervisor/base/heap.c $(wildcard hypervisor/sched/*.c)
 HOST_TOOL_HEADERS := $(wildcard tools/*.h include/ontime/*.h hypervisor/*/*.h)

@@ -21,10 +21,13 @@
 #include "boot/give_devices.h"
 #include "boot/passthrough.h"
 #include "boot/system_file.h"
+#include "boot/tree_walk.h"
 #include "console/console.h"
 #include "devices/devices.h"
+#include "devices/dma.h"
 #include "devices/link.h"
 #include "devices/stolen_time.h"
+#include "devices/tree_writer.h"
 #include "devices/virtio.h"
 #include "devices/vrtc.h"
 #include "drivers/gic.h"
@@ -243,6 +246,47 @@ static int start_interrupts(const void *tree)
     return node;
 }
 
+static bool add_fault_interrupt(const void *tree, const struct tree_place *smmu, int gic_node,
+                                const char *name)
+{
+    int node = tree_place_node(smmu);
+    int index = fdt_stringlist_search(tree, node, "interrupt-names", name);
+    uint32_t intid, flags;
+
+    if (index < 0 ||
+        tree_place_interrupt(tree, smmu, gic_node, (unsigned)index, &intid, &flags) != INTERRUPT_SPI)
+        return false;
+    dma_add_interrupt(node, intid, (flags & TREE_EDGE_RISING) != 0);
+    return true;
+}
+
+/* An SMMU's wires by which it tells of faults (Linux's binding arm,smmu-v3): one for all, or each has one. */
+static void add_fault_interrupts(const void *tree, const struct tree_place *smmu, int gic_node)
+{
+    if (add_fault_interrupt(tree, smmu, gic_node, "eventq"))
+        (void)add_fault_interrupt(tree, smmu, gic_node, "gerror");
+    else
+        (void)add_fault_interrupt(tree, smmu, gic_node, "combined");
+}
+
+/* From here on devices behind them reach no memory. */
+static void hold_off_devices(const void *tree, int gic_node)
+{
+    struct tree_place place = TREE_PLACE_START;
+    struct reg_range registers;
+
+    while (tree_walk_next(tree, &place)) {
+        int node = tree_place_node(&place);
+
+        if (fdt_node_check_compatible(tree, node, SMMU_COMPATIBLE) != 0 ||
+            !tree_node_is_enabled(tree, node) ||
+            tree_place_register(tree, &place, 0, &registers) != REGISTER_MAPPED)
+            continue;
+        dma_add_smmu(node, &registers);
+        add_fault_interrupts(tree, &place, gic_node);
+    }
+}
+
 /* The devices of the machine that VMs are given. */
 static void find_devices(const void *tree, int gic_node)
 {
@@ -384,6 +428,16 @@ static void connect_virtios(void)
     }
 }
 
+/* All devices are given: those behind SMMUs reach their VMs' RAM when these start. */
+static void start_dma(struct cpu *cpu)
+{
+    uint64_t smmu = 0;
+    const char *problem = dma_start(cpu, &smmu);
+
+    if (problem != NULL)
+        stop("this machine: SMMU at 0x%lx: %s", (unsigned long)smmu, problem);
+}
+
 /* A CPU has a tick when one of its VMs has. */
 static void start_tick(struct cpu *cpu)
 {
@@ -422,6 +476,7 @@ _Noreturn void boot_main(const void *tree)
     take_direct_maps();
     check_against_machine();
     gic_node = start_interrupts(tree);
+    hold_off_devices(tree, gic_node);
     find_devices(tree, gic_node);
     arch_cpu_init();
     prepare_cpus();
@@ -430,6 +485,7 @@ _Noreturn void boot_main(const void *tree)
     start_clock();
     make_vms(entropy);
     connect_virtios();
+    start_dma(cpu);
     for (unsigned i = 0; i < vm_count; i++)
         vm_start(vms[i]);
     cores_go();

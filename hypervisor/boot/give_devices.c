@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include "base/memory.h"
 #include "devices/address_map.h"
+#include "devices/dma.h"
 #include "devices/mmio.h"
 #include "devices/physical_irqs.h"
 #include "vm/arch_vm.h"
@@ -17,15 +18,13 @@ static bool given_access(struct vcpu *vcpu, struct mmio_access *access)
 /* A page of several devices is mapped once more for each, which changes nothing. */
 static const char *give_registers(struct vm *vm, struct device *registers)
 {
-    uint64_t page = registers->base & ~(MEMORY_PAGE - 1);
+    uint64_t start = registers->base & ~(MEMORY_PAGE - 1);
+    uint64_t end = (registers->base + registers->size + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1);
 
     registers->access = given_access;
     if (!address_map_add(vm, registers))
         return "the VM has too many devices, or another one there";
-    for (; page < registers->base + registers->size; page += MEMORY_PAGE)
-        if (!arch_vm_map_device_page(vm, page, page))
-            return "no memory left for the VM's tables";
-    return NULL;
+    return arch_vm_map_device(vm, start, end) ? NULL : "no memory left for the VM's tables";
 }
 
 /* Is it that of a device before, or before it in this one? Those of one VM may share an interrupt. */
@@ -51,6 +50,8 @@ static const char *give(struct vm *vm, const struct given_device *given, struct 
             !physical_irq_give(vm, interrupt->intid, interrupt->virtual_intid, interrupt->edge))
             problem = "the machine's GIC does not have one of its interrupts, or Ontime uses it";
     }
+    for (unsigned i = 0; i < device->stream_count && problem == NULL; i++)
+        problem = dma_give(vm, device->path, &device->streams[i]);
     return problem;
 }
 

@@ -14,7 +14,8 @@
 #include "devices/tree_writer.h"
 #include "ontime/guest_map.h"
 
-#define NAME_SIZE 64
+#define NAME_SIZE       64
+#define GIVEN_MAP_CELLS 6 /* of an interrupt-map's entry for the guest's GIC, behind those of the bus */
 
 /* Firmware has set pins and clocks; the rest is written anew. */
 static const char *const left_out[] = {"reg",
@@ -28,21 +29,21 @@ static const char *const left_out[] = {"reg",
                                        "dma-coherent",
                                        NULL};
 
+/* Message-signalled interrupts go to an ITS or a frame that the guest does not have: it uses wires. */
+static const char *const bridges[] = {"ranges",       "interrupt-map", "msi-map",
+                                      "msi-map-mask", "msi-parent",    NULL};
+static const char *const streams[] = {"iommus", "iommu-map", "iommu-map-mask", NULL};
+
 /* Properties that refer to other devices, by the bindings of Linux and the Devicetree Specification. */
 static const char *const refused[] = {"dmas",
                                       "resets",
                                       "power-domains",
-                                      "iommus",
-                                      "iommu-map",
                                       "phys",
                                       "mboxes",
                                       "hwlocks",
                                       "interconnects",
                                       "nvmem-cells",
                                       "memory-region",
-                                      "msi-parent",
-                                      "msi-map",
-                                      "interrupt-map",
                                       "io-channels",
                                       "pwms",
                                       "gpios",
@@ -90,9 +91,20 @@ enum given_property given_property(const char *name)
         return PROPERTY_INTERRUPTS;
     if (is_in(left_out, name) || is_pins(name))
         return PROPERTY_LEFT_OUT;
+    if (is_in(streams, name))
+        return PROPERTY_STREAMS;
+    if (is_in(bridges, name))
+        return PROPERTY_BRIDGE;
     if (is_in(references, name))
         return PROPERTY_REFERENCE;
     return is_in(refused, name) || ends_as(refused_ends, name) ? PROPERTY_REFUSED : PROPERTY_KEPT;
+}
+
+bool given_is_bridge(const void *tree, int node)
+{
+    const char *type = tree_node_string(tree, node, "device_type");
+
+    return type != NULL && strcmp(type, "pci") == 0 && fdt_getprop(tree, node, "ranges", NULL) != NULL;
 }
 
 int given_node_by_phandle(const void *tree, int node, uint32_t phandle)
@@ -129,10 +141,10 @@ static void write_clocks(const struct given_device *given, struct tree_writer *w
 /* What the machine's node says in other words than the guest's. */
 static void write_own(const struct given_device *given, struct tree_writer *writer)
 {
-    uint32_t cells[GIVEN_RANGES * 4 + GIVEN_INTERRUPTS * 3];
+    uint32_t cells[GIVEN_REGISTERS * 4 + GIVEN_INTERRUPTS * 3];
     unsigned count = 0;
 
-    for (unsigned i = 0; i < given->register_count; i++) {
+    for (unsigned i = 0; i < given->own_registers; i++) {
         const struct device *registers = &given->registers[i];
 
         cells[count++] = (uint32_t)(registers->base >> 32);
@@ -142,7 +154,7 @@ static void write_own(const struct given_device *given, struct tree_writer *writ
     }
     tree_put_cells(writer, "reg", cells, count);
     count = 0;
-    for (unsigned i = 0; i < given->interrupt_count; i++) {
+    for (unsigned i = 0; i < given->own_interrupts; i++) {
         cells[count++] = TREE_SPI;
         cells[count++] = given->interrupts[i].virtual_intid - GUEST_INTID_SPIS;
         cells[count++] = given->interrupts[i].edge ? TREE_EDGE_RISING : TREE_LEVEL_HIGH;
@@ -155,6 +167,76 @@ static void write_own(const struct given_device *given, struct tree_writer *writ
         tree_put_cells(writer, "clocks", cells, count);
     if (given->dma_coherent)
         tree_put_flag(writer, "dma-coherent");
+}
+
+static void put_cells(fdt32_t **to, const fdt32_t *from, unsigned count)
+{
+    memcpy(*to, from, count * sizeof(*from));
+    *to += count;
+}
+
+static void put_cell(fdt32_t **to, uint32_t value)
+{
+    fdt32_st((*to)++, value);
+}
+
+/* The windows, in the order of the machine's `ranges`. */
+static void write_windows(const struct given_device *given, struct tree_writer *writer)
+{
+    const void *tree = given->tree;
+    int child = fdt_address_cells(tree, given->node), sizes = fdt_size_cells(tree, given->node);
+    unsigned count = given->register_count - given->own_registers;
+    struct tree_place place;
+    struct reg_range range;
+    const fdt32_t *from;
+    fdt32_t *to = tree_put_room(writer, "ranges", (unsigned)(child + 2 + sizes) * sizeof(*to) * count);
+
+    if (to == NULL || !tree_walk_to(tree, given->node, &place))
+        return;
+    for (unsigned i = 0; tree_place_window(tree, &place, i, &range, &from) == REGISTER_MAPPED; i++) {
+        int parent = fdt_address_cells(tree, place.nodes[place.depth - 1]);
+
+        put_cells(&to, from, (unsigned)child);
+        put_cell(&to, (uint32_t)(range.start >> 32));
+        put_cell(&to, (uint32_t)range.start);
+        put_cells(&to, from + child + parent, (unsigned)sizes);
+    }
+}
+
+static uint32_t virtual_of(const struct given_device *given, uint32_t intid)
+{
+    unsigned i = 0;
+
+    while (i + 1 < given->interrupt_count && given->interrupts[i].intid != intid)
+        i++;
+    return given->interrupts[i].virtual_intid;
+}
+
+/* Each entry in the cells of the guest's GIC: its phandle, two cells of an address, three of the interrupt.
+ */
+static void write_interrupt_map(const struct given_device *given, struct tree_writer *writer)
+{
+    uint32_t intid, flags;
+    const fdt32_t *from;
+    unsigned own = 0, entries = 0;
+    fdt32_t *to;
+
+    while (tree_interrupt_map(given->tree, given->node, given->gic, entries, &intid, &flags, &from, &own) ==
+           INTERRUPT_SPI)
+        entries++;
+    if (entries == 0)
+        return;
+    to = tree_put_room(writer, "interrupt-map", (own + GIVEN_MAP_CELLS) * sizeof(*to) * entries);
+    for (unsigned i = 0; to != NULL && i < entries; i++) {
+        (void)tree_interrupt_map(given->tree, given->node, given->gic, i, &intid, &flags, &from, &own);
+        put_cells(&to, from, own);
+        put_cell(&to, TREE_PHANDLE_GIC);
+        put_cell(&to, 0);
+        put_cell(&to, 0);
+        put_cell(&to, TREE_SPI);
+        put_cell(&to, virtual_of(given, intid) - GUEST_INTID_SPIS);
+        put_cell(&to, flags);
+    }
 }
 
 /* A node's properties that stay. Of one below the device's, `reg` does: it counts on the device's own bus. */
@@ -170,7 +252,8 @@ static void write_properties(const struct given_device *given, int node, struct 
         const void *data = fdt_getprop_by_offset(tree, property, &name, &length);
         enum given_property kind = data != NULL ? given_property(name) : PROPERTY_LEFT_OUT;
 
-        if (kind == PROPERTY_KEPT || (node != given->node && strcmp(name, "reg") == 0))
+        if (kind == PROPERTY_KEPT ||
+            (node != given->node && (strcmp(name, "reg") == 0 || strcmp(name, "ranges") == 0)))
             tree_put(writer, name, data, (size_t)length);
         else if (kind == PROPERTY_REFERENCE)
             tree_put_cell(writer, name,
@@ -216,6 +299,10 @@ void given_device_describe(const struct device *device, struct tree_writer *writ
     write_clocks(given, writer);
     tree_begin_at(writer, name, device->base);
     write_own(given, writer);
+    if (given->is_bridge) {
+        write_windows(given, writer);
+        write_interrupt_map(given, writer);
+    }
     write_properties(given, given->node, writer);
     write_nodes_below(given, writer);
     tree_end(writer);

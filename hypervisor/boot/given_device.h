@@ -8,9 +8,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "devices/dma.h"
 #include "vm/device.h"
 
-#define GIVEN_RANGES     4  /* registers of a device */
+#define GIVEN_REGISTERS  4 /* ranges in a device's `reg` */
+#define GIVEN_WINDOWS    6 /* of a PCI host bridge */
+#define GIVEN_RANGES     (GIVEN_REGISTERS + GIVEN_WINDOWS)
+#define GIVEN_STREAMS    16 /* ranges of StreamIDs */
 #define GIVEN_INTERRUPTS 16 /* of a device */
 #define GIVEN_CLOCKS     8
 #define GIVEN_DEPTH      8 /* of nodes below a device's */
@@ -38,9 +42,13 @@ struct given_device {
     int node;
     const char *path; /* as the system file has it */
     unsigned vm;      /* its number in the system file */
-    unsigned register_count, interrupt_count, clock_count;
+    int gic;          /* the node of the machine's */
+    bool is_bridge;   /* a PCI host bridge, with all that is on its buses */
+    unsigned register_count, interrupt_count, clock_count, stream_count;
+    unsigned own_registers, own_interrupts; /* those of `reg` and `interrupts`; a bridge has others behind */
     struct given_interrupt interrupts[GIVEN_INTERRUPTS];
     struct given_clock clocks[GIVEN_CLOCKS];
+    struct dma_streams streams[GIVEN_STREAMS]; /* none: no SMMU is between it and memory */
     bool dma_coherent;
 };
 
@@ -50,11 +58,16 @@ enum given_property {
     PROPERTY_LEFT_OUT,   /* or written anew */
     PROPERTY_CLOCKS,     /* are fixed ones */
     PROPERTY_INTERRUPTS, /* go to the guest's GIC */
+    PROPERTY_STREAMS,    /* say by which StreamIDs an SMMU knows it: left out */
+    PROPERTY_BRIDGE,     /* of a PCI host bridge: written anew, or left out */
     PROPERTY_REFERENCE,  /* one phandle: kept when it names a node that is given along */
     PROPERTY_REFUSED,    /* refers to what the guest does not have */
 };
 
 enum given_property given_property(const char *name);
+
+/* Is the node a PCI host bridge, which is given with all that is behind it? */
+bool given_is_bridge(const void *tree, int node);
 
 /* The node that a phandle names if it is `node` or below it; else negative. */
 int given_node_by_phandle(const void *tree, int node, uint32_t phandle);

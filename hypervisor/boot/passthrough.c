@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/memory.h"
+#include "boot/stream_ids.h"
 #include "boot/tree_reader.h"
 #include "boot/tree_walk.h"
 #include "devices/tree_writer.h"
@@ -35,8 +36,8 @@ static const char *const without_dma[] = {"arm,pl011", "arm,pl031", "arm,pl061",
 /* Nodes below the root that are Ontime's, or no devices. */
 static const char *const own_nodes[] = {"cpus",    "memory", "reserved-memory", "chosen",
                                         "aliases", "psci",   "firmware",        NULL};
-static const char *const own_compatibles[] = {"arm,psci",        "arm,psci-0.2",    "arm,psci-1.0",
-                                              "arm,armv8-timer", "arm,armv7-timer", NULL};
+static const char *const own_compatibles[] = {
+    "arm,psci", "arm,psci-0.2", "arm,psci-1.0", "arm,armv8-timer", "arm,armv7-timer", SMMU_COMPATIBLE, NULL};
 
 struct search {
     const struct passthrough_facts *facts;
@@ -92,16 +93,22 @@ static bool share_page(uint64_t start, uint64_t size, uint64_t other, uint64_t o
            page_start(other) <= page_start(start + size - 1);
 }
 
-static bool shares_page(const struct given_device *given, uint64_t start, uint64_t size)
+/* The range of the device's registers that has a page in common with this one, or NULL. */
+static const struct device *shared_range(const struct given_device *given, uint64_t start, uint64_t size)
 {
     if (size == 0)
-        return false;
+        return NULL;
     if (size - 1 > UINT64_MAX - start)
         size = UINT64_MAX - start;
     for (unsigned i = 0; i < given->register_count; i++)
         if (share_page(given->registers[i].base, given->registers[i].size, start, size))
-            return true;
-    return false;
+            return &given->registers[i];
+    return NULL;
+}
+
+static bool shares_page(const struct given_device *given, uint64_t start, uint64_t size)
+{
+    return shared_range(given, start, size) != NULL;
 }
 
 /* Is it, or what it is below, for nobody but Ontime? */
@@ -134,6 +141,7 @@ static bool is_own(const struct search *search, const struct tree_place *place)
 static int find_node(const struct search *search, struct given_device *given, struct tree_place *place)
 {
     const void *tree = search->facts->tree;
+    char path[PATH_SIZE];
 
     given->node = fdt_path_offset(tree, given->path);
     if (given->node < 0 || !tree_walk_to(tree, given->node, place))
@@ -145,11 +153,18 @@ static int find_node(const struct search *search, struct given_device *given, st
         if (!tree_node_is_enabled(tree, place->nodes[depth]))
             return refuse(search, given, "%s is disabled in the machine's tree",
                           depth == place->depth ? "it" : "a bus above it");
+    for (int depth = place->depth - 1; depth > 0; depth--)
+        if (given_is_bridge(tree, place->nodes[depth]) ||
+            fdt_getprop(tree, place->nodes[depth], "iommus", NULL) != NULL ||
+            fdt_getprop(tree, place->nodes[depth], "iommu-map", NULL) != NULL)
+            return refuse(search, given, "is on a bus that is given as a whole: name %s",
+                          path_of(search, place->nodes[depth], path));
     return is_own(search, place) ? refuse(search, given, "Ontime uses it itself") : 0;
 }
 
 /* What a guest has at places of its own, of which a device's registers have to keep clear. */
-static const char *guest_has(const struct search *search, const struct given_device *given)
+static const char *guest_has(const struct search *search, const struct given_device *given,
+                             const struct device **range)
 {
     const struct vm_config *vm = &search->config->vms[given->vm];
     bool v2 = search->facts->gic_version == 2;
@@ -174,16 +189,19 @@ static const char *guest_has(const struct search *search, const struct given_dev
         {vm->memory_base, (uint64_t)vm->memory_mib << 20, "RAM"},
     };
 
-    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (shares_page(given, places[i].start, places[i].size))
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        *range = shared_range(given, places[i].start, places[i].size);
+        if (*range != NULL)
             return places[i].what;
+    }
     return NULL;
 }
 
 static int check_place(const struct search *search, const struct given_device *given)
 {
     const struct passthrough_facts *facts = search->facts;
-    const char *what = guest_has(search, given);
+    const struct device *range;
+    const char *what = guest_has(search, given, &range);
 
     if (shares_page(given, facts->console.start, facts->console.size))
         return refuse(search, given, "Ontime uses it itself, or its page: the console");
@@ -191,7 +209,29 @@ static int check_place(const struct search *search, const struct given_device *g
         return refuse(search, given, "Ontime uses it itself, or its page: the clock");
     return what == NULL ? 0
                         : refuse(search, given, "its registers at 0x%lx are where the guest has its %s",
-                                 (unsigned long)given->registers[0].base, what);
+                                 (unsigned long)range->base, what);
+}
+
+/* What a bridge passes on to its buses: the guest reaches that as well as the bridge's own registers. */
+static int find_windows(const struct search *search, struct given_device *given,
+                        const struct tree_place *place)
+{
+    struct reg_range range;
+    const fdt32_t *cells;
+    enum tree_register found;
+
+    for (unsigned i = 0;
+         (found = tree_place_window(search->facts->tree, place, i, &range, &cells)) != REGISTER_NONE; i++) {
+        if (found == REGISTER_UNMAPPED)
+            return refuse(search, given, "its windows have no physical address");
+        if (i == GIVEN_WINDOWS)
+            return refuse(search, given, "more than %u entries in its `ranges`", GIVEN_WINDOWS);
+        if (range.size == 0 || range.start >= ADDRESS_END || range.size > ADDRESS_END - range.start)
+            return refuse(search, given, "its window of 0x%lx bytes at 0x%lx can't be mapped",
+                          (unsigned long)range.size, (unsigned long)range.start);
+        given->registers[given->register_count++] = (struct device){.base = range.start, .size = range.size};
+    }
+    return 0;
 }
 
 static int find_registers(const struct search *search, struct given_device *given,
@@ -204,8 +244,8 @@ static int find_registers(const struct search *search, struct given_device *give
            REGISTER_NONE) {
         if (found == REGISTER_UNMAPPED)
             return refuse(search, given, "its registers have no physical address");
-        if (given->register_count == GIVEN_RANGES)
-            return refuse(search, given, "more than %u ranges in its `reg`", GIVEN_RANGES);
+        if (given->register_count == GIVEN_REGISTERS)
+            return refuse(search, given, "more than %u ranges in its `reg`", GIVEN_REGISTERS);
         if (range.size == 0 || range.size > REGISTERS_MAX || range.start > ADDRESS_END - REGISTERS_MAX)
             return refuse(search, given, "0x%lx bytes of registers at 0x%lx can't be mapped",
                           (unsigned long)range.size, (unsigned long)range.start);
@@ -213,8 +253,53 @@ static int find_registers(const struct search *search, struct given_device *give
     }
     if (given->register_count == 0)
         return refuse(search, given, "has no registers");
+    given->own_registers = given->register_count;
     given->registers[0].describe = given_device_describe;
+    if (given->is_bridge && find_windows(search, given, place) != 0)
+        return -1;
     return check_place(search, given);
+}
+
+static bool has_interrupt(const struct given_device *given, uint32_t intid)
+{
+    for (unsigned i = 0; i < given->interrupt_count; i++)
+        if (given->interrupts[i].intid == intid)
+            return true;
+    return false;
+}
+
+static void add_interrupt(struct given_device *given, uint32_t intid, uint32_t flags)
+{
+    given->interrupts[given->interrupt_count++] = (struct given_interrupt){
+        .intid = (uint16_t)intid,
+        .edge = (flags & FLAGS) == EDGE_RISING,
+    };
+}
+
+/* The interrupts of what is on a bridge's buses: many have the same. */
+static int find_wires(const struct search *search, struct given_device *given)
+{
+    const struct passthrough_facts *facts = search->facts;
+    uint32_t intid, flags;
+    const fdt32_t *cells;
+    unsigned count;
+    enum tree_interrupt found;
+
+    for (unsigned i = 0; (found = tree_interrupt_map(facts->tree, given->node, facts->gic, i, &intid, &flags,
+                                                     &cells, &count)) != INTERRUPT_NONE;
+         i++) {
+        if (found == INTERRUPT_OTHER)
+            return refuse(search, given, "entry %u of its interrupt-map is no SPI of the GIC", i);
+        if ((flags & FLAGS) != EDGE_RISING && (flags & FLAGS) != LEVEL_HIGH)
+            return refuse(search, given,
+                          "entry %u of its interrupt-map is neither a rising edge nor a high level", i);
+        if (has_interrupt(given, intid))
+            continue;
+        if (given->interrupt_count == GIVEN_INTERRUPTS)
+            return refuse(search, given, "more than %u interrupts", GIVEN_INTERRUPTS);
+        add_interrupt(given, intid, flags);
+    }
+    return 0;
 }
 
 static int find_interrupts(const struct search *search, struct given_device *given,
@@ -233,12 +318,10 @@ static int find_interrupts(const struct search *search, struct given_device *giv
         if ((flags & FLAGS) != EDGE_RISING && (flags & FLAGS) != LEVEL_HIGH)
             return refuse(search, given, "its interrupt %u is neither a rising edge nor a high level",
                           given->interrupt_count);
-        given->interrupts[given->interrupt_count++] = (struct given_interrupt){
-            .intid = (uint16_t)intid,
-            .edge = (flags & FLAGS) == EDGE_RISING,
-        };
+        add_interrupt(given, intid, flags);
     }
-    return 0;
+    given->own_interrupts = given->interrupt_count;
+    return given->is_bridge ? find_wires(search, given) : 0;
 }
 
 /* The frequency of a clock; 0 when it is not known. */
@@ -314,11 +397,18 @@ static int check_property(const struct search *search, const struct given_device
     (void)tree_printable(word, sizeof(word), name);
     switch (given_property(name)) {
     case PROPERTY_KEPT:
-        if (is_own_node && strcmp(name, "ranges") == 0)
-            return refuse(search, given, "is a bus: name the devices on it");
-        return 0;
     case PROPERTY_LEFT_OUT:
         return 0;
+    case PROPERTY_BRIDGE:
+        if (strcmp(name, "ranges") == 0 && is_own_node && !given->is_bridge)
+            return refuse(search, given, "is a bus: name the devices on it");
+        if (strcmp(name, "ranges") == 0 || (is_own_node && given->is_bridge))
+            return 0;
+        break;
+    case PROPERTY_STREAMS:
+        if (is_own_node && given->stream_count != 0)
+            return 0;
+        break;
     case PROPERTY_CLOCKS:
     case PROPERTY_INTERRUPTS:
         return is_own_node ? 0
@@ -355,6 +445,8 @@ static int check_properties(const struct search *search, const struct given_devi
             if (check_property(search, given, node, name, data, length) != 0)
                 return -1;
             *room += (size_t)length + strlen(name) + 24;
+            if (given_property(name) == PROPERTY_BRIDGE)
+                *room += (size_t)length; /* it may become longer */
         }
     }
     if (*room > GIVEN_TREE_SIZE)
@@ -395,7 +487,7 @@ static int check_dma(const struct search *search, struct given_device *given, co
 
     if (compatible != NULL && is_in(without_dma, compatible))
         return 0;
-    if (!search->config->vms[given->vm].trusted_dma)
+    if (given->stream_count == 0 && !search->config->vms[given->vm].trusted_dma)
         return refuse(search, given, "may write to all memory: the VM needs direct-map and trusted-dma");
     if (!sees_memory(tree, place))
         return refuse(search, given, "its bus gives memory other addresses (dma-ranges)");
@@ -403,12 +495,38 @@ static int check_dma(const struct search *search, struct given_device *given, co
     return 0;
 }
 
+/* How the SMMUs know it that are between it and memory. */
+static int find_streams(const struct search *search, struct given_device *given)
+{
+    const void *tree = search->facts->tree;
+    unsigned count = stream_ids_count(tree, given->node, given->is_bridge);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct dma_streams streams;
+        bool found;
+        const char *problem = stream_ids_read(tree, given->node, given->is_bridge, i, &streams, &found);
+
+        if (problem != NULL)
+            return refuse(search, given, "%s", problem);
+        if (found && given->stream_count == GIVEN_STREAMS)
+            return refuse(search, given, "more than %u ranges of StreamIDs", GIVEN_STREAMS);
+        if (found)
+            given->streams[given->stream_count++] = streams;
+    }
+    if (count != 0 && given->is_bridge && !stream_ids_cover(tree, given->node))
+        return refuse(search, given, "its iommu-map leaves out some of what may be on its buses");
+    return 0;
+}
+
 static int find_device(const struct search *search, struct given_device *given, size_t *room)
 {
     struct tree_place place;
 
-    if (find_node(search, given, &place) != 0 || find_registers(search, given, &place) != 0 ||
-        find_interrupts(search, given, &place) != 0 || check_properties(search, given, room) != 0 ||
+    if (find_node(search, given, &place) != 0)
+        return -1;
+    given->is_bridge = given_is_bridge(search->facts->tree, given->node);
+    if (find_registers(search, given, &place) != 0 || find_interrupts(search, given, &place) != 0 ||
+        find_streams(search, given) != 0 || check_properties(search, given, room) != 0 ||
         find_clocks(search, given) != 0)
         return -1;
     return check_dma(search, given, &place);
@@ -424,6 +542,7 @@ static int find_devices(struct search *search)
             struct given_device *given = &search->given[search->count++];
 
             given->tree = search->facts->tree;
+            given->gic = search->facts->gic;
             given->vm = i;
             given->path = vm->devices + at;
             if (find_device(search, given, &room) != 0)
@@ -441,10 +560,10 @@ static bool is_given(const struct search *search, int node)
     return false;
 }
 
-static bool has_interrupt(const struct given_device *given, uint32_t intid)
+static bool has_streams(const struct given_device *given, const struct dma_streams *streams)
 {
-    for (unsigned i = 0; i < given->interrupt_count; i++)
-        if (given->interrupts[i].intid == intid)
+    for (unsigned i = 0; i < given->stream_count; i++)
+        if (stream_ids_meet(&given->streams[i], streams))
             return true;
     return false;
 }
@@ -483,13 +602,35 @@ static int check_other_interrupts(const struct search *search, const struct tree
     return 0;
 }
 
+/* A device that is not given, and shares a StreamID, would reach the VM's RAM. */
+static int check_other_streams(const struct search *search, const struct tree_place *place)
+{
+    const void *tree = search->facts->tree;
+    int node = tree_place_node(place);
+    bool is_bridge = given_is_bridge(tree, node);
+    struct dma_streams streams;
+    bool found;
+    char path[PATH_SIZE];
+
+    for (unsigned i = 0; i < stream_ids_count(tree, node, is_bridge); i++) {
+        if (stream_ids_read(tree, node, is_bridge, i, &streams, &found) != NULL || !found)
+            continue;
+        for (unsigned k = 0; k < search->count; k++)
+            if (has_streams(&search->given[k], &streams))
+                return refuse(search, &search->given[k], "its SMMU knows %s, which is not given, as the same",
+                              path_of(search, node, path));
+    }
+    return 0;
+}
+
 static int check_others(const struct search *search)
 {
     struct tree_place place = TREE_PLACE_START;
 
     while (tree_walk_next(search->facts->tree, &place))
         if (!is_given(search, tree_place_node(&place)) &&
-            (check_other_registers(search, &place) != 0 || check_other_interrupts(search, &place) != 0))
+            (check_other_registers(search, &place) != 0 || check_other_interrupts(search, &place) != 0 ||
+             check_other_streams(search, &place) != 0))
             return -1;
     return 0;
 }
@@ -511,6 +652,9 @@ static int check_pair(const struct search *search, const struct given_device *on
         if (has_interrupt(one, other->interrupts[i].intid))
             return refuse(search, one, "its interrupt, SPI %u, is also that of %s, which VM %s is given",
                           other->interrupts[i].intid - GUEST_INTID_SPIS, path, vm);
+    for (unsigned i = 0; i < other->stream_count; i++)
+        if (has_streams(one, &other->streams[i]))
+            return refuse(search, one, "its SMMU knows %s, which VM %s is given, as the same", path, vm);
     return 0;
 }
 

@@ -117,6 +117,27 @@ enum tree_register tree_place_register(const void *tree, const struct tree_place
     return sizes != 0 ? REGISTER_MAPPED : REGISTER_UNMAPPED;
 }
 
+enum tree_register tree_place_window(const void *tree, const struct tree_place *place, unsigned index,
+                                     struct reg_range *range, const fdt32_t **cells)
+{
+    int bus = tree_place_node(place);
+    int child = fdt_address_cells(tree, bus), sizes = fdt_size_cells(tree, bus), parent, length;
+    const fdt32_t *ranges = fdt_getprop(tree, bus, "ranges", &length);
+
+    if (ranges == NULL || place->depth == 0)
+        return REGISTER_NONE;
+    parent = fdt_address_cells(tree, place->nodes[place->depth - 1]);
+    if (child <= 0 || parent <= 0 || sizes <= 0 || length / 4 / (child + parent + sizes) <= (int)index)
+        return REGISTER_NONE;
+    *cells = ranges + (int)index * (child + parent + sizes);
+    range->start = read_cells(*cells + child, parent);
+    range->size = read_cells(*cells + child + parent, sizes);
+    for (int depth = place->depth - 1; depth > 0; depth--)
+        if (!translate(tree, place, depth, range))
+            return REGISTER_UNMAPPED;
+    return REGISTER_MAPPED;
+}
+
 /* The node of a phandle. Most interrupts are the GIC's, which is known. */
 static int controller_of(const void *tree, int gic, uint32_t phandle)
 {
@@ -200,4 +221,38 @@ enum tree_interrupt tree_place_interrupt(const void *tree, const struct tree_pla
         return INTERRUPT_NONE;
     return controller == gic && count >= GIC_CELLS ? read_spi(cells + (int)index * count, intid, flags)
                                                    : INTERRUPT_OTHER;
+}
+
+/* Each entry names its controller, and so says how long it is. */
+enum tree_interrupt tree_interrupt_map(const void *tree, int bus, int gic, unsigned index, uint32_t *intid,
+                                       uint32_t *flags, const fdt32_t **cells, unsigned *count)
+{
+    int length, left;
+    const fdt32_t *map = fdt_getprop(tree, bus, "interrupt-map", &length);
+    int addresses_of = fdt_address_cells(tree, bus);
+    int own = addresses_of + interrupt_cells(tree, bus);
+
+    if (map == NULL || addresses_of < 0 || own == 0)
+        return INTERRUPT_NONE;
+    for (left = length / 4; left > own;) {
+        int controller = controller_of(tree, gic, fdt32_ld(&map[own]));
+        const fdt32_t *found =
+            controller >= 0 ? tree_node_cells(tree, controller, "#address-cells", 1) : NULL;
+        int addresses = found != NULL && fdt32_ld(found) <= INT8_MAX ? (int)fdt32_ld(found) : 0;
+        int interrupts = interrupt_cells(tree, controller);
+        int entry = own + 1 + addresses + interrupts;
+
+        if (interrupts == 0 || left < entry)
+            return index == 0 ? INTERRUPT_OTHER : INTERRUPT_NONE; /* where more would be is not known */
+        if (index-- == 0) {
+            *cells = map;
+            *count = (unsigned)own;
+            return controller == gic && interrupts >= GIC_CELLS
+                       ? read_spi(&map[own + 1 + addresses], intid, flags)
+                       : INTERRUPT_OTHER;
+        }
+        left -= entry;
+        map += entry;
+    }
+    return INTERRUPT_NONE;
 }

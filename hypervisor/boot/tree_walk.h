@@ -54,6 +54,13 @@ enum tree_register { REGISTER_NONE, REGISTER_UNMAPPED, REGISTER_MAPPED };
 enum tree_register tree_place_register(const void *tree, const struct tree_place *place, unsigned index,
                                        struct reg_range *range);
 
+/*
+ * Entry `index` of a bus's `ranges`: where what it passes on is, as physical addresses. `cells` has its
+ * address on the bus.
+ */
+enum tree_register tree_place_window(const void *tree, const struct tree_place *place, unsigned index,
+                                     struct reg_range *range, const fdt32_t **cells);
+
 enum tree_interrupt { INTERRUPT_NONE, INTERRUPT_OTHER, INTERRUPT_SPI };
 
 /*
@@ -62,5 +69,12 @@ enum tree_interrupt { INTERRUPT_NONE, INTERRUPT_OTHER, INTERRUPT_SPI };
  */
 enum tree_interrupt tree_place_interrupt(const void *tree, const struct tree_place *place, int gic,
                                          unsigned index, uint32_t *intid, uint32_t *flags);
+
+/*
+ * Entry `index` of a bus's `interrupt-map`: the interrupt of the GIC that what is on the bus has. *count
+ * cells from `cells` on say what that is.
+ */
+enum tree_interrupt tree_interrupt_map(const void *tree, int bus, int gic, unsigned index, uint32_t *intid,
+                                       uint32_t *flags, const fdt32_t **cells, unsigned *count);
 
 #endif

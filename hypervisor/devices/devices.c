@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/seeds.h"
 #include "devices/address_map.h"
+#include "devices/dma.h"
 #include "devices/flash.h"
 #include "devices/guest_tree.h"
 #include "devices/link.h"
@@ -59,9 +60,10 @@ static void reset_vm(struct vm *vm)
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
 }
 
+/* Its own devices first: after a stop they are silent before anybody hears of it. */
 static bool tell_a_peer(struct vm *vm, bool up)
 {
-    return link_tell_a_peer(vm, up) || virtio_tell_a_service(vm, up);
+    return dma_step(vm, up) || link_tell_a_peer(vm, up) || virtio_tell_a_service(vm, up);
 }
 
 const struct guest_hooks devices_hooks = {

@@ -66,6 +66,15 @@ void tree_put_cells(struct tree_writer *writer, const char *name, const uint32_t
     tree_put(writer, name, values, count * sizeof(values[0]));
 }
 
+void *tree_put_room(struct tree_writer *writer, const char *name, size_t size)
+{
+    void *room = NULL;
+
+    if (writer->error == 0)
+        writer->error = fdt_property_placeholder(writer->fdt, name, (int)size, &room);
+    return writer->error == 0 ? room : NULL;
+}
+
 void tree_put_reg(struct tree_writer *writer, uint64_t address, uint64_t size)
 {
     TREE_PUT_CELLS(writer, "reg", (uint32_t)(address >> 32), (uint32_t)address, (uint32_t)(size >> 32),

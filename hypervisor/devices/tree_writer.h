@@ -47,6 +47,9 @@ void tree_put_address(struct tree_writer *writer, const char *name, uint64_t val
 void tree_put_string(struct tree_writer *writer, const char *name, const char *value);
 void tree_put_cells(struct tree_writer *writer, const char *name, const uint32_t *cells, size_t count);
 
+/* A property whose value is written to what this returns, at once; NULL: there is no room. */
+void *tree_put_room(struct tree_writer *writer, const char *name, size_t size);
+
 #define TREE_CELLS_MAX 64 /* the most cells of tree_put_cells() */
 
 /* A list of strings: a literal's characters, with its inner zero bytes and the last one. */

@@ -54,6 +54,22 @@ bool arch_vm_map_shared_ram(struct vm *vm, uint64_t guest_address, uint64_t host
 /* Maps one 4 KiB page of a device that the guest uses directly. Boot only. */
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest_address, uint64_t host_address);
 
+/*
+ * Maps a device's registers at their physical addresses, whole pages from `start` to `end`. What is mapped
+ * already stays. Boot only.
+ */
+bool arch_vm_map_device(struct vm *vm, uint64_t start, uint64_t end);
+
+/*
+ * Makes the tables for a VM's devices behind an SMMU, which map its RAM, closed. False when there is no
+ * memory for them. Boot only. arch_vm_dma_root() is what the SMMU is told (drivers/smmuv3.h).
+ */
+bool arch_vm_dma_init(struct vm *vm);
+uint64_t arch_vm_dma_root(const struct vm *vm);
+
+/* Opens or closes them, a piece at a time. True when that is done. */
+bool arch_vm_dma_step(struct vm *vm, bool open);
+
 /* Drops what CPUs may have cached of a VM's instructions: after new images were copied in. */
 void arch_vm_images_changed(struct vm *vm);
 

@@ -393,9 +393,9 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
 {
     /*
      * For each vCPU its wake, its physical timer and the alarm of its VM's clock, and for the CPU its tick,
-     * the console's silence, the UART's interrupt, and the look at vCPUs that float.
+     * the console's silence, the UART's interrupt, the look at vCPUs that float, and that at SMMUs' faults.
      */
-    unsigned others = vcpu_count * 3 + 4;
+    unsigned others = vcpu_count * 3 + 5;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),

@@ -35,8 +35,8 @@ struct guest_hooks {
     void (*alarm_off)(struct vm *vm);
 
     /*
-     * Tells the other end of one of the VM's links, which has not been told yet, that the VM is about to
-     * start, `up`, or has stopped. False: all have been told.
+     * The VM is about to start, `up`, or has stopped: goes a step on in letting its devices reach its RAM, or
+     * in keeping them from it, and then in telling the other ends of its links. False: all is done.
      */
     bool (*tell_a_peer)(struct vm *vm, bool up);
 

@@ -30,6 +30,7 @@ struct ram_piece {
 #define COMPLAINT_LINE  (SYSTEM_NAME_LENGTH + 2 + COMPLAINT_TEXT + COMPLAINT_COUNT + 1)
 
 struct link_side;
+struct vm_dma;
 struct vm_virtio;
 struct vrtc;
 struct vuart;
@@ -61,6 +62,7 @@ struct vm {
     struct vrtc *rtc;         /* NULL: it has none */
     struct link_side *links;  /* its ends of them; NULL: it has none */
     struct vm_virtio *virtio; /* NULL: it has no virtio devices */
+    struct vm_dma *dma;       /* of its devices behind an SMMU; NULL: it has none */
     struct blob tree;         /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
     struct guest_seeds *seeds;

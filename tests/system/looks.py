@@ -1056,12 +1056,70 @@ def disk_image(run):
     return image
 
 
+# A disk behind QEMU's SMMU, device 1 of the PCI bus.
+PCI_DISK = ["-device", "virtio-blk-pci,drive=d,addr=1,disable-legacy=on,iommu_platform=on,romfile="]
+
+
 def disk(run):
-    """A Linux guest boots from a disk of the machine, keeps its files over a reboot, and the hog beside it has its share."""
+    """A Linux guest boots from a disk that may write everywhere."""
+    line = r"^\[ontime\] VM linux: trusted with DMA: its devices can write to all memory$"
+    use_disk(run, ["-device", "virtio-blk-device,drive=d"], line)
+
+
+def smmu(run, highmem):
+    """A Linux guest boots from a disk behind an SMMU."""
+    machine = ["-machine", f"highmem={highmem},iommu=smmuv3"]
+    use_disk(run, machine + PCI_DISK, r"^\[ontime\] SMMU at 0x9050000: devices reach the RAM of their VM$")
+
+
+def smmu_refused(run):
+    """A device is not given when its SMMU lacks something, and Ontime says what."""
+    options = ["-machine", "virt-9.1,highmem=off,iommu=smmuv3"]  # up to that version QEMU's SMMU has stage 1 only
+    with run.boot(*options) as machine:
+        machine.wait_for(r"^\[ontime\] system file: node /vm-dma: property devices: /pcie@10000000: it has no stage 2$")
+        machine.wait_off()
+    check("may reach all memory" not in machine.text(), "devices are not held off")
+
+
+DMA_FAULT = re.compile(
+    r"dma: /pcie@10000000, 00:01\.0: DMA (to|from) 0x([0-9a-f]+): not its RAM, stopped(?: \(and (\d+) more before\))?$"
+)
+MEMORY_STATE = re.compile(r"victim: n (\d+) early \d+ memory (\d+) ")
+
+
+def smmu_fault(run):
+    """A guest has a disk behind an SMMU write to all the machine's RAM: another guest's stays as it is."""
+    image = os.path.join(run.out, run.name + ".raw")
+    with open(image, "wb") as file:
+        for sector in range(64):
+            file.write(bytes([sector]) * 512)
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", *PCI_DISK]
+    with run.boot("-machine", "highmem=off,iommu=smmuv3", *drive) as machine:
+        check_guest(machine, "dma")
+        machine.wait_for(r"^\[ontime\] dma: off")
+        rounds, _ = MEMORY_STATE.findall(machine.joined("victim"))[-1]
+        # The victim looks at a 512th of its memory in each round.
+        machine.wait_until(
+            lambda: int(MEMORY_STATE.findall(machine.joined("victim"))[-1][0]) > int(rounds) + 512,
+            "the victim has looked at all its memory",
+        )
+        _, changed = MEMORY_STATE.findall(machine.joined("victim"))[-1]
+        faults = [match for line in machine.lines("ontime") if (match := DMA_FAULT.match(line))]
+        starts = re.findall(r"start (\d)", machine.joined("dma"))
+    print(f"         {len(faults)} lines about {len(faults) + sum(int(fault[3] or 0) for fault in faults)} faults")
+    check(changed == "0", f"{changed} words of the victim's memory have changed")
+    check(starts == ["1", "2"], f"starts {starts}")
+    check({fault[1] for fault in faults} == {"to", "from"}, "faults to and from memory are not told")
+    check(not any(0x40000000 <= int(fault[2], 16) < 0x40400000 for fault in faults), "a fault in the guest's own RAM")
+    os.remove(image)
+
+
+def use_disk(run, options, line):
+    """The guest keeps its files over a reboot, and the hog beside it has its share. Ontime says `line` at boot."""
     image = disk_image(run)
-    drive = ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "virtio-blk-device,drive=d"]
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", *options]
     with run.boot(*drive) as machine:
-        machine.wait_for(r"^\[ontime\] VM linux: trusted with DMA: its devices can write to all memory$")
+        machine.wait_for(line)
         machine.wait_said("linux", "disk: [1-9].* interrupts, start 1")
         begin = counts(machine, "hog")[-1][0]
         command(machine, "dd if=/dev/urandom of=/data bs=64k count=128 2>/dev/null && sha256sum /data >/sum && sync", name="linux")
@@ -1072,6 +1130,7 @@ def disk(run):
         command(machine, "sha256sum -c /sum", name="linux")
         machine.send("sync && poweroff -f\n")
         machine.wait_off()
+    check("DMA to" not in machine.joined("ontime"), "a fault")
     share = between(counts(machine, "hog"), 2, begin, end) / (end - begin)
     print(f"         the hog: {share:.4f} of the core")
     check(share > 0.48, f"the hog has {share:.4f} of the core")

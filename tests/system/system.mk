@@ -50,7 +50,7 @@ $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROG
 				echo $${module##*/}=$(BUILD)/$$module; done)
 
 # With what a root on a disk takes, in the order in which it is loaded.
-TEST_DISK_MODULES := virtio_mmio virtio_blk crc16 mbcache jbd2 crc32c_generic ext4
+TEST_DISK_MODULES := virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic ext4
 TEST_DISK_INITRAMFS := $(TEST_BUILD)/linux-disk.cpio.gz
 $(TEST_DISK_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-disk $(TEST_KERNEL) \
 		$(BUILD)/debian/busybox.versions

@@ -18,6 +18,7 @@
 #include "base/seeds.h"
 #include "console/console.h"
 #include "devices/devices.h"
+#include "devices/dma.h"
 #include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
@@ -77,6 +78,12 @@ bool arch_vm_map_readonly_page(struct vm *of, uint64_t guest_address, uint64_t h
     readonly_page.guest = guest_address;
     readonly_page.host = host_address;
     return !readonly_page.fails;
+}
+
+bool dma_step(struct vm *of, bool up)
+{
+    (void)of, (void)up;
+    return false;
 }
 
 bool arch_vm_map_shared_page(struct vm *of, uint64_t guest_address, uint64_t host_address, bool read_only,

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include "base/memory.h"
 #include "boot/give_devices.h"
 #include "devices/address_map.h"
 #include "devices/mmio.h"
@@ -23,20 +24,33 @@
 static struct vm vm;
 static struct given_device given[VM_DEVICES + 1];
 static uint64_t pages[CALLS];
-static unsigned page_count, irq_count, pages_until_full;
+static unsigned page_count, irq_count, pages_until_full, stream_count, refused_streams;
 static uint32_t refused_intid;
 static struct {
     uint32_t intid, virtual_intid;
     bool edge;
 } irqs[CALLS];
 
-bool arch_vm_map_device_page(struct vm *of, uint64_t guest_address, uint64_t host_address)
+bool arch_vm_map_device(struct vm *of, uint64_t start, uint64_t end)
 {
     assert_ptr_equal(of, &vm);
-    assert_int_equal(guest_address, host_address);
-    if (page_count < CALLS)
-        pages[page_count] = guest_address;
-    return page_count++ < pages_until_full;
+    assert_int_equal(start % MEMORY_PAGE, 0);
+    assert_int_equal(end % MEMORY_PAGE, 0);
+    for (; start < end; start += MEMORY_PAGE, page_count++) {
+        if (page_count >= pages_until_full)
+            return false;
+        if (page_count < CALLS)
+            pages[page_count] = start;
+    }
+    return true;
+}
+
+const char *dma_give(struct vm *of, const char *path, const struct dma_streams *streams)
+{
+    assert_ptr_equal(of, &vm);
+    assert_ptr_equal(path, given[0].path);
+    assert_ptr_equal(streams, &given[0].streams[stream_count]);
+    return stream_count++ == refused_streams ? "it is none" : NULL;
 }
 
 bool physical_irq_give(struct vm *of, uint32_t intid, uint32_t virtual_intid, bool edge)
@@ -57,8 +71,8 @@ static int setup(void **state)
     memset(&vm, 0, sizeof(vm));
     memset(given, 0, sizeof(given));
     vm.index = 1;
-    page_count = irq_count = 0;
-    pages_until_full = refused_intid = NEVER;
+    page_count = irq_count = stream_count = 0;
+    pages_until_full = refused_intid = refused_streams = NEVER;
     return 0;
 }
 
@@ -152,6 +166,22 @@ static void what_cannot_be_had_is_named(void **state)
     assert_string_equal(give(2), "the VM has too many devices, or another one there");
 }
 
+static void streams_are_given(void **state)
+{
+    const struct given_device *which = NULL;
+
+    (void)state;
+    make(0, 1, 0xa000000, 0x1000);
+    given[0].path = "/pcie";
+    given[0].stream_count = 2;
+    assert_null(give(1));
+    assert_int_equal(stream_count, 2);
+    vm.device_count = stream_count = 0;
+    refused_streams = 1;
+    assert_string_equal(give_devices(&vm, given, 1, &which), "it is none");
+    assert_ptr_equal(which, &given[0]);
+}
+
 static void the_list_may_be_full(void **state)
 {
     (void)state;
@@ -169,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup(an_access_that_comes_is_refused, setup),
         cmocka_unit_test_setup(interrupts_are_routed_once, setup),
         cmocka_unit_test_setup(what_cannot_be_had_is_named, setup),
+        cmocka_unit_test_setup(streams_are_given, setup),
         cmocka_unit_test_setup(the_list_may_be_full, setup),
     };
 

@@ -29,6 +29,7 @@
 #define NET         "/soc/net@1000"
 #define DISK        "/disk@a000000"
 #define GPIO        "/gpio@b000000"
+#define PCIE        "/pcie@10000000"
 
 static const char base[] =
     "/ {"
@@ -83,6 +84,20 @@ static const char base[] =
     "    gpio: gpio@b000000 {"
     "        compatible = \"arm,pl061\", \"arm,primecell\"; reg = <0 0xb000000 0 0x1000>;"
     "        interrupts-extended = <&gic 0 7 4>; gpio-controller; #gpio-cells = <2>; clocks = <&slow>;"
+    "    };"
+    "    smmu: smmu@9050000 { compatible = \"arm,smmu-v3\"; reg = <0 0x9050000 0 0x20000>; #iommu-cells = "
+    "<1>; };"
+    "    pcie: pcie@10000000 {"
+    "        compatible = \"pci-host-ecam-generic\"; device_type = \"pci\"; reg = <0 0x3f000000 0 0x1000000>;"
+    "        #address-cells = <3>; #size-cells = <2>; #interrupt-cells = <1>; bus-range = <0 15>; "
+    "dma-coherent;"
+    "        ranges = <0x1000000 0 0 0 0x3eff0000 0 0x10000>, <0x2000000 0 0x10000000 0 0x10000000 0 "
+    "0x2eff0000>;"
+    "        interrupt-map-mask = <0x1800 0 0 7>;"
+    "        interrupt-map = <0 0 0 1 &gic 0 0 0 3 4>, <0 0 0 2 &gic 0 0 0 4 4>, <0x800 0 0 1 &gic 0 0 0 4 "
+    "4>;"
+    "        iommu-map = <0 &smmu 0 0x10000>; iommu-map-mask = <0xffff>; msi-map = <0 &gic 0 0x10000>;"
+    "        card@1 { reg = <0x800 0 0 0 0>; };"
     "    };"
     "    off@c000000 { reg = <0 0xc000000 0 0x1000>; status = \"disabled\"; };"
     "    dark { #address-cells = <2>; #size-cells = <2>; ranges; status = \"disabled\";"
@@ -404,6 +419,100 @@ static void two_vms_have_devices(void **state)
     assert_int_not_equal(given[1].clocks[0].phandle, given[0].clocks[0].phandle);
 }
 
+/* For VM b, which is not trusted. */
+static void find_for_b(const char *changes, const char *path)
+{
+    compile(changes);
+    reset_config();
+    name_devices(1, path, strlen(path) + 1);
+    if (find() != 0)
+        fail_msg("%s", error);
+}
+
+static void expect_streams(unsigned i, uint32_t requester, uint32_t first, uint32_t count)
+{
+    const struct dma_streams *streams = &given[0].streams[i];
+
+    assert_in_range(i, 0, given[0].stream_count - 1);
+    assert_int_equal(streams->smmu, fdt_path_offset(tree, "/smmu@9050000"));
+    assert_int_equal(streams->requester, requester);
+    assert_int_equal(streams->first, first);
+    assert_int_equal(streams->count, count);
+}
+
+static void a_device_behind_an_smmu_takes_no_trust(void **state)
+{
+    (void)state;
+    find_for_b("&net { iommus = <&smmu 0x1000>, <&smmu 0xffffffff>; };", NET);
+    assert_int_equal(given[0].stream_count, 2);
+    expect_streams(0, 0, 0x1000, 1);
+    expect_streams(1, 0, UINT32_MAX, 1);
+    assert_false(given[0].streams[0].is_pci);
+    assert_true(given[0].dma_coherent);
+    GIVE("&net { iommus = <&smmu 0x1000>; };", NET, 1); /* nor is it given without to one that is trusted */
+    expect_streams(0, 0, 0x1000, 1);
+    assert_false(has("/net@120001000", "iommus"));
+}
+
+static void a_bridge_is_given_with_its_buses(void **state)
+{
+    static const char *const gone[] = {"iommu-map", "iommu-map-mask", "msi-map", "interrupts"};
+
+    (void)state;
+    find_for_b("", PCIE);
+    assert_true(given[0].streams[0].is_pci);
+    assert_int_equal(given[0].stream_count, 1);
+    expect_streams(0, 0, 0, 0x1000);
+    assert_int_equal(given[0].register_count, 3);
+    assert_int_equal(given[0].registers[1].base, 0x3eff0000);
+    assert_int_equal(given[0].registers[2].base, 0x10000000);
+    assert_int_equal(given[0].registers[2].size, 0x2eff0000);
+    assert_int_equal(given[0].interrupt_count, 2);
+    GIVE("", PCIE, 1);
+    EXPECT_CELLS("/pcie@3f000000", "reg", 0, 0x3f000000, 0, 0x1000000);
+    EXPECT_CELLS("/pcie@3f000000", "ranges", 0x1000000, 0, 0, 0, 0x3eff0000, 0, 0x10000, 0x2000000, 0,
+                 0x10000000, 0, 0x10000000, 0, 0x2eff0000);
+    EXPECT_CELLS("/pcie@3f000000", "interrupt-map", 0, 0, 0, 1, TREE_PHANDLE_GIC, 0, 0, 0, 3, 4, 0, 0, 0, 2,
+                 TREE_PHANDLE_GIC, 0, 0, 0, 4, 4, 0x800, 0, 0, 1, TREE_PHANDLE_GIC, 0, 0, 0, 4, 4);
+    EXPECT_CELLS("/pcie@3f000000", "interrupt-map-mask", 0x1800, 0, 0, 7);
+    EXPECT_CELLS("/pcie@3f000000/card@1", "reg", 0x800, 0, 0, 0, 0);
+    assert_true(has("/pcie@3f000000", "dma-coherent"));
+    for (unsigned i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+        assert_false(has("/pcie@3f000000", gone[i]));
+}
+
+/* The bus above has one cell each, and other addresses. The GIC's numbers are the guest's. */
+static void a_bridge_is_translated(void **state)
+{
+    (void)state;
+    GIVE("/ { /delete-node/ uart@9000000; };"
+         "&soc { p@4000 { compatible = \"acme,pci\"; device_type = \"pci\"; reg = <0x4000 0x1000>;"
+         "    #address-cells = <3>; #size-cells = <2>; #interrupt-cells = <1>; interrupts = <0 50 4>;"
+         "    ranges = <0x2000000 0 0x70000000 0x10000 0 0x1000>;"
+         "    interrupt-map = <0 0 0 1 &gic 0 0 0 1 1>; }; };",
+         "/soc/p@4000", 1);
+    EXPECT_CELLS("/p@120004000", "reg", 1, 0x20004000, 0, 0x1000);
+    EXPECT_CELLS("/p@120004000", "ranges", 0x2000000, 0, 0x70000000, 2, 0, 0, 0x1000);
+    EXPECT_CELLS("/p@120004000", "interrupts", 0, 50, 4);
+    EXPECT_CELLS("/p@120004000", "interrupt-map", 0, 0, 0, 1, TREE_PHANDLE_GIC, 0, 0, 0, 0, 1);
+    assert_int_equal(given[0].stream_count, 0);
+}
+
+static void a_map_is_of_the_bridge_s_buses(void **state)
+{
+    (void)state;
+    find_for_b("&pcie { bus-range = <1 2>; iommu-map = <0 &smmu 0x4000 0x10000>; };", PCIE);
+    expect_streams(0, 0x100, 0x4100, 0x200);
+    find_for_b("&pcie { bus-range = <1 2>; iommu-map = <0x180 &smmu 7 0x400>, <0 &smmu 0x4000 0x180>,"
+               " <0x1000 &smmu 0 0x10>; };",
+               PCIE);
+    assert_int_equal(given[0].stream_count, 2);
+    expect_streams(0, 0x180, 7, 0x180);
+    expect_streams(1, 0x100, 0x4100, 0x80);
+    find_for_b("&pcie { /delete-property/ bus-range; };", PCIE);
+    expect_streams(0, 0, 0, 0x10000);
+}
+
 static void no_devices_are_no_mistake(void **state)
 {
     (void)state;
@@ -508,8 +617,62 @@ static const struct refusal refusals[] = {
      "a: " NET ": property vdd-supply refers to what can't be given along"},
     {"&mdio { reset-gpios = <&gpio 1 1>; };", NET, NULL,
      "a: " NET ": property reset-gpios refers to what can't be given along"},
-    {"&net { iommus = <&pins 1>; };", NET, NULL,
+    {"&phy { iommus = <&smmu 1>; };", NET, NULL,
      "a: " NET ": property iommus refers to what can't be given along"},
+    {"&net { iommus = <&pins 1>; };", NULL, NET, "b: " NET ": is behind an IOMMU that is no SMMUv3"},
+    {"&net { iommus = <12345 1>; };", NULL, NET, "b: " NET ": is behind an IOMMU that is no SMMUv3"},
+    {"&smmu { #iommu-cells = <2>; };", NULL, PCIE, "b: " PCIE ": is behind an IOMMU that is no SMMUv3"},
+    {"&smmu { status = \"disabled\"; };", PCIE, NULL,
+     "a: " PCIE ": is behind an SMMU that is disabled in the machine's tree"},
+    {"", "/smmu@9050000", NULL, "a: /smmu@9050000: Ontime uses it itself"},
+    {"", PCIE "/card@1", NULL, "a: " PCIE "/card@1: is on a bus that is given as a whole: name " PCIE},
+    {"&soc { iommus = <&smmu 1>; };", NET, NULL,
+     "a: " NET ": is on a bus that is given as a whole: name /soc"},
+    {"&pcie { /delete-property/ iommu-map; /delete-property/ iommu-map-mask; };", NULL, PCIE,
+     "b: " PCIE ": may write to all memory: the VM needs direct-map and trusted-dma"},
+    {"&net { iommu-map = <0 &smmu 0 1>; };", NET, NULL,
+     "a: " NET ": property iommu-map refers to what can't be given along"},
+    {"&net { msi-parent = <&gic>; };", NET, NULL,
+     "a: " NET ": property msi-parent refers to what can't be given along"},
+    {"&pcie { iommu-map = <0 &smmu 0 8>, <9 &smmu 9 0x10000>; };", NULL, PCIE,
+     "b: " PCIE ": its iommu-map leaves out some of what may be on its buses"},
+    {"&pcie { iommu-map = <0 &smmu 0 0xfff>; };", NULL, PCIE,
+     "b: " PCIE ": its iommu-map leaves out some of what may be on its buses"},
+    {"&pcie { iommu-map = <0 &smmu 0 0>; };", NULL, PCIE,
+     "b: " PCIE ": its iommu-map leaves out some of what may be on its buses"},
+    {"&pcie { iommu-map-mask = <0xff00>; };", NULL, PCIE,
+     "b: " PCIE ": its iommu-map leaves out some of what may be on its buses"},
+    {"&pcie { iommu-map = <0 &smmu 0xfffff001 0x1000>; };", NULL, PCIE,
+     "b: " PCIE ": its StreamIDs have more than 32 bits"},
+    {"&net { iommus = <&smmu 1 &smmu 2 &smmu 3 &smmu 4 &smmu 5 &smmu 6 &smmu 7 &smmu 8 &smmu 9 &smmu 10"
+     " &smmu 11 &smmu 12 &smmu 13 &smmu 14 &smmu 15 &smmu 16 &smmu 17>; };",
+     NET, NULL, "a: " NET ": more than 16 ranges of StreamIDs"},
+    {"&net { iommus = <&smmu 0xfff>; };", NULL, PCIE,
+     "b: " PCIE ": its SMMU knows " NET ", which is not given, as the same"},
+    {"&net { iommus = <&smmu 0xfff>; };", NET, PCIE,
+     "b: " PCIE ": its SMMU knows " NET ", which VM a is given, as the same"},
+    {"&pcie { ranges = <0x2000000 0 0 0 0x3ffff000 0 0x2000>; };", PCIE, NULL,
+     "a: " PCIE ": its registers at 0x3ffff000 are where the guest has its RAM"},
+    {"&pcie { ranges = <0x2000000 0 0 0x100 0 0 0x1000>; };", PCIE, NULL,
+     "a: " PCIE ": its window of 0x1000 bytes at 0x10000000000 can't be mapped"},
+    {"&pcie { ranges = <0x2000000 0 0 0x80 0 0x80 1>; };", PCIE, NULL,
+     "a: " PCIE ": its window of 0x8000000001 bytes at 0x8000000000 can't be mapped"},
+    {"&pcie { ranges = <0x2000000 0 0 0 0x10000000 0 0>; };", PCIE, NULL,
+     "a: " PCIE ": its window of 0x0 bytes at 0x10000000 can't be mapped"},
+    {"&pcie { ranges = <0x2000000 0 0 0 0x10000000 0 1>, <0x2000000 0 0 0 0x11000000 0 1>,"
+     " <0x2000000 0 0 0 0x12000000 0 1>, <0x2000000 0 0 0 0x13000000 0 1>, <0x2000000 0 0 0 0x14000000 0 1>,"
+     " <0x2000000 0 0 0 0x15000000 0 1>, <0x2000000 0 0 0 0x16000000 0 1>; };",
+     PCIE, NULL, "a: " PCIE ": more than 6 entries in its `ranges`"},
+    {"&pcie { ranges = <0x2000000 0 0 0 0xb000000 0 0x1000>; };", NULL, PCIE,
+     "b: " PCIE ": shares a page of 4 KiB with " GPIO ", which is not given"},
+    {"&pcie { interrupt-map = <0 0 0 1 &gic 0 0 0 3 4>, <0 0 0 2 &gic 0 0 1 4 4>; };", PCIE, NULL,
+     "a: " PCIE ": entry 1 of its interrupt-map is no SPI of the GIC"},
+    {"&pcie { interrupt-map = <0 0 0 1 &pins 3>; };", PCIE, NULL,
+     "a: " PCIE ": entry 0 of its interrupt-map is no SPI of the GIC"},
+    {"&pcie { interrupt-map = <0 0 0 1 &gic 0 0 0 3 8>; };", PCIE, NULL,
+     "a: " PCIE ": entry 0 of its interrupt-map is neither a rising edge nor a high level"},
+    {"&pcie { interrupt-map = <0 0 0 1 &gic 0 0 0 1 4>; };", PCIE, NULL,
+     "a: " PCIE ": its interrupt, SPI 1, is also that of /uart@9000000"},
     {"&net { phy-handle = <&pins>; };", NET, NULL,
      "a: " NET ": property phy-handle refers to what can't be given along"},
     {"&net { phy-handle = <&phy &phy>; };", NET, NULL,
@@ -660,7 +823,7 @@ static void qemus_slots_are_given(void **state)
 /* Damaged values, the structure being sound: nothing is read beyond a property. */
 static void random_trees_do_no_harm(void **state)
 {
-    static const char *const lists[] = {NET, DISK, GPIO, "/intc@8000000", "/soc", "/half"};
+    static const char *const lists[] = {NET, DISK, GPIO, PCIE, "/intc@8000000", "/soc", "/half"};
     static _Alignas(8) uint8_t sound[16384];
     static _Alignas(8) uint8_t damaged[16384];
     struct random random = {7};
@@ -703,6 +866,10 @@ int main(void)
         cmocka_unit_test(links_keep_their_interrupts_and_places),
         cmocka_unit_test(virtio_devices_keep_their_interrupts_and_places),
         cmocka_unit_test(two_vms_have_devices),
+        cmocka_unit_test(a_device_behind_an_smmu_takes_no_trust),
+        cmocka_unit_test(a_bridge_is_given_with_its_buses),
+        cmocka_unit_test(a_bridge_is_translated),
+        cmocka_unit_test(a_map_is_of_the_bridge_s_buses),
         cmocka_unit_test(no_devices_are_no_mistake),
         cmocka_unit_test(refused_with_a_reason),
         cmocka_unit_test(interrupts_that_cannot_be_read_are_none),

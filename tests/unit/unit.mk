@@ -21,7 +21,7 @@ seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 UNIT_TESTS += id_registers
 
 # drivers
-UNIT_TESTS += machine_tree uart_driver pl031 gicv2 gicv3
+UNIT_TESTS += machine_tree uart_driver pl031 gicv2 gicv3 smmuv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := hypervisor/drivers/uart.c hypervisor/drivers/pl011.c tests/unit/fake_registers.c
@@ -31,6 +31,7 @@ gicv2_SRCS := $(wildcard hypervisor/drivers/gic*.c) hypervisor/drivers/machine_t
 gicv2_FLAGS := -lfdt
 gicv3_SRCS := $(gicv2_SRCS)
 gicv3_FLAGS := -lfdt
+smmuv3_SRCS := hypervisor/drivers/smmuv3.c tests/unit/fake_registers.c
 
 # time, console
 UNIT_TESTS += deadline_queue lead safe_text console
@@ -72,7 +73,8 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio virtio_cores
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio \
+	virtio_cores dma
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
 vgic_SRCS := hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c hypervisor/devices/address_map.c \
@@ -92,6 +94,7 @@ virtio_SRCS := $(wildcard hypervisor/devices/virtio*.c) hypervisor/devices/tree_
 virtio_FLAGS := -lfdt
 virtio_cores_SRCS := $(virtio_SRCS) tests/unit/interleave.c
 virtio_cores_FLAGS := $(messages_FLAGS) -lfdt
+dma_SRCS := hypervisor/devices/dma.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 address_map_SRCS := hypervisor/devices/address_map.c hypervisor/devices/flash.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hypervisor/devices/flash.c \
 	$(guest_tree_SRCS) hypervisor/devices/stolen_time.c hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c \
@@ -103,7 +106,7 @@ devices_FLAGS := -lfdt
 
 # boot
 UNIT_TESTS += board cores system_file image_placement passthrough give_devices
-passthrough_SRCS := $(addprefix hypervisor/,boot/passthrough.c boot/given_device.c boot/tree_walk.c boot/tree_reader.c \
+passthrough_SRCS := $(addprefix hypervisor/,boot/passthrough.c boot/given_device.c boot/stream_ids.c boot/tree_walk.c boot/tree_reader.c \
 	drivers/machine_tree.c devices/guest_tree.c devices/tree_writer.c) tests/unit/tree_of.c
 passthrough_FLAGS := -lfdt
 give_devices_SRCS := hypervisor/boot/give_devices.c hypervisor/devices/address_map.c
@@ -122,7 +125,7 @@ trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_co
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
 check_command_SRCS := tools/check_command.c tools/board_check.c tools/bound.c $(system_file_SRCS) $(addprefix \
-	hypervisor/,boot/board.c boot/passthrough.c boot/given_device.c boot/tree_walk.c drivers/machine_tree.c \
+	hypervisor/,boot/board.c boot/passthrough.c boot/given_device.c boot/stream_ids.c boot/tree_walk.c drivers/machine_tree.c \
 	devices/tree_writer.c)
 check_command_FLAGS := -lfdt -lm
 

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "boot/arch_boot.h"
 #include "console/console.h"
+#include "devices/dma.h"
 #include "devices/physical_irqs.h"
 #include "devices/vgic.h"
 #include "time/comparator.h"
@@ -111,7 +112,7 @@ static bool handle(struct cpu *cpu, uint32_t intid)
     } else if (intid == numbers.uart) {
         console_interrupt();
     } else {
-        return !physical_irq_came(intid);
+        return !physical_irq_came(intid) && !dma_interrupt(intid);
     }
     return true;
 }

@@ -6,6 +6,11 @@
  * A guest's RAM is mapped in blocks of 2 MiB. Single pages are mapped for what the guest may only read, for
  * memory that it shares with another, and for a device that it uses directly. An access to any other address
  * comes to EL2. The tables are made at boot and never change, so they need no TLB maintenance.
+ *
+ * A VM whose devices are behind an SMMU has a second root for them, with the same format. It maps the VM's
+ * RAM and nothing else: a device has no business with another device's registers, which on a GICv2 are also
+ * those of the CPU interface, nor with what the guest may only read. Its entries are valid while the devices
+ * may reach the RAM. Whoever makes them invalid has the SMMU's TLBs forget them (devices/dma.c).
  */
 #include "register_bits.h"
 #include "arch/arm64/stage2.h"
@@ -16,6 +21,8 @@
 #include "vm/vm.h"
 
 #define ROOT_SIZE 8192
+#define GIB       (UINT64_C(1) << 30)
+#define DMA_PIECE 64 /* entries of the devices' root that are changed at once */
 
 #define MEMORY     (DESCRIPTOR_SH_INNER | STAGE2_MEMATTR_NORMAL_WB)
 #define READ_WRITE (STAGE2_S2AP_READ | STAGE2_S2AP_WRITE)
@@ -59,18 +66,29 @@ static uint64_t *next_table(uint64_t *entry)
     return (uint64_t *)(uintptr_t)(*entry & DESCRIPTOR_ADDRESS);
 }
 
-/* The level-2 entry for an address. */
-static uint64_t *block_entry(struct vm *vm, uint64_t guest)
+static bool is_block(uint64_t entry)
 {
-    uint64_t *table = next_table(&vm->arch.stage2_root[guest >> 30 & 1023]);
+    return (entry & (DESCRIPTOR_VALID | DESCRIPTOR_TABLE)) == DESCRIPTOR_VALID;
+}
+
+/* The level-1 entry for an address. */
+static uint64_t *gib_entry(uint64_t *root, uint64_t guest)
+{
+    return &root[guest / GIB % (ROOT_SIZE / sizeof(*root))];
+}
+
+/* The level-2 entry for an address, where no block of 1 GiB is. */
+static uint64_t *block_entry(uint64_t *root, uint64_t guest)
+{
+    uint64_t *table = next_table(gib_entry(root, guest));
 
     return table != (void *)0 ? &table[guest >> 21 & 511] : (void *)0;
 }
 
-static bool map_blocks(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size, uint64_t attributes)
+static bool map_blocks(uint64_t *root, uint64_t guest, uint64_t host, uint64_t size, uint64_t attributes)
 {
     for (uint64_t done = 0; done < size; done += MEMORY_BLOCK) {
-        uint64_t *entry = block_entry(vm, guest + done);
+        uint64_t *entry = block_entry(root, guest + done);
 
         if (entry == (void *)0)
             return false;
@@ -82,17 +100,55 @@ static bool map_blocks(struct vm *vm, uint64_t guest, uint64_t host, uint64_t si
 
 bool arch_vm_map_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size)
 {
-    return map_blocks(vm, guest, host, size, MEMORY | READ_WRITE);
+    return map_blocks(vm->arch.stage2_root, guest, host, size, MEMORY | READ_WRITE);
 }
 
 bool arch_vm_map_shared_ram(struct vm *vm, uint64_t guest, uint64_t host, uint64_t size)
 {
-    return map_blocks(vm, guest, host, size, MEMORY | READ_WRITE | STAGE2_XN);
+    return map_blocks(vm->arch.stage2_root, guest, host, size, MEMORY | READ_WRITE | STAGE2_XN);
+}
+
+bool arch_vm_dma_init(struct vm *vm)
+{
+    uint64_t *root = memory_try_allocate(ROOT_SIZE, ROOT_SIZE);
+
+    if (root == (void *)0)
+        return false;
+    for (unsigned i = 0; i < vm->ram_count; i++)
+        if (!map_blocks(root, vm->ram[i].guest, vm->ram[i].host, vm->ram[i].size, MEMORY | READ_WRITE))
+            return false;
+    vm->arch.dma_root = root;
+    while (!arch_vm_dma_step(vm, false))
+        ;
+    return true;
+}
+
+uint64_t arch_vm_dma_root(const struct vm *vm)
+{
+    return (uint64_t)(uintptr_t)vm->arch.dma_root;
+}
+
+/* The guest has its RAM in one piece. `dma_gib` counts from its first GiB. */
+bool arch_vm_dma_step(struct vm *vm, bool open)
+{
+    uint64_t first = vm->config->memory_base / GIB;
+    uint64_t count = (vm_config_ram_end(vm->config) - 1) / GIB + 1 - first;
+
+    for (unsigned i = 0; i < DMA_PIECE && vm->arch.dma_gib < count; i++) {
+        uint64_t *entry = &vm->arch.dma_root[first + vm->arch.dma_gib++];
+
+        *entry = open ? *entry | DESCRIPTOR_VALID : *entry & ~DESCRIPTOR_VALID;
+    }
+    if (vm->arch.dma_gib < count)
+        return false;
+    vm->arch.dma_gib = 0;
+    dsb(ishst);
+    return true;
 }
 
 static bool map_page(struct vm *vm, uint64_t guest, uint64_t host, uint64_t attributes)
 {
-    uint64_t *entry = block_entry(vm, guest);
+    uint64_t *entry = block_entry(vm->arch.stage2_root, guest);
     uint64_t *table = entry != (void *)0 ? next_table(entry) : (void *)0;
 
     if (table == (void *)0)
@@ -118,6 +174,40 @@ bool arch_vm_map_shared_page(struct vm *vm, uint64_t guest, uint64_t host, bool 
 bool arch_vm_map_device_page(struct vm *vm, uint64_t guest, uint64_t host)
 {
     return map_page(vm, guest, host, STAGE2_MEMATTR_DEVICE_NGNRE | READ_WRITE | STAGE2_XN);
+}
+
+/*
+ * Maps the largest block or the page that begins at `address`, unless it is mapped already. Returns how far
+ * it reaches from there, 0 when there is no memory for the tables.
+ */
+static uint64_t map_device_piece(struct vm *vm, uint64_t address, uint64_t size)
+{
+    const uint64_t device =
+        address | DESCRIPTOR_VALID | DESCRIPTOR_AF | STAGE2_MEMATTR_DEVICE_NGNRE | READ_WRITE | STAGE2_XN;
+    uint64_t *entry = gib_entry(vm->arch.stage2_root, address);
+
+    if (*entry == 0 && address % GIB == 0 && size >= GIB)
+        *entry = device;
+    if (is_block(*entry))
+        return GIB - address % GIB;
+    entry = block_entry(vm->arch.stage2_root, address);
+    if (entry == (void *)0)
+        return 0;
+    if (*entry == 0 && address % MEMORY_BLOCK == 0 && size >= MEMORY_BLOCK)
+        *entry = device;
+    if (is_block(*entry))
+        return MEMORY_BLOCK - address % MEMORY_BLOCK;
+    return arch_vm_map_device_page(vm, address, address) ? MEMORY_PAGE : 0;
+}
+
+bool arch_vm_map_device(struct vm *vm, uint64_t start, uint64_t end)
+{
+    uint64_t piece = 1;
+
+    for (uint64_t address = start; address < end && piece != 0; address += piece)
+        piece = map_device_piece(vm, address, end - address);
+    dsb(ishst);
+    return piece != 0;
 }
 
 void arch_vm_images_changed(struct vm *vm)

@@ -68,6 +68,8 @@ struct arch_vcpu {
 struct arch_vm {
     uint64_t *stage2_root;
     uint64_t vttbr;
+    uint64_t *dma_root; /* of the tables for its devices; NULL: it has no such devices */
+    unsigned dma_gib; /* how far opening or closing them has come: the GiB of guest addresses that is next */
     uint8_t
         last_loaded[ARCH_VM_CPUS]; /* of a VM that floats, on each CPU: the index of the last vCPU, plus 1 */
 };
