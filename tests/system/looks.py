@@ -1060,11 +1060,16 @@ def focus(machine, name):
     machine.send(ESCAPE + name + "\r")
 
 
-def restart_service(machine, devices):
-    """Ends what serves the devices without a word to it, and starts it again."""
+def restart_service(machine, devices, whole):
+    """Ends what serves the devices without a word to it, or the whole VM, and waits until it serves them again."""
+    served = machine.joined("io").count("ontime-service: root:")
     focus(machine, "io")
-    command(machine, "killall -KILL ontime-service", name="io")
-    machine.send(f"ontime-service {devices} &\n")
+    if whole:  # at once: a reboot in good order takes the disk from a program that still serves
+        machine.send("echo b >/proc/sysrq-trigger\n")
+    else:
+        command(machine, "killall -KILL ontime-service", name="io")
+        machine.send(f"ontime-service {devices} &\n")
+    machine.wait_said("io", "ontime-service: root:", served + 1)
 
 
 WRITE = "dd if=/dev/urandom of=/{0} bs=64k count={1} conv=fsync 2>/dev/null && sha256sum /{0} >>/sums && sync"
@@ -1072,7 +1077,7 @@ READ_AGAIN = "echo 3 >/proc/sys/vm/drop_caches && sha256sum -c /sums"
 
 
 def virtio_block(run, rounds):
-    """A guest boots from a disk that another serves, which is killed, and restarts, in the middle of requests."""
+    """A guest boots from a disk that another serves. That one's program is killed, or it restarts, in the middle of requests."""
     image = disk_image(run)
     drive = ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "virtio-blk-device,drive=d"]
     with run.boot(*drive) as machine:
@@ -1081,19 +1086,39 @@ def virtio_block(run, rounds):
         command(machine, WRITE.format("first", 64), name="linux")
         command(machine, READ_AGAIN, name="linux")
         for i in range(int(rounds)):
-            served = machine.joined("io").count("block /dev/vda")
             focus(machine, "linux")
-            machine.send(WRITE.format(f"killed-{i}", 64) + "\n")
             done = machine.joined("linux").count("linux: done")
-            time.sleep(0.3 + i % 7 * 0.1)
-            restart_service(machine, "block:root=/dev/vda")
-            machine.wait_said("io", "block /dev/vda", served + 1)
+            machine.send(WRITE.format(f"file-{i % 5}", 64).replace(">>", ">") + "\n")
+            time.sleep(0.2 + i % 7 * 0.1)
+            restart_service(machine, "block:root=/dev/vda", i % 3 == 2)
             machine.wait_said("linux", r"linux: done \(0\)", done + 1)
-        focus(machine, "linux")
-        command(machine, READ_AGAIN, name="linux")
+            focus(machine, "linux")
+            command(machine, READ_AGAIN, name="linux")
+        command(machine, WRITE.format("last", 64), name="linux")
         machine.send("reboot -f\n")
         machine.wait_said("linux", "disk: .* interrupts, start 2")
         command(machine, READ_AGAIN, name="linux")
+        machine.send("sync && poweroff -f\n")
+        machine.wait_off()
+    done = subprocess.run(["/sbin/e2fsck", "-fn", image], capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"e2fsck: {done.stdout}")
+    os.remove(image)
+
+
+def virtio_power_off(run):
+    """The machine loses its power while a guest writes to a disk that another serves: its journal mounts, and what was
+    synchronized is there."""
+    image = disk_image(run)
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", "-device", "virtio-blk-device,drive=d"]
+    with run.boot(*drive, log="-first") as machine:
+        machine.wait_said("linux", "disk: [1-9].* interrupts, start 1")
+        command(machine, WRITE.format("first", 64), name="linux")
+        machine.send("i=0; while :; do dd if=/dev/urandom of=/more-$i bs=64k count=8 2>/dev/null; sync; i=$((i + 1)); done\n")
+        time.sleep(2)
+    with run.boot(*drive) as machine:
+        machine.wait_said("linux", "disk: .* interrupts, start 2")
+        command(machine, READ_AGAIN, name="linux")
+        command(machine, "[ -s /more-0 ] && dmesg | grep 'recovery complete'", name="linux")
         machine.send("sync && poweroff -f\n")
         machine.wait_off()
     done = subprocess.run(["/sbin/e2fsck", "-fn", image], capture_output=True, text=True, check=False)
