@@ -181,22 +181,28 @@ static void what_is_written_is_read(void **state)
 
 static void a_stop_waits_for_all_requests_and_a_start_goes_on(void **state)
 {
-    (void)state;
-    for (uint16_t round = 0; round < 20; round++) {
-        uint16_t before;
+    enum { ROUNDS = 20, AT_ONCE = 16, PAUSE_US = 2000 };
+    uint16_t before = used()[1];
 
-        for (uint16_t i = 0; i < 16; i++)
+    (void)state;
+    for (uint16_t round = 1; round <= ROUNDS; round++) {
+        for (uint16_t i = 0; i < AT_ONCE; i++)
             make_request(i, T_IN, 7);
         kick();
+        assert_true(serve_once());
         block_backend.stop();
         close(events.kick);
         close(events.call);
-        before = used()[1];
-        usleep(1000);
-        assert_int_equal(used()[1], before);
+        for (uint16_t i = 0; i < AT_ONCE; i++)
+            memset(request_at(i) + 16, 0xAA, REQUEST_SIZE - 16);
+        usleep(PAUSE_US);
+        for (uint16_t i = 0; i < AT_ONCE; i++)
+            for (int j = 16; j < REQUEST_SIZE; j++)
+                assert_int_equal(request_at(i)[j], 0xAA);
         start();
         kick();
-        wait_until_used((uint16_t)(3 + 16 * (round + 1)));
+        wait_until_used((uint16_t)(before + AT_ONCE * round));
+        assert_int_equal(request_at(AT_ONCE - 1)[32], 'a');
     }
 }
 
