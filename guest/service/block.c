@@ -52,31 +52,46 @@ static void write_path(char *to, size_t room, const char *path)
     to[length] = 0;
 }
 
-__attribute__((noreturn)) static void become_server(int listener, const char *path, const char *format,
-                                                    bool read_only)
+struct image {
+    char path[WORD_MOST];
+    char format[WORD_MOST];
+    bool read_only;
+    /* A write has ended when it is in this VM's memory. If the VM crashes, it is lost, and the driver does
+     * not know. */
+    bool write_back;
+};
+
+static const char *on(bool value)
+{
+    return value ? "on" : "off";
+}
+
+__attribute__((noreturn)) static void become_server(int listener, const struct image *image)
 {
     struct stat status;
-    const char *protocol = stat(path, &status) == 0 && S_ISBLK(status.st_mode) ? "host_device" : "file";
-    char quoted[2 * WORD_MOST], file[3 * WORD_MOST], image[2 * WORD_MOST], export[WORD_MOST];
+    const char *protocol =
+        stat(image->path, &status) == 0 && S_ISBLK(status.st_mode) ? "host_device" : "file";
+    char path[2 * WORD_MOST], file[3 * WORD_MOST], disk[2 * WORD_MOST], export[WORD_MOST];
 
-    write_path(quoted, sizeof(quoted), path);
-    snprintf(file, sizeof(file), "driver=%s,node-name=file,filename=%s,read-only=%s,locking=off", protocol,
-             quoted, read_only ? "on" : "off");
-    snprintf(image, sizeof(image), "driver=%s,node-name=disk,file=file,read-only=%s", format,
-             read_only ? "on" : "off");
-    snprintf(export, sizeof(export),
-             "type=vhost-user-blk,id=disk,node-name=disk,addr.type=fd,addr.str=%d,writable=%s", SERVER_SOCKET,
-             read_only ? "off" : "on");
+    write_path(path, sizeof(path), image->path);
+    snprintf(file, sizeof(file), "driver=%s,node-name=file,filename=%s,read-only=%s", protocol, path,
+             on(image->read_only));
+    snprintf(disk, sizeof(disk), "driver=%s,node-name=disk,file=file,read-only=%s", image->format,
+             on(image->read_only));
+    snprintf(
+        export, sizeof(export),
+        "type=vhost-user-blk,id=disk,node-name=disk,addr.type=fd,addr.str=%d,writable=%s,writethrough=%s",
+        SERVER_SOCKET, on(!image->read_only), on(!image->write_back));
     /* Its own group: Ctrl-C is for the program that has started it. */
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(listener, SERVER_SOCKET) < 0)
         fail("the server's socket: %s", strerror(errno));
-    execlp(SERVER, SERVER, "--blockdev", file, "--blockdev", image, "--export", export, (char *)NULL);
+    execlp(SERVER, SERVER, "--blockdev", file, "--blockdev", disk, "--export", export, (char *)NULL);
     fail("%s cannot be run: %s", SERVER, strerror(errno));
 }
 
-static void start_server(const char *path, const char *format, bool read_only)
+static void start_server(const struct image *image)
 {
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     pid_t server;
@@ -92,7 +107,7 @@ static void start_server(const char *path, const char *format, bool read_only)
     if (server < 0)
         fail("no process for %s: %s", SERVER, strerror(errno));
     if (server == 0)
-        become_server(listener, path, format, read_only);
+        become_server(listener, image);
     close(listener);
 }
 
@@ -132,25 +147,27 @@ static void make_rings(void)
 
 static void prepare(const struct device *device, const char *target, struct offer *offer)
 {
-    char path[WORD_MOST], option[WORD_MOST], format[WORD_MOST] = "raw";
-    bool read_only = false;
+    struct image image = {.format = "raw"};
+    char option[WORD_MOST];
 
     (void)device;
-    word_next(&target, path);
+    word_next(&target, image.path);
     while (word_next(&target, option)) {
         const char *value = word_value(option, "format");
 
         if (value)
-            snprintf(format, sizeof(format), "%s", value);
+            snprintf(image.format, sizeof(image.format), "%s", value);
         else if (strcmp(option, "read-only") == 0)
-            read_only = true;
+            image.read_only = true;
+        else if (strcmp(option, "write-back") == 0)
+            image.write_back = true;
         else
             fail("block has no option '%s'", option);
     }
-    if (access(path, read_only ? R_OK : R_OK | W_OK))
-        fail("%s: %s", path, strerror(errno));
+    if (access(image.path, image.read_only ? R_OK : R_OK | W_OK))
+        fail("%s: %s", image.path, strerror(errno));
     make_rings();
-    start_server(path, format, read_only);
+    start_server(&image);
     /* CONFIG_WCE lets the driver write the configuration, which Ontime does not. */
     offer->features = connect_to_server() &
                       ~(VHOST_USER_F_PROTOCOL_FEATURES | BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ));
@@ -248,7 +265,7 @@ static bool serve(const struct pollfd *files)
 const struct backend block_backend = {
     .kind = "block",
     .id = VIRTIO_ID_BLOCK,
-    .help = "IMAGE[,format=FORMAT][,read-only]",
+    .help = "IMAGE[,format=FORMAT][,read-only][,write-back]",
     .prepare = prepare,
     .start = start,
     .stop = stop,
