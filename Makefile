@@ -21,6 +21,7 @@ help:
 	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less; CORES=2: out/demo-cores"
+	@echo "make example-io  a Linux guest with disk and network from another guest, and a control loop beside them"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
 	@echo "make bench-spin    two guests of two CPUs that share two cores, hackbench and stress-ng (out/bench), ten minutes"
 	@echo "make bench         the scenarios beside bare metal (out/bench), 35 minutes; BENCH_SEEDS=1 takes less"
@@ -43,8 +44,10 @@ help:
 include hypervisor/hypervisor.mk
 -include tools/tools.mk
 -include guest/linux/linux.mk
+-include guest/service/service.mk
 -include guest/bare/bare.mk
 -include systems/systems.mk
+-include examples/io/io.mk
 -include tests/unit/unit.mk
 -include tests/unit/coverage.mk
 -include tests/fuzz/fuzz.mk

@@ -46,9 +46,9 @@ quantum_GCC = $(HOST_CC)
 quantum_FLAGS = $(QUANTUM_FLAGS)
 quantum_NEEDS = $(BUILD)/debian/qemu-10-header.versions
 
-arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c tests/guest/%.c tests/system/%.c,\
+arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c guest/service/%.c examples/%.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
-arm64_H := $(filter bench/guest/%.h guest/linux/ontime_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
+arm64_H := $(filter bench/guest/%.h guest/service/%.h guest/linux/%_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
 arm64_GCC = $(CROSS)gcc
 arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Ibench/guest -Iinclude
 arm64_CLANG = $(CHECK_CROSS)
@@ -62,7 +62,7 @@ bare_CLANG = $(CHECK_CROSS)
 # The module is compiled by the kernel's own build, with warnings as errors. clang cannot read kernel headers that are
 # configured for gcc.
 MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c
-MODULE_H := $(filter-out guest/linux/ontime_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
+MODULE_H := $(filter-out guest/linux/%_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
 
 CHECK_UNKNOWN := $(filter-out $(foreach side,$(CHECK_SIDES),$($(side)_C) $($(side)_H)) $(MODULE_C) $(MODULE_H),\
 	$(CHECK_C) $(CHECK_H))

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# The Linux guest side: build/guest/KERNELRELEASE/ontime.ko and ontime_link.ko for Debian's arm64 kernels, and the
-# launcher build/guest/ontime. KERNELS="6.1 6.12" chooses the kernels. Without KERNELS, 6.12 is left out where it cannot be
-# fetched. The module's bytes depend on its sources, the kernel and the compiler, and not on where this tree lies.
+# The Linux guest side: build/guest/KERNELRELEASE/ontime.ko, ontime_link.ko and ontime_service.ko for Debian's arm64
+# kernels, and the launcher build/guest/ontime. KERNELS="6.1 6.12" chooses the kernels. Without KERNELS, 6.12 is left out
+# where it cannot be fetched. The module's bytes depend on its sources, the kernel and the compiler, and not on where this tree lies.
 
 GUEST_LINUX := guest/linux
-GUEST_LINUX_SOURCES := $(wildcard $(GUEST_LINUX)/*.[ch]) $(GUEST_LINUX)/Kbuild include/ontime/abi.h include/ontime/link.h
+GUEST_LINUX_SOURCES := $(wildcard $(GUEST_LINUX)/*.[ch]) $(GUEST_LINUX)/Kbuild \
+	$(addprefix include/ontime/,abi.h link.h service.h)
 GUEST_LINUX_QUEUE := $(GUEST_LINUX)/sleep_queue.c
 GUEST_LINUX_KERNELS := $(or $(KERNELS),6.1 6.12)
 GUEST_LINUX_OPTIONAL := $(if $(KERNELS),,6.12)
@@ -22,7 +23,7 @@ $(BUILD)/guest/linux-%.stamp: $(GUEST_LINUX_SOURCES) $(GUEST_LINUX_BUILD) script
 	@if scripts/fetch-kernel --headers $*; then \
 		release=$$(cat $(BUILD)/debian/kernel-$*/release) && \
 		$(GUEST_LINUX_BUILD) $* $(BUILD)/guest/$$release/obj && \
-		cp $(BUILD)/guest/$$release/obj/ontime.ko $(BUILD)/guest/$$release/obj/ontime_link.ko $(BUILD)/guest/$$release && \
+		cp $(addprefix $(BUILD)/guest/$$release/obj/,ontime.ko ontime_link.ko ontime_service.ko) $(BUILD)/guest/$$release && \
 		touch $@ && echo "$(BUILD)/guest/$$release/ontime.ko"; \
 	else \
 		[ -n "$(filter $*,$(GUEST_LINUX_OPTIONAL))" ] && echo "no module for Linux $*: it could not be fetched"; \

@@ -21,7 +21,7 @@ test-system test-system-all test-system-core1:
 	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(filter %-core1,$@),--core1) \
 		$(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
-test-system-files: $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
+test-system-files: example-io-files $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
 
 $(TEST_BUILD)/spin_table.bin: tests/system/spin_table.S
 	@mkdir -p $(@D)
@@ -34,7 +34,7 @@ $(TEST_KERNEL):
 $(TEST_U_BOOT):
 	@scripts/fetch-debian u-boot u-boot-qemu:all
 
-TEST_PROGRAMS := never_early victim debugger membarrier sleepers uio_link
+TEST_PROGRAMS := never_early victim debugger membarrier sleepers uio_link vsock_echo
 $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@mkdir -p $(@D)
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -Iinclude -o $@ $<
@@ -59,7 +59,29 @@ $(TEST_DISK_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-disk $
 	@tests/system/initramfs.py $@ init=tests/system/linux/init-disk bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		$(foreach name,$(TEST_DISK_MODULES),modules/$(name).ko=$$(find $(BUILD)/debian/kernel-6.1/lib -name $(name).ko))
 
-$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) $(TEST_DISK_INITRAMFS) $(TEST_U_BOOT) bare
+# A guest that serves virtio devices of others, and one with drivers for a network and sockets.
+TEST_SERVICE_INITRAMFS := $(TEST_BUILD)/linux-service.cpio.gz
+$(TEST_SERVICE_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-service $(SERVICE_ROOT).stamp \
+		$(TEST_BUILD)/vsock_echo
+	@mkdir -p $(@D)
+	@echo "  CPIO    $@"
+	@tests/system/initramfs.py $@ init=tests/system/linux/init-service bin/vsock_echo=$(TEST_BUILD)/vsock_echo \
+		$(service_root_files)
+
+TEST_VIRTIO_MODULES := virtio_mmio failover net_failover virtio_net vsock vmw_vsock_virtio_transport_common \
+	vmw_vsock_virtio_transport
+TEST_VIRTIO_INITRAMFS := $(TEST_BUILD)/linux-virtio.cpio.gz
+$(TEST_VIRTIO_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_KERNEL) $(TEST_BUILD)/vsock_echo \
+		$(BUILD)/debian/busybox.versions
+	@mkdir -p $(@D)
+	@echo "  CPIO    $@"
+	@printf '%s\n' $(TEST_VIRTIO_MODULES) >$(TEST_BUILD)/virtio-modules
+	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+		bin/vsock_echo=$(TEST_BUILD)/vsock_echo modules/order=$(TEST_BUILD)/virtio-modules \
+		$(foreach name,$(TEST_VIRTIO_MODULES),modules/$(name).ko=$$(find $(BUILD)/debian/kernel-6.1/lib -name $(name).ko))
+
+$(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/*.dtsi) | $(TEST_INITRAMFS) \
+		$(TEST_DISK_INITRAMFS) $(TEST_SERVICE_INITRAMFS) $(TEST_VIRTIO_INITRAMFS) $(TEST_U_BOOT) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
 	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<

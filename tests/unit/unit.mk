@@ -4,7 +4,7 @@
 # A test is tests/unit/test_NAME.c with a main() of its own, which runs in the repository's root. It is named in
 # UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
 
-UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm
+UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm qemu-system-common
 UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
 
 # base, lib
@@ -138,11 +138,20 @@ sleep_queue_random_FLAGS := $(sleep_queue_FLAGS)
 work_SRCS := $(GUEST_LINUX)/work.c tests/unit/kernel/kernel.c
 work_FLAGS := $(sleep_queue_FLAGS)
 
+# guest/service: what can be linked here
+UNIT_TESTS += service_rings service_relay service_words service_vhost_user service_block
+service_rings_SRCS := guest/service/rings.c
+service_relay_SRCS := guest/service/relay.c guest/service/rings.c
+service_words_SRCS := guest/service/words.c
+service_vhost_user_SRCS := guest/service/vhost_user.c
+service_block_SRCS := $(addprefix guest/service/,block.c vhost_user.c relay.c rings.c words.c say.c)
+service_block_FLAGS := -D_GNU_SOURCE=
+
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
 	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h tests/unit/kernel/*.h \
-	tests/unit/kernel/linux/*.h guest/linux/*.h hypervisor/arch/arm64/include/id_registers.*)
+	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h hypervisor/arch/arm64/include/id_registers.*)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit
