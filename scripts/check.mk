@@ -47,10 +47,10 @@ quantum_FLAGS = $(QUANTUM_FLAGS)
 quantum_NEEDS = $(BUILD)/debian/qemu-10-header.versions
 
 arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c guest/service/%.c examples/%.c tests/guest/%.c tests/system/%.c,\
-	$(filter-out tests/guest/recorder.c,$(CHECK_C)))
+	$(filter-out tests/guest/recorder.c bench/guest/ring_module/%,$(CHECK_C)))
 arm64_H := $(filter bench/guest/%.h guest/service/%.h guest/linux/%_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
 arm64_GCC = $(CROSS)gcc
-arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Ibench/guest -Iinclude
+arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Iguest/bare -Ibench/guest -Iinclude
 arm64_CLANG = $(CHECK_CROSS)
 
 bare_C := $(filter guest/bare/%.c,$(CHECK_C))
@@ -59,9 +59,10 @@ bare_GCC = $(CROSS)gcc
 bare_FLAGS = $(filter-out -MMD -MP,$(BARE_CFLAGS))
 bare_CLANG = $(CHECK_CROSS)
 
-# The module is compiled by the kernel's own build, with warnings as errors. clang cannot read kernel headers that are
+# The modules are compiled by the kernel's own build, with warnings as errors. clang cannot read kernel headers that are
 # configured for gcc.
-MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c
+MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c \
+	$(filter bench/guest/ring_module/%.c,$(CHECK_C))
 MODULE_H := $(filter-out guest/linux/%_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
 
 CHECK_UNKNOWN := $(filter-out $(foreach side,$(CHECK_SIDES),$($(side)_C) $($(side)_H)) $(MODULE_C) $(MODULE_H),\

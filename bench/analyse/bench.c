@@ -84,6 +84,7 @@ static void add_run(const char *out, const char *name)
     *run = (struct run){.name = name,
                         .guest = bench_scenarios[s].guest,
                         .bare = m == BARE,
+                        .other_cpus = bench_scenarios[s].other_cpus,
                         .placed = bench_scenarios[s].placed};
     run_compute(out, run);
     if (!run->bare)

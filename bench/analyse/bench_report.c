@@ -70,7 +70,7 @@ static void print_bound(FILE *file, const struct run *run)
 {
     double found = el2_late_max_us(run);
 
-    if (run->bound_us > 0 && !run_demands_too_much(run))
+    if (found > 0 && run->bound_us > 0 && !run_demands_too_much(run))
         fprintf(file, "%9.1f %5.0f %6.1f  ", found, run->bound_us, run->bound_us / found);
     else
         fprintf(file, "%9.1f %5s %6s  ", found, "-", "-");
@@ -186,15 +186,17 @@ void bench_write_report(const char *out)
     page_begin(file, "guests beside bare metal");
     fputs(
         "<h1>Sleeps beside other busy guests, and on bare metal</h1>\n"
-        "<p>Sleeps of 0 to 20 ms of a process in a Debian guest; all guests share one core, but not in M1 "
-        "and "
-        "M2. Error is actual minus requested, measured in the process itself. <b>S1</b>: the sleeper is "
+        "<p>Sleeps of 0 to 20 ms of a process in a Debian guest; all guests share one core, but not in M1, "
+        "M2 and D1. Error is actual minus requested, measured in the process itself. <b>S1</b>: the sleeper "
+        "is "
         "alone "
         "in its guest, another guest is a hog. <b>S2</b>: a hog is in the sleeper's guest, too. <b>S2rt</b>: "
         "the same, the sleeper under SCHED_FIFO. <b>S3</b>: as S2, with three other guests. <b>M1</b>: the "
         "guest has four CPUs on four cores and on each what S2rt's has, another guest has four hogs. "
-        "<b>M2</b>: both have two CPUs on two cores, a third guest has hogs on two cores more. <b>bare</b>: "
-        "the sleeper's guest alone on the machine, without Ontime.</p>\n",
+        "<b>M2</b>: both have two CPUs on two cores, a third guest has hogs on two cores more. <b>D1</b>: a "
+        "guest on another core rings a link at random times, and in place of sleeps there are rings; error "
+        "is from the ring to the reader's next instruction in user space. <b>bare</b>: the sleeper's guest "
+        "alone on the machine, without Ontime.</p>\n",
         file);
     page_figure(file, "cdf", "Share of the sleeps that were at least so late.");
     page_figure(file, "errors", "Sleep errors.");

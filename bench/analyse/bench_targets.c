@@ -59,11 +59,15 @@ static void find_parts(const struct run *page, const struct run *bare)
     }
 }
 
+/* Of each VM in which a hog always wants the core. */
 static void find_shares(const struct run *page)
 {
-    for (size_t vm = 0; vm < page->log.vm_count; vm++)
+    for (size_t vm = 0; vm < page->log.vm_count; vm++) {
+        if (!page->log.vms[vm].progress_count)
+            continue;
         add(100 * fabs(page->share[vm] - run_share_due(page, vm)), true, SHARE_POINTS,
             "%s: %s's share from its weight, points", page->name, page->log.vms[vm].name);
+    }
 }
 
 static void find_exact(const struct run *exact)

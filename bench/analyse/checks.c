@@ -87,7 +87,8 @@ void checks_compare(const struct run *run, const struct run *bare)
     for (size_t i = 0; i < other->condition_count; i++) {
         const char *key = other->conditions[i].key;
 
-        if ((run->other_cpu && !strcmp(key, "cpu")) || (run->other_kpti && !strcmp(key, "kpti")))
+        if ((run->other_cpu && !strcmp(key, "cpu")) || (run->other_kpti && !strcmp(key, "kpti")) ||
+            (run->other_cpus && !strcmp(key, "cpus")))
             continue;
         checks_require(!strcmp(condition(log, key), other->conditions[i].value), "%s: same %s as %s",
                        run->name, key, bare->name);

@@ -6,7 +6,11 @@
 
 bool scenario_is_drawn(const struct scenario_facts *scenario)
 {
-    return !scenario->in_parts && scenario->placed[0].cores == 1;
+    unsigned cores = 0;
+
+    for (size_t i = 0; i < MAX_VMS && scenario->placed[i].vm; i++)
+        cores |= scenario->placed[i].cores;
+    return !scenario->in_parts && cores == 1;
 }
 
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)

@@ -24,6 +24,7 @@ struct scenario_facts {
     unsigned bare;                 /* the scenario whose run on bare metal has the same sleeps */
     unsigned work;                 /* the one whose run on bare metal has the same work for the core */
     bool in_parts;                 /* its runs' series are parts of a load */
+    bool other_cpus;               /* on bare metal the measured guest has another number of them */
     struct placed placed[MAX_VMS]; /* its VMs, the measured one first */
 };
 
@@ -43,8 +44,8 @@ struct experiment {
 
 /* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
 #define IDENTIFIER(id, ...) id,
-#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, ...)                              \
-    {name, label, guest, hogs, bare, work, in_parts, {__VA_ARGS__}},
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, ...)                  \
+    {name, label, guest, hogs, bare, work, in_parts, other_cpus, {__VA_ARGS__}},
 #define WAY_FACTS(id, name, title, under, detail, named) {name, title, under, detail, named},
 
 /* Those in parts, and those on several cores, have tables only. */

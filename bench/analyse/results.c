@@ -79,16 +79,20 @@ double run_charged(const struct run *run)
     double charged = 0;
     unsigned cores = 0;
 
-    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
-        charged += run->share[vm] * run_cores(run, vm);
-        cores |= cores_of(run, vm);
-    }
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        cores |= run->log.vms[vm].progress_count ? cores_of(run, vm) : 0;
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        charged += (cores_of(run, vm) & cores) ? run->share[vm] * run_cores(run, vm) : 0;
     return charged / __builtin_popcount(cores);
 }
 
 bool run_is_parallel(const struct run *run)
 {
-    return run_cores(run, 0) > 1;
+    unsigned cores = 1;
+
+    for (size_t i = 0; run->placed && i < MAX_VMS && run->placed[i].vm; i++)
+        cores |= run->placed[i].cores;
+    return cores != 1;
 }
 
 /* From the first mark of any CPU's sleeper to the last, as they are placed in the same time. */

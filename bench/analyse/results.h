@@ -14,8 +14,8 @@ struct run {
     const char *guest; /* the measured VM */
     bool bare;
     /* What may differ from the bare run: the CPU, as KVM needs VHE; page-table isolation, as Xen gives its
-     * guests no seed for KASLR. */
-    bool other_cpu, other_kpti;
+     * guests no seed for KASLR; the number of CPUs, as one rings the other there. */
+    bool other_cpu, other_kpti, other_cpus;
     bool in_parts;               /* its series are parts of a load (analyse/parts.h): there is no trace */
     const struct placed *placed; /* MAX_VMS of them; NULL: all VMs are on one core */
     bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
@@ -40,10 +40,11 @@ void run_compute(const char *out, struct run *run);
 unsigned run_cores(const struct run *run, size_t vm);
 double run_share_due(const struct run *run, size_t vm);
 
-/* The part of all cores' time between the marks for which VMs were charged. */
+/* The part of the time between the marks for which VMs were charged, of the cores that a hog is on. */
 double run_charged(const struct run *run);
 
-/* Does the measured VM have several CPUs? Then the sleeps of all are made at once, and there is no trace. */
+/* Are the VMs on several cores? Then there is no trace, and the sleeps of the measured one's CPUs are made at
+ * once. */
 bool run_is_parallel(const struct run *run);
 
 /* The command that started the run, as bench/run wrote it down: valid until the next call. */

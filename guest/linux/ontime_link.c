@@ -4,55 +4,19 @@
  * programs that map registers and memory and wait for the doorbell. A module of its own, as nothing of it
  * concerns time. Programs use it as they would use uio_pdrv_genirq, which Debian's kernels do not have;
  * unlike that one it maps the memory with caches, as the other end does, unless the link is uncached.
- *
- * The doorbell's interrupt is off from the ring until the program writes a 1: a peer that rings without end
- * costs no more than that. A ring that comes meanwhile is not lost: Linux notes it, and it comes as soon as
- * the interrupt is on again.
  */
 #define pr_fmt(format) "ontime_link: " format
 
-#include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
-#include <linux/spinlock.h>
 #include <linux/uio_driver.h>
 
+#include "doorbell.h"
 #include "ontime/link.h"
-
-struct link {
-    struct uio_info info;
-    spinlock_t lock;
-    bool off; /* the interrupt */
-};
-
-static void set_off(struct link *link, bool off)
-{
-    unsigned long flags;
-
-    spin_lock_irqsave(&link->lock, flags);
-    if (off && !link->off)
-        disable_irq_nosync(link->info.irq);
-    if (!off && link->off)
-        enable_irq(link->info.irq);
-    link->off = off;
-    spin_unlock_irqrestore(&link->lock, flags);
-}
-
-static irqreturn_t rung(int irq, struct uio_info *info)
-{
-    set_off(container_of(info, struct link, info), true);
-    return IRQ_HANDLED;
-}
-
-static int control(struct uio_info *info, s32 on)
-{
-    set_off(container_of(info, struct link, info), on == 0);
-    return 0;
-}
 
 static int add_map(struct platform_device *device, struct uio_mem *map, const char *name, int memtype)
 {
@@ -69,7 +33,8 @@ static int add_map(struct platform_device *device, struct uio_mem *map, const ch
 
 static int link_probe(struct platform_device *device)
 {
-    struct link *link = devm_kzalloc(&device->dev, sizeof(*link), GFP_KERNEL);
+    struct doorbell *link = devm_kzalloc(&device->dev, sizeof(*link), GFP_KERNEL);
+    const char *name;
     void __iomem *registers;
     bool uncached;
     int irq = platform_get_irq(device, 0);
@@ -87,13 +52,9 @@ static int link_probe(struct platform_device *device)
         return -ENODEV;
     }
     uncached = readl(registers + ONTIME_LINK_FLAGS) & ONTIME_LINK_UNCACHED;
-    spin_lock_init(&link->lock);
-    if (device_property_read_string(&device->dev, "label", &link->info.name))
-        link->info.name = "link";
-    link->info.version = "1";
-    link->info.irq = irq;
-    link->info.handler = rung;
-    link->info.irqcontrol = control;
+    if (device_property_read_string(&device->dev, "label", &name))
+        name = "link";
+    doorbell_init(link, name, irq);
     /* UIO_MEM_IOVA is mapped as UIO_MEM_PHYS is, but with caches. */
     if (add_map(device, &link->info.mem[0], "registers", UIO_MEM_PHYS) ||
         add_map(device, &link->info.mem[1], "memory", uncached ? UIO_MEM_PHYS : UIO_MEM_IOVA))
