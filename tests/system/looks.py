@@ -982,7 +982,7 @@ def link(run):
         command(machine, "sed 's/^/linux: /' /proc/ontime")
         interrupts, joined = (int(machine.wait_for(rf"linux: {name} (\d+)").group(1)) for name in ("vm_interrupts", "joined"))
         print(f"         {interrupts} warps by rings, in {joined} of them the program was woken")
-        check(joined > interrupts / 2 and joined >= 400, "the program's work for a ring is not noticed")
+        check(joined > interrupts / 2 > 10, "the program's work for a ring is not noticed")
         machine.send("poweroff -f\n")
         machine.wait_off()
 
