@@ -168,7 +168,7 @@ $(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10
 	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
-PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out)
+PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out virtio virtio-cores)
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 
 # Ontime's longest stretches without a look at its interrupts, and for how long it holds its locks, against

@@ -17,8 +17,9 @@
  *            core; with `one-core` it waits, and this guest then waits, too, so that it gets the core; with
  *            `out` a hog has its core, and the ring warps it
  *   rung     is that other guest
- * samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside` prints
- * nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
+ *   virtio   beside these two: instead of the ring, a notification of a virtio device that the other one
+ * serves samples=N: how many samples of each (2000). until-ms=N: `gaps` takes notes until then, and `beside`
+ * prints nothing, and measures nothing more, until a second later: a guest that prints keeps Ontime busy.
  *
  * A sample is the time of one operation between two readings of the counter, less the time that two readings
  * take by themselves. The interrupt's vector reads the counter into x18 first, then masks interrupts in the
@@ -29,6 +30,7 @@
 #include "bare.h"
 #include "stats.h"
 #include "ontime/abi.h"
+#include "ontime/service.h"
 
 #define SGI_PING 1u
 #define SGI_PONG 2u
@@ -396,8 +398,12 @@ struct shared {
     atomic_ulong handled_at; /* 0: not yet */
 };
 
+#define QUEUE_NOTIFY 0x050 /* of virtio-mmio */
+#define GICD_CONFIG  0xC00
+
 static struct link link;
 static struct shared *shared;
+static bool by_virtio;
 
 static bool open_link(void)
 {
@@ -405,18 +411,37 @@ static bool open_link(void)
 
     result(found, "link", ": there is none\n");
     shared = (struct shared *)(uintptr_t)link.memory;
+    by_virtio = option("virtio");
+    if (by_virtio && option("rung")) {
+        mmio_write(GUEST_GICD_BASE + GICD_CONFIG + GUEST_INTID_SERVICES / 16 * 4, 0xAAAAAAAA); /* edges */
+        gic_enable(GUEST_INTID_SERVICES);
+    }
     return found;
+}
+
+static void ring(void)
+{
+    if (!by_virtio) {
+        link_ring(&link);
+        return;
+    }
+    __asm__ volatile("dsb sy" ::: "memory");
+    mmio_write(GUEST_VIRTIO_BASE + QUEUE_NOTIFY, 0);
 }
 
 /* On one core who rings waits for an answer, as it gives the core away meanwhile. */
 static _Noreturn void be_rung(bool answers)
 {
+    if (by_virtio) /* what has happened before this guest began has no interrupt */
+        (void)mmio_read(GUEST_SERVICE_BASE + ONTIME_SERVICE_PENDING);
     atomic_store(&shared->ready, 1);
     for (;;) {
         uint64_t before;
         uint64_t at = atomic_load(&shared->order) == COMPUTE ? wait_reading(&before) : wait_sleeping();
 
         gic_end(gic_acknowledge());
+        if (by_virtio)
+            (void)mmio_read(GUEST_SERVICE_BASE + ONTIME_SERVICE_PENDING);
         atomic_store(&shared->handled_at, at);
         if (answers)
             link_ring(&link);
@@ -445,7 +470,7 @@ static void measure_rings(const char *name, enum order next, bool one_core)
         spin(microseconds(20) + random_below(microseconds(20)));
         atomic_store(&shared->handled_at, 0);
         uint64_t begin = reading();
-        link_ring(&link);
+        ring();
         uint64_t end = reading();
         wait_until_rung(one_core);
         if (first)
@@ -465,7 +490,7 @@ static void measure_link(bool one_core)
     while (gic_acknowledge() == link.intid) /* the other guest has started */
         gic_end(link.intid);
     if (one_core) {
-        measure_rings("link-ring-switch", WAIT, true);
+        measure_rings(by_virtio ? "virtio-notify-switch" : "link-ring-switch", WAIT, true);
         return;
     }
     if (option("out")) {
@@ -473,9 +498,9 @@ static void measure_link(bool one_core)
         measure_rings("link-ring-busy-warp", COMPUTE, false);
         return;
     }
-    measure_rings("link-ring", COMPUTE, false);
-    report_of(&sends, "link-ring-send", 1);
-    measure_rings("link-ring-blocked", WAIT, false);
+    measure_rings(by_virtio ? "virtio-notify" : "link-ring", COMPUTE, false);
+    report_of(&sends, by_virtio ? "virtio-notify-send" : "link-ring-send", 1);
+    measure_rings(by_virtio ? "virtio-notify-blocked" : "link-ring-blocked", WAIT, false);
 }
 
 /* ---- beside another guest */
