@@ -45,7 +45,7 @@
 static struct vm_config configs[2] = {{.name = "a"}, {.name = "b"}};
 static struct vm a = {.config = &configs[0], .index = 0}, b = {.config = &configs[1], .index = 1};
 static struct cpu cpu;
-static struct heap_node *slots[8];
+static struct heap_node *heap_slots[8];
 
 static const struct dma_streams bus = {.smmu = NODE(0), .first = 0x100, .count = 0x200, .is_pci = true};
 static const struct dma_streams port = {.smmu = NODE(1), .first = 5, .count = 1};
@@ -322,7 +322,7 @@ static void the_world_is_made(void **state)
     (void)state;
     fake_reset();
     fake_set_counter(1);
-    deadline_queue_init(&cpu.deadlines, slots, 1, 1, slice_ended);
+    deadline_queue_init(&cpu.deadlines, heap_slots, 1, 1, slice_ended);
     for (unsigned i = 0; i < SMMUS; i++) {
         registers.start = BASE(i);
         dma_add_smmu(NODE(i), &registers);
