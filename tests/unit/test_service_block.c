@@ -54,7 +54,7 @@ static struct setting setting;
 static struct events events;
 static char path[] = "/tmp/ontime-test-XXXXXX";
 
-static uint8_t *request_at(uint16_t number)
+static uint8_t *request_at(unsigned number)
 {
     return device.ram.bytes + REQUESTS + REQUEST_SIZE * number;
 }
@@ -70,7 +70,7 @@ static volatile uint16_t *used(void)
 }
 
 /* Request `number` has the descriptors from 3 * number on. */
-static void make_request(uint16_t number, uint32_t type, uint64_t sector)
+static void make_request(unsigned number, uint32_t type, uint64_t sector)
 {
     struct descriptor *chain = (struct descriptor *)(void *)device.ram.bytes + 3 * number;
     struct header header = {.type = type, .sector = sector};
@@ -187,18 +187,18 @@ static void a_stop_waits_for_all_requests_and_a_start_goes_on(void **state)
     bool ended;
 
     (void)state;
-    for (uint16_t round = 1; round <= ROUNDS; round++) {
-        for (uint16_t i = 0; i < AT_ONCE; i++)
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        for (unsigned i = 0; i < AT_ONCE; i++)
             make_request(i, T_IN, 7);
         kick();
         assert_true(serve_once());
         block_backend.stop();
         close(events.kick);
         close(events.call);
-        for (uint16_t i = 0; i < AT_ONCE; i++)
+        for (unsigned i = 0; i < AT_ONCE; i++)
             memset(request_at(i) + 16, 0xAA, REQUEST_SIZE - 16);
         usleep(PAUSE_US);
-        for (uint16_t i = 0; i < AT_ONCE; i++)
+        for (unsigned i = 0; i < AT_ONCE; i++)
             for (int j = 16; j < REQUEST_SIZE; j++)
                 assert_int_equal(request_at(i)[j], 0xAA);
         start();
