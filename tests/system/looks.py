@@ -1217,33 +1217,68 @@ def network(machine, name, address):
     command(machine, f"ip link set lo up; ip address add {address}/24 dev eth0 && ip link set eth0 up", name=name)
 
 
+def transfer(machine, megabytes):
+    """Guest one sends a file to guest two by the network."""
+    focus(machine, "two")
+    machine.send("nc -l -p 5000 | sha256sum\n")
+    focus(machine, "one")
+    command(machine, f"dd if=/dev/urandom of=/data bs=1M count={megabytes} 2>/dev/null && sha256sum /data", name="one")
+    began = time.monotonic()
+    command(machine, "nc 10.0.0.3 5000 </data", name="one")
+    sums = [machine.wait_said(name, r"([0-9a-f]{64})  ").group(1) for name in ("one", "two")]
+    print(f"         {megabytes} MB in {time.monotonic() - began:.0f} s")
+    check(sums[0] == sums[1], "what arrives is not what was sent")
+
+
+def socket(machine, port):
+    """A program of guest one sends by a socket to its service, and compares what comes back."""
+    focus(machine, "io")
+    machine.send(f"vsock_echo {port} &\n")
+    focus(machine, "one")
+    command(machine, f"vsock_echo 2 {port} 300000", name="one")
+
+
+def service_words(machine):
+    """The exit statuses of what serves devices, and that a device is served once only."""
+    focus(machine, "io")
+    command(machine, "ontime-service --help >/dev/null", name="io")
+    for words, status in (("", 2), ("net:one", 2), ("disc:one=x", 2), ("net:a=t net:a=t", 2), ("block:none=/init", 1)):
+        command(machine, f"ontime-service {words}", status, name="io")
+    command(machine, "ontime-service net:one=tap3", 1, name="io")
+    machine.wait_said("io", "one: /dev/ontime-virtio-one: another program serves the device")
+
+
 def virtio_net(run, megabytes):
-    """Two guests and the one that serves them are on one network; a socket goes from one of them to it and back."""
+    """Two guests and the one that serves them are on one network, and a socket goes from one of them to it and back.
+
+    They are again after what serves them was killed, and after a guest has restarted.
+    """
+    ping = "ping -c 3 -w 20 10.0.0.{}"
     with run.boot() as machine:
         machine.wait_said("io", "vsock 3")
         for name in ("one", "two"):
             machine.wait_said(name, "linux: ready")
         network(machine, "two", "10.0.0.3")
-        command(machine, "ping -c 3 -w 20 10.0.0.1", name="two")
-        machine.send("nc -l -p 5000 | sha256sum\n")
+        command(machine, ping.format(1), name="two")
         network(machine, "one", "10.0.0.2")
-        command(machine, "ping -c 3 -w 20 10.0.0.1 && ping -c 3 -w 20 10.0.0.3", name="one")
-        command(machine, f"dd if=/dev/urandom of=/data bs=1M count={megabytes} && sha256sum /data", name="one")
-        began = time.monotonic()
-        command(machine, "nc 10.0.0.3 5000 </data", name="one")
-        sums = [machine.wait_said(name, r"([0-9a-f]{64})  ").group(1) for name in ("one", "two")]
-        print(f"         {megabytes} MB in {time.monotonic() - began:.0f} s")
-        check(sums[0] == sums[1], "what arrives is not what was sent")
-        focus(machine, "io")
-        command(machine, "ping -c 3 -w 20 10.0.0.2 && ping -c 3 -w 20 10.0.0.3", name="io")
-        machine.send("vsock_echo 7000 &\n")
+        command(machine, ping.format(1) + " && " + ping.format(3), name="one")
+        transfer(machine, megabytes)
+        socket(machine, 7000)
+        service_words(machine)
+        command(machine, ping.format(2) + " && " + ping.format(3), name="io")
+        command(machine, "killall -KILL ontime-service || true", name="io")
+        machine.send("ontime-service $service &\n")
+        machine.wait_said("io", "vsock 3", 2)
         focus(machine, "one")
-        command(machine, "vsock_echo 2 7000 300000", name="one")
-        for name in ("one", "two", "io"):
-            focus(machine, name)
-            machine.send("poweroff -f\n")
-            if name != "io":
-                machine.wait_for(rf"^\[ontime\] .*{name}.* off")
+        command(machine, ping.format(3), name="one")
+        socket(machine, 7001)
+        machine.send("reboot -f\n")
+        machine.wait_said("one", "linux: ready", 2)
+        network(machine, "one", "10.0.0.2")
+        command(machine, ping.format(3), name="one")
+        socket(machine, 7002)
+        focus(machine, "io")
+        machine.send("poweroff -f\n")
         machine.wait_off()
 
 
