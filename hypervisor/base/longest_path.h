@@ -29,6 +29,7 @@
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */
 #define LOCK_CLOCK     700  /* a VM's clock (571) */
 #define LOCK_VIRTIO    400  /* a virtio device (299: a reset of all its queues) */
+#define LOCK_SMMU      200  /* an SMMU (by reading: two commands are queued; none is in what is counted) */
 #define LOCK_COMPLAINT 3000 /* of a VM's faults (2,802) */
 #define LOCK_VM        1700 /* a VM's power state (1,592: a vCPU is switched off that has another's place) */
 #define LOCK_CONSOLE   1900 /* the console (1,756) */
