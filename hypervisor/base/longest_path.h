@@ -16,7 +16,7 @@
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
 #define PATH_EXIT      3600 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
 #define PATH_LINE      2500 /* a line of a guest, or of Ontime about one; a piece of output (2,323) */
-#define PATH_MARK      2400 /* one piece of ONTIME_CALL_MARK (2,182) */
+#define PATH_MARK      2600 /* one piece of ONTIME_CALL_MARK (2,377) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
 #define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
 #define PATH_DUE       4200 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,915) */
