@@ -93,6 +93,12 @@ static const char *read_chosen(const void *tree, struct board *board)
     if (uart < 0 || !machine_tree_reg(tree, uart, 0, &board->uart))
         return "the node that /chosen/stdout-path names";
     board->uart_compatible = get_string(tree, uart, "compatible");
+    if (board->uart_compatible != NULL) {
+        (void)fdt_getprop(tree, uart, "compatible", &length);
+        board->uart_compatible_size = (unsigned)length;
+    }
+    board->uart_shift = (unsigned)machine_tree_number(tree, uart, "reg-shift");
+    board->uart_width = (unsigned)machine_tree_number(tree, uart, "reg-io-width");
     board->uart_irq = machine_tree_interrupt(tree, uart, 0);
 
     board->initrd = machine_tree_number(tree, chosen, "linux,initrd-start");
@@ -191,6 +197,14 @@ static void read_rtc(const void *tree, struct board *board)
             return;
 }
 
+/* Later versions keep what 0.2 has, and a tree may name one of them only. */
+static int find_psci(const void *tree)
+{
+    int node = fdt_node_offset_by_compatible(tree, -1, "arm,psci-0.2");
+
+    return node >= 0 ? node : fdt_node_offset_by_compatible(tree, -1, "arm,psci-1.0");
+}
+
 const char *board_read(const void *tree, struct board *board)
 {
     int timer, psci;
@@ -200,7 +214,7 @@ const char *board_read(const void *tree, struct board *board)
     if (!is_sound(tree))
         return "a sound structure: it is damaged, not of version 17, or larger than 2 MiB";
     timer = fdt_node_offset_by_compatible(tree, -1, "arm,armv8-timer");
-    psci = fdt_node_offset_by_compatible(tree, -1, "arm,psci-0.2");
+    psci = find_psci(tree);
     method = psci >= 0 ? get_string(tree, psci, "method") : NULL;
     read_memory(tree);
     missing = read_chosen(tree, board);

@@ -29,7 +29,9 @@ struct board_cpu {
 struct board {
     uint64_t initrd, initrd_size; /* the system file: physical address and bytes; 0: there is none */
     struct reg_range uart;
-    const char *uart_compatible;
+    const char *uart_compatible; /* a list of strings */
+    unsigned uart_compatible_size;
+    unsigned uart_shift, uart_width; /* as in struct uart_registers */
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
     bool psci;                         /* the firmware has PSCI 0.2 or later */
     struct reg_range rtc;              /* a PL031; size 0: there is none */

@@ -89,19 +89,16 @@ static void tell_core_0(void)
 /* Without a UART that Ontime knows, and can map, the console keeps what is written, and nobody reads it. */
 static void start_console(struct cpu *cpu)
 {
-    const struct uart_driver *found = NULL;
+    const struct uart_driver *driver = uart_driver_find(board.uart_compatible, board.uart_compatible_size);
+    const struct uart_registers registers = {board.uart.start, board.uart_shift, board.uart_width};
 
-    for (const struct uart_driver *const *driver = uart_drivers; *driver != NULL; driver++) {
-        if (board.uart_compatible == NULL || strcmp((*driver)->compatible, board.uart_compatible) != 0)
-            continue;
-        if (arch_map_device(board.uart.start, board.uart.size))
-            found = *driver;
-    }
-    if (found != NULL)
-        found->init(board.uart.start);
-    else
+    if (driver != NULL && arch_map_device(board.uart.start, board.uart.size)) {
+        driver->init(&registers);
+    } else {
+        driver = NULL;
         board.uart_irq = 0;
-    console_init(found, &cpu->deadlines, tell_core_0);
+    }
+    console_init(driver, &cpu->deadlines, tell_core_0);
 }
 
 static void check_machine(const char *missing)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A driver for the Arm PL011 (Arm DDI 0183). Speed and format stay as the firmware has set them. */
 #include "drivers/uart.h"
+#include <stddef.h>
 #include "device_access.h"
 
 #define DR   0x00
@@ -19,9 +20,9 @@
 static uint64_t base;
 static uint32_t mask; /* the interrupts that are enabled */
 
-static void pl011_start(uint64_t address)
+static void pl011_start(const struct uart_registers *registers)
 {
-    base = address;
+    base = registers->base;
     device_write32(base + IMSC, 0);
     device_write32(base + ICR, 0x7FF);
     device_write32(base + CR, CR_ON);
@@ -65,8 +66,10 @@ static void pl011_want_input(bool wanted)
     want(INT_RX | INT_RT, wanted);
 }
 
+static const char *const compatible[] = {"arm,pl011", NULL};
+
 const struct uart_driver pl011_driver = {
-    .compatible = "arm,pl011",
+    .compatible = compatible,
     .init = pl011_start,
     .put = pl011_put,
     .get = pl011_get,

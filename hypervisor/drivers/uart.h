@@ -9,14 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Where a UART's registers are. They are mapped. */
+struct uart_registers {
+    uint64_t base;
+    unsigned shift, width; /* for 16550s: register n lies n << shift bytes behind base, of 1 byte or of 4 */
+};
+
 struct uart_driver {
-    const char *compatible; /* the node's first one */
+    const char *const *compatible; /* the nodes that the driver is for, ended by NULL */
 
     /*
-     * Clears what is pending and enables the interrupt for input. The registers at `base` are mapped. Called
-     * once, before all other functions.
+     * Clears what is pending and enables the interrupt for input. Called once, before all other functions.
      */
-    void (*init)(uint64_t base);
+    void (*init)(const struct uart_registers *registers);
 
     /* Sends a character. False when the UART is full; put() never waits. */
     bool (*put)(char c);
@@ -31,9 +36,18 @@ struct uart_driver {
     void (*want_input)(bool wanted);
 };
 
+extern const struct uart_driver bcm_aux_uart_driver;
+extern const struct uart_driver cadence_driver;
+extern const struct uart_driver dw_uart_driver;
+extern const struct uart_driver imx_uart_driver;
+extern const struct uart_driver ns16550_driver;
 extern const struct uart_driver pl011_driver;
 
 /* All drivers, ended by NULL. */
 extern const struct uart_driver *const uart_drivers[];
+
+/* The driver for a node with this `compatible`, a list of strings that has `size` bytes; NULL: there is none.
+ */
+const struct uart_driver *uart_driver_find(const char *compatible, unsigned size);
 
 #endif

@@ -135,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(tree, data, size);
     if (board_read(tree, &board) == NULL) {
         expect_compatible(tree, board.uart_compatible);
+        expect_inside(tree, size, board.uart_compatible, board.uart_compatible_size);
         expect_compatible(tree, board.cpu_compatible);
         expect_inside(tree, size, board.seed, BOARD_SEED_SIZE);
         expect_cpus(&board);

@@ -37,9 +37,9 @@ static uint32_t room;
 static struct bytes typing;
 static size_t typed, delivered;
 
-static void uart_init(uint64_t base)
+static void uart_init(const struct uart_registers *registers)
 {
-    (void)base;
+    (void)registers;
 }
 
 static bool uart_put(char c)
@@ -66,11 +66,8 @@ static void uart_want_space(bool wanted)
     (void)wanted;
 }
 
-static const struct uart_driver uart = {.compatible = "fuzz,uart",
-                                        .init = uart_init,
-                                        .put = uart_put,
-                                        .get = uart_get,
-                                        .want_space = uart_want_space};
+static const struct uart_driver uart = {
+    .init = uart_init, .put = uart_put, .get = uart_get, .want_space = uart_want_space};
 
 // cppcheck-suppress constParameter ; it is a console_deliver
 static void deliver(struct console_source *source, char c)

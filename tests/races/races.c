@@ -473,9 +473,9 @@ static struct heap_node *deadline_slots[4];
 static unsigned lines_sent, lines_begun[CORES], column[CORES];
 static atomic_uint delivered;
 
-static void uart_init(uint64_t base)
+static void uart_init(const struct uart_registers *registers)
 {
-    (void)base;
+    (void)registers;
 }
 
 static bool uart_put(char c)

@@ -184,6 +184,18 @@ void device_write32(uint64_t address, uint32_t value)
         fake.hooks.written(address, value);
 }
 
+uint8_t device_read8(uint64_t address)
+{
+    unsigned shift = 8 * (unsigned)(address % 4);
+    uint32_t value = *word_at(address & ~UINT64_C(3)) >> shift & 0xFF;
+
+    check_access(address, 1);
+    if (fake.hooks.read != NULL)
+        value = fake.hooks.read(address, value);
+    note(DEVICE_READ8(address, value));
+    return (uint8_t)value;
+}
+
 void device_write8(uint64_t address, uint8_t value)
 {
     unsigned shift = 8 * (unsigned)(address % 4);
@@ -192,6 +204,8 @@ void device_write8(uint64_t address, uint8_t value)
     check_access(address, 1);
     note(DEVICE_WRITE8(address, value));
     *word = (*word & ~(UINT32_C(0xFF) << shift)) | (uint32_t)value << shift;
+    if (fake.hooks.written != NULL)
+        fake.hooks.written(address, value);
 }
 
 void device_write64(uint64_t address, uint64_t value)

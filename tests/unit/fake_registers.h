@@ -61,6 +61,7 @@ struct fake_access {
 
 #define DEVICE_READ32(address, value)  ((struct fake_access){FAKE_READ, NULL, address, 4, value})
 #define DEVICE_WRITE32(address, value) ((struct fake_access){FAKE_WRITE, NULL, address, 4, value})
+#define DEVICE_READ8(address, value)   ((struct fake_access){FAKE_READ, NULL, address, 1, value})
 #define DEVICE_WRITE8(address, value)  ((struct fake_access){FAKE_WRITE, NULL, address, 1, value})
 #define DEVICE_WRITE64(address, value) ((struct fake_access){FAKE_WRITE, NULL, address, 8, value})
 #define SYSREG_READ(name, value)       ((struct fake_access){FAKE_READ, name, 0, 0, value})

@@ -274,6 +274,30 @@ static void a_uart_may_lack_an_interrupt_and_a_name(void **state)
     assert_int_equal(board.initrd_size, 0x123456);
 }
 
+static void a_uart_may_have_several_names(void **state)
+{
+    static const char names[] = "rockchip,rk3399-uart\0snps,dw-apb-uart";
+
+    (void)state;
+    expect_complete("&serial { compatible = \"rockchip,rk3399-uart\", \"snps,dw-apb-uart\"; };");
+    assert_int_equal(board.uart_compatible_size, sizeof(names));
+    assert_memory_equal(board.uart_compatible, names, sizeof(names));
+    expect_complete("&serial { /delete-property/ compatible; };");
+    assert_null(board.uart_compatible);
+    assert_int_equal(board.uart_compatible_size, 0);
+}
+
+static void a_uart_says_how_its_registers_lie(void **state)
+{
+    (void)state;
+    expect_complete("");
+    assert_int_equal(board.uart_shift, 0);
+    assert_int_equal(board.uart_width, 0);
+    expect_complete("&serial { reg-shift = <2>; reg-io-width = <4>; };");
+    assert_int_equal(board.uart_shift, 2);
+    assert_int_equal(board.uart_width, 4);
+}
+
 static void the_initrd_is_one_cell_or_two(void **state)
 {
     (void)state;
@@ -329,6 +353,10 @@ static void the_firmware_is_called_as_it_wants(void **state)
     expect_complete("&psci { method = \"hvc\"; compatible = \"arm,psci\"; };"); /* 0.1: other numbers */
     assert_false(board.psci);
     assert_false(board.psci_by_hvc);
+    expect_complete(
+        "&psci { method = \"hvc\"; compatible = \"arm,psci-1.0\"; };"); /* as i.MX 8M trees have it */
+    assert_true(board.psci);
+    assert_true(board.psci_by_hvc);
     expect_complete("&psci { /delete-property/ method; };");
     assert_false(board.psci_by_hvc);
     expect_complete("/delete-node/ &psci;");
@@ -685,6 +713,8 @@ int main(void)
         cmocka_unit_test(an_alias_leads_to_a_path),
         cmocka_unit_test(the_path_may_be_an_alias_and_have_options),
         cmocka_unit_test(a_uart_may_lack_an_interrupt_and_a_name),
+        cmocka_unit_test(a_uart_may_have_several_names),
+        cmocka_unit_test(a_uart_says_how_its_registers_lie),
         cmocka_unit_test(the_initrd_is_one_cell_or_two),
         cmocka_unit_test(a_seed_has_32_bytes),
         cmocka_unit_test(a_clock_may_be_absent_or_not_for_us),

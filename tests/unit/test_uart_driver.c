@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PL011's driver against a PL011 (Arm DDI 0183): two FIFOs behind DR, whose state FR shows, and an
- * interrupt mask.
+ * The list of drivers, and the PL011's driver against a PL011 (Arm DDI 0183): two FIFOs behind DR, whose
+ * state FR shows, and an interrupt mask.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +44,7 @@ struct fifo {
 };
 
 static struct fifo transmit, receive;
+static const struct uart_registers registers = {BASE, 0, 0};
 
 static uint32_t take(struct fifo *fifo)
 {
@@ -84,27 +85,46 @@ static int setup(void **state)
     fake_device(BASE, SIZE);
     (void)arch_map_device(BASE, SIZE);
     fake_device_hooks((struct fake_device_hooks){.read = on_read, .written = on_write});
-    pl011_driver.init(BASE);
+    pl011_driver.init(&registers);
     fake_log_clear();
     return 0;
 }
 
-static void the_list_has_it(void **state)
+static const struct uart_driver *find(const char *list, unsigned size)
+{
+    return uart_driver_find(list, size);
+}
+
+#define FIND(list) find(list, sizeof(list))
+
+static void a_driver_is_found_by_one_of_the_nodes_names(void **state)
 {
     (void)state;
-    unsigned count = 0;
+    assert_ptr_equal(FIND("arm,pl011"), &pl011_driver);
+    assert_ptr_equal(FIND("arm,pl011\0arm,primecell"), &pl011_driver);
+    assert_ptr_equal(FIND("xlnx,zynqmp-uart\0cdns,uart-r1p12"), &cadence_driver);
+    assert_ptr_equal(FIND("fsl,imx8mp-uart\0fsl,imx6q-uart"), &imx_uart_driver);
+    assert_ptr_equal(FIND("brcm,bcm2835-aux-uart"), &bcm_aux_uart_driver);
+    assert_ptr_equal(FIND("ns16550a"), &ns16550_driver);
+    assert_ptr_equal(FIND("rockchip,rk3399-uart\0snps,dw-apb-uart"), &dw_uart_driver);
+    assert_ptr_equal(FIND("ns16550a\0snps,dw-apb-uart"), &dw_uart_driver);
+}
 
-    while (uart_drivers[count] != NULL)
-        count++;
-    assert_int_equal(count, 1);
-    assert_ptr_equal(uart_drivers[0], &pl011_driver);
-    assert_string_equal(pl011_driver.compatible, "arm,pl011");
+static void no_driver_is_found_for_others(void **state)
+{
+    (void)state;
+    assert_null(find(NULL, 0));
+    assert_null(FIND(""));
+    assert_null(FIND("arm,pl01"));
+    assert_null(FIND("arm,pl0110"));
+    assert_null(find("arm,pl011", 9)); /* a string without an end */
+    assert_null(FIND("arm,primecell\0arm,sbsa-uart"));
 }
 
 static void init_begins_without_interrupts_and_ends_with_those_of_reception(void **state)
 {
     (void)state;
-    pl011_driver.init(BASE);
+    pl011_driver.init(&registers);
     FAKE_LOG_IS(DEVICE_WRITE32(IMSC, 0), DEVICE_WRITE32(ICR, INT_ALL),
                 DEVICE_WRITE32(CR, CR_UARTEN | CR_TXE | CR_RXE), DEVICE_WRITE32(IMSC, INT_RX | INT_RT));
 }
@@ -115,7 +135,7 @@ static void init_leaves_speed_and_format(void **state)
     fake_device_set(IBRD, 13);
     fake_device_set(FBRD, 2);
     fake_device_set(LCR_H, 0x70);
-    pl011_driver.init(BASE);
+    pl011_driver.init(&registers);
     assert_int_equal(fake_device_get(IBRD), 13);
     assert_int_equal(fake_device_get(FBRD), 2);
     assert_int_equal(fake_device_get(LCR_H), 0x70);
@@ -237,7 +257,7 @@ static void init_forgets_that_space_was_wanted(void **state)
 {
     (void)state;
     pl011_driver.want_space(true);
-    pl011_driver.init(BASE);
+    pl011_driver.init(&registers);
     assert_int_equal(fake_device_get(IMSC), INT_RX | INT_RT);
     pl011_driver.want_space(true);
     assert_int_equal(fake_device_get(IMSC), INT_RX | INT_RT | INT_TX);
@@ -246,7 +266,8 @@ static void init_forgets_that_space_was_wanted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(the_list_has_it, setup),
+        cmocka_unit_test(a_driver_is_found_by_one_of_the_nodes_names),
+        cmocka_unit_test(no_driver_is_found_for_others),
         cmocka_unit_test_setup(init_begins_without_interrupts_and_ends_with_those_of_reception, setup),
         cmocka_unit_test_setup(init_leaves_speed_and_format, setup),
         cmocka_unit_test_setup(put_sends_in_order, setup),

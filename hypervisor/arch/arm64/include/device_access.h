@@ -18,6 +18,11 @@ static inline void device_write32(uint64_t address, uint32_t value)
     *(volatile uint32_t *)(uintptr_t)address = value;
 }
 
+static inline uint8_t device_read8(uint64_t address)
+{
+    return *(const volatile uint8_t *)(uintptr_t)address;
+}
+
 static inline void device_write8(uint64_t address, uint8_t value)
 {
     *(volatile uint8_t *)(uintptr_t)address = value;

@@ -7,6 +7,7 @@
 
 uint32_t device_read32(uint64_t address);
 void device_write32(uint64_t address, uint32_t value);
+uint8_t device_read8(uint64_t address);
 void device_write8(uint64_t address, uint8_t value);
 void device_write64(uint64_t address, uint64_t value);
 
