@@ -29,6 +29,7 @@ help:
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make test-unit     the unit tests; make test-system: those in QEMU, TESTS=\"hello shares\" JOBS=1"
 	@echo "make test-system-core1   those of one core with the VMs on core 1"
+	@echo "make test-boards   a table of QEMU's boards and what works on each"
 	@echo "make test-races    cores as threads under ThreadSanitizer"
 	@echo "make test-guest-linux   the Linux module on 6.1 and 6.12"
 	@echo "make coverage      lines and branches of the hypervisor that unit tests execute: out/coverage/index.html"

@@ -107,6 +107,8 @@ static void check_machine(const char *missing)
         stop("the machine's device tree lacks %s", missing);
     if (arch_cpu_problem() != NULL)
         stop("%s", arch_cpu_problem());
+    if (!board.psci)
+        console_print("the firmware has no PSCI 0.2 or later: it can't switch the machine off");
 }
 
 static void map_ram(uint64_t start, uint64_t end)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The system tests in QEMU: `make test-system`, some of them by TESTS="name ...". tests/system/cases lists them.
-# `make test-system-core1`: those of one core, on core 1.
+# `make test-system-core1`: those of one core, on core 1. `make test-boards`: those for boards, with a table.
 
 TEST_BUILD := $(BUILD)/tests/system
 TEST_SYSTEMS := $(patsubst tests/system/systems/%.dts,$(TEST_BUILD)/%.dtb,\
@@ -11,14 +11,14 @@ TEST_INITRAMFS := $(TEST_BUILD)/linux.cpio.gz
 
 TEST_PACKAGES := e2fsprogs qemu-system-arm device-tree-compiler python3 tmux gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
-.PHONY: test-system test-system-all test-system-core1 test-system-files
+.PHONY: test-system test-system-all test-system-core1 test-boards test-system-files
 test: test-unit test-system
 test-all: test-unit test-system-all
 
-test-system test-system-all test-system-core1:
+test-system test-system-all test-system-core1 test-boards:
 	@scripts/need $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory test-system-files
-	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(filter %-core1,$@),--core1) \
+	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(filter %-core1,$@),--core1) $(if $(filter %-boards,$@),--boards) \
 		$(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
 test-system-files: example-io-files $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)

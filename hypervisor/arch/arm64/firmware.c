@@ -28,7 +28,7 @@ struct core_start core_starts[MAX_CPUS];
 
 extern char core_entry[];
 
-static bool psci_by_hvc;
+static bool has_psci, psci_by_hvc;
 static bool has_workarounds; /* SMCCC 1.1: they can be asked for */
 
 _Noreturn void el2_exception(unsigned kind);
@@ -58,6 +58,7 @@ static int32_t firmware_call(uint64_t function, uint64_t argument)
 
 void arch_firmware_init(bool psci, bool by_hvc)
 {
+    has_psci = psci;
     psci_by_hvc = by_hvc;
     has_workarounds = psci && firmware_call(PSCI_VERSION, 0) >= PSCI_1_0 &&
                       firmware_call(PSCI_FEATURES, SMCCC_VERSION) >= 0 &&
@@ -122,7 +123,8 @@ int32_t arch_core_start(const struct core_start *core, uint64_t release)
 
 _Noreturn void arch_system_off(void)
 {
-    firmware_call(PSCI_SYSTEM_OFF, 0);
+    if (has_psci)
+        firmware_call(PSCI_SYSTEM_OFF, 0);
     for (;;)
         arch_wait_for_interrupt();
 }
