@@ -81,10 +81,10 @@ static int find_path(const void *tree, const char *path)
     return fdt_path_offset_namelen(tree, path, length);
 }
 
-static const char *read_chosen(const void *tree, struct board *board)
+/* Returns what is missing, or NULL. */
+static const char *read_uart(const void *tree, int chosen, struct board *board)
 {
-    int chosen = fdt_path_offset(tree, "/chosen");
-    const char *path = chosen >= 0 ? get_string(tree, chosen, "stdout-path") : NULL;
+    const char *path = get_string(tree, chosen, "stdout-path");
     int uart, length;
 
     if (path == NULL)
@@ -100,14 +100,21 @@ static const char *read_chosen(const void *tree, struct board *board)
     board->uart_shift = (unsigned)machine_tree_number(tree, uart, "reg-shift");
     board->uart_width = (unsigned)machine_tree_number(tree, uart, "reg-io-width");
     board->uart_irq = machine_tree_interrupt(tree, uart, 0);
+    return NULL;
+}
 
+static void read_chosen(const void *tree, struct board *board)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+    int length;
+
+    board->uart_missing = read_uart(tree, chosen, board);
     board->initrd = machine_tree_number(tree, chosen, "linux,initrd-start");
     board->initrd_size = machine_tree_number(tree, chosen, "linux,initrd-end") - board->initrd;
     board->seed = fdt_getprop(tree, chosen, "rng-seed", &length);
     if (length < BOARD_SEED_SIZE)
         board->seed = NULL;
     board->kaslr_seed = machine_tree_number(tree, chosen, "kaslr-seed");
-    return NULL;
 }
 
 /* A CPU that is "disabled" waits to be started: Devicetree Specification 3.8.1. */
@@ -208,7 +215,7 @@ static int find_psci(const void *tree)
 const char *board_read(const void *tree, struct board *board)
 {
     int timer, psci;
-    const char *method, *missing;
+    const char *method;
 
     memset(board, 0, sizeof(*board));
     if (!is_sound(tree))
@@ -217,9 +224,7 @@ const char *board_read(const void *tree, struct board *board)
     psci = find_psci(tree);
     method = psci >= 0 ? get_string(tree, psci, "method") : NULL;
     read_memory(tree);
-    missing = read_chosen(tree, board);
-    if (missing != NULL)
-        return missing;
+    read_chosen(tree, board);
     board->psci = psci >= 0;
     read_cpus(tree, board);
     read_rtc(tree, board);

@@ -28,10 +28,12 @@ struct board_cpu {
 
 struct board {
     uint64_t initrd, initrd_size; /* the system file: physical address and bytes; 0: there is none */
+    const char
+        *uart_missing; /* what the tree lacks to tell of a console; NULL: nothing. Else there is none */
     struct reg_range uart;
     const char *uart_compatible; /* a list of strings */
     unsigned uart_compatible_size;
-    unsigned uart_shift, uart_width; /* as in struct uart_registers */
+    unsigned uart_shift, uart_width;   /* as in struct uart_registers */
     uint32_t comparator_irq, uart_irq; /* INTIDs; uart_irq 0: it has none */
     bool psci;                         /* the firmware has PSCI 0.2 or later */
     struct reg_range rtc;              /* a PL031; size 0: there is none */
@@ -46,7 +48,7 @@ struct board {
 
 /*
  * Reads the tree. RAM, and what of it is reserved, goes to base/memory.h. Returns NULL, or what the tree
- * lacks.
+ * lacks. Of a tree that is not sound nothing is read.
  */
 const char *board_read(const void *tree, struct board *board);
 

@@ -86,7 +86,10 @@ static void tell_core_0(void)
     cpu_send(&cpus[0], CPU_CONSOLE);
 }
 
-/* Without a UART that Ontime knows, and can map, the console keeps what is written, and nobody reads it. */
+/*
+ * Without a UART that Ontime knows, and can map, all goes on, and the console keeps what is written: in RAM
+ * it can be found by "[ontime] Ontime".
+ */
 static void start_console(struct cpu *cpu)
 {
     const struct uart_driver *driver = uart_driver_find(board.uart_compatible, board.uart_compatible_size);
@@ -99,6 +102,10 @@ static void start_console(struct cpu *cpu)
         board.uart_irq = 0;
     }
     console_init(driver, &cpu->deadlines, tell_core_0);
+    console_print("Ontime " ONTIME_VERSION);
+    if (driver == NULL)
+        console_print("no console: %s: this text is in memory only",
+                      board.uart_missing != NULL ? board.uart_missing : "no driver for its UART");
 }
 
 static void check_machine(const char *missing)
@@ -466,7 +473,6 @@ _Noreturn void boot_main(const void *tree)
     cores_find(&board);
     arch_firmware_init(board.psci, board.psci_by_hvc);
     start_console(cpu);
-    console_print("Ontime " ONTIME_VERSION);
     check_machine(missing);
     entropy = gather_entropy();
     stack_guard_set(random_word());

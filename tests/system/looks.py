@@ -933,6 +933,44 @@ def board_hello(run, *names):
         check("left out" not in machine.text(), "a core was left out")
 
 
+RAM_BASE = 0x40000000
+DUMP_SIZE = 8 << 20  # QEMU loads Ontime at 0x40200000
+
+
+def no_console(run):
+    """Without a UART that Ontime knows, guests run, and what is said stays in memory."""
+    tree = os.path.join(run.out, run.name + ".dtb")
+    dump = os.path.join(run.out, run.name + ".ram")
+    with run.boot_file(None, ["-machine", "dumpdtb=" + tree]) as machine:
+        machine.wait_off()
+    for words, why in (
+        (["-t", "s", tree, "/pl011@9000000", "compatible", "test,uart"], "no driver for its UART"),
+        (["-d", tree, "/chosen", "stdout-path"], "/chosen/stdout-path"),
+    ):
+        subprocess.run(["fdtput", *words], check=True)
+        with run.boot_file(run.system(), ["-dtb", tree]) as machine:
+            machine.send("\x01c")  # to QEMU's monitor
+            machine.wait_for(r"\(qemu\) ")
+
+            def memory():
+                done = machine.text().count("(qemu)")
+                machine.send(f'pmemsave {RAM_BASE:#x} {DUMP_SIZE:#x} "{dump}"\n')
+                machine.wait_until(lambda: machine.text().count("(qemu)") > done, "the monitor has saved RAM")
+                with open(dump, "rb") as file:
+                    return file.read()
+
+            machine.wait_until(lambda: re.search(rb"\[hog\] at \d+ count", memory()), "a guest's line is in memory")
+            check(f"[ontime] no console: {why}".encode() in memory(), f"no line tells: {why}")
+            check("[ontime]" not in machine.text(), "there is a console")
+
+
+def not_el2(run):
+    """Entered at EL1, Ontime says so on the console, and switches the machine off."""
+    with run.boot_bare(os.path.join(BUILD, "ontime.bin"), "") as machine:
+        machine.wait_for(r"^\[ontime\] entered at EL1: Ontime needs EL2")
+        machine.wait_off()
+
+
 def board_linux(run):
     """A Linux guest boots beside a hog, and does what is typed. Ctrl-] gives the input to the other guest and back."""
     with run.boot() as machine:

@@ -125,6 +125,16 @@ static void expect_missing(const char *changes, const char *what)
     assert_string_equal(missing, what);
 }
 
+/* The board has no console, and all else. */
+static void expect_no_uart(const char *changes, const char *missing)
+{
+    expect_complete(changes);
+    assert_string_equal(board.uart_missing, missing);
+    assert_int_equal(board.uart.size, 0);
+    assert_null(board.uart_compatible);
+    assert_int_equal(board.uart_irq, 0);
+}
+
 static void expect_calls(const struct call *expected, unsigned count)
 {
     assert_int_equal(call_count, count);
@@ -141,6 +151,7 @@ static void a_board_is_read(void **state)
 
     (void)state;
     expect_complete("");
+    assert_null(board.uart_missing);
     assert_int_equal(board.uart.start, SERIAL);
     assert_int_equal(board.uart.size, 0x1000);
     assert_string_equal(board.uart_compatible, "arm,pl011");
@@ -159,21 +170,22 @@ static void a_board_is_read(void **state)
     expect_calls(&ram, 1);
 }
 
-static void without_a_console_there_is_none_to_say_so(void **state)
+static void a_board_may_have_no_console(void **state)
 {
     (void)state;
-    expect_missing("&chosen { /delete-property/ stdout-path; };", NO_PATH);
-    expect_missing("/delete-node/ &chosen;", NO_PATH);
-    expect_missing("/ { /delete-node/ aliases; chosen { stdout-path = \"serial0\"; }; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"/serial@9020000\"; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"serial2\"; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"\"; };", NO_SERIAL);
-    expect_missing("&serial { /delete-property/ reg; };", NO_SERIAL);
-    /* What is missing beside is said later, on a console. */
-    expect_missing("/delete-node/ &timer; &chosen { /delete-property/ stdout-path; };", NO_PATH);
+    expect_no_uart("&chosen { /delete-property/ stdout-path; };", NO_PATH);
+    expect_no_uart("/delete-node/ &chosen;", NO_PATH);
+    expect_no_uart("/ { /delete-node/ aliases; chosen { stdout-path = \"serial0\"; }; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"/serial@9020000\"; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"serial2\"; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"\"; };", NO_SERIAL);
+    expect_no_uart("&serial { /delete-property/ reg; };", NO_SERIAL);
+    expect_no_uart("&chosen { /delete-property/ stdout-path; };", NO_PATH);
     assert_int_equal(call_count, 1);
-    assert_int_equal(board.uart.start | board.uart.size | board.uart_irq | board.comparator_irq, 0);
-    assert_null(board.seed);
+    assert_int_equal(board.initrd_size, 0x123456);
+    assert_non_null(board.seed);
+    expect_missing("/delete-node/ &timer; &chosen { /delete-property/ stdout-path; };", NO_TIMER);
+    assert_string_equal(board.uart_missing, NO_PATH);
 }
 
 /* A copy of the tree, to be damaged. */
@@ -224,8 +236,8 @@ static void a_damaged_tree_is_not_read(void **state)
 static void a_string_ends_in_its_property(void **state)
 {
     (void)state;
-    expect_missing("&chosen { stdout-path = [2f 73 65 72 69 61 6c]; };", NO_PATH);
-    expect_missing("&chosen { stdout-path; };", NO_PATH);
+    expect_no_uart("&chosen { stdout-path = [2f 73 65 72 69 61 6c]; };", NO_PATH);
+    expect_no_uart("&chosen { stdout-path; };", NO_PATH);
     expect_complete("&serial { compatible = [61 62]; };");
     assert_null(board.uart_compatible);
     expect_complete("&cpu0 { compatible = [61 62]; };");
@@ -239,12 +251,12 @@ static void a_string_ends_in_its_property(void **state)
 static void an_alias_leads_to_a_path(void **state)
 {
     (void)state;
-    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"b\"; b = \"a\"; }; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"serial0\"; }; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a = [2f]; }; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"a\"; }; / { aliases { a; }; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \"\"; };", NO_SERIAL);
-    expect_missing("&chosen { stdout-path = \":115200\"; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"b\"; b = \"a\"; }; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"a\"; }; / { aliases { a = \"serial0\"; }; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"a\"; }; / { aliases { a = [2f]; }; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"a\"; }; / { aliases { a; }; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \"\"; };", NO_SERIAL);
+    expect_no_uart("&chosen { stdout-path = \":115200\"; };", NO_SERIAL);
 }
 
 static void the_path_may_be_an_alias_and_have_options(void **state)
@@ -707,7 +719,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_board_is_read),
-        cmocka_unit_test(without_a_console_there_is_none_to_say_so),
+        cmocka_unit_test(a_board_may_have_no_console),
         cmocka_unit_test(a_damaged_tree_is_not_read),
         cmocka_unit_test(a_string_ends_in_its_property),
         cmocka_unit_test(an_alias_leads_to_a_path),

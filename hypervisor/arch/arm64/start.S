@@ -51,16 +51,16 @@ image_entry:
     .text
 start:
     msr daifset, #DAIFSET_ALL
-    mrs x1, CurrentEL
-    cmp x1, #CURRENTEL_EL2
-    b.ne not_el2
     mov x19, x0
+    mrs x21, CurrentEL
+    cmp x21, #CURRENTEL_EL2
+    b.ne 1f /* to say so */
     ldr w1, =SCTLR_MMU_OFF
     msr sctlr_el2, x1
     isb
 
     /* Relocations: R_AARCH64_RELATIVE only, as hypervisor.mk checks. */
-    adrp x20, image_start
+1:  adrp x20, image_start
     add x20, x20, :lo12:image_start
     adrp x1, rela_start
     add x1, x1, :lo12:rela_start
@@ -88,6 +88,8 @@ start:
     adrp x1, boot_stack_end
     add x1, x1, :lo12:boot_stack_end
     mov sp, x1
+    cmp x21, #CURRENTEL_EL2
+    b.ne tell_not_el2
     msr tpidr_el2, xzr
     adrp x1, vectors
     add x1, x1, :lo12:vectors
@@ -151,9 +153,15 @@ core_entry:
     bl core_main
     b .
 
-not_el2: /* nothing can be told, as there is no console yet */
+not_el2: /* a core that comes later: it is left out, as one that does not come */
     wfi
     b not_el2
+
+tell_not_el2:
+    mov x0, x19
+    lsr x1, x21, #CURRENTEL_SHIFT
+    bl boot_refuse
+    b .
 
     /* The page below the stack is never mapped: an overflow faults. */
     .section .stacks, "aw", %nobits

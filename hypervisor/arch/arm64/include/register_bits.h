@@ -19,8 +19,9 @@
 #endif
 #define REGISTER_BIT(n) REGISTER_FIELD(1, n)
 
-#define CURRENTEL_EL2 REGISTER_FIELD(2, 2)
-#define DAIFSET_ALL   15
+#define CURRENTEL_EL2   REGISTER_FIELD(2, 2)
+#define CURRENTEL_SHIFT 2
+#define DAIFSET_ALL     15
 
 /* The bits whose names begin with T trap what is named. So in CPTR_EL2 and MDCR_EL2. */
 #define HCR_EL2_VM        REGISTER_BIT(0)       /* stage 2 */
