@@ -8,7 +8,7 @@
 
 MUTATE := $(BUILD)/mutate
 MUTATE_FOLDERS := $(filter-out hypervisor/lib,$(HYP_HOST_LAYERS))
-MUTATE_QUICK_SAMPLE := 150
+MUTATE_QUICK_SAMPLE := 100
 MUTATE_QUICK_MIN := 90
 SEED ?= 1
 
