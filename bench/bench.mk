@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed loads matmul steps cores hogs rings spin
+BENCH_GUESTS := player mixed loads matmul steps cores hogs rings asker io spin
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -46,8 +46,9 @@ bench: bench-systems $(BENCH)/analyse
 .PHONY: bench bench-systems
 bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BENCH)/loads.cpio \
 	$(if $(filter M% P%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio) \
-	$(if $(filter D%,$(SCENARIO_RUNS)),$(BENCH)/rings.cpio) \
-	$(if $(filter D% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) \
+	$(if $(filter D1%,$(SCENARIO_RUNS)),$(BENCH)/rings.cpio) \
+	$(if $(filter D2%,$(SCENARIO_RUNS)),$(BENCH)/asker.cpio) \
+	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) \
 	$(if $(filter P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.
@@ -65,8 +66,11 @@ $(BUILD)/systems/M%.dtb: $(BENCH)/systems/M%.dts bench/cores.dtsi $(BENCH)/cores
 	$(compile_system)
 $(BUILD)/systems/P%.dtb: $(BENCH)/systems/P%.dts bench/player.dtsi $(BENCH)/player.cpio $(BENCH)/hogs.cpio $(HOST_TOOL)
 	$(compile_system)
-$(BUILD)/systems/D%.dtb: $(BENCH)/systems/D%.dts bench/rings.dtsi $(BENCH)/rings.cpio $(BENCH)/matmul.cpio \
+$(BUILD)/systems/D1%.dtb: $(BENCH)/systems/D1%.dts bench/rings.dtsi $(BENCH)/rings.cpio $(BENCH)/matmul.cpio \
 	$(BUILD)/guest/bare/ringer.bin $(HOST_TOOL)
+	$(compile_system)
+$(BUILD)/systems/D2%.dtb: $(BENCH)/systems/D2%.dts bench/asker.dtsi $(BENCH)/asker.cpio $(BENCH)/io.cpio $(BENCH)/matmul.cpio \
+	$(HOST_TOOL)
 	$(compile_system)
 LOAD_SCENARIOS := $(shell bench/names scenarios loads)
 $(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))
@@ -107,6 +111,9 @@ $(BENCH)/rings: bench/guest/rings.c bench/guest/sleeplog.c guest/bare/ringer.h i
 # The module that is ontime_link's counterpart on bare metal.
 $(BENCH)/ring/ring.ko: $(wildcard bench/guest/ring_module/*) guest/linux/doorbell.h $(GUEST_LINUX_BUILD) $(BUILD)/guest/linux-6.1.stamp
 	@$(GUEST_LINUX_BUILD) -s bench/guest/ring_module 6.1 $(@D) && touch $@
+$(BENCH)/roundtrip: bench/guest/roundtrip.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
+	@mkdir -p $(@D)
+	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
 	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
@@ -133,6 +140,8 @@ $(BENCH)/cores.cpio: $(BENCH)/cores-sleeper $(BENCH)/hogs
 $(BENCH)/hogs.cpio: $(BENCH)/hogs
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
 $(BENCH)/rings.cpio: $(BENCH)/rings $(BENCH)/matmul $(BENCH)/ring/ring.ko
+$(BENCH)/asker.cpio: $(BENCH)/roundtrip $(BENCH)/matmul
+$(BENCH)/io.cpio: $(SERVICE_ROOT).stamp
 $(BENCH)/spin.cpio: bench/elf-closure $(BUILD)/debian/rt-tests.versions $(BUILD)/debian/stress-ng.versions
 $(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio $(BENCH)/spin.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
 $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \

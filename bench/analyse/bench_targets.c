@@ -96,6 +96,8 @@ void targets_find(void)
         find_bounds(bench_runs[s]);
         const struct run *page = &bench_runs[s][PRECISE_PAGE];
 
+        if (bench_scenarios[s].apart)
+            continue;
         if (page->name && bench_bare(s) && page->in_parts)
             find_parts(page, bench_bare(s));
         else if (page->name && bench_bare(s))

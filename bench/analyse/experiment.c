@@ -10,7 +10,7 @@ bool scenario_is_drawn(const struct scenario_facts *scenario)
 
     for (size_t i = 0; i < MAX_VMS && scenario->placed[i].vm; i++)
         cores |= scenario->placed[i].cores;
-    return !scenario->in_parts && cores == 1;
+    return !scenario->in_parts && !scenario->apart && cores == 1;
 }
 
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)

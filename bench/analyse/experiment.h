@@ -25,6 +25,7 @@ struct scenario_facts {
     unsigned work;                 /* the one whose run on bare metal has the same work for the core */
     bool in_parts;                 /* its runs' series are parts of a load */
     bool other_cpus;               /* on bare metal the measured guest has another number of them */
+    bool apart;                    /* it has tables only, and no target but the bound */
     struct placed placed[MAX_VMS]; /* its VMs, the measured one first */
 };
 
@@ -44,11 +45,11 @@ struct experiment {
 
 /* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
 #define IDENTIFIER(id, ...) id,
-#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, ...)                  \
-    {name, label, guest, hogs, bare, work, in_parts, other_cpus, {__VA_ARGS__}},
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, ...)           \
+    {name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, {__VA_ARGS__}},
 #define WAY_FACTS(id, name, title, under, detail, named) {name, title, under, detail, named},
 
-/* Those in parts, and those on several cores, have tables only. */
+/* Those in parts, those on several cores and those apart have tables only. */
 bool scenario_is_drawn(const struct scenario_facts *scenario);
 
 /* The scenario and the way of the run that is called SCENARIO-WAY. Ends the program when there is none. */
