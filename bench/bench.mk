@@ -34,7 +34,7 @@ SCENARIOS ?= $(filter-out P2,$(shell bench/names scenarios bench))
 MODES ?= $(shell bench/names ways bench)
 BENCH_OUT ?= out/bench
 SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
-SCENARIO_SYSTEMS := $(filter-out %-bare,$(SCENARIO_RUNS))
+SCENARIO_SYSTEMS := $(filter-out %-bare %-kvm,$(SCENARIO_RUNS))
 SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
 	$(filter-out $(shell bench/names ways bench),$(MODES)))
 export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN
@@ -48,6 +48,7 @@ bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BE
 	$(if $(filter M% P%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio) \
 	$(if $(filter D1%,$(SCENARIO_RUNS)),$(BENCH)/rings.cpio) \
 	$(if $(filter D2%,$(SCENARIO_RUNS)),$(BENCH)/asker.cpio) \
+	$(if $(filter D2%-kvm,$(SCENARIO_RUNS)),$(BUILD)/peers/kvm/asker.cpio) \
 	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) \
 	$(if $(filter P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 

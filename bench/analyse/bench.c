@@ -85,6 +85,10 @@ static void add_run(const char *out, const char *name)
                         .guest = bench_scenarios[s].guest,
                         .bare = m == BARE,
                         .other_cpus = bench_scenarios[s].other_cpus,
+                        .other_cpu = !strcmp(bench_modes[m].under, "kvm"),
+                        .other_kpti = !strcmp(bench_modes[m].under, "kvm"),
+                        .peer = !strcmp(bench_modes[m].under, "kvm"),
+                        .lends = bench_scenarios[s].apart,
                         .placed = bench_scenarios[s].placed};
     run_compute(out, run);
     if (!run->bare)
@@ -183,9 +187,9 @@ struct cost bench_cost(enum scenario scenario, enum mode mode)
     cost.uncharged = 1 - run_charged(run);
     if (el2 > 0)
         cost.el2 = el2 / ran * run_charged(run);
-    if (bare && sum(bare->products_per_s) > 0)
+    if (bare && !run->peer && sum(bare->products_per_s) > 0)
         cost.products_lost = 1 - sum(run->products_per_s) / sum(bare->products_per_s);
-    if (!run->in_parts && !run_is_parallel(run))
+    if (!run->in_parts && !run->peer && !run_is_parallel(run))
         look_at_latest(run, &cost);
     return cost;
 }

@@ -102,7 +102,7 @@ static void print_costs(FILE *file)
             print_percent(file, cost.uncharged);
             fprintf(file, " %9.0f ", (double)switches / run->summary.seconds);
             print_bound(file, run);
-            if (run->in_parts || run_is_parallel(run))
+            if (run->in_parts || run->peer || run_is_parallel(run))
                 fputs("-\n", file);
             else
                 fprintf(file, "%zu of %zu\n", cost.latest_at_tick, cost.latest);

@@ -33,6 +33,8 @@ static void add_account(struct account *sum, const struct account *from, const s
  */
 static void compare_with_trace(struct run *run, const struct mark *from, const struct mark *to)
 {
+    double of_all = 0, greatest = 0;
+
     if (!trace_covers(&run->trace, from->time))
         return;
     run->traced++;
@@ -41,9 +43,11 @@ static void compare_with_trace(struct run *run, const struct mark *from, const s
         double marked = (double)(to->vms[vm].run - from->vms[vm].run);
         double traced = (double)trace_run_ticks(&run->trace, (int)vm, from->time, to->time);
 
-        run->trace_deviation =
-            fmax(run->trace_deviation, fabs(marked - traced) / (double)(to->time - from->time));
+        of_all += marked - traced;
+        greatest = fmax(greatest, fabs(marked - traced));
     }
+    run->trace_deviation =
+        fmax(run->trace_deviation, (run->lends ? fabs(of_all) : greatest) / (double)(to->time - from->time));
 }
 
 static unsigned cores_of(const struct run *run, size_t vm)

@@ -16,7 +16,8 @@ struct run {
     /* What may differ from the bare run: the CPU, as KVM needs VHE; page-table isolation, as Xen gives its
      * guests no seed for KASLR; the number of CPUs, as one rings the other there. */
     bool other_cpu, other_kpti, other_cpus;
-    bool in_parts;               /* its series are parts of a load (analyse/parts.h): there is no trace */
+    bool lends;    /* who lends a warp is charged for what another runs: the trace has the sum only */
+    bool in_parts; /* its series are parts of a load (analyse/parts.h): there is no trace */
     const struct placed *placed; /* MAX_VMS of them; NULL: all VMs are on one core */
     bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
 

@@ -19,6 +19,7 @@ $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
 $(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm bench/facts bench/runs $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
 	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
 	bench/kvm/initramfs host $@
+$(KVM)/asker.guests.cpio: bench/kvm/network bench/kvm/tap
 $(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs
 	@mkdir -p $(@D)
 	bench/kvm/initramfs $* $@
