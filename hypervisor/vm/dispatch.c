@@ -734,10 +734,16 @@ void vcpu_give_work(struct vcpu *to)
 void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to)
 {
     struct cpu *cpu = lender->cpu;
+    uint64_t now;
 
-    if (!lender->unit.warped || ARCH_READ_RELAXED(to->cpu) != cpu || !to->on || to->unit.warped)
+    if (ARCH_READ_RELAXED(to->cpu) != cpu || !to->on || to->unit.warped)
         return;
-    (void)charge(cpu, arch_counter());
+    now = charge(cpu, arch_counter());
+    /* It may do the work of a deadline that has come in its turn. */
+    if (!lender->unit.warped)
+        notice_deadlines(lender, now);
+    if (!lender->unit.warped)
+        return;
     to->lender = lender;
     to->lent_at = to->stats[ONTIME_STAT_RUN_TICKS];
     take_work(to, lender, arch_counter());

@@ -457,6 +457,28 @@ static void a_warp_is_lent_to_another_vm(void **state)
     assert_int_equal(first->debt, 0);
 }
 
+/* A vCPU that has the CPU in its turn is not warped when its deadline comes: it is by the time that it lends.
+ */
+static void a_deadline_in_its_turn_lends_a_warp(void **state)
+{
+    volatile uint64_t *page;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000 && running() != first; i++)
+        world_run(LOOK);
+    page = world_share_page(first);
+    page[0] = fake_counter() + 10 * MS;
+    vcpu_lend_warp(first, hog); /* it is to come */
+    assert_false(first->unit.warped || hog->unit.warped);
+    page[0] = fake_counter();
+    vcpu_lend_warp(first, hog);
+    assert_true(running() == first && first->unit.warped && hog->unit.warped);
+    world_block(first);
+    world_run(LOOK);
+    world_block(hog);
+    assert_int_equal(first->debt, LOOK);
+}
+
 /* A blocked one has it when it wakes. */
 static void a_warp_is_lent_to_a_vcpu_that_wakes(void **state)
 {
@@ -555,6 +577,7 @@ int main(void)
         EACH(work_from_another_core_is_one_message),
         EACH(an_urgent_interrupt_by_message_is_late_from_its_instant),
         EACH(a_warp_is_lent_to_another_vm),
+        EACH(a_deadline_in_its_turn_lends_a_warp),
         EACH(a_warp_is_lent_to_a_vcpu_that_wakes),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
