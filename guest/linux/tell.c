@@ -107,6 +107,14 @@ bool tell_is_warped(void)
     return page && READ_ONCE(page->warped);
 }
 
+void tell_in_vain(u64 next)
+{
+    struct tell *tell = this_cpu_ptr(&tells);
+
+    if (tell->page && READ_ONCE(tell->page->warped) && !READ_ONCE(tell->page->handed))
+        say_done(tell, next);
+}
+
 void tell_on_its_way(unsigned int cpu, bool on_its_way)
 {
     struct deadline_page *page = READ_ONCE(per_cpu(pages, cpu)); /* kept where Ontime is told nothing */

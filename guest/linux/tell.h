@@ -33,6 +33,9 @@ void tell_anew(u64 first, bool idles);
 /* Does this CPU's page say that it is warped? Interrupts are off. */
 bool tell_is_warped(void);
 
+/* The warp of this CPU is for nothing: its work is to come, or there is none. `next` is as in hypercall_done(). */
+void tell_in_vain(u64 next);
+
 /*
  * Tells Ontime, by that CPU's page, whether work is on its way to a CPU: true before the CPU can see the
  * work, false when it has, or when the work does not go there. Interrupts are off.

@@ -11,6 +11,7 @@
  *   sched_waking,
  *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work; so
  *                         does one that an interrupt wakes which the CPU is warped for
+ *   softirq_exit          packets are delivered: if that has woken no watched task, the interrupt's warp ends
  *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines moves along
  *   sched_process_fork    the child of a chosen task is chosen too
  *   sched_process_exit    a task that exits is no longer chosen
@@ -18,12 +19,13 @@
  * The work of a deadline is its task's until that waits again, and that of the tasks which it wakes
  * meanwhile, and which those wake, each until it waits. Only wake-ups by a task count: what an interrupt
  * wakes while a task is at work has nothing to do with it. But Ontime may warp a CPU for an interrupt
- * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. Linux may wake
- * a task on another CPU than the one that its timer or its waker is on, and move it at any time. Its part in
- * the work goes along, and Ontime is told that it goes on there (tell_handed_on). A task that is preempted
- * does not wait, whatever has preempted it. So the guest's other tasks may run in a time that Ontime gives
- * for the deadline. That costs the VM a part of what its share gives, but the work ends as soon after its
- * deadline as it would on bare metal.
+ * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. If there are
+ * none, a packet that was sent is acknowledged, say, the warp of a network card ends soon. Linux may
+ * wake a task on another CPU than the one that its timer or its waker is on, and move it at any time. Its
+ * part in the work goes along, and Ontime is told that it goes on there (tell_handed_on). A task that is
+ * preempted does not wait, whatever has preempted it. So the guest's other tasks may run in a time that
+ * Ontime gives for the deadline. That costs the VM a part of what its share gives, but the work ends as soon
+ * after its deadline as it would on bare metal.
  *
  * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
  * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
@@ -52,6 +54,7 @@
 
 #include <linux/cpuhotplug.h>
 #include <linux/hrtimer.h>
+#include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -62,6 +65,7 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
+#include <trace/events/irq.h>
 #include <trace/events/sched.h>
 #include <trace/events/timer.h>
 
@@ -85,6 +89,8 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
 #define GIVE_UP_US 1000
 #define WORK_US    100000
+#define VAIN_US    50
+#define EARLY_US   1000 /* Ontime warps a CPU no earlier than that before a deadline */
 
 /*
  * A flag in the lowest bit of sleeps_head's `seen`: the switch to the sleep's own task was the first to see
@@ -93,8 +99,9 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 #define SEEN_BY_TASK 1ULL
 
 static DEFINE_PER_CPU(struct watch_counters, watches);
+static DEFINE_PER_CPU(struct hrtimer, vain_timers);
 static atomic64_t tasks_refused;
-static u64 late_ticks, give_up_ticks, work_ticks;
+static u64 late_ticks, give_up_ticks, work_ticks, early_ticks;
 static int hotplug_state;
 
 /* `chosen` is the task's entry in the set of chosen tasks; NULL if it has none. */
@@ -235,6 +242,28 @@ static void forget(const struct hrtimer *timer)
         this_cpu_ptr(&watches)->cancelled++;
 }
 
+/*
+ * A network card's interrupt has been served. If the CPU is still warped a little later, nobody is at work
+ * and no deadline is near, then the warp was for an interrupt that gives no watched task anything to do. An
+ * idle CPU says so by its WFI. Not at once, as softirqs are being served: if Ontime takes the CPU away in
+ * between, Linux finds that they have taken too long, and leaves the next ones to a thread. Nor when the
+ * timer is late: the CPU has been away, and may have an interrupt to take that it is warped for.
+ */
+static enum hrtimer_restart look_at_warp(struct hrtimer *timer)
+{
+    u64 first = first_of(this_cpu_ptr(&sleeps_heads), this_cpu_ptr(&works));
+
+    ktime_t late = ktime_sub(hrtimer_cb_get_time(timer), hrtimer_get_expires(timer));
+
+    if (softirq_count() & SOFTIRQ_OFFSET || late > VAIN_US * NSEC_PER_USEC / 2) {
+        hrtimer_forward_now(timer, ns_to_ktime(VAIN_US * NSEC_PER_USEC));
+        return HRTIMER_RESTART;
+    }
+    if (!is_idle_task(current) && first > counter() + early_ticks)
+        tell_in_vain(first);
+    return HRTIMER_NORESTART;
+}
+
 static noinline void watch_sleep(struct hrtimer *timer, enum hrtimer_mode mode)
 {
     struct watch_counters *counters = this_cpu_ptr(&watches);
@@ -264,6 +293,13 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
     else
         tick_look(timer);
     look(NULL, NULL);
+}
+
+static void probe_softirq_exit(void *data, unsigned int number)
+{
+    if (number == NET_RX_SOFTIRQ && !is_idle_task(current) && tell_is_warped())
+        hrtimer_start(this_cpu_ptr(&vain_timers), ns_to_ktime(VAIN_US * NSEC_PER_USEC),
+                      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static noinline void cancel_sleep(struct hrtimer *timer)
@@ -451,6 +487,7 @@ static struct probe {
     {.name = "sched_switch", .function = probe_switch},
     {.name = "sched_waking", .function = probe_waking},
     {.name = "sched_wakeup_new", .function = probe_waking},
+    {.name = "softirq_exit", .function = probe_softirq_exit},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -464,6 +501,7 @@ static void __maybe_unused check_probe_types(void)
     check_trace_callback_type_sched_switch(probe_switch);
     check_trace_callback_type_sched_waking(probe_waking);
     check_trace_callback_type_sched_wakeup_new(probe_waking);
+    check_trace_callback_type_softirq_exit(probe_softirq_exit);
     check_trace_callback_type_hrtimer_cancel(probe_cancel);
     check_trace_callback_type_hrtimer_start(probe_start);
 }
@@ -553,7 +591,14 @@ static int cpu_dead(unsigned int cpu)
 
 static int start_following(void)
 {
+    unsigned int cpu;
     int error;
+
+    for_each_possible_cpu(cpu)
+    {
+        hrtimer_init(per_cpu_ptr(&vain_timers, cpu), CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+        per_cpu_ptr(&vain_timers, cpu)->function = look_at_warp;
+    }
 
     hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "ontime:dead", NULL, cpu_dead);
     if (hotplug_state < 0)
@@ -566,7 +611,10 @@ static int start_following(void)
 
 static void stop_following(void)
 {
+    unsigned int cpu;
+
     unregister_probes(ARRAY_SIZE(probes));
+    for_each_possible_cpu(cpu) hrtimer_cancel(per_cpu_ptr(&vain_timers, cpu));
     cpuhp_remove_state_nocalls(hotplug_state);
 }
 
@@ -576,6 +624,7 @@ int watch_start(bool has_pages)
 
     late_ticks = ns_to_ticks(WATCH_LATE_US * NSEC_PER_USEC);
     give_up_ticks = ns_to_ticks(GIVE_UP_US * NSEC_PER_USEC);
+    early_ticks = ns_to_ticks(EARLY_US * NSEC_PER_USEC);
     work_ticks = ns_to_ticks(WORK_US * NSEC_PER_USEC);
     tick_find();
     kinds_find();
