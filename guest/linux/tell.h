@@ -33,7 +33,7 @@ void tell_anew(u64 first, bool idles);
 /* Does this CPU's page say that it is warped? Interrupts are off. */
 bool tell_is_warped(void);
 
-/* The warp of this CPU is for nothing: its work is to come, or there is none. `next` is as in hypercall_done(). */
+/* This CPU's warp is for nothing. `next` is as in hypercall_done(). */
 void tell_in_vain(u64 next);
 
 /*
