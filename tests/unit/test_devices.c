@@ -359,6 +359,7 @@ static void a_guest_has_a_uart_on_the_console(void **state)
     assert_true(create());
     assert_ptr_equal(console_source, &vm.uart->console);
     assert_ptr_equal(vm.uart->vm, &vm);
+    assert_non_null(vm.uart->device.describe);
 }
 
 static void expect_new(unsigned version)

@@ -504,6 +504,17 @@ static void a_warp_is_lent_to_a_vcpu_that_wakes(void **state)
     assert_int_equal(first->debt, LOOK);
 }
 
+/* A warp that the policy refuses is no loan: what the vCPU runs later is its own. */
+static void a_refused_warp_is_not_lent(void **state)
+{
+    (void)state;
+    hog->unit.params.horizon = hog->unit.params.warp_limit = 0;
+    (void)wake_for_deadline();
+    vcpu_lend_warp(first, hog);
+    assert_false(hog->unit.warped);
+    assert_null(hog->lender);
+}
+
 static void hand_on_checks_what_the_guest_says(void **state)
 {
     (void)state;
@@ -579,6 +590,7 @@ int main(void)
         EACH(a_warp_is_lent_to_another_vm),
         EACH(a_deadline_in_its_turn_lends_a_warp),
         EACH(a_warp_is_lent_to_a_vcpu_that_wakes),
+        EACH(a_refused_warp_is_not_lent),
         EACH(hand_on_checks_what_the_guest_says),
         EACH(random_turns),
     };

@@ -79,6 +79,7 @@ static void registers_say_what_they_are(void **state)
     make_ready(SOCKET);
     assert_int_equal(driver_get(DISK, R_MAGIC), 0x74726976);
     assert_int_equal(driver_get(DISK, R_VERSION), 2);
+    assert_int_equal(driver_get(DISK, R_VENDOR_ID), 0x4D544E4F); /* "ONTM" */
     assert_int_equal(driver_get(DISK, R_DEVICE_ID), 2);
     assert_int_equal(driver_get(SOCKET, R_DEVICE_ID), 19);
     for (unsigned i = 0; i < 16; i += 4)
