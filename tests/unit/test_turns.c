@@ -12,6 +12,7 @@
 #include "core_world.h"
 #include "devices/deadline_calls.h"
 #include "random.h"
+#include "sched/bvt.h"
 
 #define US       WORLD_US
 #define MS       (1000 * WORLD_US)
@@ -433,12 +434,14 @@ static void an_urgent_interrupt_by_message_is_late_from_its_instant(void **state
 static void a_warp_is_lent_to_another_vm(void **state)
 {
     uint64_t of_hog, of_first;
+    int64_t virtual_time;
 
     (void)state;
     vcpu_lend_warp(first, hog); /* it has none to lend */
     assert_false(hog->unit.warped);
     (void)wake_for_deadline();
     of_hog = ran(hog);
+    virtual_time = bvt_unit(&hog->unit)->avt;
     vcpu_lend_warp(first, hog);
     assert_true(running() == first && hog->unit.warped); /* the first is not done, and is due earlier */
     world_block(first);
@@ -448,6 +451,7 @@ static void a_warp_is_lent_to_another_vm(void **state)
     assert_int_equal(ran(hog), of_hog + LOOK);
     assert_true(vcpu_unwarp(hog, fake_counter(), true));
     assert_int_equal(ran(hog), of_hog);
+    assert_int_equal(bvt_unit(&hog->unit)->avt, virtual_time);
     assert_int_equal(first->debt, LOOK);
     vcpu_wake(first);
     for (unsigned i = 0; i < 1000 && running() != first; i++)
