@@ -252,7 +252,6 @@ static void forget(const struct hrtimer *timer)
 static enum hrtimer_restart look_at_warp(struct hrtimer *timer)
 {
     u64 first = first_of(this_cpu_ptr(&sleeps_heads), this_cpu_ptr(&works));
-
     ktime_t late = ktime_sub(hrtimer_cb_get_time(timer), hrtimer_get_expires(timer));
 
     if (softirq_count() & SOFTIRQ_OFFSET || late > VAIN_US * NSEC_PER_USEC / 2) {

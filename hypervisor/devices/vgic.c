@@ -1136,8 +1136,8 @@ bool vgic_give(struct vm *vm, unsigned intid, unsigned physical)
 
     if (intid < 32 || intid >= VGIC_INTID_END)
         return false;
-    if (vgic->spis == NULL && vgic->spi_banks < intid / 32)
-        vgic->spi_banks = intid / 32;
+    if (vgic->spis == NULL)
+        vgic_need_spi(vm, intid);
     if (vgic->spi_banks < intid / 32)
         return false;
     if (vgic->physical == NULL)

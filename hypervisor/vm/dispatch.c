@@ -746,7 +746,7 @@ void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to)
         return;
     to->lender = lender;
     to->lent_at = to->stats[ONTIME_STAT_RUN_TICKS];
-    take_work(to, lender, arch_counter());
+    take_work(to, lender, now);
     if (to->unit.runnable && !to->unit.warped)
         to->lender = NULL;
 }

@@ -16,6 +16,7 @@
 #include "devices/link.h"
 #include "devices/tree_writer.h"
 #include "ontime/link.h"
+#include "tree_looks.h"
 #include "vgic_world.h"
 #include "vm/arch_vm.h"
 
@@ -248,25 +249,6 @@ static void tables_may_not_fit(void **state)
     (void)state;
     pages_left = 64;
     assert_false(links_attach(&vm));
-}
-
-static const void *property(const void *tree, const char *path, const char *name, int size)
-{
-    int length = -1;
-    const void *data = fdt_getprop(tree, fdt_path_offset(tree, path), name, &length);
-
-    if (data == NULL || length != size)
-        fail_msg("%s: %s has %d bytes and not %d", path, name, length, size);
-    return data;
-}
-
-static void expect_cells(const void *tree, const char *path, const char *name, const uint32_t *cells,
-                         int count)
-{
-    const fdt32_t *data = property(tree, path, name, 4 * count);
-
-    for (int i = 0; i < count; i++)
-        assert_int_equal(fdt32_ld(&data[i]), cells[i]);
 }
 
 static void the_tree_describes_them(void **state)

@@ -17,6 +17,7 @@
 #include "devices/tree_writer.h"
 #include "ontime/service.h"
 #include "random.h"
+#include "tree_looks.h"
 #include "virtio_world.h"
 
 #define DRIVER_INTID  GUEST_INTID_VIRTIOS  /* of the disk */
@@ -605,25 +606,6 @@ static void services_have_their_clients_ram(void **state)
         world_limit_blocks(i);
         assert_false(virtio_map());
     }
-}
-
-static const void *property(const void *tree, const char *path, const char *name, int size)
-{
-    int length = -1;
-    const void *data = fdt_getprop(tree, fdt_path_offset(tree, path), name, &length);
-
-    if (data == NULL || length != size)
-        fail_msg("%s: %s has %d bytes and not %d", path, name, length, size);
-    return data;
-}
-
-static void expect_cells(const void *tree, const char *path, const char *name, const uint32_t *cells,
-                         int count)
-{
-    const fdt32_t *data = property(tree, path, name, 4 * count);
-
-    for (int i = 0; i < count; i++)
-        assert_int_equal(fdt32_ld(&data[i]), cells[i]);
 }
 
 static void describe(uint8_t *tree, int size, const struct vm *vm)
