@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands in a device tree that a test has made. cmocka.h comes before this. */
+/* What stands in a device tree that a test has made. */
 #ifndef TESTS_TREE_LOOKS_H
 #define TESTS_TREE_LOOKS_H
 
-#include <libfdt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
+
+#include <libfdt.h>
 
 /* The property of the node at `path`, which has `size` bytes. */
 static inline const void *property(const void *tree, const char *path, const char *name, int size)
