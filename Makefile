@@ -8,6 +8,9 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
+# A rule says in a line what it makes. `make V=1` shows its commands, too.
+Q := $(if $(filter-out 0,$(V)),,@)
+
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
 
 # C for this machine (tools, unit tests) and warnings for all C.
@@ -40,6 +43,7 @@ help:
 	@echo "make model         Spin: all orders of what cores do, in models; part of test-all"
 	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
 	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, and holds of its locks"
+	@echo "make V=1           shows the commands"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
 include hypervisor/hypervisor.mk

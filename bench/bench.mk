@@ -98,29 +98,36 @@ $(BUILD)/debian/mplayer.versions:
 
 $(BENCH)/sleeplog.so: bench/guest/preload.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -shared -fPIC $(filter %.c,$^) -o $@
 $(BENCH)/sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 # That of a guest with several CPUs, each of whose virtual seconds takes as many times as long.
 $(BENCH)/cores-sleeper: bench/guest/linux_sleeper.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -DSLEEPS=500 -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -DSLEEPS=500 -static $(filter %.c,$^) -o $@
 $(BENCH)/rings: bench/guest/rings.c bench/guest/sleeplog.c guest/bare/ringer.h include/ontime/link.h $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -Iinclude -Iguest/bare -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -Iinclude -Iguest/bare -static $(filter %.c,$^) -o $@
 # The module that is ontime_link's counterpart on bare metal.
 $(BENCH)/ring/ring.ko: $(wildcard bench/guest/ring_module/*) guest/linux/doorbell.h $(GUEST_LINUX_BUILD) $(BUILD)/guest/linux-6.1.stamp
 	@$(GUEST_LINUX_BUILD) -s bench/guest/ring_module 6.1 $(@D) && touch $@
 $(BENCH)/roundtrip: bench/guest/roundtrip.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(BENCH_GUEST_HEADERS) | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 $(BENCH)/matmul $(BENCH)/now $(BENCH)/hogs: $(BENCH)/%: bench/guest/%.c | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
 
 # Written anew only when it changes, so that what depends on it is, too.
 $(BENCH)/options: FORCE
@@ -130,7 +137,8 @@ $(BENCH)/film-seconds: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FILM_SECONDS)' | cmp -s - $@ || echo '$(FILM_SECONDS)' >$@
 $(BENCH)/film.avi: bench/film $(BENCH)/film-seconds | bench-need
-	bench/film $(FILM_SECONDS) $@
+	@echo "  FILM    $@"
+	$(Q)bench/film $(FILM_SECONDS) $@
 
 $(BENCH)/player.cpio: $(BENCH)/sleeplog.so $(BENCH)/film.avi $(BENCH)/options bench/elf-closure \
 	$(BUILD)/debian/mplayer.versions
@@ -147,7 +155,8 @@ $(BENCH)/spin.cpio: bench/elf-closure $(BUILD)/debian/rt-tests.versions $(BUILD)
 $(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio $(BENCH)/spin.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime
 $(BENCH_GUESTS:%=$(BENCH)/%.cpio): $(BENCH)/%.cpio: bench/guest/init-% bench/guest/environment bench/initramfs $(BENCH)/now \
 	$(BUILD)/debian/busybox.versions $(BENCH_KERNEL)/release | bench-need
-	bench/initramfs $* $@
+	@echo "  CPIO    $@"
+	$(Q)bench/initramfs $* $@
 
 $(patsubst %,$(BUILD)/systems/%.dtb,$(filter player-%,$(BENCH_SYSTEMS))): $(BENCH)/player.cpio $(BENCH)/matmul.cpio \
 	systems/player.dtsi
@@ -159,7 +168,8 @@ BENCH_ANALYSE := $(wildcard bench/analyse/*.c)
 BENCH_ANALYSE_FLAGS = -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -Ibench -Iinclude -I$(BENCH)/include
 $(BENCH)/analyse: $(BENCH_ANALYSE) $(wildcard bench/analyse/*.h) include/ontime/trace.h $(BENCH)/include/run_names.h | bench-need
 	@mkdir -p $(@D)
-	$(HOST_CC) $(BENCH_ANALYSE_FLAGS) -g $(BENCH_ANALYSE) -ljansson -lm -o $@
+	@echo "  CC      $@"
+	$(Q)$(HOST_CC) $(BENCH_ANALYSE_FLAGS) -g $(BENCH_ANALYSE) -ljansson -lm -o $@
 $(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
 	@mkdir -p $(@D)
 	@bench/names header >$@
@@ -175,7 +185,8 @@ $(BUILD)/debian/qemu-10-header.versions:
 $(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
 	@scripts/need gcc libc6-dev
 	@mkdir -p $(@D)
-	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
+	@echo "  CC      $@"
+	$(Q)$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out virtio virtio-cores)

@@ -45,18 +45,18 @@ $(LIBFDT_A):
 $(HYP)/%.c.o: hypervisor/%.c | $(LIBFDT_A) $(CROSS_COMPILER)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(HYP_CC) $(HYP_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(HYP_CC) $(HYP_CFLAGS) -MMD -MP -c $< -o $@
 
 $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	@$(HYP_CC) $(HYP_INCLUDES) -MMD -MP -c $< -o $@
+	$(Q)$(HYP_CC) $(HYP_INCLUDES) -MMD -MP -c $< -o $@
 
 $(ONTIME).elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
 	@echo "  LD      $@"
-	@$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	$(Q)$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
-	@! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
+	$(Q)! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
 		{ echo "error: $@ has relocations that start.S does not know" >&2; exit 1; }
 
 $(ONTIME).bin: $(ONTIME).elf

@@ -101,8 +101,8 @@ check-all: $(CHECKS)
 define checked
 	@mkdir -p $(@D) && rm -f $@
 	@echo "  CHECK   $(@:$(CHECK)/%=%)"
-	@$(1)
-	@touch $@
+	$(Q)$(1)
+	$(Q)touch $@
 endef
 
 $(CHECK)/sides: $(CHECK_C) $(CHECK_H) $(CHECK_DEPENDS)

@@ -7,7 +7,8 @@ SYSTEM_DTB := $(BUILD)/systems/$(basename $(notdir $(SYSTEM))).dtb
 define compile_system
 @scripts/need device-tree-compiler
 @mkdir -p $(@D)
-dtc -I dts -O dtb -i . -i $(BUILD) -o $@ $<
+@echo "  DTC     $@"
+$(Q)dtc -I dts -O dtb -i . -i $(BUILD) -o $@ $<
 @$(HOST_TOOL) check $@ || { rm $@; exit 1; }
 endef
 
@@ -41,4 +42,5 @@ $(BUILD)/systems/shell.cpio.gz: systems/shell-init $(BUILD)/debian/busybox.versi
 	@cp $(BUILD)/debian/busybox/bin/busybox $(BUILD)/systems/shell/bin/
 	@cp $< $(BUILD)/systems/shell/init
 	@find $(BUILD)/systems/shell -exec touch -h -d @0 {} +
-	cd $(BUILD)/systems/shell && find . | LC_ALL=C sort | cpio -o -H newc --reproducible -R 0:0 --quiet | gzip -n9 >../$(@F)
+	@echo "  CPIO    $@"
+	$(Q)cd $(BUILD)/systems/shell && find . | LC_ALL=C sort | cpio -o -H newc --reproducible -R 0:0 --quiet | gzip -n9 >../$(@F)

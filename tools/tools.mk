@@ -14,5 +14,6 @@ all: $(HOST_TOOL)
 $(HOST_TOOL): $(HOST_TOOL_SRCS) $(HOST_TOOL_HEADERS) tools/tools.mk
 	@scripts/need gcc libc6-dev libfdt-dev
 	@mkdir -p $(@D)
-	$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools \
+	@echo "  CC      $@"
+	$(Q)$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools \
 		$(HOST_TOOL_SRCS) -lfdt -lm -o $@

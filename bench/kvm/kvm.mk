@@ -14,17 +14,21 @@ $(BUILD)/debian/kernel-6.12-rt/release: scripts/fetch-kernel
 
 $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
 	@mkdir -p $(@D)
-	$(BENCH_GUEST_CC) -static $< -o $@
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -static $< -o $@
 
 $(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm bench/facts bench/runs $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
 	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
-	bench/kvm/initramfs host $@
+	@echo "  CPIO    $@"
+	$(Q)bench/kvm/initramfs host $@
 $(KVM)/asker.guests.cpio: bench/kvm/network bench/kvm/tap
 $(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs
 	@mkdir -p $(@D)
-	bench/kvm/initramfs $* $@
+	@echo "  CPIO    $@"
+	$(Q)bench/kvm/initramfs $* $@
 
 # The host's initrd.
 $(KVM)/%.cpio: $(KVM)/host.cpio $(KVM)/%.guests.cpio
-	cat $^ >$@
+	@echo "  CPIO    $@"
+	$(Q)cat $^ >$@
 .PRECIOUS: $(KVM)/%.guests.cpio

@@ -17,7 +17,8 @@ $(BUILD)/debian/xen-source.versions:
 	@scripts/fetch-debian --source xen-source xen/bookworm
 
 $(XEN)/rtds-%: bench/xen/build-rtds $(BUILD)/debian/xen-source.versions
-	bench/xen/build-rtds $@ $(subst -, ,$*)
+	@echo "  XEN     $@"
+	$(Q)bench/xen/build-rtds $@ $(subst -, ,$*)
 .PRECIOUS: $(XEN)/rtds-%
 
 # Written anew only when it changes.

@@ -32,8 +32,8 @@ $(EXAMPLE_IO)/linux.cpio.gz: examples/io/init-linux examples/io/io.mk $(BUILD)/g
 	@scripts/need python3
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@printf '%s\n' $(EXAMPLE_IO_MODULES) >$(EXAMPLE_IO)/order
-	@tests/system/initramfs.py $@ init=$< bin/busybox=$(BUILD)/debian/busybox/bin/busybox modules/order=$(EXAMPLE_IO)/order \
+	$(Q)printf '%s\n' $(EXAMPLE_IO_MODULES) >$(EXAMPLE_IO)/order
+	$(Q)tests/system/initramfs.py $@ init=$< bin/busybox=$(BUILD)/debian/busybox/bin/busybox modules/order=$(EXAMPLE_IO)/order \
 		$$(release=$$(cat $(BUILD)/debian/kernel-6.1/release) && for module in $(EXAMPLE_IO_MODULES); do \
 			echo modules/$$module.ko=$$(find $(BUILD)/debian/kernel-6.1/lib $(BUILD)/guest/$$release -name $$module.ko | \
 				head -1); done)
@@ -42,15 +42,15 @@ $(EXAMPLE_IO)/io.cpio.gz: examples/io/init-service $(SERVICE_ROOT).stamp
 	@scripts/need python3
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@tests/system/initramfs.py $@ init=$< $(service_root_files)
+	$(Q)tests/system/initramfs.py $@ init=$< $(service_root_files)
 
 $(EXAMPLE_IO_DISK): examples/io/init-disk $(EXAMPLE_IO)/watch-control $(BUILD)/debian/busybox.versions
 	@scripts/need e2fsprogs
 	@echo "  DISK    $@"
-	@rm -rf $(EXAMPLE_IO)/root && mkdir -p $(@D) $(addprefix $(EXAMPLE_IO)/root/,bin sbin dev proc sys root tmp)
-	@cp $(BUILD)/debian/busybox/bin/busybox $(EXAMPLE_IO)/watch-control $(EXAMPLE_IO)/root/bin
-	@cp examples/io/init-disk $(EXAMPLE_IO)/root/sbin/init
-	@for name in cat cttyhack dd df echo free ip ls mount nc ping poweroff ps reboot setsid sh sha256sum sync top uptime vi wc \
+	$(Q)rm -rf $(EXAMPLE_IO)/root && mkdir -p $(@D) $(addprefix $(EXAMPLE_IO)/root/,bin sbin dev proc sys root tmp)
+	$(Q)cp $(BUILD)/debian/busybox/bin/busybox $(EXAMPLE_IO)/watch-control $(EXAMPLE_IO)/root/bin
+	$(Q)cp examples/io/init-disk $(EXAMPLE_IO)/root/sbin/init
+	$(Q)for name in cat cttyhack dd df echo free ip ls mount nc ping poweroff ps reboot setsid sh sha256sum sync top uptime vi wc \
 		wget; do ln -s busybox $(EXAMPLE_IO)/root/bin/$$name; done
-	@rm -f $@
-	@/sbin/mke2fs -q -t ext4 -d $(EXAMPLE_IO)/root $@.new 64M >/dev/null && mv $@.new $@
+	$(Q)rm -f $@
+	$(Q)/sbin/mke2fs -q -t ext4 -d $(EXAMPLE_IO)/root $@.new 64M >/dev/null && mv $@.new $@

@@ -16,11 +16,11 @@ all: bare
 
 $(BARE_BUILD)/%.o: guest/bare/%.c | $(BARE_BUILD) $(CROSS_COMPILER)
 	@echo "  CC      $<"
-	@$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
+	$(Q)$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
 
 $(BARE_BUILD)/%.o: guest/bare/%.S | $(BARE_BUILD) $(CROSS_COMPILER)
 	@echo "  CC      $<"
-	@$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
+	$(Q)$(CROSS)gcc $(BARE_CFLAGS) -c -o $@ $<
 
 $(BARE_BUILD)/%.elf: $(BARE_BUILD)/%.o $(BARE_RUNTIME:%=$(BARE_BUILD)/%.o) guest/bare/guest.ld
 	@$(CROSS)gcc -nostdlib -static -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-T,guest/bare/guest.ld \
@@ -31,8 +31,8 @@ $(BARE_ALONE:%=$(BARE_BUILD)/%.elf): $(BARE_BUILD)/%.elf: $(BARE_BUILD)/%.o gues
 
 $(BARE_BUILD)/%.bin: $(BARE_BUILD)/%.elf
 	@echo "  BIN     $@"
-	@$(CROSS)objcopy -O binary --set-section-flags .bss=alloc,load,contents $< $@
-	@chmod -x $@
+	$(Q)$(CROSS)objcopy -O binary --set-section-flags .bss=alloc,load,contents $< $@
+	$(Q)chmod -x $@
 
 $(BARE_BUILD)/%.image: $(BARE_BUILD)/%.bin
 	@cp $< $@.new && printf 'ARM\144' | dd of=$@.new bs=4 seek=14 conv=notrunc status=none && mv $@.new $@

@@ -32,7 +32,8 @@ $(BUILD)/guest/linux-%.stamp: $(GUEST_LINUX_SOURCES) $(GUEST_LINUX_BUILD) script
 $(BUILD)/guest/ontime: $(GUEST_LINUX)/launcher.c $(GUEST_LINUX)/ontime_ioctl.h include/ontime/abi.h
 	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@mkdir -p $(@D)
-	$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude $< -o $@
+	@echo "  CC      $@"
+	$(Q)$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude $< -o $@
 
 # Without a hypervisor the module must refuse to load, and with a recorder in Ontime's place it must make the right calls.
 # Then the module is tested under Ontime. Three minutes, the kernels two at a time.

@@ -10,7 +10,8 @@ guest-linux: $(BUILD)/guest/ontime-service
 $(BUILD)/guest/ontime-service: $(GUEST_SERVICE_SRCS) $(GUEST_SERVICE_HEADERS)
 	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@mkdir -p $(@D)
-	$(CROSS)gcc -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude \
+	@echo "  CC      $@"
+	$(Q)$(CROSS)gcc -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude \
 		$(GUEST_SERVICE_SRCS) -o $@
 
 # In the order in which they are loaded: a disk of its own, a bridge, taps, vhost, and sockets.
@@ -28,12 +29,12 @@ service_root_files = $$(cd $(SERVICE_ROOT) && find * -type f | sed 's|.*|&=$(SER
 $(SERVICE_ROOT).stamp: $(BUILD)/guest/ontime-service $(BUILD)/guest/linux-6.1.stamp $(GUEST_SERVICE)/start \
 		$(GUEST_SERVICE)/service.mk bench/elf-closure $(SERVICE_QEMU).versions $(BUILD)/debian/busybox.versions
 	@echo "  ROOT    $(SERVICE_ROOT)"
-	@rm -rf $(SERVICE_ROOT) && mkdir -p $(SERVICE_ROOT)/bin $(SERVICE_ROOT)/modules
-	@cp $(BUILD)/debian/busybox/bin/busybox $(BUILD)/guest/ontime-service $(SERVICE_ROOT)/bin
-	@cp $(GUEST_SERVICE)/start $(SERVICE_ROOT)
-	@printf '%s\n' $(SERVICE_MODULES) >$(SERVICE_ROOT)/modules/order
-	@release=$$(cat $(BUILD)/debian/kernel-6.1/release) && for module in $(SERVICE_MODULES); do \
+	$(Q)rm -rf $(SERVICE_ROOT) && mkdir -p $(SERVICE_ROOT)/bin $(SERVICE_ROOT)/modules
+	$(Q)cp $(BUILD)/debian/busybox/bin/busybox $(BUILD)/guest/ontime-service $(SERVICE_ROOT)/bin
+	$(Q)cp $(GUEST_SERVICE)/start $(SERVICE_ROOT)
+	$(Q)printf '%s\n' $(SERVICE_MODULES) >$(SERVICE_ROOT)/modules/order
+	$(Q)release=$$(cat $(BUILD)/debian/kernel-6.1/release) && for module in $(SERVICE_MODULES); do \
 		cp $$(find $(BUILD)/debian/kernel-6.1/lib/modules $(BUILD)/guest/$$release -maxdepth 9 -name $$module.ko | \
 			head -1) $(SERVICE_ROOT)/modules || exit 1; done
-	@bench/elf-closure $(SERVICE_QEMU) usr/bin/qemu-storage-daemon $(SERVICE_ROOT)
-	@touch $@
+	$(Q)bench/elf-closure $(SERVICE_QEMU) usr/bin/qemu-storage-daemon $(SERVICE_ROOT)
+	$(Q)touch $@

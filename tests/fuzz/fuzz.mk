@@ -34,6 +34,6 @@ define fuzz_rule
 $(FUZZ)/fuzz_$(1): tests/fuzz/fuzz_$(1).c tests/fuzz/bytes.h $(fuzz_$(1)_SRCS) $(UNIT_HEADERS)
 	@mkdir -p $$(@D)
 	@echo "  FUZZ    $$<"
-	@clang $(FUZZ_CFLAGS) $$(filter %.c,$$^) -lfdt -lcmocka -o $$@
+	$(Q)clang $(FUZZ_CFLAGS) $$(filter %.c,$$^) -lfdt -lcmocka -o $$@
 endef
 $(foreach fuzzer,$(FUZZERS),$(eval $(call fuzz_rule,$(fuzzer))))

@@ -28,7 +28,7 @@ MUTATE_OBJECTS = $(call mutate_object,$(sort $(foreach test,$(UNIT_TESTS),$(call
 $(MUTATE)/objects/%.o: %
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(MUTATE_CC) $(call mutate_flags,$<) -MMD -MP -c $< -o $@
+	$(Q)$(MUTATE_CC) $(call mutate_flags,$<) -MMD -MP -c $< -o $@
 
 -include $(wildcard $(MUTATE_OBJECTS:.o=.d))
 

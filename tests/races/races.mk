@@ -16,4 +16,5 @@ test-races:
 
 $(BUILD)/races/races: $(RACES_SRCS) $(UNIT_HEADERS)
 	@mkdir -p $(@D)
-	$(HOST_CC) $(RACES_CFLAGS) $(RACES_SRCS) -lcmocka -o $@
+	@echo "  CC      $@"
+	$(Q)$(HOST_CC) $(RACES_CFLAGS) $(RACES_SRCS) -lcmocka -o $@

@@ -42,7 +42,7 @@ $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROGRAMS:%=$(TEST_BUILD)/%) $(TEST_KERNEL) \
 		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp $(BUILD)/debian/busybox.versions
 	@echo "  CPIO    $@"
-	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+	$(Q)tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
 		$$(release=$$(cat $(BUILD)/debian/kernel-6.1/release) && cd $(BUILD) && \
 			for module in guest/$$release/ontime.ko guest/$$release/ontime_link.ko \
@@ -56,7 +56,7 @@ $(TEST_DISK_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-disk $
 		$(BUILD)/debian/busybox.versions
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@tests/system/initramfs.py $@ init=tests/system/linux/init-disk bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+	$(Q)tests/system/initramfs.py $@ init=tests/system/linux/init-disk bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		$(foreach name,$(TEST_DISK_MODULES),modules/$(name).ko=$$(find $(BUILD)/debian/kernel-6.1/lib -name $(name).ko))
 
 # A guest that serves virtio devices of others, and one with drivers for a network and sockets.
@@ -65,7 +65,7 @@ $(TEST_SERVICE_INITRAMFS): tests/system/initramfs.py tests/system/linux/init-ser
 		$(TEST_BUILD)/vsock_echo
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@tests/system/initramfs.py $@ init=tests/system/linux/init-service bin/vsock_echo=$(TEST_BUILD)/vsock_echo \
+	$(Q)tests/system/initramfs.py $@ init=tests/system/linux/init-service bin/vsock_echo=$(TEST_BUILD)/vsock_echo \
 		$(service_root_files)
 
 TEST_VIRTIO_MODULES := virtio_mmio failover net_failover virtio_net vsock vmw_vsock_virtio_transport_common \
@@ -75,8 +75,8 @@ $(TEST_VIRTIO_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TE
 		$(BUILD)/debian/busybox.versions
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
-	@printf '%s\n' $(TEST_VIRTIO_MODULES) >$(TEST_BUILD)/virtio-modules
-	@tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
+	$(Q)printf '%s\n' $(TEST_VIRTIO_MODULES) >$(TEST_BUILD)/virtio-modules
+	$(Q)tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
 		bin/vsock_echo=$(TEST_BUILD)/vsock_echo modules/order=$(TEST_BUILD)/virtio-modules \
 		$(foreach name,$(TEST_VIRTIO_MODULES),modules/$(name).ko=$$(find $(BUILD)/debian/kernel-6.1/lib -name $(name).ko))
 
@@ -84,6 +84,6 @@ $(TEST_BUILD)/%.dtb: tests/system/systems/%.dts $(wildcard tests/system/systems/
 		$(TEST_DISK_INITRAMFS) $(TEST_SERVICE_INITRAMFS) $(TEST_VIRTIO_INITRAMFS) $(TEST_U_BOOT) bare
 	@mkdir -p $(@D)
 	@echo "  DTC     $<"
-	@dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<
+	$(Q)dtc -q -I dts -O dtb -i $(BUILD) -i tests/system/systems -d $@.d -o $@ $<
 
 -include $(wildcard $(TEST_BUILD)/*.dtb.d $(TEST_BUILD)/bad/*.dtb.d)

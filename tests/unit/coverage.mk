@@ -21,7 +21,7 @@ $(COVERAGE)/$(1)/test: tests/unit/test_$(1).c hypervisor/arch/fake/fake.c $($(1)
 		$($(1)_OBJS:$(BUILD)/unit/lib/%=$(COVERAGE)/lib/%) $(UNIT_HEADERS)
 	@mkdir -p $$(@D)
 	@echo "  COV     $(1)"
-	@$(HOST_CC) $(COVERAGE_CFLAGS) $$(filter %.c %.o,$$^) $($(1)_FLAGS) -lcmocka -o $$@
+	$(Q)$(HOST_CC) $(COVERAGE_CFLAGS) $$(filter %.c %.o,$$^) $($(1)_FLAGS) -lcmocka -o $$@
 endef
 $(foreach test,$(UNIT_TESTS),$(eval $(call coverage_rule,$(test))))
 

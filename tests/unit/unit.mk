@@ -167,7 +167,8 @@ test-unit:
 define unit_test_rule
 $(BUILD)/unit/test_$(1): tests/unit/test_$(1).c hypervisor/arch/fake/fake.c $($(1)_SRCS) $($(1)_OBJS) $(UNIT_HEADERS)
 	@mkdir -p $$(@D)
-	$(HOST_CC) $(UNIT_CFLAGS) $$(filter %.c %.o,$$^) $($(1)_FLAGS) -lcmocka -o $$@
+	@echo "  CC      $$@"
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $$(filter %.c %.o,$$^) $($(1)_FLAGS) -lcmocka -o $$@
 endef
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_test_rule,$(test))))
 
@@ -176,4 +177,5 @@ UNIT_LIB_FUNCTIONS := memcpy memmove memset memcmp memchr strlen strnlen strcmp 
 
 $(BUILD)/unit/lib/%.o: hypervisor/lib/%.c $(UNIT_HEADERS)
 	@mkdir -p $(@D)
-	$(HOST_CC) $(UNIT_CFLAGS) -fno-builtin $(foreach name,$(UNIT_LIB_FUNCTIONS),-D$(name)=lib_$(name)) -c $< -o $@
+	@echo "  CC      $@"
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) -fno-builtin $(foreach name,$(UNIT_LIB_FUNCTIONS),-D$(name)=lib_$(name)) -c $< -o $@
