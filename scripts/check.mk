@@ -3,7 +3,7 @@
 # code, scripts. Each check that passes leaves a stamp in build/check, so a second run looks only at what changed.
 
 CHECK := $(BUILD)/check
-CHECK_PACKAGES := git gcc clang clang-format clang-tidy cppcheck shellcheck python3 gcc-aarch64-linux-gnu \
+CHECK_PACKAGES := git device-tree-compiler dt-schema gcc clang clang-format clang-tidy cppcheck shellcheck python3 gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev
 
 # What git tracks, and new files that it would.
@@ -75,7 +75,7 @@ CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 # A header is compiled by itself, as a file that includes nothing else would see it.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
-CHECKS := $(CHECK)/includes $(CHECK)/asserts $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+CHECKS := $(CHECK)/includes $(CHECK)/asserts $(CHECK)/bindings $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
 	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
 	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
 		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
@@ -121,6 +121,9 @@ $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHE
 
 $(CHECK)/asserts: scripts/check-asserts SECURITY.md $(filter hypervisor/%,$(CHECK_C) $(CHECK_H))
 	$(call checked,scripts/check-asserts)
+
+$(CHECK)/bindings: scripts/check-bindings hypervisor/boot/system_file.c $(wildcard docs/bindings/* tests/unit/corpus/*/*)
+	$(call checked,scripts/check-bindings)
 
 $(CHECK)/module: guest-linux-modules
 	$(call checked,:)
