@@ -9,7 +9,7 @@
 #include "board_check.h"
 #include "bound.h"
 #include "commands.h"
-#include <errno.h>
+#include "files.h"
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,35 +21,6 @@
 #define NS_PER_INSTRUCTION 8 /* QEMU's -icount shift=3 */
 
 static struct system_config config;
-
-/* The file's bytes, to be freed, or NULL with a message. */
-static void *read_file(const char *name, size_t *size)
-{
-    FILE *file = fopen(name, "rb");
-    char *data = NULL;
-    size_t room = 0;
-    size_t got = 1;
-    *size = 0;
-    while (file != NULL && got != 0) {
-        if (*size == room) {
-            room = room == 0 ? 65536 : 2 * room;
-            char *larger = realloc(data, room);
-            if (larger == NULL)
-                break;
-            data = larger;
-        }
-        got = fread(data + *size, 1, room - *size, file);
-        *size += got;
-    }
-    bool good = file != NULL && got == 0 && ferror(file) == 0;
-    if (!good) {
-        fprintf(stderr, "%s: %s\n", name, strerror(errno));
-        free(data);
-    }
-    if (file != NULL)
-        fclose(file);
-    return good ? data : NULL;
-}
 
 /* The CPUs that some vCPU is on: bit n is CPU n's. */
 static uint64_t used_cpus(void)

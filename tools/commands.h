@@ -9,6 +9,12 @@
 /* Reads system files as Ontime does at boot, and prints what they ask for. */
 int check_command(int argc, char **argv);
 
+/* Writes a system file's source for guests that are named, with comments, and checks it. */
+int new_command(int argc, char **argv);
+
+/* Starts QEMU with Ontime and a system file. */
+int run_command(int argc, char **argv);
+
 /* A trace in a console log as CSV, or summed up. */
 int trace_command(int argc, char **argv);
 

@@ -10,11 +10,14 @@
 #include "base/assert.h"
 
 static const char usage[] =
-    "usage: ontime check SYSTEM.dtb...      reads system files as Ontime does at boot, and says how late a\n"
+    "usage: ontime new [OPTION...] GUEST...  writes the source of a system file, with comments, and checks "
+    "it\n"
+    "       ontime check SYSTEM.dtb...      reads system files as Ontime does at boot, and says how late a\n"
     "                                       precise timer can be; with --board BOARD.dtb, whether\n"
     "                                       that machine's devices can be given\n"
+    "       ontime run [OPTION...] SYSTEM.dtb  starts QEMU with Ontime and these guests\n"
     "       ontime trace [OPTION...] LOG    a trace in a console log as CSV, or summed up\n"
-    "       ontime --help | --version\n";
+    "       ontime --help | --version           each command has a --help of its own\n";
 
 void assert_failed(const char *file, int line, const char *what)
 {
@@ -25,6 +28,10 @@ void assert_failed(const char *file, int line, const char *what)
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "new") == 0)
+        return new_command(argc - 1, argv + 1);
+    if (strcmp(command, "run") == 0)
+        return run_command(argc - 1, argv + 1);
     if (strcmp(command, "check") == 0)
         return check_command(argc - 1, argv + 1);
     if (strcmp(command, "trace") == 0)

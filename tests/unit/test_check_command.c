@@ -16,57 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "captured.h"
 #include "commands.h"
 
-#define OUT_SIZE  16384
 #define NAME_SIZE 32
-#define WORDS_MAX 6
 
-static char out[OUT_SIZE], errors[OUT_SIZE];
-
-static void read_back(int file, char *text)
-{
-    ssize_t length = pread(file, text, OUT_SIZE - 1, 0);
-
-    text[length > 0 ? length : 0] = '\0';
-    (void)close(file);
-}
-
-/* A file without a name, in place of the descriptor `of`. */
-static int capture(int of)
-{
-    char name[] = "/tmp/ontime-check-out-XXXXXX";
-    int file = mkstemp(name);
-
-    assert_true(file >= 0);
-    (void)unlink(name);
-    assert_true(dup2(file, of) >= 0);
-    return file;
-}
+static char *const out = captured_out, *const errors = captured_errors;
 
 static int run(size_t count, const char *const *words)
 {
-    char *argv[WORDS_MAX];
-    int saved_out, saved_error, out_file, error_file, status;
-
-    for (size_t i = 0; i < count; i++)
-        assert_non_null(argv[i] = strdup(words[i]));
-    (void)fflush(stdout);
-    saved_out = dup(STDOUT_FILENO);
-    saved_error = dup(STDERR_FILENO);
-    out_file = capture(STDOUT_FILENO);
-    error_file = capture(STDERR_FILENO);
-    status = check_command((int)count, argv);
-    (void)fflush(stdout);
-    (void)dup2(saved_out, STDOUT_FILENO);
-    (void)dup2(saved_error, STDERR_FILENO);
-    (void)close(saved_out);
-    (void)close(saved_error);
-    read_back(out_file, out);
-    read_back(error_file, errors);
-    for (size_t i = 0; i < count; i++)
-        free(argv[i]);
-    return status;
+    return captured_run(check_command, count, words);
 }
 
 /* Compiles a file of the corpus to a new one, whose name is left in `name`. */

@@ -123,14 +123,18 @@ image_placement_SRCS := hypervisor/boot/image_placement.c hypervisor/boot/tree_r
 image_placement_FLAGS := -lfdt
 
 # tools
-UNIT_TESTS += trace_decode bound check_command
+UNIT_TESTS += trace_decode bound check_command new_command consoles
 trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
-check_command_SRCS := tools/check_command.c tools/board_check.c tools/bound.c $(system_file_SRCS) $(addprefix \
+check_command_SRCS := tests/unit/captured.c tools/files.c tools/check_command.c tools/board_check.c tools/bound.c $(system_file_SRCS) $(addprefix \
 	hypervisor/,boot/board.c boot/passthrough.c boot/given_device.c boot/stream_ids.c boot/tree_walk.c drivers/machine_tree.c \
 	devices/tree_writer.c)
 check_command_FLAGS := -lfdt -lm
+new_command_SRCS := tests/unit/captured.c tools/files.c tools/new_command.c $(system_file_SRCS)
+new_command_FLAGS := -lfdt
+consoles_SRCS := tools/consoles.c
+consoles_FLAGS := -lutil
 
 # guest/linux: what of the module can be linked here, on what it uses of the kernel, whose own build has fewer warnings
 UNIT_TESTS += sleep_queue sleep_queue_random work
