@@ -47,6 +47,8 @@ struct cpu {
     bool has_asked;           /* the other CPUs for `turn_told`, and has not used it */
     uint64_t asked_at;        /* when it last asked, ticks */
     unsigned looked_at;       /* of those that wait, so many had their turn of a look */
+    struct vcpu *pull_next;   /* idle: with whom it goes on to look for one that waits elsewhere */
+    uint64_t pull_from;       /* from then on it may ask for such a one again, ticks */
     struct deadline look;     /* at whether one that waits here is to go elsewhere */
     uint64_t ahead[MAX_CPUS]; /* how far each CPU's virtual time is ahead of this one's, without a claim */
 

@@ -26,6 +26,7 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "vm/arch_vm.h"
+#include "vm/idle.h"
 
 #define TURN_US     500 /* of a vCPU while another of its VM waits */
 #define HANDOVER_US 50  /* of one that has the place of another */
@@ -223,11 +224,17 @@ static struct vcpu *next_turn(struct vcpu *vcpu, uint64_t now)
     return !vcpu->unit.warped || seems_to_spin(vcpu) ? waiting_sibling(vcpu) : NULL;
 }
 
-/* A vCPU that floats waits, or may from now on: is it to go elsewhere? */
-static void look_at_waiting(struct cpu *cpu, uint64_t when)
+void cpu_look_at_waiting(struct cpu *cpu, uint64_t when)
 {
     if (deadline_when(&cpu->look) > when)
         deadline_set(&cpu->deadlines, &cpu->look, when);
+}
+
+/* The vCPU, which floats, waits, or may from now on: is it to go elsewhere? */
+static void look_later(const struct vcpu *vcpu, uint64_t now)
+{
+    cpu_look_at_waiting(vcpu->cpu,
+                        now + us_to_ticks(idle_core_for(vcpu) ? FLOATING_SOON_US : FLOATING_LOOK_US));
 }
 
 /* Before the policy is asked: does another vCPU of the current one's VM take its place? */
@@ -237,10 +244,12 @@ static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *v
     bool asked = other != NULL && other->unit.runnable && !other->unit.warped; /* else it has its own */
     bool short_turn;
 
-    if (vcpu->floats)
-        look_at_waiting(cpu, now + us_to_ticks(FLOATING_LOOK_US));
     vcpu->gives_way_to = NULL;
-    if (!vcpu->unit.runnable || cpu->sched.policy->swap == NULL || cpu->sched.current != &vcpu->unit)
+    if (!vcpu->unit.runnable)
+        return;
+    if (vcpu->floats_on != 0)
+        look_later(vcpu, now);
+    if (cpu->sched.policy->swap == NULL || cpu->sched.current != &vcpu->unit)
         return;
     if (!asked)
         other = next_turn(vcpu, now);
@@ -431,12 +440,6 @@ static inline void make_runnable(struct vcpu *vcpu, uint64_t now)
         begin_handed_work(vcpu, now);
 }
 
-bool cpu_is_idle(const struct cpu *cpu)
-{
-    return ARCH_READ_RELAXED(cpu->current) == NULL &&
-           atomic_load_explicit(&cpu->messages, memory_order_relaxed) == NULL; /* else one may be coming */
-}
-
 /*
  * The vCPU woke without a deadline, another has the core, and the policy is not asked yet. It may go first if
  * it has used less than its share. Then it pays for the switch back, too, and half as much for the interrupt
@@ -451,11 +454,8 @@ static __attribute__((noinline)) void may_break_in(struct vcpu *vcpu)
     if (moves == NULL || moves->forgo == NULL)
         return;
     vcpu->broke_in = true;
-    for (uint64_t left = vcpu->floats_on; left != 0; left &= left - 1)
-        if (cpu_is_idle(&cpus[__builtin_ctzll(left)])) {
-            moves->forgo(&cpu->sched, &vcpu->unit);
-            return;
-        }
+    if (idle_core_for(vcpu))
+        moves->forgo(&cpu->sched, &vcpu->unit);
 }
 
 /* The vCPU, which is the current one, gives the CPU up. How much it is to pay beyond `now`, see above. */
@@ -486,8 +486,8 @@ static void wake_timer_expired(struct deadline *timer, uint64_t now)
             precise_woken_for_timer(&vcpu->precise, vcpu->wake_at, timer->when);
         } else {
             bill(vcpu, now);
-            if (vcpu->floats)
-                look_at_waiting(cpu, now);
+            if (vcpu->floats_on != 0)
+                cpu_look_at_waiting(cpu, now);
         }
     }
 }
@@ -501,8 +501,8 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     if (cpu->current != NULL && !vcpu->unit.warped)
         may_break_in(vcpu);
-    if (vcpu->floats)
-        look_at_waiting(cpu, vcpu->ready_since); /* after the policy was asked */
+    if (vcpu->floats_on != 0)
+        cpu_look_at_waiting(cpu, vcpu->ready_since); /* after the policy was asked */
 }
 
 void vcpu_wake_by_message(struct vcpu *vcpu)
@@ -521,8 +521,8 @@ static void was_denied(struct vcpu *vcpu, uint64_t now)
     vcpu->stats[ONTIME_STAT_WARPS_DENIED]++;
     cpu_trace_at(cpu, now, ONTIME_TRACE_WARP_DENIED, vcpu, 0);
     bill(vcpu, now);
-    if (vcpu->floats)
-        look_at_waiting(cpu, now);
+    if (vcpu->floats_on != 0)
+        cpu_look_at_waiting(cpu, now);
 }
 
 /*
@@ -627,10 +627,12 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
 {
     vcpu->cpu = cpu;
     atomic_store_explicit(&vcpu->mail_to, cpu, memory_order_relaxed);
-    if (vcpu->floats)
+    if (vcpu->floats_on != 0) {
         visit(vcpu);
-    else
+        idle_add(vcpu);
+    } else {
         stay(vcpu);
+    }
     vcpu->place_of = vcpu;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
@@ -877,12 +879,12 @@ bool vcpu_may_leave(const struct vcpu *vcpu)
 
 void cpu_bring_home(struct cpu *cpu)
 {
-    bool any = false;
+    bool any = cpu->reschedule;
 
     for (struct vcpu *vcpu = cpu->visitors; vcpu != NULL; vcpu = vcpu->next)
         any = be_home(vcpu) || any;
     if (any)
-        pick(cpu, cpu->charged_until); /* the place of the current one may be another's now */
+        pick(cpu, cpu->charged_until); /* else one may be taken to wait that is about to have the core */
 }
 
 static void pack(struct vcpu *vcpu, uint64_t now)
@@ -937,6 +939,7 @@ void vcpu_arrive(struct vcpu *vcpu)
     uint64_t now = charge(cpu, arch_counter());
 
     ARCH_WRITE_RELAXED(vcpu->cpu, cpu);
+    cpu->pull_from = now;
     DEBUG_ONLY(cpu->idle_ticks -= vcpu->stats[ONTIME_STAT_RUN_TICKS] + vcpu->debt);
     visit(vcpu);
     cpu->sched.policy->moves->join(&cpu->sched, &vcpu->unit, vcpu->luggage.ahead);
@@ -948,7 +951,7 @@ void vcpu_arrive(struct vcpu *vcpu)
     if (cpu->current == vcpu)
         return;
     bill(vcpu, now);
-    look_at_waiting(cpu, now + us_to_ticks(FLOATING_LOOK_US));
+    look_later(vcpu, now);
 }
 
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
@@ -999,7 +1002,8 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     }
     vcpu = cpu->current;
     if (vcpu == NULL) {
-        arch_wait_for_interrupt();
+        if (!cpu->is_visited || !idle_pull(cpu))
+            arch_wait_for_interrupt();
     } else if (vcpu->work != NULL && cpu->loaded != NULL && cpu->loaded != vcpu) {
         vcpu_unload(cpu->loaded); /* so that messages to that one do not interrupt the work */
     } else if (vcpu->work != NULL) {

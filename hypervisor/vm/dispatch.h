@@ -146,8 +146,8 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now);
 /* Up to which virtual time would a vCPU that came run at once? The CPU is not idle. */
 uint64_t cpu_turn(struct cpu *cpu);
 
-/* Runs the CPU nothing, as far as is known? Any CPU may ask. */
-bool cpu_is_idle(const struct cpu *cpu);
+/* vm/floating.c is to look at those that wait here at `when`, if it would not before. */
+void cpu_look_at_waiting(struct cpu *cpu, uint64_t when);
 
 /* Is it runnable, and another has the CPU? */
 bool vcpu_waits(const struct vcpu *vcpu);
@@ -168,8 +168,8 @@ void vcpu_leave(struct vcpu *vcpu, struct cpu *to, uint64_t ahead);
 void vcpu_arrive(struct vcpu *vcpu);
 
 /*
- * The CPU is charged up to now. Its vCPUs that have another's place in the policy get their own again, and
- * the policy is asked.
+ * The CPU is charged up to now. Its vCPUs that have another's place in the policy get their own again. If one
+ * had, or anything else has changed, the policy is asked.
  */
 void cpu_bring_home(struct cpu *cpu);
 

@@ -4,16 +4,24 @@
  *
  * Only the core that has a vCPU sends it away, and only while it waits there: it is runnable, another has the
  * core, and its registers are in memory. So a vCPU is touched on its own core only, no lock is taken, and no
- * core waits for another. The core looks at those that wait as soon as the policy was asked after a wake-up,
- * and every FLOATING_LOOK_US as long as any waits.
+ * core waits for another. The core looks at those that wait
+ *
+ *  - as soon as the policy was asked after a wake-up;
+ *  - FLOATING_SOON_US after one may have lost the core while another core is idle: most who take it give it
+ *    back by then, and two moves would take longer than that;
+ *  - when a core that has got idle asks for it (vm/idle.c);
+ *  - every FLOATING_LOOK_US as long as any waits, for rules 2 and 3.
  *
  *  1. A vCPU goes to a core that is idle. One that wakes without a deadline while there is such a core gives
  *     up the credit that cbs has for it (vm/dispatch.c): with it, it would keep others from their core.
  *  2. One that is warped, and waits because others' urgent work is due before, goes to a core that runs one
  *     that is not warped: there it is first. It goes nowhere else, so that it is never later for that.
  *  3. Another goes to a core whose turn() is ahead of its own virtual time by so much that it could run there
- *     for MARGIN of CPU time before it would have to wait. So virtual times of the cores keep pace, and with
- *     them the CPU times over the weights of all that float over these cores.
+ *     for MARGIN of CPU time before it would have to wait, and that runs no urgent work. So virtual times of
+ *     the cores keep pace, and with them the CPU times over the weights of all that float over these cores.
+ *
+ * A vCPU is moved once at most for the same deadline: so it waits for others' urgent work on two cores at
+ * most, whatever these get to do while it is on its way (docs/bound.md).
  *
  * For rule 3 the other cores are asked for their turn() every ASK_US, by CPU_TURN, and what they say is used
  * at the next look. After a move nothing is known until they are asked again, as the vCPU that was sent
@@ -33,7 +41,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "vm/dispatch.h"
-#include "vm/vm.h"
+#include "vm/idle.h"
 
 #define ASK_US   4000
 #define CORES    32   /* a look ends when it has looked at so many for vCPUs that wait: it is not to last */
@@ -67,7 +75,7 @@ static int64_t lead_over(const struct cpu *cpu, const struct vcpu *vcpu)
 {
     const struct cpu *own = vcpu->cpu;
 
-    if (!own->has_asked || ARCH_READ_RELAXED(cpu->current) == NULL ||
+    if (!own->has_asked || !runs_unwarped(cpu) ||
         (atomic_load_explicit(&cpu->requests, memory_order_relaxed) & CPU_TURN) != 0)
         return 0;
     return (int64_t)(atomic_load_explicit(&cpu->turn_told, memory_order_acquire) - own->ahead[cpu->index] -
@@ -80,15 +88,24 @@ static bool is_free_for(const struct cpu *cpu, const struct vcpu *vcpu)
     return cpu_is_idle(cpu) || (vcpu->unit.warped && runs_unwarped(cpu));
 }
 
+/* The vCPU waits for its deadline's sake: has it come here for the same one? */
+static bool has_moved_for_it(const struct vcpu *vcpu)
+{
+    return vcpu->unit.warped && precise_is_awaited(&vcpu->precise) &&
+           vcpu->luggage.due == precise_awaited(&vcpu->precise);
+}
+
 /* Where the vCPU, which waits, is to go; NULL: it stays. */
 static struct cpu *better_core(const struct vcpu *vcpu)
 {
     struct cpu *own = vcpu->cpu, *best = NULL;
     int64_t best_lead = 0;
 
+    if (has_moved_for_it(vcpu))
+        return NULL;
     if (!vcpu->unit.warped && own->has_asked)
         best_lead = moves_of(own)->worth(vcpu->unit.params.weight, margin(own));
-    for (uint64_t left = vcpu->vm->config->floats_on; left != 0; left &= left - 1) {
+    for (uint64_t left = vcpu->floats_on; left != 0; left &= left - 1) {
         struct cpu *cpu = &cpus[__builtin_ctzll(left)];
         int64_t lead;
 
@@ -112,7 +129,7 @@ static uint64_t cores_for_waiting(const struct cpu *cpu)
 
     for (const struct vcpu *vcpu = cpu->visitors; vcpu != NULL; vcpu = vcpu->next)
         if (vcpu_waits(vcpu))
-            mask |= vcpu->vm->config->floats_on;
+            mask |= vcpu->floats_on;
     return mask & ~(UINT64_C(1) << cpu->index);
 }
 
@@ -169,7 +186,7 @@ static struct vcpu *find_one(struct cpu *cpu, struct cpu **to)
             continue;
         if (cores >= CORES)
             return NULL;
-        cores += count_cores(vcpu->vm->config->floats_on);
+        cores += count_cores(vcpu->floats_on);
         cpu->looked_at++;
         *to = better_core(vcpu);
         if (*to != NULL)
@@ -192,6 +209,22 @@ static bool send_one(struct cpu *cpu)
     return true;
 }
 
+/* Does one wait for no more than that its registers are taken out of the CPU, to go to a core that is idle? */
+static bool is_about_to_leave(const struct cpu *cpu)
+{
+    const struct vcpu *vcpu = cpu->loaded;
+
+    return vcpu != NULL && vcpu->floats_on != 0 && vcpu_waits(vcpu) && idle_core_for(vcpu);
+}
+
+/* When to look again, after one was sent away, or none. Then there may be one more core that is idle. */
+static uint64_t next_look(const struct cpu *cpu, bool sent, uint64_t now)
+{
+    if (sent)
+        return now;
+    return now + us_to_ticks(is_about_to_leave(cpu) ? FLOATING_SOON_US : FLOATING_LOOK_US);
+}
+
 static void look(struct deadline *deadline, uint64_t now)
 {
     struct cpu *cpu = HEAP_ENTRY(deadline, struct cpu, look);
@@ -200,6 +233,7 @@ static void look(struct deadline *deadline, uint64_t now)
 
     now = cpu_charge(cpu, now);
     cpu_bring_home(cpu);
+    atomic_thread_fence(memory_order_seq_cst); /* see vm/idle.c */
     mask = cores_for_waiting(cpu);
     if (cpu->has_asked)
         bound_ahead(cpu, mask);
@@ -211,11 +245,12 @@ static void look(struct deadline *deadline, uint64_t now)
     else
         cpu->has_asked = false; /* what they said is used, or no longer so */
     if (mask != 0)
-        deadline_set(&cpu->deadlines, deadline, now + us_to_ticks(FLOATING_LOOK_US));
+        deadline_set(&cpu->deadlines, deadline, next_look(cpu, sent, now));
 }
 
 void floating_init(const struct system_config *config)
 {
+    idle_init();
     for (unsigned i = 0; i < cpu_count; i++)
         deadline_init(&cpus[i].look, DEADLINE_OTHER, look);
     least_weight = SCHED_WEIGHT_MAX;

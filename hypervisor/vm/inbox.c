@@ -41,6 +41,8 @@ static void serve_cpu(struct cpu *cpu)
         atomic_store_explicit(&cpu->charge_told, cpu_charge(cpu, arch_counter()), memory_order_release);
     if ((requests & CPU_TURN) != 0)
         atomic_store_explicit(&cpu->turn_told, cpu_turn(cpu), memory_order_release);
+    if ((requests & CPU_LOOK) != 0)
+        cpu_look_at_waiting(cpu, arch_counter());
     if ((requests & CPU_CONSOLE) != 0)
         console_watch_silence();
 }

@@ -27,10 +27,11 @@
 #define VCPU_WAKE      64u  /* it is made runnable, if it is on */
 
 /* Of a core. */
-#define CPU_CHARGE  1u /* its current vCPU is charged up to now, and `charge_told` says so */
-#define CPU_CONSOLE 2u /* core 0's: a source has written an unfinished line */
-#define CPU_TRACE   4u /* its trace ring is frozen: when it has taken this, it records no more */
-#define CPU_TURN    8u /* `turn_told` says up to which virtual time a vCPU that came would run at once */
+#define CPU_CHARGE  1u  /* its current vCPU is charged up to now, and `charge_told` says so */
+#define CPU_CONSOLE 2u  /* core 0's: a source has written an unfinished line */
+#define CPU_TRACE   4u  /* its trace ring is frozen: when it has taken this, it records no more */
+#define CPU_TURN    8u  /* `turn_told` says up to which virtual time a vCPU that came would run at once */
+#define CPU_LOOK    16u /* a core is idle to which one that waits here may go: it looks at them now */
 
 void vcpu_send(struct vcpu *vcpu, uint32_t request);
 

@@ -36,7 +36,6 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
-    bool floats;            /* it may go to other CPUs (vm/floating.c) */
     enum timer_mode timers;
 
     /*
@@ -54,7 +53,8 @@ struct vcpu {
     struct deadline precise_timer;
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
-    uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float */
+    uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float (vm/floating.c) */
+    struct vcpu *next_floating; /* the next of all that float */
     bool broke_in;     /* it woke without a deadline while another had the CPU: it pays for the switch back */
     struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
     /*

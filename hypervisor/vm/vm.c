@@ -56,7 +56,6 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
     vcpu->index = (uint16_t)index;
     vcpu->id = (uint16_t)vcpu_total++;
     vcpu->timers = config->timers;
-    vcpu->floats = config->floats_on != 0;
     vcpu->floats_on = config->floats_on;
     vcpu->unit.params = (struct sched_params){
         .weight = config->weight,

@@ -2,7 +2,7 @@
 # `make model`: Spin tries all orders in which cores can do what tests/model describes. MODELS="block" chooses some.
 
 MODEL_PACKAGES := spin gcc libc6-dev
-MODELS ?= messages floating block
+MODELS ?= messages floating idle block
 
 .PHONY: model
 test-all: model

@@ -15,6 +15,7 @@
 #include <string.h>
 #include "arch/fake/fake.h"
 #include "base/arch.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/units.h"
 #include "console/console.h"
@@ -23,7 +24,9 @@
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
 #include "vm/floating.h"
+#include "vm/idle.h"
 #include "vm/inbox.h"
+#include "vm/messages.h"
 #include "vm/power.h"
 #include "vm/vm.h"
 
@@ -45,11 +48,13 @@ static struct vcpu vcpu_of[VMS][VCPUS];
 static struct system_config config;
 static struct ontime_trace_record records[CORES][RECORDS];
 static bool kicked[CORES];
+static bool waiting[CORES]; /* idle, and in WFI */
 static unsigned here;
 static struct random drawn;
 static unsigned alarm_on[VMS]; /* the core whose deadline the alarm is; CORES: none */
 static void *allocated[HEAPS];
 static unsigned allocations;
+static uint64_t idle_in_vain;      /* ticks that cores were idle while one that may go there waited */
 static uint32_t least_weight = 1; /* of those that will float */
 
 /* What a guest does. One that neither sleeps nor waits is a hog. */
@@ -114,6 +119,7 @@ void console_watch_silence(void)
 void arch_wait_for_interrupt(void)
 {
     assert_null(cpus[here].current);
+    waiting[here] = true;
 }
 
 void arch_vcpu_load(struct vcpu *vcpu)
@@ -290,7 +296,9 @@ static void make_cores(unsigned count, const char *policy, uint64_t seed)
     memset(vcpu_of, 0, sizeof(vcpu_of));
     memset(guest_of, 0, sizeof(guest_of));
     memset(kicked, 0, sizeof(kicked));
+    memset(waiting, 0, sizeof(waiting));
     memset(&config, 0, sizeof(config));
+    idle_in_vain = 0;
     drawn.state = seed;
     cpu_count = count;
     for (unsigned i = 0; i < count; i++) {
@@ -325,11 +333,12 @@ static struct vcpu *add(unsigned count, uint32_t weight, unsigned first, uint64_
             .index = (uint16_t)i,
             .id = (uint16_t)(index * VCPUS + i),
             .timers = TIMERS_PRECISE,
-            .floats = mask != 0,
             .floats_on = mask,
             .unit.params = {.weight = weight, .horizon = 100000 * 625 / 10, .job = 50 * 625 / 10},
         };
         vcpu_attach(vcpu, &cpus[first]);
+        for (unsigned k = 0; k < cpu_count; k++)
+            cpus[k].is_visited = cpus[k].is_visited || (mask >> k & 1) != 0;
         deadline_init(&vcpu->physical_timer, DEADLINE_OTHER, NULL);
         vcpu->on = true;
     }
@@ -368,7 +377,8 @@ static uint64_t next_of(unsigned core)
 
     on(core);
     next = fake_comparator();
-    if (kicked[core] || cpus[core].reschedule || (guest != NULL && vcpu != cpus[core].loaded))
+    if (kicked[core] || cpus[core].reschedule || (guest == NULL && !waiting[core]) ||
+        (guest != NULL && vcpu != cpus[core].loaded))
         return fake_counter();
     if (guest != NULL && guest->work != 0 && is_awake(guest)) {
         uint64_t end = guest->begun != 0 ? guest->begun + guest->work : fake_counter();
@@ -376,6 +386,24 @@ static uint64_t next_of(unsigned core)
         next = end < next ? end : next;
     }
     return next;
+}
+
+/* How many cores are idle while a vCPU waits elsewhere that may go there. */
+static unsigned idle_while_one_waits(void)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < cpu_count; i++) {
+        bool any = false;
+
+        for (unsigned k = 0; k < VMS * VCPUS && cpus[i].current == NULL; k++) {
+            const struct vcpu *vcpu = &vcpu_of[k / VCPUS][k % VCPUS];
+
+            any = any || ((vcpu->floats_on >> i & 1) != 0 && vcpu->cpu != NULL && vcpu_waits(vcpu));
+        }
+        count += any;
+    }
+    return count;
 }
 
 /* One of the cores that have something to do now does it. False when none has before `end`, the time then. */
@@ -392,10 +420,13 @@ static bool step(uint64_t end)
             due[count++] = i;
     }
     if (count == 0) {
+        if (first > fake_counter())
+            idle_in_vain += (first - fake_counter()) * idle_while_one_waits();
         fake_set_counter(first > fake_counter() ? first : fake_counter());
         return first < end;
     }
     on(due[random_below(&drawn, count)]);
+    waiting[here] = false;
     dispatch_step(&cpus[here]);
     return true;
 }
@@ -596,6 +627,137 @@ static void one_that_breaks_in_pays_for_it(void **state)
     assert_in_range(ran, (sleeps - 1) * (SECOND / 5000 + cost + cost / 2),
                     (sleeps + 1) * (SECOND / 5000 + cost + cost / 2) + SECOND / 5000);
     assert_in_range(ran + cpu_time(hog), SECOND, SECOND + 2 * cost);
+}
+
+/*
+ * Hogs that float, beside others that stay, and come and go: while one of them waits, no core that it may use
+ * is idle for longer than FLOATING_SOON_US after a switch.
+ */
+static void no_core_is_idle_while_one_waits(void **state)
+{
+    static const char *const policies[] = {"cbs", "bvt", "rr"};
+
+    (void)state;
+    for (unsigned n = 0; n < 6; n++) {
+        unsigned hogs = 1 + n % 2;
+
+        make_cores(2, policies[n / 2], 15);
+        for (unsigned i = 0; i < hogs; i++)
+            (void)add_hog(1, 0, 3);
+        for (unsigned i = 0; i < 4; i++)
+            (void)add_sleeper((i + 1) * SECOND / 1000, (i + 1) * SECOND / 400, false, i % 2, 0);
+        run(10 * SECOND);
+        if (idle_in_vain > SECOND * 10 / (hogs == 1 ? 80 : 1000))
+            fail_msg("%s: idle for %.3f%% of a core", policies[n / 2], (double)idle_in_vain / SECOND * 10);
+    }
+}
+
+/* A core that gets idle asks for one that waits elsewhere, at once. */
+static void one_that_waits_comes_when_a_core_gets_idle(void **state)
+{
+    struct vcpu *vcpu;
+    uint64_t ends;
+
+    (void)state;
+    make_cores(2, "cbs", 16);
+    ends = fake_counter() + SECOND / 430;
+    (void)add_sleeper(SECOND / 430, SECOND, false, 1, 0);
+    (void)add_hog(1, 0, 0);
+    run(10);
+    vcpu = add_hog(1, 0, 3);
+    run(ends - 10 - fake_counter());
+    assert_true(vcpu->cpu == &cpus[0] && vcpu_waits(vcpu) && cpus[1].current != NULL);
+    run(30);
+    assert_true(vcpu->cpu == &cpus[1] && cpus[1].current == vcpu);
+    assert_int_equal(vcpu->stats[ONTIME_STAT_MOVES], 1);
+}
+
+/* Does core 1, which is idle, ask core 0 to look? */
+static bool asks(void)
+{
+    bool asked;
+
+    on(1);
+    while (idle_pull(&cpus[1]))
+        ;
+    asked = kicked[0];
+    kicked[0] = false;
+    assert_int_equal(atomic_exchange(&cpus[0].requests, 0), asked ? CPU_LOOK : 0);
+    return asked;
+}
+
+static void an_idle_core_asks_for_whom_it_can_get(void **state)
+{
+    struct vcpu *vcpu, *crowd;
+
+    (void)state;
+    make_cores(2, "cbs", 17);
+    (void)add_hog(1, 0, 0);
+    run(10);
+    assert_false(asks());
+    for (unsigned i = 0; i < VMS - 2; i++) /* more than a piece: all but one are blocked */
+        crowd = add(VCPUS, 1, 0, 3);
+    vcpu = crowd;
+    on(0);
+    vcpu_wake(vcpu);
+    assert_true(asks());
+    assert_false(asks()); /* once in a while only, whatever comes of it */
+    fake_set_counter(fake_counter() + us_to_ticks(FLOATING_PULL_US) - 1);
+    assert_false(asks());
+    fake_set_counter(fake_counter() + 1);
+    vcpu->floats_on = 1;
+    assert_false(asks());
+    vcpu->floats_on = 3;
+    vcpu->work = take_a_while;
+    assert_false(asks());
+    vcpu->work = NULL;
+    cpus[0].current = vcpu;
+    assert_false(asks());
+    cpus[0].current = vm_of[0].vcpus;
+    vcpu->cpu = NULL;
+    assert_false(asks());
+    vcpu->cpu = &cpus[1];
+    assert_false(asks());
+    vcpu->cpu = &cpus[0];
+    assert_true(asks());
+}
+
+/* When one has come, the core may ask again at once. */
+static void an_idle_core_asks_again_when_one_has_come(void **state)
+{
+    struct vcpu *vcpu;
+
+    (void)state;
+    make_cores(2, "cbs", 18);
+    (void)add_hog(1, 0, 0);
+    vcpu = add(1, 1, 0, 3);
+    run(10);
+    on(0);
+    vcpu_wake(vcpu);
+    assert_true(asks());
+    run(10);
+    assert_ptr_equal(vcpu->cpu, &cpus[1]);
+    assert_true(cpus[1].pull_from <= fake_counter());
+}
+
+/* One that loses its core for a moment stays, though another is idle. */
+static void one_that_gets_its_core_back_soon_stays(void **state)
+{
+    (void)state;
+    for (unsigned longer = 0; longer < 2; longer++) {
+        uint64_t soon = us_to_ticks(FLOATING_SOON_US);
+        struct vcpu *vcpu, *sleeper;
+
+        make_cores(2, "cbs", 19);
+        sleeper = add_sleeper(longer ? soon + 100 : soon - 100, SECOND / 100, true, 0, 0);
+        run(2 * soon);
+        vcpu = add_hog(1, 0, 3);
+        while (guest_of_vcpu(sleeper)->sleeps == 0)
+            run(1);
+        assert_true(cpus[0].current == sleeper && vcpu->cpu == &cpus[0]);
+        run(soon + 200);
+        assert_ptr_equal(vcpu->cpu, &cpus[longer]);
+    }
 }
 
 /* It stays while its core runs it at once, busy or not. */
@@ -809,7 +971,7 @@ static void anything(uint64_t seed)
             assert_int_equal(alarm_on[i] < CORES, true);
             if (vcpu->cpu != NULL && k == 0)
                 assert_int_equal(alarm_on[i], vcpu->cpu->index);
-            assert_true(vcpu->floats || vcpu->stats[ONTIME_STAT_MOVES] == 0);
+            assert_true(vcpu->floats_on != 0 || vcpu->stats[ONTIME_STAT_MOVES] == 0);
         }
 }
 
@@ -844,6 +1006,11 @@ int main(void)
         cmocka_unit_test(one_that_wakes_goes_to_an_idle_core),
         cmocka_unit_test(one_with_credit_goes_to_an_idle_core),
         cmocka_unit_test(one_that_breaks_in_pays_for_it),
+        cmocka_unit_test(no_core_is_idle_while_one_waits),
+        cmocka_unit_test(one_that_waits_comes_when_a_core_gets_idle),
+        cmocka_unit_test(an_idle_core_asks_for_whom_it_can_get),
+        cmocka_unit_test(an_idle_core_asks_again_when_one_has_come),
+        cmocka_unit_test(one_that_gets_its_core_back_soon_stays),
         cmocka_unit_test(one_that_is_on_time_stays),
         cmocka_unit_test(urgent_work_goes_where_it_is_first),
         cmocka_unit_test(deadlines_are_watched_at_once),

@@ -60,17 +60,17 @@ UNIT_TESTS += precise precise_random turns vm power power_cores deadlines messag
 messages_SRCS := hypervisor/vm/messages.c hypervisor/vm/inbox.c tests/unit/interleave.c
 messages_FLAGS := -includetests/unit/interleaved_atomics.h
 deadlines_SRCS := hypervisor/vm/precise.c hypervisor/time/lead.c
-precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/vm.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
+precise_SRCS := hypervisor/vm/precise.c hypervisor/vm/dispatch.c hypervisor/vm/idle.c hypervisor/vm/vm.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
 	hypervisor/base/trace.c \
 	hypervisor/devices/deadline_calls.c hypervisor/devices/stolen_time.c hypervisor/time/lead.c \
 	hypervisor/time/deadline_queue.c $(UNIT_SCHED) tests/unit/core_world.c
 precise_random_SRCS := $(precise_SRCS)
 turns_SRCS := $(precise_SRCS)
 vm_SRCS := hypervisor/vm/vm.c hypervisor/vm/load.c hypervisor/vm/power.c hypervisor/vm/precise.c \
-	hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
+	hypervisor/vm/dispatch.c hypervisor/vm/idle.c hypervisor/vm/messages.c hypervisor/vm/inbox.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c \
 	$(UNIT_SCHED) tests/unit/vm_world.c
 power_SRCS := $(vm_SRCS)
-floating_SRCS := hypervisor/vm/floating.c hypervisor/vm/dispatch.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
+floating_SRCS := hypervisor/vm/floating.c hypervisor/vm/dispatch.c hypervisor/vm/idle.c hypervisor/vm/messages.c hypervisor/vm/inbox.c \
 	hypervisor/vm/precise.c hypervisor/base/trace.c hypervisor/time/lead.c hypervisor/time/deadline_queue.c $(UNIT_SCHED)
 power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_SRCS)
 power_cores_FLAGS := $(messages_FLAGS)

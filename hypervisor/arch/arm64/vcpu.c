@@ -302,7 +302,7 @@ _Static_assert(ARCH_VM_CPUS == MAX_CPUS, "each CPU has an entry");
  */
 static void drop_translations_of_others(const struct vcpu *vcpu)
 {
-    if (vcpu->floats) {
+    if (vcpu->floats_on != 0) {
         uint8_t *last = &vcpu->vm->arch.last_loaded[vcpu->cpu->index];
 
         if (*last == vcpu->index + 1)
