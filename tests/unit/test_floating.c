@@ -811,6 +811,63 @@ static void urgent_work_goes_where_it_is_first(void **state)
     }
 }
 
+static void warp_now(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+
+    on(cpu->index);
+    cpu_charge(cpu, fake_counter());
+    assert_true(cpu->sched.policy->warp(&cpu->sched, &vcpu->unit, 0, 0, fake_counter()));
+    cpu->reschedule = true;
+}
+
+/* While it is on its way, the core that it goes to may get urgent work that is due before. Then it stays. */
+static void urgent_work_moves_once(void **state)
+{
+    struct vcpu *stays[2], *vcpu;
+
+    (void)state;
+    make_cores(2, "cbs", 20);
+    for (unsigned i = 0; i < 2; i++)
+        stays[i] = add_hog(1, i, 0);
+    vcpu = add(1, 1, 0, 3);
+    vcpu->unit.params.job = SECOND / 10; /* due after the others' */
+    run(1000);
+    warp_now(stays[0]);
+    precise_arm(&vcpu->precise, 0, fake_counter() + 500);
+    on(0);
+    vcpu_watch_deadlines(vcpu);
+    while (vcpu->cpu != NULL)
+        assert_true(step(DEADLINE_NONE));
+    warp_now(stays[1]);
+    on(0);
+    assert_true(cpus[0].sched.policy->unwarp(&cpus[0].sched, &stays[0]->unit, fake_counter()));
+    cpus[0].reschedule = true;
+    run(5 * us_to_ticks(FLOATING_LOOK_US));
+    assert_true(vcpu->cpu == &cpus[1] && vcpu_waits(vcpu) && vcpu->unit.warped);
+    assert_int_equal(vcpu->stats[ONTIME_STAT_MOVES], 1);
+}
+
+/* A core that is ahead gets nobody who is not urgent while it does urgent work. */
+static void nobody_comes_to_wait_for_urgent_work(void **state)
+{
+    (void)state;
+    for (unsigned urgent = 0; urgent < 2; urgent++) {
+        struct vcpu *stays, *hogs[2];
+
+        make_cores(2, "cbs", 21);
+        stays = add_hog(1, 1, 0);
+        run(10);
+        for (unsigned i = 0; i < 2; i++)
+            hogs[i] = add_hog(1, 0, 3);
+        if (urgent)
+            warp_now(stays);
+        run(SECOND / 20);
+        assert_int_equal(stays->unit.warped, urgent);
+        assert_int_equal(hogs[0]->stats[ONTIME_STAT_MOVES] + hogs[1]->stats[ONTIME_STAT_MOVES] == 0, urgent);
+    }
+}
+
 /* One that comes to where it has to wait is watched from then on. */
 static void deadlines_are_watched_at_once(void **state)
 {
@@ -1013,6 +1070,8 @@ int main(void)
         cmocka_unit_test(one_that_gets_its_core_back_soon_stays),
         cmocka_unit_test(one_that_is_on_time_stays),
         cmocka_unit_test(urgent_work_goes_where_it_is_first),
+        cmocka_unit_test(urgent_work_moves_once),
+        cmocka_unit_test(nobody_comes_to_wait_for_urgent_work),
         cmocka_unit_test(deadlines_are_watched_at_once),
         cmocka_unit_test(timers_and_deadlines_go_along),
         cmocka_unit_test(one_in_use_stays),
