@@ -25,6 +25,13 @@ bool arch_random(uint64_t *bits);
 /* NULL, or why Ontime cannot run on this CPU. */
 const char *arch_cpu_problem(void);
 
+/*
+ * The registers of the calling CPU by which a guest there finds out what kind it is: the name of the n-th,
+ * and its value as the guest reads it. NULL: there are no more than n, which is IDENTITY_REGISTERS at most.
+ */
+#define IDENTITY_REGISTERS 40
+const char *arch_cpu_identity(unsigned n, uint64_t *value);
+
 /* Where Ontime's image lies, with its data and stack; nobody else may use that. */
 uint64_t arch_image_start(void);
 uint64_t arch_image_end(void);

@@ -192,7 +192,26 @@ static void check_against_machine(void)
              (unsigned long)want, (unsigned long)have, (unsigned long)(want - have));
 }
 
-/* The CPUs that the file names have started. */
+/*
+ * A guest looks at a CPU once, when it starts there, and keeps to what it found. One that floats may find
+ * itself on any of its CPUs later.
+ */
+static void check_kinds(const struct vm_config *vm)
+{
+    unsigned first = vm->floats_on != 0 ? (unsigned)__builtin_ctzll(vm->floats_on) : 0;
+
+    for (uint64_t left = vm->floats_on; left != 0; left &= left - 1) {
+        unsigned cpu = (unsigned)__builtin_ctzll(left);
+        const char *name = cores_differ(first, cpu);
+
+        if (name != NULL)
+            stop("system file: node /vm-%s: property floating: CPUs %u and %u differ, in %s: a VM floats "
+                 "over CPUs of one kind",
+                 vm->name, first, cpu, name);
+    }
+}
+
+/* The CPUs that the file names have started, and those that a VM floats over are of one kind. */
 static void check_cpus(void)
 {
     for (unsigned i = 0; i < config.vm_count; i++)
@@ -203,6 +222,8 @@ static void check_cpus(void)
                 stop("system file: node /vm-%s: property cpus: CPU %u %s", config.vms[i].name, cpu,
                      cpu < cpu_count ? "did not start" : "is none of this machine's");
         }
+    for (unsigned i = 0; i < config.vm_count; i++)
+        check_kinds(&config.vms[i]);
 }
 
 static int find_gic(const void *tree, const struct gic_driver *driver)

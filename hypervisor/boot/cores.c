@@ -29,6 +29,7 @@ static struct core {
     _Atomic enum state state;
     const char *problem; /* FAILED: why it can't be used */
     uint64_t stack_end;  /* 0: there was no room for a stack */
+    uint64_t identity[IDENTITY_REGISTERS];
 } cores[MAX_CPUS];
 
 struct cpu cpus[MAX_CPUS];
@@ -130,10 +131,28 @@ static const char *start(unsigned index, const struct board_cpu *cpu)
     return await(&cores[index]);
 }
 
+static void note_identity(struct core *core)
+{
+    for (unsigned i = 0; i < IDENTITY_REGISTERS && arch_cpu_identity(i, &core->identity[i]) != NULL; i++)
+        ;
+}
+
+const char *cores_differ(unsigned one, unsigned other)
+{
+    for (unsigned i = 0; i < IDENTITY_REGISTERS; i++) {
+        uint64_t own;
+
+        if (cores[one].identity[i] != cores[other].identity[i])
+            return arch_cpu_identity(i, &own);
+    }
+    return NULL;
+}
+
 void cores_start(const struct board *board)
 {
     unsigned up = 1;
 
+    note_identity(&cores[0]);
     counter_hz = arch_counter_hz();
     if (board->cpus_left_out)
         console_print("more than %u CPUs: the others are left out", MAX_CPUS);
@@ -156,7 +175,7 @@ static _Noreturn void wait_for_ever(void)
         arch_wait_for_interrupt();
 }
 
-static const char *set_up(void)
+static const char *set_up(struct core *core)
 {
     const char *problem = arch_cpu_problem();
 
@@ -164,9 +183,11 @@ static const char *set_up(void)
         problem = "its counter's frequency (CNTFRQ_EL0) is not that of CPU 0";
     if (problem == NULL)
         problem = arch_interrupts_init_core();
-    if (problem == NULL)
-        arch_cpu_init();
-    return problem;
+    if (problem != NULL)
+        return problem;
+    note_identity(core);
+    arch_cpu_init();
+    return NULL;
 }
 
 void core_join(struct cpu *cpu)
@@ -175,7 +196,7 @@ void core_join(struct cpu *cpu)
 
     if (!step(core, STARTED, JOINING))
         wait_for_ever();
-    core->problem = set_up();
+    core->problem = set_up(core);
     if (!step(core, JOINING, core->problem == NULL ? UP : FAILED) || core->problem != NULL)
         wait_for_ever();
     while (!atomic_load(&go))

@@ -19,6 +19,12 @@ void cores_make_stacks(void);
  */
 void cores_start(const struct board *board);
 
+/*
+ * Are two CPUs that are up of one kind, as far as a guest can see? NULL, or the name of the first register in
+ * which they differ.
+ */
+const char *cores_differ(unsigned one, unsigned other);
+
 /* What a core does that has been started, up to cores_go(). */
 void core_join(struct cpu *cpu);
 

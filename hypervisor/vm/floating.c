@@ -209,7 +209,7 @@ static bool send_one(struct cpu *cpu)
     return true;
 }
 
-/* Does one wait for no more than that its registers are taken out of the CPU, to go to a core that is idle? */
+/* Does one wait for its registers to be taken out of the CPU only, to go to a core that is idle? */
 static bool is_about_to_leave(const struct cpu *cpu)
 {
     const struct vcpu *vcpu = cpu->loaded;

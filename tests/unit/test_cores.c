@@ -25,6 +25,8 @@
 #define READING 1000 /* ticks that a reading of the clock takes */
 #define LINES   8
 
+#define REGISTERS 3 /* by which a CPU is known */
+
 enum behaviour { COMES, REFUSED, SILENT, UNFIT, NO_GIC, OTHER_CLOCK };
 
 static enum behaviour behaviour[MAX_CPUS];
@@ -38,6 +40,7 @@ static unsigned line_count;
 static struct cpu *calling;
 static jmp_buf waits;
 static bool went;
+static uint64_t identity[MAX_CPUS][REGISTERS];
 
 uint64_t arch_affinity(void)
 {
@@ -94,6 +97,16 @@ void console_print(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(lines[line_count++], sizeof(lines[0]), format, arguments);
     va_end(arguments);
+}
+
+const char *arch_cpu_identity(unsigned n, uint64_t *value)
+{
+    static const char *const names[REGISTERS] = {"MIDR_EL1", "CTR_EL0", "ID_PFR0_EL1"};
+
+    if (n >= REGISTERS)
+        return NULL;
+    *value = identity[calling->index][n];
+    return names[n];
 }
 
 const char *arch_cpu_problem(void)
@@ -267,6 +280,9 @@ static void each_core_comes_or_is_named(void **state)
     board.cpus[3].release = 0xD8;
     board.cpus[8].method = CPU_METHOD_UNKNOWN;
     refused_guard = 9;
+    for (unsigned i = 0; i < REGISTERS; i++)
+        identity[0][i] = identity[1][i] = identity[3][i] = 0x410fd030 + i;
+    identity[3][2]++;
     cores_find(&board);
     cores_make_stacks();
     begin = fake_counter();
@@ -289,6 +305,10 @@ static void each_core_comes_or_is_named(void **state)
     assert_non_null(strstr(lines[5], "CPU 8 (affinity 0.0.0.8): no enable-method"));
     assert_string_equal(lines[6], "CPU 9 (affinity 0.0.0.9): no room for its stack: left out");
     assert_string_equal(lines[7], "3 CPUs");
+    assert_null(cores_differ(0, 0));
+    assert_null(cores_differ(0, 1));
+    assert_string_equal(cores_differ(1, 3), "ID_PFR0_EL1");
+    assert_string_equal(cores_differ(3, 0), "ID_PFR0_EL1");
 
     /* One that comes later does nothing, then or when the others go on. */
     run_core(&cpus[4]);

@@ -54,7 +54,7 @@ static struct random drawn;
 static unsigned alarm_on[VMS]; /* the core whose deadline the alarm is; CORES: none */
 static void *allocated[HEAPS];
 static unsigned allocations;
-static uint64_t idle_in_vain;      /* ticks that cores were idle while one that may go there waited */
+static uint64_t idle_in_vain;     /* ticks that cores were idle while one that may go there waited */
 static uint32_t least_weight = 1; /* of those that will float */
 
 /* What a guest does. One that neither sleeps nor waits is a hog. */

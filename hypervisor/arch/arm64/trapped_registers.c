@@ -48,6 +48,11 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
 #undef ID_REGISTER_END
 }
 
+uint64_t id_register_of_guest(unsigned crm, unsigned op2)
+{
+    return id_register_shown(id_register_value(crm, op2), id_register_most(crm, op2));
+}
+
 /*
  * ICC_SGI1R_EL1 and the like (Arm IHI 0069, 12.2). Bits 15:0 are the targets in the group of Aff3.Aff2.Aff1.
  * The vCPUs are all in group 0.0.0.
@@ -125,8 +130,7 @@ static bool read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
         break;
     }
     if (OP0(reg) == 3 && (reg & REG(0, 7, 15, 0, 0)) == 0) { /* op0 3, op1 0, crn 0: identification */
-        *value =
-            id_register_shown(id_register_value(CRM(reg), OP2(reg)), id_register_most(CRM(reg), OP2(reg)));
+        *value = id_register_of_guest(CRM(reg), OP2(reg));
         return true;
     }
     if (!is_debug(reg))

@@ -76,6 +76,7 @@ static inline void skip_instruction(struct arch_vcpu *vcpu, uint64_t syndrome)
 }
 
 /* Carries out, or refuses, a trapped MSR or MRS; `syndrome` is ESR_EL2. */
+uint64_t id_register_of_guest(unsigned crm, unsigned op2); /* as one on this CPU reads it */
 void trapped_register_access(struct vcpu *vcpu, uint64_t syndrome);
 
 #endif
