@@ -5,12 +5,18 @@
  * addresses where the guest has no RAM. The disk works as before afterwards. Then the guest resets itself,
  * and reads once more.
  *
+ * Boot argument in-flight: instead it resets itself while the disk has a read of its to do, which the machine
+ * lets take a second. In its next life the disk is no bus master, and memory stays as it is.
+ *
  * Sector n of the disk is filled with the byte n.
  */
 #include "bare.h"
 
 #define SECTOR 512u
 #define QUEUE  8u /* descriptors */
+
+#define LONG_READ 65536u
+#define SLOW_US   1500000 /* the read that is on its way at the reset is over by then */
 
 /* How far apart the foreign addresses are. The first is less than what a guest of `victim` looks at. */
 #define EACH_WRITE 0x80000u
@@ -20,6 +26,7 @@
 #define FUNCTION   (1u << 15)
 #define COMMAND    0x04
 #define MEMORY     0x6u /* and bus master */
+#define MASTER     0x4u
 #define BAR(n)     (0x10 + 4 * (n))
 #define CAPS       0x34
 #define CAP_VENDOR 0x09u
@@ -71,7 +78,7 @@ static struct {
     uint64_t sector;
 } header;
 
-static _Alignas(SECTOR) uint8_t data[SECTOR];
+static _Alignas(SECTOR) uint8_t data[LONG_READ];
 static volatile uint8_t status;
 static uintptr_t config, common, notify;
 
@@ -102,7 +109,7 @@ static void barrier(void)
 }
 
 /* Finds the structures, all in one BAR, which is put at the beginning of the window. */
-static bool find(bool *again)
+static bool find(bool *again, bool *is_master)
 {
     uint32_t size;
     const void *reg = tree_property("pcie", "pci-host-ecam-generic", "reg", &size);
@@ -124,9 +131,10 @@ static bool find(bool *again)
             multiplier = mmio_read(cap + 16);
     }
     *again = (mmio_read(config + BAR(bar)) & ~15u) == WINDOW;
+    *is_master = (mmio_read(config + COMMAND) & MASTER) != 0;
     mmio_write(config + BAR(bar), WINDOW);
     mmio_write(config + BAR(bar + 1), 0);
-    mmio_write(config + COMMAND, MEMORY);
+    mmio_write(config + COMMAND, MEMORY & ~MASTER);
     common = WINDOW + offsets[COMMON];
     write16(common + QUEUE_SELECT, 0);
     notify = WINDOW + offsets[NOTIFY] + multiplier * (mmio_read(common + QUEUE_ENABLE) >> 16);
@@ -139,6 +147,7 @@ static void begin(uint64_t descriptors, uint64_t available, uint64_t used)
     write8(common + STATUS, 0);
     while (read8(common + STATUS) != 0) {
     }
+    mmio_write(config + COMMAND, MEMORY);
     queue.available[1] = 0;
     queue.used[1] = 0;
     write8(common + STATUS, ACKNOWLEDGE | DRIVER);
@@ -161,24 +170,30 @@ static void begin_well(void)
     begin(ADDRESS(queue.descriptors), ADDRESS(queue.available), ADDRESS(queue.used));
 }
 
-/* One request; the data is at this address. Did the disk do it? */
-static bool request(uint32_t type, uint64_t sector, uint64_t address)
+/* Asks for one request; the data is at this address. */
+static void submit(uint32_t type, uint64_t sector, uint64_t address, uint32_t length)
 {
-    uint64_t end = now_virtual() + microseconds(1000000);
-    uint16_t before = queue.used[1];
-
     header.type = type;
     header.sector = sector;
     status = 0xFF;
     queue.descriptors[0] = (struct descriptor){ADDRESS(&header), sizeof(header), DESC_NEXT, 1};
     queue.descriptors[1] =
-        (struct descriptor){address, SECTOR, DESC_NEXT | (type == BLOCK_READ ? DESC_WRITE : 0), 2};
+        (struct descriptor){address, length, DESC_NEXT | (type == BLOCK_READ ? DESC_WRITE : 0), 2};
     queue.descriptors[2] = (struct descriptor){ADDRESS(&status), 1, DESC_WRITE, 0};
     queue.available[2 + queue.available[1] % QUEUE] = 0;
     barrier();
     queue.available[1]++;
     barrier();
     write16(notify, 0);
+}
+
+/* The same with one sector. Did the disk do it? */
+static bool request(uint32_t type, uint64_t sector, uint64_t address)
+{
+    uint64_t end = now_virtual() + microseconds(1000000);
+    uint16_t before = queue.used[1];
+
+    submit(type, sector, address, SECTOR);
     while (queue.used[1] == before && (read8(common + STATUS) & NEEDS_RESET) == 0 && now_virtual() < end) {
     }
     barrier();
@@ -262,15 +277,46 @@ static void check_foreign_queue(void)
     expect_equal("used", request(BLOCK_READ, 1, ADDRESS(data)), 0);
 }
 
+/* The first read uses up what the disk may do in a second. */
+static _Noreturn void reset_while_reading(void)
+{
+    begin_well();
+    submit(BLOCK_READ, 1, ADDRESS(data), LONG_READ);
+    while (queue.used[1] == 0) {
+    }
+    submit(BLOCK_READ, 1, ADDRESS(data), LONG_READ);
+    for (;;)
+        (void)psci(PSCI_SYSTEM_RESET, 0, 0, 0);
+}
+
+/* Before anything is done to the disk that it would forget its orders by. */
+static void look_at_memory(bool is_master)
+{
+    const volatile uint8_t *byte = data;
+    uint64_t end = now_virtual() + microseconds(SLOW_US);
+    unsigned changed = 0;
+
+    expect_equal("bus-master", is_master, 0);
+    while (now_virtual() < end && changed == 0)
+        for (unsigned i = 0; i < LONG_READ; i++)
+            changed += byte[i] != 0;
+    expect_equal("memory", changed, 0);
+    expect_equal("used-ring", queue.used[1], 0);
+}
+
 void guest_main(void)
 {
-    bool again;
+    bool again, is_master;
 
-    if (!find(&again)) {
+    if (!find(&again, &is_master)) {
         result(false, "disk", ": there is none, or it is no virtio-blk\n");
         return;
     }
     print("start %u\n", again ? 2 : 1);
+    if (option("in-flight") && !again)
+        reset_while_reading();
+    if (again)
+        look_at_memory(is_master);
     begin_well();
     check_read("read", 5);
     if (again)

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boot/give_devices.h"
 #include <stddef.h>
+#include "base/arch.h"
 #include "base/memory.h"
 #include "devices/address_map.h"
 #include "devices/dma.h"
 #include "devices/mmio.h"
 #include "devices/physical_irqs.h"
+#include "drivers/pci_ecam.h"
+#include "drivers/virtio_mmio.h"
 #include "vm/arch_vm.h"
 
 /* The guest has the registers themselves. What comes to EL2 all the same, they don't have. */
@@ -27,6 +30,28 @@ static const char *give_registers(struct vm *vm, struct device *registers)
     return arch_vm_map_device(vm, start, end) ? NULL : "no memory left for the VM's tables";
 }
 
+static bool silence_virtio_mmio(const struct device *device, unsigned step)
+{
+    return virtio_mmio_reset(device->base, step);
+}
+
+static bool silence_pci_ecam(const struct device *device, unsigned step)
+{
+    return pci_ecam_stop_masters(device->base, step);
+}
+
+/* Ontime writes to its first registers when the VM stops. */
+static const char *prepare_silence(struct given_device *device)
+{
+    struct device *registers = &device->registers[0];
+    uint64_t size = device->silence == SILENCE_PCI_ECAM ? PCI_ECAM_BUS : VIRTIO_MMIO_SIZE;
+
+    if (device->silence == SILENCE_UNKNOWN)
+        return NULL;
+    registers->silence = device->silence == SILENCE_PCI_ECAM ? silence_pci_ecam : silence_virtio_mmio;
+    return arch_map_device(registers->base, size) ? NULL : "no memory left for EL2's tables";
+}
+
 /* Is it that of a device before, or before it in this one? Those of one VM may share an interrupt. */
 static bool is_given(const struct given_device *given, const struct given_device *device, unsigned n)
 {
@@ -39,7 +64,7 @@ static bool is_given(const struct given_device *given, const struct given_device
 
 static const char *give(struct vm *vm, const struct given_device *given, struct given_device *device)
 {
-    const char *problem = NULL;
+    const char *problem = prepare_silence(device);
 
     for (unsigned i = 0; i < device->register_count && problem == NULL; i++)
         problem = give_registers(vm, &device->registers[i]);

@@ -35,6 +35,9 @@ struct given_clock {
     bool is_first;    /* the VM's first of this frequency: the device describes it */
 };
 
+/* How a device is kept from memory when its VM stops, beside what an SMMU does. */
+enum given_silence { SILENCE_UNKNOWN, SILENCE_VIRTIO_MMIO, SILENCE_PCI_ECAM };
+
 struct given_device {
     /* The first one describes the device. They come first: a device's describe() is given the address. */
     struct device registers[GIVEN_RANGES];
@@ -50,6 +53,7 @@ struct given_device {
     struct given_clock clocks[GIVEN_CLOCKS];
     struct dma_streams streams[GIVEN_STREAMS]; /* none: no SMMU is between it and memory */
     bool dma_coherent;
+    enum given_silence silence;
 };
 
 /* What becomes of a node's property. */

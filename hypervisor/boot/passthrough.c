@@ -19,6 +19,8 @@
 #include "boot/tree_reader.h"
 #include "boot/tree_walk.h"
 #include "devices/tree_writer.h"
+#include "drivers/pci_ecam.h"
+#include "drivers/virtio_mmio.h"
 
 #define PATH_SIZE     72
 #define REASON_SIZE   120
@@ -480,6 +482,16 @@ static bool is_coherent(const void *tree, const struct tree_place *place)
     return false;
 }
 
+/* Its registers have been found. */
+static enum given_silence silence_of(const void *tree, const struct given_device *given)
+{
+    if (fdt_node_check_compatible(tree, given->node, VIRTIO_MMIO_COMPATIBLE) == 0)
+        return given->registers[0].size >= VIRTIO_MMIO_SIZE ? SILENCE_VIRTIO_MMIO : SILENCE_UNKNOWN;
+    if (fdt_node_check_compatible(tree, given->node, PCI_ECAM_COMPATIBLE) == 0)
+        return given->registers[0].size >= PCI_ECAM_BUS ? SILENCE_PCI_ECAM : SILENCE_UNKNOWN;
+    return SILENCE_UNKNOWN;
+}
+
 static int check_dma(const struct search *search, struct given_device *given, const struct tree_place *place)
 {
     const void *tree = search->facts->tree;
@@ -529,6 +541,7 @@ static int find_device(const struct search *search, struct given_device *given, 
         find_streams(search, given) != 0 || check_properties(search, given, room) != 0 ||
         find_clocks(search, given) != 0)
         return -1;
+    given->silence = silence_of(search->facts->tree, given);
     return check_dma(search, given, &place);
 }
 

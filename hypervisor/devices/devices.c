@@ -5,10 +5,14 @@
  */
 #include "devices/devices.h"
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include "base/arch.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/seeds.h"
+#include "base/units.h"
+#include "console/console.h"
 #include "devices/address_map.h"
 #include "devices/dma.h"
 #include "devices/flash.h"
@@ -21,6 +25,8 @@
 #include "devices/vrtc.h"
 #include "devices/vuart.h"
 #include "vm/arch_vm.h"
+
+#define SILENCE_US 1000000
 
 /* For the seeds in a VM's tree: a block of its stream for each boot. */
 struct guest_seeds {
@@ -58,6 +64,52 @@ static void reset_vm(struct vm *vm)
     vgic_init(&vm->vgic, vm->vcpu_count);
     spin_unlock(&vm->vgic.lock);
     put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
+    vm->silent_devices = 0;
+}
+
+/* False while the console has no room. */
+static bool tell_of_noise(const struct vm *vm, const struct device *device)
+{
+    char text[SYSTEM_NAME_LENGTH + 96];
+    int length = snprintf(text, sizeof(text), "%s: the device at 0x%lx can't be reset: it may go on with DMA",
+                          vm->config->name, (unsigned long)device->base);
+
+    return console_offer(text, (size_t)length);
+}
+
+/*
+ * A step of one device. One that can't be silenced is one of a VM that is trusted with DMA: after a second
+ * the VM goes on, or after two if the console has no room for the line.
+ */
+static void silence(struct vm *vm, const struct device *device)
+{
+    uint64_t now = arch_counter(), passed;
+
+    if (vm->silence_step == 0)
+        vm->silence_since = now;
+    passed = now - vm->silence_since;
+    if (device->silence(device, vm->silence_step++) ||
+        (passed >= us_to_ticks(SILENCE_US) && tell_of_noise(vm, device)) ||
+        passed >= us_to_ticks(2 * SILENCE_US)) {
+        vm->silent_devices++;
+        vm->silence_step = 0;
+    }
+}
+
+/* The machine's devices first: a virtio service is not to work for a client with a disk that has gone. */
+static bool stop_devices(struct vm *vm, bool for_good)
+{
+    const struct device *device = NULL;
+
+    for (; vm->silent_devices < vm->device_count; vm->silent_devices++) {
+        device = vm->devices[vm->silent_devices];
+        if (device->silence != NULL)
+            break;
+    }
+    if (vm->silent_devices == vm->device_count)
+        return virtio_stop(vm, for_good);
+    silence(vm, device);
+    return true;
 }
 
 /* Its own devices first: after a stop they are silent before anybody hears of it. */
@@ -74,7 +126,7 @@ const struct guest_hooks devices_hooks = {
     .alarm = vrtc_watch_alarm,
     .alarm_off = vrtc_leave_alarm,
     .tell_a_peer = tell_a_peer,
-    .stop_devices = virtio_stop,
+    .stop_devices = stop_devices,
     .reset_vcpu = reset_vcpu,
     .reset_vm = reset_vm,
 };

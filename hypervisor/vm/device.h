@@ -37,6 +37,12 @@ struct device {
      * afterwards and is not told of interrupts that end.
      */
     void (*reset)(struct device *device);
+
+    /*
+     * The VM has stopped: a step of keeping the device from memory and from interrupts, if it is one of the
+     * machine. Step 0 is the first. True when that is done. NULL: there is nothing to do.
+     */
+    bool (*silence)(const struct device *device, unsigned step);
 };
 
 #endif

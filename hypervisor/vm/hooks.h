@@ -41,8 +41,9 @@ struct guest_hooks {
     bool (*tell_a_peer)(struct vm *vm, bool up);
 
     /*
-     * The VM stops, `for_good` or to start again, and all its vCPUs are off: one step of bringing what its
-     * devices have to do with other VMs to an end. True: there is more to do, or to wait for.
+     * The VM stops, `for_good` or to start again, and all its vCPUs are off: one step of silencing its
+     * devices, and of bringing what they have to do with other VMs to an end. True: there is more to do, or
+     * to wait for.
      */
     bool (*stop_devices)(struct vm *vm, bool for_good);
 

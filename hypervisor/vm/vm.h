@@ -56,6 +56,9 @@ struct vm {
     /* Its devices: devices/devices.c makes them. */
     struct device *devices[VM_DEVICES]; /* what is accessed most comes first */
     unsigned device_count;
+    /* After its stop: how many of these are silent, the next one's step, and when that was begun. */
+    unsigned silent_devices, silence_step;
+    uint64_t silence_since; /* ticks */
     struct vgic vgic;
     struct device gic_registers[2]; /* the distributor; the redistributors, or a GICv2's CPU interface */
     struct vuart *uart;

@@ -1165,12 +1165,33 @@ DMA_FAULT = re.compile(
 MEMORY_STATE = re.compile(r"victim: n (\d+) early \d+ memory (\d+) ")
 
 
-def smmu_fault(run):
-    """A guest has a disk behind an SMMU write to all the machine's RAM: another guest's stays as it is."""
+def numbered_sectors(run):
+    """A disk of 255 sectors, each filled with its number: its path."""
     image = os.path.join(run.out, run.name + ".raw")
     with open(image, "wb") as file:
-        for sector in range(64):
+        for sector in range(255):
             file.write(bytes([sector]) * 512)
+    return image
+
+
+def disk_restart(run, name, bus):
+    """A guest resets itself while its disk has a read to do: the disk is kept from memory before the guest is loaded."""
+    image = numbered_sectors(run)
+    slow = f"if=none,id=d,file={image},format=raw,throttling.bps-total=65536"  # the guest's read is 64 KiB
+    disk = {
+        "mmio": ["-device", "virtio-blk-device,drive=d", "-global", "virtio-mmio.force-legacy=false"],
+        "pci": ["-machine", "highmem=off,iommu=smmuv3", *PCI_DISK],
+    }[bus]
+    with run.boot("-drive", slow, *disk) as machine:
+        check_guest(machine, name)
+        machine.wait_off()
+    check(machine.lines("ontime").count(f"{name}: reset") == 1, "it has not reset itself once")
+    os.remove(image)
+
+
+def smmu_fault(run):
+    """A guest has a disk behind an SMMU write to all the machine's RAM: another guest's stays as it is."""
+    image = numbered_sectors(run)
     drive = ["-drive", f"if=none,id=d,file={image},format=raw", *PCI_DISK]
     with run.boot("-machine", "highmem=off,iommu=smmuv3", *drive) as machine:
         check_guest(machine, "dma")

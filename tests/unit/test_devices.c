@@ -19,6 +19,7 @@
 #include "console/console.h"
 #include "devices/devices.h"
 #include "devices/dma.h"
+#include "devices/flash.h"
 #include "devices/guest_tree.h"
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
@@ -111,10 +112,15 @@ void vm_complain(struct vcpu *vcpu, const char *format, ...)
     fail_msg("vCPU %u: %s", vcpu->index, format);
 }
 
+static char offered[128];
+static bool has_room;
+
 bool console_offer(const char *line, size_t length)
 {
-    fail_msg("%zu: %s", length, line);
-    return false;
+    assert_true(length < sizeof(offered));
+    if (has_room)
+        memcpy(offered, line, length);
+    return has_room;
 }
 
 void arch_memory_clean(const void *memory, uint64_t size)
@@ -185,6 +191,8 @@ static void reset_machine(unsigned version)
         free(allocated[--allocations]);
     memset(&device_page, 0, sizeof(device_page));
     memset(&readonly_page, 0, sizeof(readonly_page));
+    memset(offered, 0, sizeof(offered));
+    has_room = true;
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
     console_source = NULL;
@@ -428,6 +436,96 @@ static void a_vcpu_is_reset_alone(void **state)
     assert_int_equal(vm.uart->mask, 8);
 }
 
+#define NOISY 3 /* devices of the machine's that can be silenced */
+
+static unsigned steps[NOISY], steps_needed[NOISY];
+static unsigned now_silent; /* the devices come one after the other */
+
+static bool become_silent(const struct device *device, unsigned step)
+{
+    unsigned n = (unsigned)(device->base >> 12) - 0x20000;
+
+    assert_int_equal(n, now_silent);
+    assert_int_equal(step, steps[n]);
+    steps[n]++;
+    now_silent += steps[n] == steps_needed[n];
+    return steps[n] == steps_needed[n];
+}
+
+/* Three, and one between that has no such hook. */
+static void make_noisy(struct device *devices)
+{
+    assert_true(create());
+    now_silent = 0;
+    memset(steps, 0, sizeof(steps));
+    for (unsigned i = 0; i < NOISY; i++) {
+        devices[i] =
+            (struct device){.base = 0x20000000 + i * 0x1000, .size = 0x1000, .silence = become_silent};
+        vm.devices[vm.device_count++] = &devices[i];
+        if (i == 0)
+            vm.devices[vm.device_count++] = &flash;
+    }
+}
+
+static void the_devices_of_a_vm_that_stops_are_silenced(void **state)
+{
+    struct device devices[NOISY];
+
+    (void)state;
+    make_noisy(devices);
+    for (unsigned round = 0; round < 3; round++) {
+        steps_needed[0] = 3, steps_needed[1] = 1, steps_needed[2] = 2;
+        for (unsigned step = 0; step < 6; step++)
+            assert_true(devices_hooks.stop_devices(&vm, round == 2));
+        assert_false(devices_hooks.stop_devices(&vm, round == 2));
+        assert_false(devices_hooks.stop_devices(&vm, round == 2));
+        assert_int_equal(now_silent, NOISY);
+        devices_hooks.reset_vm(&vm); /* it starts again */
+        now_silent = 0;
+        memset(steps, 0, sizeof(steps));
+    }
+    assert_string_equal(offered, "");
+}
+
+/* For a second; for two when the line has no room. */
+static void a_device_that_is_never_silent_is_told(void **state)
+{
+    struct device devices[NOISY];
+
+    (void)state;
+    fake_set_hz(1000);
+    make_noisy(devices);
+    steps_needed[0] = 1, steps_needed[1] = 0, steps_needed[2] = 1;
+    fake_set_counter(5000);
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    fake_set_counter(5999);
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_string_equal(offered, "");
+    fake_set_counter(6000);
+    has_room = false;
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_string_equal(offered, "");
+    has_room = true;
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_string_equal(offered, "alpha: the device at 0x20001000 can't be reset: it may go on with DMA");
+    now_silent = 2;
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_false(devices_hooks.stop_devices(&vm, false));
+
+    devices_hooks.reset_vm(&vm);
+    now_silent = 0;
+    memset(steps, 0, sizeof(steps));
+    has_room = false;
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    fake_set_counter(8000);
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    now_silent = 2;
+    assert_true(devices_hooks.stop_devices(&vm, false));
+    assert_false(devices_hooks.stop_devices(&vm, false));
+}
+
 static void without_memory_there_are_no_devices(void **state)
 {
     static char bootargs[GUEST_TREE_SIZE + 1];
@@ -465,6 +563,8 @@ int main(void)
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),
+        cmocka_unit_test_setup(the_devices_of_a_vm_that_stops_are_silenced, setup),
+        cmocka_unit_test_setup(a_device_that_is_never_silent_is_told, setup),
         cmocka_unit_test_setup(without_memory_there_are_no_devices, setup),
     };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a VM gets with a device of the machine: which pages are mapped, which interrupts are routed, that an
- * access that comes to EL2 is refused, and what happens when something can't be had.
+ * access that comes to EL2 is refused, what happens when something can't be had, and how the device is kept
+ * from memory when the VM stops.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include "devices/address_map.h"
 #include "devices/mmio.h"
 #include "devices/physical_irqs.h"
+#include "fake_registers.h"
 #include "vm/arch_vm.h"
 
 #define CALLS 16
@@ -68,6 +70,7 @@ bool physical_irq_give(struct vm *of, uint32_t intid, uint32_t virtual_intid, bo
 static int setup(void **state)
 {
     (void)state;
+    fake_registers_reset();
     memset(&vm, 0, sizeof(vm));
     memset(given, 0, sizeof(given));
     vm.index = 1;
@@ -192,6 +195,100 @@ static void the_list_may_be_full(void **state)
     assert_string_equal(give(VM_DEVICES + 1), "the VM has too many devices, or another one there");
 }
 
+#define DISK   0xa000200
+#define STATUS (DISK + 0x70)
+#define ECAM   0x3f000000
+
+static void given_to_be_silenced(uint64_t base, uint64_t size, enum given_silence silence)
+{
+    fake_device(base, size);
+    make(0, 1, base, size);
+    given[0].silence = silence;
+}
+
+static bool silence(unsigned step)
+{
+    return given[0].registers[0].silence(&given[0].registers[0], step);
+}
+
+static void a_virtio_device_is_reset(void **state)
+{
+    (void)state;
+    given_to_be_silenced(DISK, 0x200, SILENCE_VIRTIO_MMIO);
+    assert_null(give(1));
+    fake_device_set(STATUS, 0xf);
+    fake_log_clear();
+    assert_true(silence(0));
+    FAKE_LOG_IS(DEVICE_WRITE32(STATUS, 0), DEVICE_READ32(STATUS, 0));
+}
+
+static uint32_t resets_slowly(uint64_t address, uint32_t value)
+{
+    static unsigned reads;
+
+    assert_int_equal(address, STATUS);
+    return ++reads < 3 ? 0xf : value;
+}
+
+static void a_reset_is_waited_for(void **state)
+{
+    (void)state;
+    given_to_be_silenced(DISK, 0x200, SILENCE_VIRTIO_MMIO);
+    assert_null(give(1));
+    fake_device_hooks((struct fake_device_hooks){.read = resets_slowly});
+    assert_false(silence(0));
+    fake_log_clear();
+    assert_false(silence(1));
+    assert_true(silence(2));
+    fake_log_has_no_writes();
+}
+
+static void function(unsigned device, unsigned n, uint32_t id, uint32_t command, uint32_t header)
+{
+    uint64_t registers = ECAM + device * 0x8000 + n * 0x1000;
+
+    fake_device_set(registers, id);
+    fake_device_set(registers + 4, command);
+    fake_device_set(registers + 0xC, header);
+}
+
+/* Nobody is there but in devices 0, 1 and 31. Of those, 1 has several functions. */
+static void what_is_on_a_pci_bus_is_no_master(void **state)
+{
+    (void)state;
+    given_to_be_silenced(ECAM, 0x1000000, SILENCE_PCI_ECAM);
+    assert_null(give(1));
+    for (unsigned device = 0; device < 32; device++)
+        for (unsigned n = 0; n < 8; n++)
+            function(device, n, 0xffffffff, 0xffffffff, 0xffffffff);
+    function(0, 0, 0x81b36, 0x100006, 0);
+    function(0, 1, 0x11af4, 0x100006, 0); /* of no device: function 0 says that there is one only */
+    function(1, 0, 0x11af4, 0xf9000547, 0x800000);
+    function(1, 7, 0x11af4, 0x7, 0x800000);
+    function(31, 0, 0x11af4, 0x4, 0x010000);
+    fake_log_clear();
+    for (unsigned step = 0; step < 31; step++)
+        assert_false(silence(step));
+    assert_true(silence(31));
+    FAKE_LOG_IS(DEVICE_WRITE32(ECAM + 4, 2), DEVICE_READ32(ECAM + 4, 2), DEVICE_WRITE32(ECAM + 0x8004, 0x543),
+                DEVICE_READ32(ECAM + 0x8004, 0x543), DEVICE_WRITE32(ECAM + 0xF004, 3),
+                DEVICE_READ32(ECAM + 0xF004, 3), DEVICE_WRITE32(ECAM + 0xF8004, 0),
+                DEVICE_READ32(ECAM + 0xF8004, 0));
+}
+
+static void registers_that_ontime_needs_are_mapped(void **state)
+{
+    (void)state;
+    given_to_be_silenced(DISK, 0x200, SILENCE_VIRTIO_MMIO);
+    fake_device_unmappable(DISK);
+    assert_string_equal(give(1), "no memory left for EL2's tables");
+    fake_registers_reset();
+    given_to_be_silenced(DISK, 0x200, SILENCE_UNKNOWN);
+    fake_device_unmappable(DISK);
+    assert_null(give(1));
+    assert_null(given[0].registers[0].silence);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +298,10 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_had_is_named, setup),
         cmocka_unit_test_setup(streams_are_given, setup),
         cmocka_unit_test_setup(the_list_may_be_full, setup),
+        cmocka_unit_test_setup(a_virtio_device_is_reset, setup),
+        cmocka_unit_test_setup(a_reset_is_waited_for, setup),
+        cmocka_unit_test_setup(what_is_on_a_pci_bus_is_no_master, setup),
+        cmocka_unit_test_setup(registers_that_ontime_needs_are_mapped, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

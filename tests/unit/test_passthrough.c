@@ -513,6 +513,21 @@ static void a_map_is_of_the_bridge_s_buses(void **state)
     expect_streams(0, 0, 0, 0x10000);
 }
 
+static void how_a_device_is_silenced(void **state)
+{
+    (void)state;
+    GIVE("", DISK "\0/disk@a000200", 2);
+    assert_int_equal(given[0].silence, SILENCE_VIRTIO_MMIO);
+    GIVE("&disk { reg = <0 0xa000000 0 0xfc>; };", DISK "\0/disk@a000200", 2);
+    assert_int_equal(given[0].silence, SILENCE_UNKNOWN);
+    GIVE("", PCIE, 1);
+    assert_int_equal(given[0].silence, SILENCE_PCI_ECAM);
+    GIVE("&pcie { reg = <0 0x3f000000 0 0xff000>; };", PCIE, 1);
+    assert_int_equal(given[0].silence, SILENCE_UNKNOWN);
+    GIVE("", NET, 1);
+    assert_int_equal(given[0].silence, SILENCE_UNKNOWN);
+}
+
 static void no_devices_are_no_mistake(void **state)
 {
     (void)state;
@@ -870,6 +885,7 @@ int main(void)
         cmocka_unit_test(a_bridge_is_given_with_its_buses),
         cmocka_unit_test(a_bridge_is_translated),
         cmocka_unit_test(a_map_is_of_the_bridge_s_buses),
+        cmocka_unit_test(how_a_device_is_silenced),
         cmocka_unit_test(no_devices_are_no_mistake),
         cmocka_unit_test(refused_with_a_reason),
         cmocka_unit_test(interrupts_that_cannot_be_read_are_none),

@@ -112,7 +112,8 @@ UNIT_TESTS += board cores system_file image_placement passthrough give_devices
 passthrough_SRCS := $(addprefix hypervisor/,boot/passthrough.c boot/given_device.c boot/stream_ids.c boot/tree_walk.c boot/tree_reader.c \
 	drivers/machine_tree.c devices/guest_tree.c devices/tree_writer.c) tests/unit/tree_of.c
 passthrough_FLAGS := -lfdt
-give_devices_SRCS := hypervisor/boot/give_devices.c hypervisor/devices/address_map.c
+give_devices_SRCS := hypervisor/boot/give_devices.c hypervisor/devices/address_map.c hypervisor/drivers/virtio_mmio.c \
+	hypervisor/drivers/pci_ecam.c tests/unit/fake_registers.c
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 board_FLAGS := -lfdt
 cores_SRCS := hypervisor/boot/cores.c
