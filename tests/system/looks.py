@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from socket import AF_UNIX, socket as Socket
 
 from gdb import Gdb
 from machine import BUILD, ROOT, Failure, Machine, NotRun
@@ -1113,6 +1114,26 @@ def gpio(run):
         starts = re.findall(r"start (\d)", machine.joined("gpio"))
         check(starts == ["1", "2"], f"starts {starts}")
         check("resets" in machine.joined("gpio"), "no reset")
+
+
+def serial(run):
+    """A guest that is given the second UART, which QEMU 10 has beside a second -serial, sends back what comes."""
+    path = os.path.join(run.out, run.name + ".socket")
+    text = b"to whom it may concern\n" * 200
+    lines = ["-serial", "mon:stdio", "-serial", f"unix:{path},server=on,wait=off"]
+    with run.boot(*lines) as machine:
+        machine.wait_said("serial", "ready")
+        with Socket(AF_UNIX) as line:
+            line.settimeout(30)
+            line.connect(path)
+            line.sendall(text + b".")
+            got = b""
+            while len(got) < len(text) + 1:
+                got += line.recv(4096)
+        check(got == text.upper() + b".", f"{got[:60]} comes back")
+        check_guest(machine, "serial")
+        machine.wait_off()
+    check(f"sent {len(text) + 1}" in machine.joined("serial"), "the guest has sent another number of characters")
 
 
 def disk_image(run):
