@@ -23,6 +23,7 @@
 #define CTL_ENABLE 1u
 #define NOWHERE    0xC0000000ul /* maps physical 0x80000000, which is behind the end of RAM */
 #define SGI        5u
+#define GICD_TYPER 0x004
 
 #define RTC_DR   0x00
 #define RTC_MR   0x04
@@ -59,7 +60,10 @@ static uint64_t next_instant(void)
 /* All SPIs and all SGIs. */
 static void set_all(enum gic_bits which)
 {
-    mmio_write(gic_frame(32) + which + 4, UINT32_MAX);
+    uint32_t banks = mmio_read(GUEST_GICD_BASE + GICD_TYPER) & 0x1F;
+
+    for (uint32_t bank = 1; bank <= banks; bank++)
+        mmio_write(gic_frame(32) + which + 4ul * bank, UINT32_MAX);
     mmio_write(gic_frame(0) + which, UINT16_MAX);
 }
 

@@ -54,17 +54,35 @@ static void reset_vcpu(struct vcpu *vcpu)
     spin_unlock(&vgic->lock);
 }
 
-static void reset_vm(struct vm *vm)
+static void reset_devices(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->device_count; i++)
         if (vm->devices[i]->reset != NULL)
             vm->devices[i]->reset(vm->devices[i]);
-    /* After those: their lines can't rise any more, whatever another core does to them. */
-    spin_lock(&vm->vgic.lock);
-    vgic_init(&vm->vgic, vm->vcpu_count);
-    spin_unlock(&vm->vgic.lock);
-    put_seeds(vm->seeds); /* the VM has its tree: these are for its next boot */
     vm->silent_devices = 0;
+}
+
+/*
+ * Its devices, then the vGIC: their lines can't rise any more, whatever another core does to them. Last the
+ * seeds: the VM has its tree, and these are for its next boot.
+ */
+static bool reset_vm(struct vm *vm)
+{
+    unsigned step = vm->reset_step++;
+
+    if (step == 0) {
+        reset_devices(vm);
+        return true;
+    }
+    if (step <= vm->vgic.spi_banks + 1) {
+        spin_lock(&vm->vgic.lock);
+        (void)vgic_reset_step(&vm->vgic, vm->vcpu_count, step - 1);
+        spin_unlock(&vm->vgic.lock);
+        return true;
+    }
+    put_seeds(vm->seeds);
+    vm->reset_step = 0;
+    return false;
 }
 
 /* False while the console has no room. */
@@ -209,7 +227,8 @@ bool devices_finish(struct vm *vm, const char *cpu_compatible, bool entropy)
 {
     if (!make_tree(vm, cpu_compatible, entropy))
         return false;
-    reset_vm(vm);
+    while (reset_vm(vm)) {
+    }
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         reset_vcpu(&vm->vcpus[i]);
     for (unsigned i = 0; vm->config->observer && i < vm->vcpu_count; i++)

@@ -91,35 +91,47 @@ static void take_banks(struct vgic *vgic)
     vgic->spis = memory_allocate(vgic->spi_banks * sizeof(vgic->spis[0]));
 }
 
-/* The physical interrupts of the VM are disabled and inactive. */
-static void reset_physical(struct vgic *vgic)
+/* The physical interrupts of a bank are disabled and inactive. */
+static void reset_physical(struct vgic_physical *physical)
 {
-    for (unsigned i = 0; i < vgic->spi_banks; i++) {
-        struct vgic_physical *physical = &vgic->physical[i];
+    for (uint32_t left = physical->given; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
 
-        for (uint32_t left = physical->given; left != 0; left &= left - 1) {
-            unsigned n = (unsigned)__builtin_ctz(left);
-
-            gic->disable(physical->intid[n]);
-            if ((physical->held & BIT(n)) != 0)
-                gic->spi_set_active(physical->intid[n], false);
-        }
-        physical->held = physical->again = 0;
+        gic->disable(physical->intid[n]);
+        if ((physical->held & BIT(n)) != 0)
+            gic->spi_set_active(physical->intid[n], false);
     }
+    physical->held = physical->again = 0;
+}
+
+static void reset_bank(struct vgic *vgic, unsigned i, unsigned vcpu_count)
+{
+    if (vgic->physical != NULL)
+        reset_physical(&vgic->physical[i]);
+    memset(&vgic->spis[i], 0, sizeof(vgic->spis[i]));
+    if (gic->version != 2 || vcpu_count == 1)
+        vgic->spis[i].goes_to[0] = UINT32_MAX;
+}
+
+/* `busy` comes last: until then a physical interrupt of a bank that is not reset yet may set it. */
+bool vgic_reset_step(struct vgic *vgic, unsigned vcpu_count, unsigned step)
+{
+    if (vgic->spis == NULL)
+        take_banks(vgic);
+    if (step < vgic->spi_banks) {
+        reset_bank(vgic, step, vcpu_count);
+        return true;
+    }
+    memset(vgic->enabled, 0, sizeof(*vgic) - offsetof(struct vgic, enabled));
+    vgic->vcpu_count = vcpu_count;
+    vgic->typer = vgic->spi_banks | (gic->version == 2 ? (vcpu_count - 1) << TYPER_CPUS_SHIFT : TYPER_V3);
+    return false;
 }
 
 void vgic_init(struct vgic *vgic, unsigned vcpu_count)
 {
-    if (vgic->spis == NULL)
-        take_banks(vgic);
-    if (vgic->physical != NULL)
-        reset_physical(vgic);
-    memset(vgic->enabled, 0, sizeof(*vgic) - offsetof(struct vgic, enabled));
-    memset(vgic->spis, 0, vgic->spi_banks * sizeof(vgic->spis[0]));
-    vgic->vcpu_count = vcpu_count;
-    vgic->typer = vgic->spi_banks | (gic->version == 2 ? (vcpu_count - 1) << TYPER_CPUS_SHIFT : TYPER_V3);
-    for (unsigned i = 0; (gic->version != 2 || vcpu_count == 1) && i < vgic->spi_banks; i++)
-        vgic->spis[i].goes_to[0] = UINT32_MAX;
+    for (unsigned step = 0; vgic_reset_step(vgic, vcpu_count, step); step++) {
+    }
 }
 
 void vgic_vcpu_init(struct vgic_vcpu *state)

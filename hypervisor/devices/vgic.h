@@ -29,6 +29,13 @@ struct vm;
  * vgic_init() of a VM, at boot, takes memory for its SPIs: for `spi_banks` times 32.
  */
 void vgic_init(struct vgic *vgic, unsigned vcpu_count);
+
+/*
+ * The same in steps, from 0 on: a bank of SPIs each, then the rest. True: there is another. The lock need not
+ * be held between.
+ */
+bool vgic_reset_step(struct vgic *vgic, unsigned vcpu_count, unsigned step);
+
 void vgic_vcpu_init(struct vgic_vcpu *state);
 
 /* The version the guests see: the machine's. */

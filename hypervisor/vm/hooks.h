@@ -47,9 +47,11 @@ struct guest_hooks {
      */
     bool (*stop_devices)(struct vm *vm, bool for_good);
 
-    /* Sets the devices of a vCPU that is switched on, and of a VM that starts, as after a reset. */
+    /* Sets the devices of a vCPU that is switched on as after a reset. */
     void (*reset_vcpu)(struct vcpu *vcpu);
-    void (*reset_vm)(struct vm *vm);
+
+    /* The same for a VM that starts, and has been loaded: one step. True: there is another. */
+    bool (*reset_vm)(struct vm *vm);
 };
 
 #endif

@@ -95,15 +95,18 @@ static void tell_start_work(struct vcpu *vcpu)
         vcpu->work = begin;
 }
 
-/* Each step, the reset of the devices, each peer that is told, and the begin are a piece. */
+/* No vCPU of the VM is on, so this needs no lock of the VM's. */
+static void reset_work(struct vcpu *vcpu)
+{
+    if (!vcpu->hooks->reset_vm(vcpu->vm))
+        vcpu->work = tell_start_work;
+}
+
+/* Each step of this and of the reset, each peer that is told, and the begin are a piece. */
 static void load(struct vcpu *vcpu)
 {
-    struct vm *vm = vcpu->vm;
-
-    if (!vm_load_step(vm))
-        return;
-    vcpu->hooks->reset_vm(vm); /* no vCPU of the VM is on, so this needs no lock */
-    vcpu->work = tell_start_work;
+    if (vm_load_step(vcpu->vm))
+        vcpu->work = reset_work;
 }
 
 void vcpu_load_here(struct vcpu *vcpu)

@@ -59,6 +59,7 @@ struct vm {
     /* After its stop: how many of these are silent, the next one's step, and when that was begun. */
     unsigned silent_devices, silence_step;
     uint64_t silence_since; /* ticks */
+    unsigned reset_step;    /* how many steps of their reset are done */
     struct vgic vgic;
     struct device gic_registers[2]; /* the distributor; the redistributors, or a GICv2's CPU interface */
     struct vuart *uart;

@@ -220,6 +220,13 @@ static int setup(void **state)
     return 0;
 }
 
+/* A piece at a time, without a lock between. */
+static void reset_all(void)
+{
+    while (devices_hooks.reset_vm(&vm))
+        assert_false(spin_is_held(&vm.vgic.lock));
+}
+
 static bool create(void)
 {
     return devices_create(&vm) && devices_finish(&vm, CPU, true);
@@ -319,7 +326,7 @@ static void seeds_are_of_the_vm_and_its_boot(void **state)
         assert_memory_equal(tree_seed("kaslr-seed", 8), block, 8);
         assert_memory_equal(tree_seed("rng-seed", 32), block + 8, 32);
         assert_int_equal(fdt_check_full(vm.tree.data, vm.tree.size), 0);
-        devices_hooks.reset_vm(&vm); /* the tree has been copied */
+        reset_all(); /* the tree has been copied */
     }
 }
 
@@ -332,7 +339,7 @@ static void without_entropy_there_is_no_rng_seed(void **state)
     assert_true(devices_create(&vm) && devices_finish(&vm, CPU, false));
     assert_null(tree_seed("rng-seed", 0));
     memcpy(first, tree_seed("kaslr-seed", 8), 8);
-    devices_hooks.reset_vm(&vm);
+    reset_all();
     assert_memory_not_equal(tree_seed("kaslr-seed", 8), first, 8);
 }
 
@@ -343,7 +350,7 @@ static void without_a_clock_of_the_machines_a_guest_has_none(void **state)
     assert_true(create());
     assert_null(vm.rtc);
     assert_string_equal(tree_string("/pl031@9010000", "compatible"), "(none)");
-    devices_hooks.reset_vm(&vm);
+    reset_all();
 }
 
 static void a_guest_has_a_clock(void **state)
@@ -357,7 +364,7 @@ static void a_guest_has_a_clock(void **state)
     assert_true(vm.rtc->device.access(&vcpus[0], &read));
     assert_int_equal(read.value, 1000);
     vm.rtc->mask = vm.rtc->raw = vm.rtc->line = true;
-    devices_hooks.reset_vm(&vm);
+    reset_all();
     assert_false(vm.rtc->mask || vm.rtc->raw || vm.rtc->line);
 }
 
@@ -414,10 +421,43 @@ static void a_reset_leaves_nothing_behind(void **state)
         for (unsigned i = 0; i < VCPUS; i++)
             scribble(&random, &vcpus[i].vgic, sizeof(vcpus[i].vgic));
         vm.uart->fifo_count = vm.uart->raw = vm.uart->mask = vm.uart->control = 3;
-        devices_hooks.reset_vm(&vm);
+        reset_all();
         for (unsigned i = 0; i < VCPUS; i++)
             devices_hooks.reset_vcpu(&vcpus[i]);
         expect_new(version);
+    }
+}
+
+static unsigned banks_with(uint32_t enabled)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < vm.vgic.spi_banks; i++)
+        count += vm.vgic.spis[i].bank.enabled == enabled;
+    return count;
+}
+
+/* No step is longer because the VM has many SPIs; what says which banks are busy comes after them. */
+static void banks_are_reset_one_by_one(void **state)
+{
+    (void)state;
+    vm.vgic.spi_banks = VGIC_MAX_SPI_BANKS;
+    assert_true(create());
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < VGIC_MAX_SPI_BANKS; i++)
+            vm.vgic.spis[i].bank.enabled = 5;
+        vm.vgic.busy = 6;
+        assert_true(devices_hooks.reset_vm(&vm));
+        for (unsigned i = 0; i < VGIC_MAX_SPI_BANKS; i++) {
+            assert_int_equal(banks_with(0), i);
+            assert_int_equal(banks_with(5), VGIC_MAX_SPI_BANKS - i);
+            assert_true(devices_hooks.reset_vm(&vm));
+        }
+        assert_int_equal(vm.vgic.busy, 6);
+        assert_true(devices_hooks.reset_vm(&vm));
+        assert_int_equal(vm.vgic.busy, 0);
+        assert_false(devices_hooks.reset_vm(&vm));
+        assert_int_equal(banks_with(0), VGIC_MAX_SPI_BANKS);
     }
 }
 
@@ -480,7 +520,7 @@ static void the_devices_of_a_vm_that_stops_are_silenced(void **state)
         assert_false(devices_hooks.stop_devices(&vm, round == 2));
         assert_false(devices_hooks.stop_devices(&vm, round == 2));
         assert_int_equal(now_silent, NOISY);
-        devices_hooks.reset_vm(&vm); /* it starts again */
+        reset_all(); /* it starts again */
         now_silent = 0;
         memset(steps, 0, sizeof(steps));
     }
@@ -513,7 +553,7 @@ static void a_device_that_is_never_silent_is_told(void **state)
     assert_true(devices_hooks.stop_devices(&vm, false));
     assert_false(devices_hooks.stop_devices(&vm, false));
 
-    devices_hooks.reset_vm(&vm);
+    reset_all();
     now_silent = 0;
     memset(steps, 0, sizeof(steps));
     has_room = false;
@@ -562,6 +602,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_has_a_clock, setup),
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),
+        cmocka_unit_test_setup(banks_are_reset_one_by_one, setup),
         cmocka_unit_test_setup(a_vcpu_is_reset_alone, setup),
         cmocka_unit_test_setup(the_devices_of_a_vm_that_stops_are_silenced, setup),
         cmocka_unit_test_setup(a_device_that_is_never_silent_is_told, setup),

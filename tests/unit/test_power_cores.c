@@ -185,11 +185,13 @@ static void reset_vcpu(struct vcpu *vcpu)
     interleave_point();
 }
 
-static void reset_vm(struct vm *vm)
+static bool reset_vm(struct vm *vm)
 {
     assert_true(vm != &machine[0] || loading);
     vm->load_phase = 0;
     interleave_point();
+    vm->reset_step ^= 1; /* it takes two steps */
+    return vm->reset_step != 0;
 }
 
 /* There are no links. */

@@ -291,11 +291,15 @@ static void reset_vcpu(struct vcpu *vcpu)
     noted.vcpu_resets++;
 }
 
-static void reset_vm(struct vm *vm)
+/* It takes WORLD_STEPS, and one more. */
+static bool reset_vm(struct vm *vm)
 {
     assert_int_not_equal(noted.images_changed, noted.vm_resets);
     assert_ptr_equal(vm, world_cpu.current->vm);
+    if (noted.reset_steps++ % (WORLD_STEPS + 1) != WORLD_STEPS)
+        return true;
     noted.vm_resets++;
+    return false;
 }
 
 /* Nobody but the stopper is on any more. It takes WORLD_STEPS; a peer is told only afterwards. */

@@ -17,7 +17,7 @@
 #define WORLD_PIECES 40
 #define WORLD_LINES  256
 #define WORLD_PEERS  2     /* other ends of links of each VM */
-#define WORLD_STEPS  3     /* that each VM's devices take at its stop */
+#define WORLD_STEPS  3     /* that each VM's devices take at its stop, and at their reset */
 #define WORLD_SLICE  20000 /* ticks that a guest runs until its next exit */
 
 struct world_noted {
@@ -34,7 +34,8 @@ struct world_noted {
 
     /* Power. */
     unsigned vm_resets, vcpu_resets;
-    unsigned stop_steps; /* WORLD_STEPS and 1 for each stop */
+    unsigned reset_steps; /* WORLD_STEPS and 1 for each of vm_resets */
+    unsigned stop_steps;  /* WORLD_STEPS and 1 for each stop */
     bool stopped_for_good;
     unsigned peers_told[2], times_told[2]; /* of a stop, of a start: peers, and how often all of them */
     struct vcpu *reset;                    /* the last vCPU whose registers were reset */
