@@ -16,6 +16,15 @@ void arch_cpu_set(struct cpu *cpu);
 /* The affinity of the calling CPU: Aff3 in bits 39:32, Aff2 to Aff0 in 23:0. */
 uint64_t arch_affinity(void);
 
+/* The exception level that the code runs at. */
+unsigned arch_exception_level(void);
+
+/*
+ * From UEFI firmware that has been left: turns its MMU and the caches off, and enters the copy of the image at
+ * `image`, a multiple of 2 MiB, by the arm64 boot protocol.
+ */
+_Noreturn void arch_efi_leave(uint64_t image, uint64_t tree);
+
 /* Has the firmware PSCI 0.2 or later, and how is it called: by HVC, or else by SMC? */
 void arch_firmware_init(bool psci, bool by_hvc);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entry from firmware by the arm64 Linux boot protocol (Documentation/arm64/booting.rst): at EL2, MMU off,
- * x0 = device tree. Relocates the image, zeroes .bss and the stacks, builds the first page tables (mmu.c),
+ * x0 = device tree. efi.S has the entry from UEFI firmware, which comes here in the end. Relocates the image, zeroes .bss and the stacks, builds the first page tables (mmu.c),
  * turns the MMU on and calls boot_main() with x0 = device tree.
  */
 #include "layout.h"
@@ -23,6 +23,9 @@
 #define IMAGE_4K_PAGES REGISTER_FIELD(1, 1)
 #define IMAGE_ANYWHERE REGISTER_BIT(3) /* not only near the start of RAM */
 
+/* Of the instruction add x13, x18, #0x16, which does no harm, the first two bytes are "MZ": efi.S. */
+#define EFI_MAGIC 0x91005A4D
+
     /* The stack is set. */
     .macro mmu_on
     bl mmu_configure
@@ -38,15 +41,15 @@
     .section .head, "ax"
     .global image_entry
 image_entry:
+    .long EFI_MAGIC
     b start
-    nop
     .quad 0 /* text_offset: the image begins at a multiple of 2 MiB */
     /* image_size comes here from the linker script */
     .section .head.rest, "a"
     .quad IMAGE_4K_PAGES | IMAGE_ANYWHERE
     .quad 0, 0, 0
     .ascii "ARM\x64"
-    .long 0
+    .long EFI_HEADER /* here, the next section of the image */
 
     .text
 start:
@@ -59,25 +62,9 @@ start:
     msr sctlr_el2, x1
     isb
 
-    /* Relocations: R_AARCH64_RELATIVE only, as hypervisor.mk checks. */
-1:  adrp x20, image_start
-    add x20, x20, :lo12:image_start
-    adrp x1, rela_start
-    add x1, x1, :lo12:rela_start
-    adrp x2, rela_end
-    add x2, x2, :lo12:rela_end
-1:  cmp x1, x2
-    b.hs 2f
-    ldp x3, x4, [x1, #RELA_OFFSET] /* offset, info */
-    ldr x5, [x1, #RELA_ADDEND]
-    add x1, x1, #RELA_SIZE
-    cmp w4, #RELA_RELATIVE
-    b.ne 1b
-    add x5, x5, x20
-    str x5, [x20, x3]
-    b 1b
-
-2:  adrp x1, bss_start
+1:  bl relocate
+    mov x20, x0
+    adrp x1, bss_start
     add x1, x1, :lo12:bss_start
     adrp x2, image_end
     add x2, x2, :lo12:image_end
@@ -116,6 +103,30 @@ start:
     mov x0, x19
     bl boot_main
     b .
+
+/*
+ * Relocates the image to where it is: R_AARCH64_RELATIVE only, as hypervisor.mk checks. Returns that place;
+ * changes x0 to x5.
+ */
+    .global relocate
+relocate:
+    adrp x0, image_start
+    add x0, x0, :lo12:image_start
+    adrp x1, rela_start
+    add x1, x1, :lo12:rela_start
+    adrp x2, rela_end
+    add x2, x2, :lo12:rela_end
+1:  cmp x1, x2
+    b.hs 2f
+    ldp x3, x4, [x1, #RELA_OFFSET] /* offset, info */
+    ldr x5, [x1, #RELA_ADDEND]
+    add x1, x1, #RELA_SIZE
+    cmp w4, #RELA_RELATIVE
+    b.ne 1b
+    add x5, x5, x0
+    str x5, [x0, x3]
+    b 1b
+2:  ret
 
     .global core_entry
 core_entry:

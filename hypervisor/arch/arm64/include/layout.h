@@ -63,6 +63,9 @@
 #define RELA_SIZE     24
 #define RELA_RELATIVE 1027 /* R_AARCH64_RELATIVE */
 
+/* Where in the image its PE header is, right behind the header of arm64 Images. */
+#define EFI_HEADER 64
+
 /* EL2's stack, and the page below it that is never mapped. */
 #define STACK_SIZE  16384
 #define STACK_GUARD 4096
