@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import time
@@ -80,9 +81,15 @@ class Run:
     def boot_firmware(self, firmware, files, *more, log=""):
         """Boots firmware at EL3, with these files, {address: path}, in memory."""
         arguments = ["-machine", "secure=on", "-bios", firmware, *more]
-        for address, path in files.items():
-            arguments += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
-        return self._machine(["--virtualization"], arguments, log)
+        return self._machine(["--virtualization"], arguments + in_memory(files), log)
+
+    def boot_loader(self, loader, *more, el2=True):
+        """Boots a loader, or UEFI firmware, in place of Ontime."""
+        return self._machine(["--virtualization"] if el2 else [], ["-bios", loader, *more])
+
+    def boot_board_firmware(self, files):
+        """Boots what of these files, {address: path}, is at the board's reset vector."""
+        return self._machine(["--firmware"], in_memory(files))
 
     def boot_bare(self, kernel, append, initrd=None, log=""):
         """Boots a guest without Ontime."""
@@ -94,15 +101,30 @@ class Run:
         return self._machine([], arguments, "-bare-" + os.path.basename(kernel).removesuffix(".bin") + log)
 
 
+def in_memory(files):
+    """QEMU's arguments that put files, {address: path}, there before the machine starts."""
+    return [
+        word
+        for address, path in files.items()
+        for word in ("-device", f"loader,file={path},addr={address:#x},force-raw=on")
+    ]
+
+
+def fetched(name, *words):
+    """The /usr of packages unpacked beside the system, fetched on first use."""
+    done = subprocess.run(
+        [os.path.join(ROOT, "scripts", "fetch-debian"), *words], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise NotRun(f"{name} could not be fetched: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+    return os.path.join(BUILD, "debian", name, "usr")
+
+
 def qemu_10():
-    """The /usr of a QEMU 10 unpacked beside the system, fetched on first use; its libraries are QEMU 7.2's."""
+    """A QEMU 10; its libraries are QEMU 7.2's."""
     architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
     package = "qemu-system-arm:" + architecture.stdout.strip()
-    fetch = [os.path.join(ROOT, "scripts", "fetch-debian"), "--backports", "qemu-10", package]
-    done = subprocess.run(fetch, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NotRun(f"QEMU 10 could not be fetched: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    return os.path.join(BUILD, "debian", "qemu-10", "usr")
+    return fetched("qemu-10", "--backports", "qemu-10", package)
 
 
 def make_quantum():
@@ -986,6 +1008,99 @@ def board_linux(run):
         machine.wait_until(lambda: len(counts(machine, "hog")) > before + 1, "the hog goes on")
         machine.send("poweroff -f\n")
         machine.wait_for(r"^\[ontime\] linux: off$")
+
+
+# ---- boot chains: Debian's firmware and loaders start Ontime, as they start Linux
+
+
+def edk2():
+    return os.path.join(fetched("qemu-efi", "qemu-efi", "qemu-efi-aarch64:all"), "share", "qemu-efi-aarch64", "QEMU_EFI.fd")
+
+
+def make_image(run, board, *options):
+    """What `make image` writes, with the case's system file."""
+    path = os.path.join(run.out, run.name + ".img")
+    command = [os.path.join(ROOT, "scripts", "make-image"), *options, board, run.system(), path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"scripts/make-image: {(done.stderr or done.stdout).strip()}")
+    return path
+
+
+def check_guests_and_off(machine, names):
+    for name in names:
+        check_guest(machine, name)
+    machine.wait_off()
+
+
+def boot_edk2(run, *names):
+    """EDK2 takes Ontime and the system file from QEMU, and starts it by its EFI entry. The cores start by PSCI."""
+    arguments = ["-kernel", os.path.join(BUILD, "ontime.bin"), "-initrd", run.system()]
+    with run.boot_loader(edk2(), "-M", "acpi=off", *arguments) as machine:
+        machine.wait_for("^UEFI firmware")
+        machine.wait_for(rf"^\[ontime\] {run.case['smp']} CPUs$")
+        check_guests_and_off(machine, names)
+        check("no clock" not in machine.text(), "the firmware's clock does not reach the guests")
+
+
+def boot_edk2_refused(run):
+    """What is missing is said on the firmware's console, and the firmware goes on."""
+    kernel = ["-kernel", os.path.join(BUILD, "ontime.bin")]
+    whole = kernel + ["-initrd", run.system()]
+    for arguments, el2, reason in (
+        (whole, True, "the firmware gives no device tree"),
+        (whole + ["-M", "acpi=off"], False, "entered at EL1: Ontime needs EL2"),
+        (kernel + ["-M", "acpi=off"], True, "no system file"),
+    ):
+        with run.boot_loader(edk2(), *arguments, el2=el2) as machine:
+            machine.wait_for(r"\[ontime\] " + reason)
+            machine.wait_for('^BdsDxe: loading Boot0002 "EFI Internal Shell"')
+
+
+def boot_disk(run, firmware, loader, *names):
+    """Firmware starts a loader from the disk of `make image`, and that Ontime."""
+    u_boot = os.path.join(BUILD, "debian", "u-boot", "usr", "lib", "u-boot", "qemu_arm64", "u-boot.bin")
+    options = [] if loader == "boot.scr" else ["--loader", loader]
+    said = {"boot.scr": "Found U-Boot script /boot.scr", "grub": "Welcome to GRUB!", "systemd-boot": "BdsDxe: starting"}
+    drive = f"if=none,id=disk,format=raw,file={make_image(run, 'virt', *options)}"
+    more = ["-M", "acpi=off", "-drive", drive, "-device", "virtio-blk-device,drive=disk"]
+    with run.boot_loader(edk2() if firmware == "edk2" else u_boot, *more) as machine:
+        machine.wait_for(said[loader])
+        check_guests_and_off(machine, names)
+
+
+TF_A_WORDS = 0xF0  # where the Raspberry Pi's own firmware tells TF-A of the tree and of what to start
+
+
+def boot_tf_a(run, *names):
+    """TF-A starts Ontime on a Raspberry Pi 4, all its cores by PSCI, and switches it off.
+
+    QEMU has not the Raspberry Pi's own firmware. The test does that one's work: it reads the card's config.txt, loads
+    the files that it names, completes the tree, and tells TF-A.
+    """
+    card = os.path.join(run.out, run.name + "-card")
+    os.makedirs(card, exist_ok=True)
+    subprocess.run(["mcopy", "-n", "-s", "-i", make_image(run, "raspi4b") + "@@1M", "::/*", card], check=True)
+
+    def at(name):
+        return os.path.join(card, name)
+
+    with open(at("config.txt"), encoding="ascii") as file:
+        config = dict(re.findall(r"^(\w+)[= ](.*)$", file.read(), re.MULTILINE))
+    kernel, tree = int(config["kernel_address"], 0), int(config["device_tree_address"], 0)
+    initrd, start = config["initramfs"].split()
+    with open(at(config["armstub"]), "r+b") as file:
+        file.seek(TF_A_WORDS)
+        file.write(struct.pack("<4I", 0, 0, tree, kernel))
+    source = tree_source(at(config["device_tree"]))
+    end = int(start, 0) + os.path.getsize(at(initrd))
+    source += f"&{{/chosen}} {{ linux,initrd-start = <{start}>; linux,initrd-end = <{end}>; }};"
+    source += "&{/memory@0} { reg = <0 0 0x3c000000>; };"
+    subprocess.run(["dtc", "-q", "-p", "8192", "-o", at("whole.dtb")], input=source, text=True, check=True)
+    files = {0: config["armstub"], kernel: config["kernel"], tree: "whole.dtb", int(start, 0): initrd}
+    with run.boot_board_firmware({address: at(name) for address, name in files.items()}) as machine:
+        machine.wait_for("^NOTICE:  BL31")
+        machine.wait_for(r"^\[ontime\] 4 CPUs$")
+        check_guests_and_off(machine, names)
 
 
 # ---- Linux
