@@ -115,6 +115,7 @@ static void read_chosen(const void *tree, struct board *board)
     if (length < BOARD_SEED_SIZE)
         board->seed = NULL;
     board->kaslr_seed = machine_tree_number(tree, chosen, "kaslr-seed");
+    board->time = machine_tree_number(tree, chosen, BOARD_TIME);
 }
 
 /* A CPU that is "disabled" waits to be started: Devicetree Specification 3.8.1. */

@@ -13,6 +13,10 @@
 
 #define BOARD_SEED_SIZE 32
 
+/* In /chosen: the time of day at the boot, in seconds since 1970, for a machine whose clock is the
+ * firmware's. */
+#define BOARD_TIME "ontime,time"
+
 /* How a CPU is started. */
 enum cpu_method {
     CPU_METHOD_UNKNOWN, /* the tree does not say it, or says one that Ontime does not know */
@@ -44,6 +48,7 @@ struct board {
     bool cpus_left_out;  /* there are more than MAX_CPUS */
     const void *seed;    /* BOARD_SEED_SIZE random bytes from the firmware, or NULL */
     uint64_t kaslr_seed; /* the firmware's, or 0 */
+    uint64_t time;       /* BOARD_TIME, or 0 */
 };
 
 /*

@@ -334,7 +334,7 @@ static void find_devices(const void *tree, int gic_node)
         stop("system file: %s", error);
 }
 
-/* Guests have the machine's time, or none. */
+/* Guests have the machine's time, the firmware's, or none. */
 static void start_clock(void)
 {
     uint32_t seconds;
@@ -342,6 +342,8 @@ static void start_clock(void)
     if (board.rtc.size != 0 && arch_map_device(board.rtc.start, board.rtc.size) &&
         pl031_read(board.rtc.start, &seconds))
         vrtc_init(seconds, arch_counter());
+    else if (board.time != 0)
+        vrtc_init((uint32_t)board.time, arch_counter());
     else
         console_print("this machine has no clock (a PL031 that runs): guests have none, and begin in 1970");
 }

@@ -11,6 +11,7 @@
  * EBBR 2.3). In it /chosen names the system file, and the memory nodes are made anew from the firmware's
  * memory map: RAM that the firmware keeps for itself, for its runtime services or the ACPI tables, is not
  * there;
+ * - the time of day, in /chosen, too: the firmware's clock is its own (see boot/board.h);
  * - the system file. Who starts Ontime offers it as Linux's initrd is offered: by the protocol EFI_LOAD_FILE2
  * at the media device path LINUX_EFI_INITRD_MEDIA_GUID, or by /chosen in the tree.
  *
@@ -24,11 +25,14 @@
 #include <string.h>
 #include "base/memory.h"
 #include "boot/arch_boot.h"
+#include "boot/board.h"
 #include "boot/efi_tables.h"
 
 #define TREE_ROOM UINT64_C(16384) /* for what is added to the tree: 500 pieces of RAM, at 32 bytes each */
 #define MAP_ROOM  EFI_PAGE        /* for what is added to the memory map: its own pages split one or two */
 #define ATTEMPTS  8               /* to leave: each time an event of the firmware's may change its map */
+
+#define EPOCH_DAY 719469 /* 1970-01-01, counted from 0000-03-01 as the first */
 
 /* EBBR 2.3 */
 static const struct efi_guid dtb_table = {
@@ -156,6 +160,31 @@ static const char *name_file(const struct efi_boot *boot)
     if (chosen < 0 || fdt_setprop_u64(tree, chosen, "linux,initrd-start", boot->file.start) != 0 ||
         fdt_setprop_u64(tree, chosen, "linux,initrd-end", boot->file.start + boot->file_size) != 0)
         return "no room in the device tree for where the system file is";
+    return NULL;
+}
+
+/* Seconds since 1970. A year begins with March here, so that the day that some have more is its last. */
+static uint64_t seconds_of(const struct efi_time *time)
+{
+    uint64_t year = time->year - (time->month <= 2 ? 1u : 0u);
+    uint64_t month = (time->month + 9u) % 12;
+    uint64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + time->day;
+    uint64_t seconds = (days - EPOCH_DAY) * 86400 + time->hour * 3600u + time->minute * 60u + time->second;
+
+    return time->zone == EFI_UNSPECIFIED_TIMEZONE ? seconds : seconds + (uint64_t)(time->zone * 60);
+}
+
+/* Firmware without a clock says so, or that it is before 1970 or after 2106, and the guests have none. */
+static const char *tell_time(const struct efi_system_table *system, const struct efi_boot *boot)
+{
+    void *tree = (void *)(uintptr_t)boot->tree.start;
+    struct efi_time time;
+
+    if (system->runtime_services->get_time(&time, NULL) != EFI_SUCCESS || time.year <= 1970 ||
+        time.year > 2105)
+        return NULL;
+    if (fdt_setprop_u64(tree, fdt_path_offset(tree, "/chosen"), BOARD_TIME, seconds_of(&time)) != 0)
+        return "no room in the device tree for the time of day";
     return NULL;
 }
 
@@ -291,6 +320,8 @@ static const char *prepare(const struct efi_system_table *system, void *image, s
         problem = load_file(boot);
     if (problem == NULL)
         problem = name_file(boot);
+    if (problem == NULL)
+        problem = tell_time(system, boot);
     if (problem == NULL)
         problem = copy_image(boot);
     if (problem == NULL)

@@ -89,6 +89,23 @@ struct efi_boot_services {
     uint64_t (*exit_boot_services)(void *image, uint64_t key);
 };
 
+/* 8.3.1: the time at a place whose UTC is `zone` minutes later */
+struct efi_time {
+    uint16_t year;
+    uint8_t month, day, hour, minute, second, pad;
+    uint32_t nanosecond;
+    int16_t zone;
+    uint8_t daylight, pad2;
+};
+
+#define EFI_UNSPECIFIED_TIMEZONE 0x7FF
+
+/* 4.5 */
+struct efi_runtime_services {
+    uint64_t header[3];
+    uint64_t (*get_time)(struct efi_time *time, void *capabilities);
+};
+
 /* 4.6 */
 struct efi_configuration_table {
     struct efi_guid guid;
@@ -103,7 +120,7 @@ struct efi_system_table {
     void *console_out_handle;
     struct efi_text_output *console_out;
     uint64_t standard_error[2];
-    void *runtime_services;
+    const struct efi_runtime_services *runtime_services;
     const struct efi_boot_services *boot_services;
     uint64_t table_count;
     const struct efi_configuration_table *tables;
