@@ -108,7 +108,7 @@ devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hy
 devices_FLAGS := -lfdt
 
 # boot
-UNIT_TESTS += board cores system_file image_placement passthrough give_devices
+UNIT_TESTS += board efi cores system_file image_placement passthrough give_devices
 passthrough_SRCS := $(addprefix hypervisor/,boot/passthrough.c boot/given_device.c boot/stream_ids.c boot/tree_walk.c boot/tree_reader.c \
 	drivers/machine_tree.c devices/guest_tree.c devices/tree_writer.c) tests/unit/tree_of.c
 passthrough_FLAGS := -lfdt
@@ -116,6 +116,8 @@ give_devices_SRCS := hypervisor/boot/give_devices.c hypervisor/devices/address_m
 	hypervisor/drivers/pci_ecam.c tests/unit/fake_registers.c
 board_SRCS := hypervisor/boot/board.c hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 board_FLAGS := -lfdt
+efi_SRCS := hypervisor/boot/efi.c tests/unit/tree_of.c
+efi_FLAGS := -lfdt
 cores_SRCS := hypervisor/boot/cores.c
 system_file_SRCS := hypervisor/boot/system_file.c hypervisor/boot/tree_reader.c hypervisor/boot/image_placement.c \
 	$(UNIT_SCHED)
