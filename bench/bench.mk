@@ -188,6 +188,12 @@ $(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10
 	@echo "  CC      $@"
 	$(Q)$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
 
+# The plugin that connects wires which QEMU 10.0's model of a board lacks: scripts/qemu --board imx8mp-evk.
+$(BENCH)/wires.so: bench/wires/wires.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
+	@scripts/need gcc libc6-dev
+	@mkdir -p $(@D)
+	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
+
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out virtio virtio-cores)
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin

@@ -40,7 +40,7 @@ analyse_GCC = $(HOST_CC)
 analyse_FLAGS = $(BENCH_ANALYSE_FLAGS)
 analyse_NEEDS = $(BENCH)/include/run_names.h
 
-quantum_C := $(filter bench/quantum/%.c,$(CHECK_C))
+quantum_C := $(filter bench/quantum/%.c bench/wires/%.c,$(CHECK_C))
 quantum_H := $(filter bench/quantum/%.h,$(CHECK_H))
 quantum_GCC = $(HOST_CC)
 quantum_FLAGS = $(QUANTUM_FLAGS)

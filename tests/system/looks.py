@@ -53,15 +53,13 @@ class Run:
             options.append("--icount")
         if "parallel" in self.case:
             options.append("--parallel")
-            make_quantum()
+            make_plugin("quantum")
         if self.case.get("qemu") == "10":
             place = qemu_10()
             program = os.path.join(place, "bin", "qemu-system-aarch64")
             options += ["--qemu", program]
-            if "virq" in self.case and self.case.get("board") == "imx8mp-evk":
-                version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-                if " 10.0." in version:
-                    raise NotRun("QEMU 10.0 does not connect this board's virtual interrupts to its CPUs")
+            if self.case.get("board") == "imx8mp-evk":
+                make_plugin("wires")
             arguments += ["-L", os.path.join(place, "share", "qemu")]
         log_path = os.path.join(self.out, self.name + log + ".log")
         return Machine(options + ["--"] + arguments, log_path, int(self.case["seconds"]))
@@ -127,9 +125,9 @@ def qemu_10():
     return fetched("qemu-10", "--backports", "qemu-10", package)
 
 
-def make_quantum():
-    """The plugin of scripts/qemu --parallel, and its QEMU, fetched on first use."""
-    done = subprocess.run(["make", "-C", ROOT, "build/bench/quantum.so"], capture_output=True, text=True, check=False)
+def make_plugin(name):
+    """A plugin that scripts/qemu wants, quantum or wires, and its QEMU, fetched on first use."""
+    done = subprocess.run(["make", "-C", ROOT, f"build/bench/{name}.so"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NotRun(f"the plugin could not be made: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
 
@@ -1779,7 +1777,7 @@ def parallel(run):
 
 def parallel_refused(run):
     """What the plugin refuses, with a message that says why."""
-    make_quantum()
+    make_plugin("quantum")
     plugin = os.path.join(ROOT, "scripts", "..", "build", "bench", "quantum.so")
     for options, arguments, message in (
         (["--smp", "9"], [], "9 cores are too many for -icount shift=3"),
