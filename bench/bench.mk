@@ -32,12 +32,17 @@ endif
 # P2 is `make demo CORES=2`'s.
 SCENARIOS ?= $(filter-out P2,$(shell bench/names scenarios bench))
 MODES ?= $(shell bench/names ways bench)
-BENCH_OUT ?= out/bench
+# MODEL=a53: with what a Cortex-A53's caches and TLBs add to the time of the instructions (bench/a53), on one core. These
+# runs have a folder of their own, and a table of what was missed.
+ifneq ($(filter-out a53,$(MODEL)),)
+$(error MODEL=$(MODEL): the timing model is a53)
+endif
+BENCH_OUT ?= out/bench$(MODEL:%=-%)
 SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
 SCENARIO_SYSTEMS := $(filter-out %-bare %-kvm,$(SCENARIO_RUNS))
 SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
 	$(filter-out $(shell bench/names ways bench),$(MODES)))
-export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN
+export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN MODEL
 
 bench: bench-systems $(BENCH)/analyse
 	@[ -z "$(SCENARIO_UNKNOWN)" ] || { echo "bench: bench/runs has no $(SCENARIO_UNKNOWN)" >&2; exit 2; }
@@ -49,7 +54,7 @@ bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BE
 	$(if $(filter D1%,$(SCENARIO_RUNS)),$(BENCH)/rings.cpio) \
 	$(if $(filter D2%,$(SCENARIO_RUNS)),$(BENCH)/asker.cpio) \
 	$(if $(filter D2%-kvm,$(SCENARIO_RUNS)),$(BUILD)/peers/kvm/asker.cpio) \
-	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) \
+	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) $(MODEL:%=$(BENCH)/%.so) \
 	$(if $(filter P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.
@@ -174,25 +179,26 @@ $(BENCH)/include/run_names.h: bench/names bench/facts bench/runs
 	@mkdir -p $(@D)
 	@bench/names header >$@
 
-# The plugin with which the cores of a machine run at once, and the QEMU that it is for: scripts/qemu --parallel.
+# The plugins of QEMU, and the QEMU that they are for. `quantum` has the cores of a machine run at once, scripts/qemu
+# --parallel; `a53` is the timing model, scripts/qemu --model.
 QUANTUM := $(BENCH)/quantum.so
-QUANTUM_HEADER := $(BUILD)/debian/qemu-10-header/include/qemu
-QUANTUM_FLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -Ibench/quantum -isystem $(QUANTUM_HEADER)
+A53_MODEL := $(addprefix bench/a53/,core.c cache.c tally.c)
+PLUGIN_HEADER := $(BUILD)/debian/qemu-10-header/include/qemu
+PLUGIN_FLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -Ibench/plugin -Ibench/a53 -isystem $(PLUGIN_HEADER)
 $(BUILD)/debian/qemu-10.versions:
 	@scripts/fetch-debian --backports qemu-10 qemu-system-arm:$$(dpkg --print-architecture)
 $(BUILD)/debian/qemu-10-header.versions:
 	@scripts/fetch-debian --only include/qemu/qemu-plugin.h --backports qemu-10-header qemu
-$(QUANTUM): bench/quantum/quantum.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
+$(QUANTUM): bench/quantum/quantum.c
+$(BENCH)/a53.so: bench/a53/a53.c $(A53_MODEL) $(wildcard bench/a53/*.h)
+# Connects wires that QEMU 10.0's model of a board lacks: scripts/qemu --board imx8mp-evk.
+$(BENCH)/wires.so: bench/wires/wires.c
+$(QUANTUM) $(BENCH)/a53.so $(BENCH)/wires.so: bench/plugin/qemu.c $(wildcard bench/plugin/*.h) $(BUILD)/debian/qemu-10-header.versions | \
+		$(BUILD)/debian/qemu-10.versions
 	@scripts/need gcc libc6-dev
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	$(Q)$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
-
-# The plugin that connects wires which QEMU 10.0's model of a board lacks: scripts/qemu --board imx8mp-evk.
-$(BENCH)/wires.so: bench/wires/wires.c bench/quantum/glib.h $(BUILD)/debian/qemu-10-header.versions | $(BUILD)/debian/qemu-10.versions
-	@scripts/need gcc libc6-dev
-	@mkdir -p $(@D)
-	$(HOST_CC) $(QUANTUM_FLAGS) -shared $< -o $@
+	$(Q)$(HOST_CC) $(PLUGIN_FLAGS) -shared $(filter %.c,$^) -o $@
 
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out virtio virtio-cores)

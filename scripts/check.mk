@@ -12,7 +12,7 @@ CHECK_C := $(filter %.c,$(CHECK_FILES))
 CHECK_H := $(filter %.h,$(CHECK_FILES))
 
 # A side is code that is compiled in one way: its sources (_C), the headers meant for it (_H), the compiler and flags.
-CHECK_SIDES := hypervisor host unit analyse quantum arm64 bare
+CHECK_SIDES := hypervisor host unit analyse plugin arm64 bare
 CHECK_CROSS := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
 CHECK_VERSION := -DONTIME_VERSION='"check"'
 
@@ -40,11 +40,11 @@ analyse_GCC = $(HOST_CC)
 analyse_FLAGS = $(BENCH_ANALYSE_FLAGS)
 analyse_NEEDS = $(BENCH)/include/run_names.h
 
-quantum_C := $(filter bench/quantum/%.c bench/wires/%.c,$(CHECK_C))
-quantum_H := $(filter bench/quantum/%.h,$(CHECK_H))
-quantum_GCC = $(HOST_CC)
-quantum_FLAGS = $(QUANTUM_FLAGS)
-quantum_NEEDS = $(BUILD)/debian/qemu-10-header.versions
+plugin_C := $(filter bench/quantum/%.c bench/a53/%.c bench/plugin/%.c bench/wires/%.c,$(CHECK_C))
+plugin_H := $(filter bench/a53/%.h bench/plugin/%.h,$(CHECK_H))
+plugin_GCC = $(HOST_CC)
+plugin_FLAGS = $(PLUGIN_FLAGS)
+plugin_NEEDS = $(BUILD)/debian/qemu-10-header.versions
 
 arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c guest/service/%.c examples/%.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c bench/guest/ring_module/%,$(CHECK_C)))

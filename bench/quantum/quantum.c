@@ -25,26 +25,19 @@
  * thread: up to a round later. Between two readings of the clock a core finds the time of its own
  * instructions, with the same error. A translation block that is longer than a turn makes a longer round.
  *
- * What it takes from QEMU. The plugin interface has nothing for this, but Debian's binary exports all its
- * functions and variables: cpu_exit() ends a turn, cpu_thread_is_idle() tells which cores can run, and
- * timers_state has the clock's bias, its shift and the count of instructions. Where in timers_state these are
- * is found by trying which word changes what icount_get() returns. A QEMU that lacks one of them, or whose
- * clock is not so made, is refused.
+ * What it takes from QEMU: bench/plugin/qemu.h. cpu_exit() ends a turn, cpu_thread_is_idle() tells which cores
+ * can run.
  *
  * Threads. QEMU's one thread for all cores calls execute(). Its main thread reads the clock under QEMU's
  * big lock; so shift and bias are changed together under that lock, and the bias alone by one store.
  *
  * Units: nanoseconds, instructions.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <inttypes.h>
-#include <link.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "qemu-plugin.h"
+#include "qemu.h"
 
 #define MAX_CORES     64u
 #define DEFAULT_TURN  50
@@ -52,155 +45,33 @@
 #define GREATEST_TURN 10000
 #define YIELD         0xD503203Fu
 #define WFE           0xD503205Fu
-#define ICOUNT_FIXED  1 /* use_icount under a fixed shift */
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 /* ---- what is taken from QEMU */
 
-struct qemu_cpu; /* its CPUState */
+const char plugin_name[] = "quantum";
 
 static struct {
     void (*cpu_exit)(struct qemu_cpu *cpu);
     bool (*cpu_thread_is_idle)(struct qemu_cpu *cpu);
     struct qemu_cpu *(*get_cpu)(int index);
     struct qemu_cpu **current; /* of the thread that executes the cores */
-    int64_t (*icount_get)(void);
     void (*lock)(const char *file, int line);
     void (*unlock)(void);
-    /* In timers_state: the clock is *bias + (*count << *shift). */
-    int64_t *bias, *count;
-    int16_t *shift;
+    struct qemu_clock clock;
 } qemu;
 
-static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int complain(const char *format, ...)
-{
-    va_list arguments;
-
-    fputs("quantum: ", stderr);
-    va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return 1;
-}
-
-static void *find(const char *name)
-{
-    void *symbol = dlsym(RTLD_DEFAULT, name);
-
-    if (symbol == NULL)
-        complain("this QEMU does not export %s; Debian's QEMU 10 is wanted", name);
-    return symbol;
-}
-
-static size_t size_of(const void *symbol)
-{
-    void *entry = NULL;
-    Dl_info info;
-
-    if (dladdr1(symbol, &info, &entry, RTLD_DL_SYMENT) == 0 || entry == NULL)
-        return 0;
-    return ((const ElfW(Sym) *)entry)->st_size;
-}
-
-/* Pointers to functions are copied, as ISO C does not convert a pointer to an object to one. */
 static bool find_functions(void)
 {
-    struct {
-        const char *name;
-        void *place;
-    } wanted[] = {
+    const struct qemu_function wanted[] = {
         {"cpu_exit", &qemu.cpu_exit},    {"cpu_thread_is_idle", &qemu.cpu_thread_is_idle},
-        {"qemu_get_cpu", &qemu.get_cpu}, {"icount_get", &qemu.icount_get},
-        {"bql_lock_impl", &qemu.lock},   {"bql_unlock", &qemu.unlock},
+        {"qemu_get_cpu", &qemu.get_cpu}, {"bql_lock_impl", &qemu.lock},
+        {"bql_unlock", &qemu.unlock},
     };
 
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        void *symbol = find(wanted[i].name);
-
-        if (symbol == NULL)
-            return false;
-        memcpy(wanted[i].place, &symbol, sizeof(symbol));
-    }
-    return find("current_cpu") != NULL;
-}
-
-/*
- * How much later the clock is when the word at `place` is greater by 2. It is an even number, as one of the
- * words is the sequence of a lock, which readers of the clock wait for while it is odd.
- */
-static int64_t effect_of_word(int64_t *place)
-{
-    int64_t before = qemu.icount_get();
-
-    *place += 2;
-    int64_t after = qemu.icount_get();
-    *place -= 2;
-    return after - before;
-}
-
-static int64_t effect_of_half_word(int16_t *place)
-{
-    int64_t before = qemu.icount_get();
-
-    *place = (int16_t)(*place + 2);
-    int64_t after = qemu.icount_get();
-    *place = (int16_t)(*place - 2);
-    return after - before;
-}
-
-/* The word that adds to the clock as it is, and the one that does so shifted: by 1 bit at least. */
-static bool find_words(int64_t *words, size_t size)
-{
-    for (size_t i = 0; i < size / sizeof(*words); i++) {
-        int64_t effect = effect_of_word(&words[i]);
-
-        if (effect == 2 && qemu.bias == NULL)
-            qemu.bias = &words[i];
-        else if (effect > 2 && qemu.count == NULL)
-            qemu.count = &words[i];
-        else if (effect != 0)
-            return false;
-    }
-    return qemu.bias != NULL && qemu.count != NULL;
-}
-
-/* The half word that has the shift. With a count of 1, 2 more make the clock later by 3 instructions. */
-static bool find_shift(int16_t *halves, size_t size)
-{
-    size_t bias = (size_t)((int16_t *)(void *)qemu.bias - halves);
-    size_t count = (size_t)((int16_t *)(void *)qemu.count - halves);
-    int64_t instruction = effect_of_word(qemu.count) / 2;
-
-    *qemu.count += 1;
-    for (size_t i = 0; i < size / sizeof(*halves); i++) {
-        bool is_of_words = i - i % 4 == bias || i - i % 4 == count;
-
-        if (!is_of_words && halves[i] > 0 && halves[i] < 16 && instruction == 1 << halves[i] &&
-            effect_of_half_word(&halves[i]) == 3 * instruction)
-            qemu.shift = &halves[i];
-    }
-    *qemu.count -= 1;
-    return qemu.shift != NULL;
-}
-
-/* Called before there are cores, so nothing else uses the clock yet. */
-static bool find_clock(void)
-{
-    const int *use_icount = find("use_icount");
-    void *state = find("timers_state");
-
-    if (use_icount == NULL || state == NULL)
-        return false;
-    if (*use_icount != ICOUNT_FIXED)
-        return complain("QEMU has to be started with -icount shift=N, with N not 0"), false;
-    size_t size = size_of(state);
-    if (!find_words(state, size) || !find_shift(state, size))
-        return complain("it does not find the clock of this QEMU; Debian's QEMU 10 is wanted, and N not 0"),
-               false;
-    return true;
+    return qemu_find_functions(wanted, sizeof(wanted) / sizeof(wanted[0])) &&
+           qemu_find("current_cpu") != NULL;
 }
 
 /* ---- turns */
@@ -221,7 +92,7 @@ static struct {
 
 static struct {
     struct core *core; /* whose turn it is */
-    int64_t began;     /* *qemu.count then */
+    int64_t began;     /* *qemu.clock.count then */
     int64_t left; /* instructions, by whole translation blocks, until it looks whether another core can run */
     int64_t bias; /* as we left it: QEMU changes it only when all cores wait and it skips that time */
     int64_t count;    /* as it was last seen; changes when the core enters QEMU */
@@ -265,14 +136,14 @@ static void set_clock(int64_t now, int64_t count, int shift)
 {
     int64_t bias = now - (count << shift);
 
-    if (shift != *qemu.shift) {
+    if (shift != *qemu.clock.shift) {
         totals.shifts++;
         qemu.lock(__FILE__, __LINE__);
-        __atomic_store_n(qemu.shift, (int16_t)shift, __ATOMIC_RELAXED);
-        __atomic_store_n(qemu.bias, bias, __ATOMIC_RELAXED);
+        __atomic_store_n(qemu.clock.shift, (int16_t)shift, __ATOMIC_RELAXED);
+        __atomic_store_n(qemu.clock.bias, bias, __ATOMIC_RELAXED);
         qemu.unlock();
-    } else if (bias != *qemu.bias) {
-        __atomic_store_n(qemu.bias, bias, __ATOMIC_RELAXED);
+    } else if (bias != *qemu.clock.bias) {
+        __atomic_store_n(qemu.clock.bias, bias, __ATOMIC_RELAXED);
     }
     turn.bias = bias;
 }
@@ -326,11 +197,11 @@ static int shift_for(int64_t now)
     return shift;
 }
 
-/* A turn begins with a core's first translation block in it. Nothing of the block is in *qemu.count yet. */
+/* A turn begins with a core's first translation block in it. Nothing of the block is in *qemu.clock.count yet. */
 static void begin_turn(struct core *core)
 {
-    int64_t count = *qemu.count;
-    int64_t now = *qemu.bias + (count << *qemu.shift);
+    int64_t count = *qemu.clock.count;
+    int64_t now = *qemu.clock.bias + (count << *qemu.clock.shift);
     int64_t length = count - turn.began;
 
     totals.turns++;
@@ -339,14 +210,14 @@ static void begin_turn(struct core *core)
     turn.core->reached += time_of(length);
     if (turn.gives_way)
         turn.core->reached = greater(turn.core->reached, round_now.ends);
-    if (turn.alone || *qemu.bias != turn.bias)
+    if (turn.alone || *qemu.clock.bias != turn.bias)
         begin_round(now);
     else if (left_in_round(now) == 0)
         now = end_round(now);
     if (core->reached < round_now.began)
         core->reached = now;
     int shift = shift_for(now);
-    turn.other_shift = shift != *qemu.shift;
+    turn.other_shift = shift != *qemu.clock.shift;
     set_clock(now, count, shift);
     turn.core = core;
     turn.began = turn.count = count;
@@ -359,9 +230,9 @@ static void begin_turn(struct core *core)
  */
 static void look_around(void)
 {
-    turn.count = *qemu.count;
+    turn.count = *qemu.clock.count;
     turn.left = turn_length;
-    if (*qemu.shift == full_shift && !turn.other_shift && !others_can_run(turn.core)) {
+    if (*qemu.clock.shift == full_shift && !turn.other_shift && !others_can_run(turn.core)) {
         turn.alone = true;
         return;
     }
@@ -372,12 +243,12 @@ static void look_around(void)
 
 static void begin(void)
 {
-    qemu.current = find("current_cpu"); /* this thread's */
-    full_shift = *qemu.shift;
+    qemu.current = qemu_find("current_cpu"); /* this thread's */
+    full_shift = *qemu.clock.shift;
     for (unsigned i = 0; i < core_count; i++)
         cores[i].cpu = qemu.get_cpu((int)i);
     turn.core = cores;
-    turn.began = *qemu.count;
+    turn.began = *qemu.clock.count;
     turn.over = true;
     turn.alone = true;
 }
@@ -387,7 +258,7 @@ static struct core *running_core(void)
     for (unsigned i = 0; i < core_count; i++)
         if (cores[i].cpu == *qemu.current)
             return &cores[i];
-    complain("a core that was not there at the start");
+    plugin_complain("a core that was not there at the start");
     abort();
 }
 
@@ -397,7 +268,7 @@ static struct core *running_core(void)
  */
 static bool gave_way(void)
 {
-    if (turn.gives_way && *qemu.count == turn.count)
+    if (turn.gives_way && *qemu.clock.count == turn.count)
         turn.gives_way = false;
     return turn.gives_way && !turn.alone;
 }
@@ -407,14 +278,14 @@ static void execute(int64_t instructions, bool gives_way)
 {
     if (qemu.current == NULL)
         begin();
-    if (*qemu.current != turn.core->cpu || turn.over || *qemu.bias != turn.bias || gave_way())
+    if (*qemu.current != turn.core->cpu || turn.over || *qemu.clock.bias != turn.bias || gave_way())
         begin_turn(running_core());
     turn.left -= instructions;
-    if (turn.left <= 0 || (turn.alone && *qemu.count != turn.count))
+    if (turn.left <= 0 || (turn.alone && *qemu.clock.count != turn.count))
         look_around();
     if (gives_way) {
         turn.gives_way = true;
-        turn.count = *qemu.count;
+        turn.count = *qemu.clock.count;
     }
 }
 
@@ -483,17 +354,17 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 
     for (int i = 0; i < argc; i++)
         if (!take_option(argv[i], &reports))
-            return complain("'%s' is not one of turn=%d to turn=%d, report=on, report=off", argv[i],
+            return plugin_complain("'%s' is not one of turn=%d to turn=%d, report=on, report=off", argv[i],
                             LEAST_TURN, GREATEST_TURN);
     if (!info->system_emulation || strcmp(info->target_name, "aarch64") != 0)
-        return complain("it is for qemu-system-aarch64");
-    if (!find_functions() || !find_clock())
+        return plugin_complain("it is for qemu-system-aarch64");
+    if (!find_functions() || !qemu_find_clock(&qemu.clock))
         return 1;
     core_count = (unsigned)info->system.max_vcpus;
-    if (core_count > MAX_CORES || core_count > 1u << *qemu.shift)
-        return complain(
+    if (core_count > MAX_CORES || core_count > 1u << *qemu.clock.shift)
+        return plugin_complain(
             "%u cores are too many for -icount shift=%d; it is for 2^shift of them, and for %u at most",
-            core_count, *qemu.shift, MAX_CORES);
+            core_count, *qemu.clock.shift, MAX_CORES);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     if (reports)
         qemu_plugin_register_atexit_cb(id, report, NULL);

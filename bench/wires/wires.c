@@ -11,25 +11,20 @@
  *
  * The plugin does the same when the first code is translated, as all devices are there by then. It changes
  * nothing else, and is refused on another machine. Wires that are connected it leaves alone.
- *
- * The plugin interface has nothing for this, but Debian's binary exports all its functions.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "qemu-plugin.h"
+#include "qemu.h"
 
 #define MACHINE "imx8mp-evk-machine"
 
-/* The GIC has one output of each kind for each CPU, kind by kind. These are the kinds, and the CPU's inputs.
- */
+/* The GIC has an output of each kind for each CPU, kind by kind; these are kinds, and the CPU's inputs. */
 #define VIRQ 2
 #define VFIQ 3
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+const char plugin_name[] = "wires";
 
 static unsigned cpu_count;
 
@@ -45,37 +40,21 @@ static struct {
     void (*unlock)(void);
 } qemu;
 
-/* Pointers to functions are copied, as ISO C does not convert a pointer to an object to one. */
-static const char *find_functions(void)
-{
-    const struct {
-        const char *name;
-        void *place;
-    } wanted[] = {
-        {"object_resolve_path", &qemu.resolve},
-        {"object_resolve_path_type", &qemu.resolve_type},
-        {"object_get_typename", &qemu.type_of},
-        {"qemu_get_cpu", &qemu.get_cpu},
-        {"qdev_get_gpio_in", &qemu.input},
-        {"sysbus_connect_irq", &qemu.connect},
-        {"sysbus_is_irq_connected", &qemu.is_connected},
-        {"bql_lock_impl", &qemu.lock},
-        {"bql_unlock", &qemu.unlock},
-    };
-
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        void *symbol = dlsym(RTLD_DEFAULT, wanted[i].name);
-
-        if (symbol == NULL)
-            return wanted[i].name;
-        memcpy(wanted[i].place, &symbol, sizeof(symbol));
-    }
-    return NULL;
-}
+static const struct qemu_function wanted[] = {
+    {"object_resolve_path", &qemu.resolve},
+    {"object_resolve_path_type", &qemu.resolve_type},
+    {"object_get_typename", &qemu.type_of},
+    {"qemu_get_cpu", &qemu.get_cpu},
+    {"qdev_get_gpio_in", &qemu.input},
+    {"sysbus_connect_irq", &qemu.connect},
+    {"sysbus_is_irq_connected", &qemu.is_connected},
+    {"bql_lock_impl", &qemu.lock},
+    {"bql_unlock", &qemu.unlock},
+};
 
 static void give_up(const char *why)
 {
-    (void)fprintf(stderr, "wires: %s\n", why);
+    plugin_complain("%s", why);
     exit(1); // NOLINT(concurrency-mt-unsafe): nothing has run yet
 }
 
@@ -111,18 +90,11 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv)
 {
-    const char *missing;
-
     (void)argv;
-    if (argc != 0 || !info->system_emulation || strcmp(info->target_name, "aarch64") != 0) {
-        (void)fprintf(stderr, "wires: it is for qemu-system-aarch64, and takes no words\n");
+    if (argc != 0 || !info->system_emulation || strcmp(info->target_name, "aarch64") != 0)
+        return plugin_complain("it is for qemu-system-aarch64, and takes no words");
+    if (!qemu_find_functions(wanted, sizeof(wanted) / sizeof(wanted[0])))
         return 1;
-    }
-    missing = find_functions();
-    if (missing != NULL) {
-        (void)fprintf(stderr, "wires: this QEMU does not export %s; Debian's QEMU 10 is wanted\n", missing);
-        return 1;
-    }
     cpu_count = (unsigned)info->system.smp_vcpus;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     return 0;

@@ -139,6 +139,11 @@ new_command_FLAGS := -lfdt
 consoles_SRCS := tools/consoles.c
 consoles_FLAGS := -lutil
 
+# bench: the timing model
+UNIT_TESTS += a53
+a53_SRCS := bench/a53/core.c bench/a53/cache.c bench/a53/tally.c
+a53_FLAGS := -Ibench/a53
+
 # guest/linux: what of the module can be linked here, on what it uses of the kernel, whose own build has fewer warnings
 UNIT_TESTS += sleep_queue sleep_queue_random work
 sleep_queue_SRCS := $(GUEST_LINUX_QUEUE) tests/unit/kernel/kernel.c
@@ -161,7 +166,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
 	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h tests/unit/kernel/*.h \
-	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h hypervisor/arch/arm64/include/id_registers.*)
+	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h bench/a53/*.h hypervisor/arch/arm64/include/id_registers.*)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit
