@@ -52,7 +52,7 @@ $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 	@echo "  AS      $<"
 	$(Q)$(HYP_CC) $(HYP_INCLUDES) -MMD -MP -c $< -o $@
 
-$(ONTIME).elf: $(HYP_OBJECTS) hypervisor/arch/arm64/ontime.lds | $(LIBFDT_A)
+$(ONTIME).elf: $(HYP_OBJECTS) $(wildcard hypervisor/arch/arm64/*.lds) | $(LIBFDT_A)
 	@echo "  LD      $@"
 	$(Q)$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
