@@ -4,13 +4,18 @@
 #include <string.h>
 #include "analyse/util.h"
 
-bool scenario_is_drawn(const struct scenario_facts *scenario)
+bool scenario_is_parallel(const struct scenario_facts *scenario)
 {
-    unsigned cores = 0;
+    unsigned cores = 1;
 
     for (size_t i = 0; i < MAX_VMS && scenario->placed[i].vm; i++)
         cores |= scenario->placed[i].cores;
-    return !scenario->in_parts && !scenario->apart && cores == 1;
+    return cores != 1;
+}
+
+bool scenario_is_drawn(const struct scenario_facts *scenario)
+{
+    return !scenario->in_parts && !scenario->apart && !scenario_is_parallel(scenario);
 }
 
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)

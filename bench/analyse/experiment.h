@@ -49,6 +49,9 @@ struct experiment {
     {name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, {__VA_ARGS__}},
 #define WAY_FACTS(id, name, title, under, detail, named) {name, title, under, detail, named},
 
+/* Are its VMs on several cores? */
+bool scenario_is_parallel(const struct scenario_facts *scenario);
+
 /* Those in parts, those on several cores and those apart have tables only. */
 bool scenario_is_drawn(const struct scenario_facts *scenario);
 

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analyse/experiment.h"
 #include "analyse/util.h"
 
 struct reader {
     const char *path, *guest;
     bool bare;
+    const struct placed *placed;
     unsigned seed; /* of the series that follows */
     struct part_facts part;
     enum place place;
@@ -255,11 +257,11 @@ static void read_host_line(struct reader *reader, const char *text)
 
 /*
  * A guest's line on Xen's console: `(XEN) [COUNTER] DOM1: text`, COUNTER being the machine's, in hexadecimal.
- * The measured guest is DOM1; the hogs, matmul, matmul2 and so on, are DOM2 and up.
+ * The measured guest is DOM1, the other VMs of the scenario are DOM2 and up.
  */
 static bool read_xen_line(struct reader *reader, const char *line)
 {
-    char name[NAME_LENGTH] = "matmul";
+    const char *name;
     unsigned domain;
     uint64_t counter;
     int length = 0;
@@ -269,10 +271,9 @@ static bool read_xen_line(struct reader *reader, const char *line)
     if (sscanf(line, "(XEN) [%" SCNx64 "] DOM%u:%n", &counter, &domain, &length) != 2 || line[length] != ' ')
         return true;
     line += length + 1;
-    if (domain == 1)
-        snprintf(name, sizeof(name), "%s", reader->guest);
-    else if (domain > 2)
-        snprintf(name, sizeof(name), "matmul%u", domain - 1);
+    if (!reader->placed || domain < 1 || domain > MAX_VMS || !reader->placed[domain - 1].vm)
+        die("%s: there is no DOM%u in this scenario", reader->path, domain);
+    name = reader->placed[domain - 1].vm;
     if (!strncmp(line, "up ", 3))
         reader->log->vms[vm_index(reader, name)].up = counter;
     read_vm_line(reader, name, line);
@@ -305,9 +306,9 @@ static void check_whole(const struct reader *reader)
         die("%s: the player ended with status %d", reader->path, log->player_exit);
 }
 
-void log_read(const char *path, const char *guest, bool bare, struct log *log)
+void log_read(const char *path, const char *guest, bool bare, const struct placed *placed, struct log *log)
 {
-    struct reader reader = {.path = path, .guest = guest, .bare = bare, .log = log};
+    struct reader reader = {.path = path, .guest = guest, .bare = bare, .placed = placed, .log = log};
     FILE *file = fopen(path, "r");
     char *line = NULL;
     size_t size = 0;

@@ -81,6 +81,8 @@ struct condition {
     char *value;
 };
 
+struct placed;
+
 struct log {
     size_t vm_count;
     struct vm_log vms[MAX_VMS];
@@ -97,10 +99,11 @@ struct log {
 };
 
 /*
- * Reads the log of a run whose measured guest is `guest` (on bare metal, the only one). Ends the program with
- * a line that says what is wrong when the log is not whole.
+ * Reads the log of a run whose measured guest is `guest` (on bare metal, the only one). `placed` has the
+ * names of all VMs, in the order in which Xen numbers them; it may be NULL for a run that is not under Xen.
+ * Ends the program with a line that says what is wrong when the log is not whole.
  */
-void log_read(const char *path, const char *guest, bool bare, struct log *log);
+void log_read(const char *path, const char *guest, bool bare, const struct placed *placed, struct log *log);
 
 /* The value of a line of /proc/ontime, or 0. */
 uint64_t log_status(const struct log *log, const char *key);

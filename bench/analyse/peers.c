@@ -58,7 +58,11 @@ static void add_run(const char *out, const char *name)
 
     experiment_find(&experiment, name, &s, &p);
     run = &runs[s][p];
-    *run = (struct run){.name = name, .guest = peer_scenarios[s].guest, .bare = p == BARE, .peer = true};
+    *run = (struct run){.name = name,
+                        .guest = peer_scenarios[s].guest,
+                        .bare = p == BARE,
+                        .peer = true,
+                        .placed = peer_scenarios[s].placed};
     run->other_cpu = !strcmp(peers[p].under, "kvm");
     run->other_kpti = run->other_cpu || !strcmp(peers[p].under, "xen");
     run_compute(out, run);
@@ -66,15 +70,25 @@ static void add_run(const char *out, const char *name)
     comparisons[s][p] = (struct comparison){.run = run, .image_bytes = read_size(out, name)};
 }
 
-/* Products a second of the hog alone on bare metal: in S2's run, before the sleeper begins. */
-static double products_alone(void)
+/* S2's run on bare metal, or M1's for all scenarios on several cores. */
+static const struct run *run_with_hog(unsigned scenario)
 {
-    const struct run *run = peers_bare_run(S2);
+    const struct run *run = &runs[scenario_is_parallel(&peer_scenarios[scenario]) ? M1 : S2][BARE];
+
+    if (!run->name)
+        die("%s: the run on bare metal that says what hogs make was not made", peer_scenarios[scenario].name);
+    return run;
+}
+
+/* Products a second of the hog alone on a core of bare metal: before the sleeper begins. */
+static double products_alone(unsigned scenario)
+{
+    const struct run *run = run_with_hog(scenario);
     double rate = log_products_per_s(&run->log.vms[0], BEFORE_WINDOW, run->log.series[0].hz);
 
     if (isnan(rate))
         die("%s: the hog made no two reports before the sleeper began", run->name);
-    return rate;
+    return rate / run_cores(run, 0);
 }
 
 /*
@@ -83,12 +97,14 @@ static double products_alone(void)
  */
 static double sleep_cost_s(unsigned scenario)
 {
-    const struct run *run =
-        &runs[peer_scenarios[scenario].in_parts ? peer_scenarios[scenario].work : S2][BARE];
+    const struct run *run = peer_scenarios[scenario].in_parts ? &runs[peer_scenarios[scenario].work][BARE]
+                                                              : run_with_hog(scenario);
+    double alone = products_alone(scenario) * run_cores(run, 0);
 
     if (!run->name)
         die("%s: the run on bare metal that has its work was not made", peer_scenarios[scenario].name);
-    return (1 - run->products_per_s[0] / products_alone()) * run->summary.seconds / (double)run->summary.n;
+    return (1 - run->products_per_s[0] / alone) * run_cores(run, 0) * run->summary.seconds /
+           (double)run->summary.n;
 }
 
 /* The part of the core that the sleeper or the player needed: its CPU time on bare metal over this time. */
@@ -101,27 +117,30 @@ static double sleeper_work(unsigned scenario, const struct run *run)
     return sleep_cost_s(scenario) * (double)run->summary.n / run->summary.seconds;
 }
 
-static void divide_by_sum(double share[MAX_VMS], const double values[MAX_VMS])
+/* Of what the VMs have together that are on the same cores. Two VMs of a scenario have all cores in common,
+ * or none. */
+static void divide_by_sum(const struct run *run, double share[MAX_VMS], const double values[MAX_VMS])
 {
-    double sum = 0;
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
+        double sum = 0;
 
-    for (unsigned vm = 0; vm < MAX_VMS; vm++)
-        sum += values[vm];
-    for (unsigned vm = 0; vm < MAX_VMS; vm++)
+        for (size_t other = 0; other < run->log.vm_count; other++)
+            if (run_shares_core(run, vm, other))
+                sum += values[other];
         share[vm] = values[vm] / sum;
+    }
 }
 
 /* Whether each guest had what it wants or, if that is less, an equal part of the core. */
 static bool is_fair(unsigned scenario, const struct comparison *comparison)
 {
     const struct run *run = comparison->run;
-    size_t count = run->log.vm_count;
 
-    for (size_t vm = 0; vm < count; vm++) {
+    for (size_t vm = 0; vm < run->log.vm_count; vm++) {
         bool has_hog = run->log.vms[vm].progress_count != 0;
         double wants = has_hog ? 1 : sleeper_work(scenario, peers_bare_run(scenario));
 
-        if (comparison->share[vm] < fmin(wants, 1.0 / (double)count) - FAIR_WITHIN)
+        if (comparison->share[vm] < fmin(wants, run_share_due(run, vm)) - FAIR_WITHIN)
             return false;
     }
     return true;
@@ -157,15 +176,15 @@ static void compare(unsigned scenario, struct comparison *comparison)
     const struct run *run = comparison->run;
 
     for (size_t vm = 0; vm < run->log.vm_count; vm++)
-        comparison->work[vm] = run->products_per_s[vm] / products_alone();
+        comparison->work[vm] = run->products_per_s[vm] / products_alone(scenario);
     comparison->work[0] += sleeper_work(scenario, run);
-    divide_by_sum(comparison->work_share, comparison->work);
+    divide_by_sum(run, comparison->work_share, comparison->work);
     for (size_t vm = 0; vm < run->log.vm_count; vm++)
-        comparison->useful += comparison->work[vm];
+        comparison->useful += comparison->work[vm] / run_cores_of_all(run);
     if (run->bare && !run->log.vms[0].progress_count)
         comparison->useful = NAN; /* nothing there wanted the whole core */
     comparison->accounted = run->has_marks;
-    divide_by_sum(comparison->share, run->has_marks ? run->share : comparison->work);
+    divide_by_sum(run, comparison->share, run->has_marks ? run->share : comparison->work);
     comparison->switches_per_s = NAN;
     if (run->has_marks)
         count_exits(comparison);
@@ -202,12 +221,42 @@ static json_t *comparison_json(const char *out, unsigned scenario, const struct 
     return object;
 }
 
+bool peers_published(unsigned scenario)
+{
+    const char *names = getenv("PUBLISH"), *name = peer_scenarios[scenario].name;
+    size_t length = strlen(name);
+
+    for (const char *found = names; found && (found = strstr(found, name)); found += length)
+        if ((found == names || found[-1] == ' ') && (found[length] == ' ' || !found[length]))
+            return true;
+    return false;
+}
+
+/* What the committed comparison has of the scenario. */
+static json_t *published_json(unsigned scenario)
+{
+    json_t *comparison = json_load_file("docs/comparison.json", 0, NULL);
+    json_t *object = json_object_get(json_object_get(comparison, "scenarios"), peer_scenarios[scenario].name);
+
+    json_incref(object);
+    json_decref(comparison);
+    return object ? object : json_object();
+}
+
+/* Of scenarios some of which are published, the others are as the committed comparison has them. */
 static json_t *scenarios_json(const char *out)
 {
+    const char *names = getenv("PUBLISH");
     json_t *all = json_object();
 
     for (unsigned s = 0; s < SCENARIOS; s++) {
-        json_t *object = json_object();
+        json_t *object;
+
+        if (names && *names && !peers_published(s)) {
+            json_object_set_new(all, peer_scenarios[s].name, published_json(s));
+            continue;
+        }
+        object = json_object();
 
         for (unsigned p = 0; p < PEERS; p++)
             if (comparisons[s][p].run)

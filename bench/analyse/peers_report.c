@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The comparison's tables and figures. docs/comparison.md is bench/comparison.md.in with each line `@NAME@`
- * replaced by the table of that name; the README's table is the one called readme.
+ * replaced by the table of that name, between the lines `<!-- NAME -->` and `<!-- end -->`. A table that is
+ * not published now, or is made elsewhere (bench/spin), stays as docs/comparison.md has it. The README's
+ * table is the one called readme.
  */
 #include <limits.h>
 #include <math.h>
@@ -12,7 +14,8 @@
 #include "analyse/peers.h"
 #include "analyse/util.h"
 
-#define TEMPLATE "bench/comparison.md.in"
+#define TEMPLATE  "bench/comparison.md.in"
+#define PUBLISHED "docs/comparison.md"
 
 /* The scenario that the README shows. */
 #define HARD_CASE S2RT
@@ -28,7 +31,7 @@ void peers_write_data(const char *out)
             const struct comparison *c = &comparisons[s][p];
             const struct summary *e;
 
-            if (!c->run || c->run->in_parts)
+            if (!c->run || !scenario_is_drawn(&peer_scenarios[s]))
                 continue;
             e = &c->run->summary;
             fprintf(file, "%s %s %.3f %.3f %.3f %.3f %.3f %.4f %d\n", peer_scenarios[s].name, peers[p].name,
@@ -176,10 +179,10 @@ static void markdown_scenario(FILE *file, unsigned scenario)
         markdown_parts(file, scenario);
         return;
     }
-    fputs("| | mean | p50 | p99 | p99.9 | max | share of the core, % | fair | products a second | useful "
-          "work | "
-          "exits a sleep | switches a second |\n|---|--:|--:|--:|--:|--:|---|---|---|--:|---|--:|\n",
-          file);
+    fprintf(file,
+            "| | mean | p50 | p99 | p99.9 | max | share of %s, %% | fair | products a second | useful work | "
+            "exits a sleep | switches a second |\n|---|--:|--:|--:|--:|--:|---|---|---|--:|---|--:|\n",
+            scenario_is_parallel(&peer_scenarios[scenario]) ? "its cores" : "the core");
     for (unsigned p = 0; p < PEERS; p++)
         if (comparisons[scenario][p].run)
             print_row(file, &markdown, peers[p].title, &comparisons[scenario][p]);
@@ -237,20 +240,46 @@ static void print_commands(FILE *file, const char *out, unsigned scenario)
     }
 }
 
-static bool write_table(FILE *file, const char *out, const char *name)
+/* The lines between `<!-- NAME -->` and `<!-- end -->`. */
+static void keep_table(FILE *file, const char *name)
 {
+    FILE *published = fopen(PUBLISHED, "r");
+    char *line = NULL, begin[64];
+    bool inside = false, found = false;
+    size_t size = 0;
+
+    snprintf(begin, sizeof(begin), "<!-- %s -->\n", name);
+    while (published && getline(&line, &size, published) > 0) {
+        inside = inside && strcmp(line, "<!-- end -->\n") != 0;
+        if (inside)
+            fputs(line, file);
+        inside = inside || !strcmp(line, begin);
+        found = found || inside;
+    }
+    if (!found)
+        die("%s: has no table '%s'", PUBLISHED, name);
+    free(line);
+    fclose(published);
+}
+
+static void write_table(FILE *file, const char *out, const char *name)
+{
+    fprintf(file, "<!-- %s -->\n", name);
     for (unsigned s = 0; s < SCENARIOS; s++)
-        if (!strcmp(name, peer_scenarios[s].name)) {
+        if (!strcmp(name, peer_scenarios[s].name) && peers_published(s)) {
             markdown_scenario(file, s);
-            return true;
+            name = "";
         }
-    if (!strcmp(name, "sizes"))
+    if (!strcmp(name, "sizes") && peers_published(HARD_CASE)) {
         markdown_sizes(file);
-    else if (!strcmp(name, "commands"))
+    } else if (!strcmp(name, "commands") && peers_published(HARD_CASE)) {
+        fputs("```\n", file);
         print_commands(file, out, HARD_CASE);
-    else
-        return false;
-    return true;
+        fputs("```\n", file);
+    } else if (name[0]) {
+        keep_table(file, name);
+    }
+    fputs("<!-- end -->\n", file);
 }
 
 void peers_write_markdown(const char *out)
@@ -264,10 +293,10 @@ void peers_write_markdown(const char *out)
     if (!template)
         die("%s: unreadable", TEMPLATE);
     while (getline(&line, &size, template) > 0)
-        if (sscanf(line, "@%31[^@]@", name) != 1)
+        if (sscanf(line, "@%31[^@]@", name) == 1)
+            write_table(file, out, name);
+        else
             fputs(line, file);
-        else if (!write_table(file, out, name))
-            die("%s: there is no table '%s'", TEMPLATE, name);
     markdown_readme(readme);
     free(line);
     fclose(template);

@@ -63,6 +63,20 @@ unsigned run_cores(const struct run *run, size_t vm)
     return (unsigned)__builtin_popcount(cores_of(run, vm));
 }
 
+bool run_shares_core(const struct run *run, size_t vm, size_t other)
+{
+    return (cores_of(run, vm) & cores_of(run, other)) != 0;
+}
+
+unsigned run_cores_of_all(const struct run *run)
+{
+    unsigned cores = 0;
+
+    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+        cores |= cores_of(run, vm);
+    return (unsigned)__builtin_popcount(cores);
+}
+
 double run_share_due(const struct run *run, size_t vm)
 {
     unsigned cores = cores_of(run, vm);
@@ -99,12 +113,15 @@ bool run_is_parallel(const struct run *run)
     return cores != 1;
 }
 
-/* From the first mark of any CPU's sleeper to the last, as they are placed in the same time. */
+/*
+ * From the first mark of any CPU's sleeper to the last, as they are placed in the same time. A KVM host
+ * places two.
+ */
 static void account_in_parallel(struct run *run)
 {
     const struct mark *from = run->log.marks, *to = run->log.marks;
 
-    if (run->log.mark_count != 2 * run->log.series_count)
+    if (run->log.mark_count != (run->peer && run->log.mark_count == 2 ? 2 : 2 * run->log.series_count))
         die("%s: %zu marks for %zu logs of sleeps", run->name, run->log.mark_count, run->log.series_count);
     for (size_t i = 1; i < run->log.mark_count; i++) {
         const struct mark *mark = &run->log.marks[i];
@@ -162,8 +179,11 @@ static void count_products(struct run *run)
     }
 }
 
-/* The same from the first sleep of any CPU to the last, whose series go on at once. */
-static void count_products_in_parallel(struct run *run)
+/*
+ * The time, and the same, from the first sleep of any CPU to the last, whose series go on at once. The other
+ * guests of a peer may have other clocks: their products are counted elsewhere.
+ */
+static void count_in_parallel(struct run *run)
 {
     uint64_t from = UINT64_MAX, to = 0;
 
@@ -176,7 +196,7 @@ static void count_products_in_parallel(struct run *run)
             to = series->sleeps[series->count - 1].end;
     }
     run->summary.seconds = (double)(to - from) / (double)run->log.series[0].hz;
-    for (size_t vm = 0; vm < run->log.vm_count; vm++)
+    for (size_t vm = 0; vm < run->log.vm_count && !run->peer; vm++)
         if (run->log.vms[vm].progress_count)
             run->products_per_s[vm] =
                 (log_products_at(&run->log.vms[vm], to) - log_products_at(&run->log.vms[vm], from)) /
@@ -188,13 +208,13 @@ void run_compute(const char *out, struct run *run)
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/log/%s.txt", out, run->name);
-    log_read(path, run->guest, run->bare, &run->log);
+    log_read(path, run->guest, run->bare, run->placed, &run->log);
     run->summary = summarise(&run->log);
     run->in_parts = run->log.series[0].part.name[0] != '\0';
     if (run->log.player_exit == 0)
         run->late_frames = count_late_frames(&run->log.series[0]);
     if (run_is_parallel(run))
-        count_products_in_parallel(run);
+        count_in_parallel(run);
     else if (!run->peer)
         count_products(run);
     if (run->bare || (run->peer && run->log.mark_count == 0))

@@ -41,6 +41,12 @@ void run_compute(const char *out, struct run *run);
 unsigned run_cores(const struct run *run, size_t vm);
 double run_share_due(const struct run *run, size_t vm);
 
+/* Have the two VMs a core in common? A VM has with itself. */
+bool run_shares_core(const struct run *run, size_t vm, size_t other);
+
+/* How many cores the VMs of the run are on. */
+unsigned run_cores_of_all(const struct run *run);
+
 /* The part of the time between the marks for which VMs were charged, of the cores that a hog is on. */
 double run_charged(const struct run *run);
 

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hostlog TUNING NAME...: process 1 of the KVM host. It starts the VMs by /vm NAME, all at once; the last one
- * is measured. What they print it writes to the console as `[NAME] LINE`, whole lines in the order in which
- * they came. When a VM ends, the host is switched off.
+ * hostlog TUNING NAME[:CORES]...: process 1 of the KVM host. It starts the VMs by /vm NAME CPUS, all at once;
+ * the last one is measured. What they print it writes to the console as `[NAME] LINE`, whole lines in the
+ * order in which they came. When a VM ends, the host is switched off.
+ *
+ * CORES, as in `hogs:0,1`, are those that the VM's vCPUs are pinned to, in their order, once it has printed
+ * its first line. Without, it has one vCPU.
  *
  * TUNING is what is done to the threads that run a vCPU, once the measured guest has printed its first line
- * and all the others' hogs work:
+ * and all the others' hogs work, or they have printed `ready;`:
  *   default        nothing
  *   fifo           the measured guest's is SCHED_FIFO
  *   deadline=B/P,B/P
- *                  each is SCHED_DEADLINE, with B microseconds in every P: the measured guest's, the others'
+ *                  each is SCHED_DEADLINE, with B microseconds in every P: the measured guest's, the others';
+ *                  but for a VM none of whose cores is one of the measured guest's
  *
  * It prints lines of its own. Times in them are ticks of the host's counter, which runs from power-on:
  *   [host] first vm=NAME counter=C;    the VM's first line came at C
  *   [host] mark N vm=NAME counter=C run=R exits=E switches=S;
  *                                      the measured window begins (N = 1) or ends (2); R: CPU time of the
- *                                      VM's vCPU thread, E: exits from the guest, S: switches from the thread
+ *                                      VM's vCPU threads, E: exits from the guest, S: switches from them
  *
  * It runs on the measured core, and so does little: it wakes up only for what is printed, once a second for
  * each hog.
@@ -39,6 +43,7 @@
 #include <unistd.h>
 
 #define MAX_VMS        8
+#define MAX_CPUS       8
 #define LINE_SIZE      1024
 #define PATH_SIZE      320
 #define NS_PER_S       1000000000u
@@ -50,10 +55,13 @@
 
 struct vm {
     const char *name;
+    unsigned cpus;
+    bool pinned;
+    int cores[MAX_CPUS]; /* of each vCPU, when pinned */
     pid_t process;
     int output;
     bool seen; /* has printed a line */
-    bool busy; /* its hog works */
+    bool busy; /* its hog works, or it is about to begin its loads */
     size_t length;
     char line[LINE_SIZE];
 };
@@ -119,14 +127,15 @@ static uint64_t number_in(const char *path, const char *key)
     return number;
 }
 
-/* The thread that runs the VM's vCPU, known by the name that QEMU gives it. */
-static pid_t vcpu_thread(const struct vm *vm)
+/* The thread that runs that vCPU of the VM, known by the name that QEMU gives it. */
+static pid_t vcpu_thread(const struct vm *vm, unsigned cpu)
 {
-    char path[PATH_SIZE], name[ENTRY_SIZE];
+    char path[PATH_SIZE], name[ENTRY_SIZE], wanted[ENTRY_SIZE];
     const struct dirent *entry;
     pid_t found = 0;
     DIR *tasks;
 
+    (void)snprintf(wanted, sizeof(wanted), "CPU %u/KVM", cpu);
     (void)snprintf(path, sizeof(path), "/proc/%d/task", vm->process);
     tasks = opendir(path);
     while (tasks && !found && (entry = readdir(tasks))) {
@@ -136,7 +145,7 @@ static pid_t vcpu_thread(const struct vm *vm)
         file = fopen(path, "r");
         if (!file)
             continue;
-        if (fgets(name, sizeof(name), file) && !strncmp(name, "CPU 0/KVM", 9))
+        if (fgets(name, sizeof(name), file) && !strncmp(name, wanted, strlen(wanted)))
             found = (pid_t)strtol(entry->d_name, NULL, 10);
         (void)fclose(file);
     }
@@ -166,15 +175,21 @@ static uint64_t exits(const struct vm *vm)
 
 static void mark_vm(unsigned number, const struct vm *vm, uint64_t now)
 {
-    char status[PATH_SIZE], schedstat[PATH_SIZE];
-    pid_t thread = vcpu_thread(vm);
+    char path[PATH_SIZE];
+    uint64_t run_ns = 0, switches = 0;
 
-    (void)snprintf(status, sizeof(status), "/proc/%d/task/%d/status", vm->process, thread);
-    (void)snprintf(schedstat, sizeof(schedstat), "/proc/%d/task/%d/schedstat", vm->process, thread);
+    for (unsigned cpu = 0; cpu < vm->cpus; cpu++) {
+        pid_t thread = vcpu_thread(vm, cpu);
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/status", vm->process, thread);
+        switches +=
+            number_in(path, "voluntary_ctxt_switches:") + number_in(path, "nonvoluntary_ctxt_switches:");
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", vm->process, thread);
+        run_ns += number_in(path, "");
+    }
     printf("[host] mark %u vm=%s counter=%" PRIu64 " run=%" PRIu64 " exits=%" PRIu64 " switches=%" PRIu64
            ";\n",
-           number, vm->name, now, ticks(number_in(schedstat, "")), exits(vm),
-           number_in(status, "voluntary_ctxt_switches:") + number_in(status, "nonvoluntary_ctxt_switches:"));
+           number, vm->name, now, ticks(run_ns), exits(vm), switches);
 }
 
 static void mark(unsigned number)
@@ -205,6 +220,22 @@ static void reserve(pid_t thread, uint64_t budget_us, uint64_t period_us)
                                            .sched_period = period_us * 1000});
 }
 
+static void reserve_vm(const struct vm *vm, uint64_t budget_us, uint64_t period_us)
+{
+    for (unsigned cpu = 0; cpu < vm->cpus; cpu++)
+        reserve(vcpu_thread(vm, cpu), budget_us, period_us);
+}
+
+static bool share_a_core(const struct vm *a, const struct vm *b)
+{
+    bool shared = !a->pinned || !b->pinned;
+
+    for (unsigned i = 0; i < a->cpus; i++)
+        for (unsigned j = 0; j < b->cpus; j++)
+            shared = shared || a->cores[i] == b->cores[j];
+    return shared;
+}
+
 /* This process first: it would not run beside the first tuned thread, not even to tune the next. */
 static void tune(void)
 {
@@ -212,7 +243,8 @@ static void tune(void)
 
     if (!strcmp(tuning, "fifo")) {
         become_fifo(getpid(), PRIORITY + 1);
-        become_fifo(vcpu_thread(measured), PRIORITY);
+        for (unsigned cpu = 0; cpu < measured->cpus; cpu++)
+            become_fifo(vcpu_thread(measured, cpu), PRIORITY);
     }
     if (sscanf(tuning, "deadline=%" SCNu64 "/%" SCNu64 ",%" SCNu64 "/%" SCNu64, &budget, &period,
                &others_budget, &others_period) != 4)
@@ -220,22 +252,24 @@ static void tune(void)
     reserve(getpid(), HOST_BUDGET_US, HOST_PERIOD_US);
     for (size_t i = 0; i < vm_count; i++)
         if (&vms[i] == measured)
-            reserve(vcpu_thread(&vms[i]), budget, period);
-        else
-            reserve(vcpu_thread(&vms[i]), others_budget, others_period);
+            reserve_vm(&vms[i], budget, period);
+        else if (share_a_core(&vms[i], measured))
+            reserve_vm(&vms[i], others_budget, others_period);
 }
 
 static void start(struct vm *vm)
 {
+    char cpus[ENTRY_SIZE];
     int ends[2];
 
+    (void)snprintf(cpus, sizeof(cpus), "%u", vm->cpus);
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         fail("pipe2");
     vm->output = ends[0];
     vm->process = fork();
     if (vm->process == 0) {
         dup2(ends[1], STDOUT_FILENO);
-        execl("/vm", "vm", vm->name, (char *)NULL);
+        execl("/vm", "vm", vm->name, cpus, (char *)NULL);
         perror("/vm");
         _exit(1);
     }
@@ -266,7 +300,18 @@ static void stop_hogs(void)
 {
     for (size_t i = 0; i < vm_count; i++)
         if (&vms[i] != measured)
-            syscall(SYS_tgkill, vms[i].process, vcpu_thread(&vms[i]), SIGSTOP);
+            syscall(SYS_tgkill, vms[i].process, vcpu_thread(&vms[i], 0), SIGSTOP);
+}
+
+/* QEMU's other threads go where they like. <sched.h> and <linux/sched/types.h> exclude each other. */
+static void pin(const struct vm *vm)
+{
+    for (unsigned cpu = 0; vm->pinned && cpu < vm->cpus; cpu++) {
+        unsigned long set = 1ul << vm->cores[cpu];
+
+        if (syscall(SYS_sched_setaffinity, vcpu_thread(vm, cpu), sizeof(set), &set) < 0)
+            fail("sched_setaffinity");
+    }
 }
 
 static void take_line(struct vm *vm)
@@ -275,10 +320,11 @@ static void take_line(struct vm *vm)
     vm->length = 0;
     if (!vm->seen) {
         vm->seen = true;
+        pin(vm);
         printf("[host] first vm=%s counter=%" PRIu64 ";\n", vm->name, counter());
     }
     printf("[%s] %s\n", vm->name, vm->line);
-    vm->busy = vm->busy || !strncmp(vm->line, "matmul ", 7);
+    vm->busy = vm->busy || !strncmp(vm->line, "matmul ", 7) || !strcmp(vm->line, "ready;");
     if (vm == measured && !strcmp(vm->line, "window begins;"))
         mark(1);
     if (vm == measured && !strcmp(vm->line, "window ends;"))
@@ -321,15 +367,29 @@ static void wait_for_output(void)
     nanosleep(&settle, NULL);
 }
 
+/* NAME[:CORES] */
+static void add_vm(char *word)
+{
+    struct vm *vm = &vms[vm_count++];
+    char *cores = strchr(word, ':');
+
+    *vm = (struct vm){.name = word, .cpus = cores ? 0 : 1, .pinned = cores};
+    if (cores)
+        *cores++ = '\0';
+    for (char *core = cores ? strtok(cores, ",") : NULL; core && vm->cpus < MAX_CPUS;
+         core = strtok(NULL, ","))
+        vm->cores[vm->cpus++] = (int)strtol(core, NULL, 10);
+}
+
 int main(int count, char **words)
 {
     if (count < 3 || count - 2 > MAX_VMS) {
-        (void)fprintf(stderr, "usage: hostlog TUNING NAME...\n");
+        (void)fprintf(stderr, "usage: hostlog TUNING NAME[:CORES]...\n");
         power_off();
     }
     tuning = words[1];
     for (int i = 2; i < count; i++)
-        vms[vm_count++].name = words[i];
+        add_vm(words[i]);
     measured = &vms[vm_count - 1];
     for (size_t i = 0; i < vm_count; i++)
         start(&vms[i]);

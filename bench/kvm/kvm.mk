@@ -22,6 +22,7 @@ $(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm bench/facts bench/r
 	@echo "  CPIO    $@"
 	$(Q)bench/kvm/initramfs host $@
 $(KVM)/asker.guests.cpio: bench/kvm/network bench/kvm/tap
+$(KVM)/cores.guests.cpio: $(BENCH)/hogs.cpio
 $(KVM)/%.guests.cpio: $(BENCH)/%.cpio $(BENCH)/matmul.cpio $(BENCH_KERNEL)/release bench/kvm/initramfs
 	@mkdir -p $(@D)
 	@echo "  CPIO    $@"
