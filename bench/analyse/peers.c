@@ -10,6 +10,8 @@
 #include "analyse/parts.h"
 #include "analyse/util.h"
 
+#define COMMITTED "docs/comparison.json"
+
 const struct scenario_facts peer_scenarios[SCENARIOS] = {PEERS_SCENARIO_LIST(SCENARIO_FACTS)};
 const struct way_facts peers[PEERS] = {PEERS_WAY_LIST(WAY_FACTS)};
 static const struct experiment experiment = {peer_scenarios, SCENARIOS, peers, PEERS};
@@ -232,38 +234,45 @@ bool peers_published(unsigned scenario)
     return false;
 }
 
-/* What the committed comparison has of the scenario. */
-static json_t *published_json(unsigned scenario)
-{
-    json_t *comparison = json_load_file("docs/comparison.json", 0, NULL);
-    json_t *object = json_object_get(json_object_get(comparison, "scenarios"), peer_scenarios[scenario].name);
-
-    json_incref(object);
-    json_decref(comparison);
-    return object ? object : json_object();
-}
-
-/* Of scenarios some of which are published, the others are as the committed comparison has them. */
-static json_t *scenarios_json(const char *out)
+/* Does the committed comparison keep what it has of the scenario, as only others are published? */
+static bool is_kept(unsigned scenario)
 {
     const char *names = getenv("PUBLISH");
-    json_t *all = json_object();
+
+    return names && *names && !peers_published(scenario);
+}
+
+static json_t *scenario_json(const char *out, unsigned scenario)
+{
+    json_t *object = json_object();
+
+    for (unsigned p = 0; p < PEERS; p++)
+        if (comparisons[scenario][p].run)
+            json_object_set_new(object, peers[p].name,
+                                comparison_json(out, scenario, &comparisons[scenario][p]));
+    return object;
+}
+
+/* Adds `scenarios`, and the versions with which each was run. */
+static void add_scenarios(const char *out, json_t *results)
+{
+    json_t *committed = json_load_file(COMMITTED, 0, NULL), *all = json_object(), *versions = json_object();
 
     for (unsigned s = 0; s < SCENARIOS; s++) {
-        json_t *object;
+        const char *name = peer_scenarios[s].name;
+        json_t *then = json_object_get(json_object_get(committed, "versions_of"), name);
 
-        if (names && *names && !peers_published(s)) {
-            json_object_set_new(all, peer_scenarios[s].name, published_json(s));
+        if (!is_kept(s)) {
+            json_object_set_new(all, name, scenario_json(out, s));
+            json_object_set(versions, name, json_object_get(results, "versions"));
             continue;
         }
-        object = json_object();
-
-        for (unsigned p = 0; p < PEERS; p++)
-            if (comparisons[s][p].run)
-                json_object_set_new(object, peers[p].name, comparison_json(out, s, &comparisons[s][p]));
-        json_object_set_new(all, peer_scenarios[s].name, object);
+        json_object_set(all, name, json_object_get(json_object_get(committed, "scenarios"), name));
+        json_object_set(versions, name, then ? then : json_object_get(committed, "versions"));
     }
-    return all;
+    json_object_set_new(results, "scenarios", all);
+    json_object_set_new(results, "versions_of", versions);
+    json_decref(committed);
 }
 
 /* The greatest difference of a share by work from the hypervisor's own accounting. */
@@ -305,7 +314,7 @@ void peers_analyse(const char *out, size_t count, char **names, json_t *results)
             if (runs[s][p].name)
                 check_run(s, &runs[s][p]);
         }
-    json_object_set_new(results, "scenarios", scenarios_json(out));
+    add_scenarios(out, results);
     json_object_set_new(results, "shares_by_work_deviate_at_most", json_real(work_deviation()));
     for (unsigned s = 0; s < SCENARIOS; s++)
         for (unsigned p = 0; p < PEERS; p++)
