@@ -4,7 +4,7 @@
 
 BENCH := $(BUILD)/bench
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
-BENCH_GUESTS := player mixed loads matmul steps cores hogs rings asker io spin
+BENCH_GUESTS := player mixed loads matmul steps cores hogs rings asker transfer io spin
 BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
@@ -53,6 +53,7 @@ bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BE
 	$(if $(filter M% P%,$(SCENARIO_RUNS)),$(BENCH)/cores.cpio) \
 	$(if $(filter D1%,$(SCENARIO_RUNS)),$(BENCH)/rings.cpio) \
 	$(if $(filter D2%,$(SCENARIO_RUNS)),$(BENCH)/asker.cpio) \
+	$(if $(filter D3%,$(SCENARIO_RUNS)),$(BENCH)/transfer.cpio) \
 	$(if $(filter D2%-kvm,$(SCENARIO_RUNS)),$(BUILD)/peers/kvm/asker.cpio) \
 	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) $(MODEL:%=$(BENCH)/%.so) \
 	$(if $(filter P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
@@ -77,6 +78,9 @@ $(BUILD)/systems/D1%.dtb: $(BENCH)/systems/D1%.dts bench/rings.dtsi $(BENCH)/rin
 	$(compile_system)
 $(BUILD)/systems/D2%.dtb: $(BENCH)/systems/D2%.dts bench/asker.dtsi $(BENCH)/asker.cpio $(BENCH)/io.cpio $(BENCH)/matmul.cpio \
 	$(HOST_TOOL)
+	$(compile_system)
+$(BUILD)/systems/D3%.dtb: $(BENCH)/systems/D3%.dts bench/transfer.dtsi $(BENCH)/transfer.cpio $(BENCH)/io.cpio $(BENCH)/mixed.cpio \
+	$(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
 LOAD_SCENARIOS := $(shell bench/names scenarios loads)
 $(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))
@@ -129,7 +133,7 @@ $(BENCH)/load: bench/guest/load.c bench/guest/waits.c bench/guest/sleeplog.c $(B
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
-$(BENCH)/matmul $(BENCH)/now $(BENCH)/hogs: $(BENCH)/%: bench/guest/%.c | bench-need
+$(BENCH)/matmul $(BENCH)/now $(BENCH)/hogs $(BENCH)/transfer: $(BENCH)/%: bench/guest/%.c | bench-need
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(BENCH_GUEST_CC) -static $(filter %.c,$^) -o $@
@@ -155,6 +159,7 @@ $(BENCH)/hogs.cpio: $(BENCH)/hogs
 $(BENCH)/matmul.cpio: $(BENCH)/matmul
 $(BENCH)/rings.cpio: $(BENCH)/rings $(BENCH)/matmul $(BENCH)/ring/ring.ko
 $(BENCH)/asker.cpio: $(BENCH)/roundtrip $(BENCH)/matmul
+$(BENCH)/transfer.cpio: $(BENCH)/transfer
 $(BENCH)/io.cpio: $(SERVICE_ROOT).stamp
 $(BENCH)/spin.cpio: bench/elf-closure $(BUILD)/debian/rt-tests.versions $(BUILD)/debian/stress-ng.versions
 $(filter-out $(BENCH)/matmul.cpio $(BENCH)/hogs.cpio $(BENCH)/spin.cpio,$(BENCH_GUESTS:%=$(BENCH)/%.cpio)): $(BUILD)/guest/linux-6.1.stamp $(BUILD)/guest/ontime

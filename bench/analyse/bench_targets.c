@@ -90,12 +90,21 @@ static void find_bounds(const struct run runs[MODES])
                 runs[m].name);
 }
 
+/* Of a run that has another on the core beside what it measures: the same without that. */
+static void find_mean(const struct run *page, const struct run *quiet)
+{
+    if (page->name && quiet->name)
+        add(page->summary.mean_us / quiet->summary.mean_us, true, MEAN_RATIO, "%s: mean / %s", page->name,
+            quiet->name);
+}
+
 void targets_find(void)
 {
     for (unsigned s = 0; s < SCENARIOS; s++) {
         find_bounds(bench_runs[s]);
         const struct run *page = &bench_runs[s][PRECISE_PAGE];
 
+        find_mean(page, &bench_runs[s][QUIET]);
         if (bench_scenarios[s].apart)
             continue;
         if (page->name && bench_bare(s) && page->in_parts)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define NAME_LENGTH    32
-#define MAX_VMS        4
+#define MAX_VMS        5
 #define MAX_SERIES     64
 #define MAX_CONDITIONS 16
 #define MAX_STATUS     64
