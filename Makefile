@@ -23,6 +23,7 @@ help:
 	@echo "make               build/ontime.bin, the host tool and the bare-metal guests; make DEBUG=1: ontime-debug.bin"
 	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
+	@echo "make image SYSTEM=path.dts BOARD=virt   what goes on a disk or card: build/images; LOADER=grub, BOARD=raspi4b"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less; CORES=2: out/demo-cores"
 	@echo "make example-io  a Linux guest with disk and network from another guest, and a control loop beside them"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"

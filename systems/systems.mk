@@ -18,13 +18,21 @@ $(BUILD)/systems/%.dtb: systems/%.dts $(HOST_TOOL)
 ifdef SYSTEM
 system: $(SYSTEM_DTB)
 
+# What goes on the disk or card of a BOARD.
+BOARD ?= virt
+.PHONY: image
+image: $(SYSTEM_DTB) $(BUILD)/ontime.bin
+	@scripts/make-image $(if $(LOADER),--loader $(LOADER)) $(BOARD) $< $(BUILD)/images/$(BOARD).img
+	@echo "  IMAGE   $(BUILD)/images/$(BOARD).img"
+
 # Always anew: make does not know what the source takes in by /incbin/.
 .PHONY: $(SYSTEM_DTB)
 $(SYSTEM_DTB): $(SYSTEM) $(HOST_TOOL)
 	$(compile_system)
 else
-system:
-	@echo "usage: make SYSTEM=path.dts system" >&2
+.PHONY: image
+system image:
+	@echo "usage: make SYSTEM=path.dts $@" >&2
 	@exit 2
 endif
 

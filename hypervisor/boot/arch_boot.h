@@ -20,8 +20,8 @@ uint64_t arch_affinity(void);
 unsigned arch_exception_level(void);
 
 /*
- * From UEFI firmware that has been left: turns its MMU and the caches off, and enters the copy of the image at
- * `image`, a multiple of 2 MiB, by the arm64 boot protocol.
+ * From UEFI firmware that has been left: turns its MMU and the caches off, and enters the copy of the image
+ * at `image`, a multiple of 2 MiB, by the arm64 boot protocol.
  */
 _Noreturn void arch_efi_leave(uint64_t image, uint64_t tree);
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry from UEFI firmware, to which ontime.bin is an application: a boot loader of EFI's starts it as it
- * starts Linux. The firmware's MMU is on, its page tables and its stack are used. start.S has the image's PE
- * header and applies the relocations; see arch/arm64/efi.S.
+ * Entry from UEFI firmware, to which ontime.bin is an application: its boot loaders start it as they start
+ * Linux. The firmware's MMU is on, its page tables and its stack are used. arch/arm64/efi.S has the PE
+ * header, applies the relocations, and leads here.
  *
- * What follows makes, of what the firmware knows, what the arm64 boot protocol wants, and leaves by it:
+ * Of what the firmware knows this makes what the arm64 boot protocol wants, and leaves by that:
  *
- * - a copy of Ontime's image at a multiple of 2 MiB;
- * - a copy of the device tree, which is in the configuration table of GUID EFI_DTB_TABLE_GUID (Arm's
- * EBBR 2.3). In it /chosen names the system file, and the memory nodes are made anew from the firmware's
- * memory map: RAM that the firmware keeps for itself, for its runtime services or the ACPI tables, is not
- * there;
- * - the time of day, in /chosen, too: the firmware's clock is its own (see boot/board.h);
- * - the system file. Who starts Ontime offers it as Linux's initrd is offered: by the protocol EFI_LOAD_FILE2
- * at the media device path LINUX_EFI_INITRD_MEDIA_GUID, or by /chosen in the tree.
+ * - the device tree, from the firmware's configuration table (EFI_DTB_TABLE_GUID: Arm's EBBR 2.3). What
+ *   follows changes a copy of it;
+ * - the system file, in /chosen. Who starts Ontime offers it as Linux's initrd is offered: by the protocol
+ *   EFI_LOAD_FILE2 at the media device path LINUX_EFI_INITRD_MEDIA_GUID, or in the tree's /chosen;
+ * - the time of day, in /chosen, as the firmware's clock is its own (boot/board.h);
+ * - RAM. The memory nodes are made anew from the firmware's memory map: what it keeps for itself, for its
+ *   runtime services or the ACPI tables, is not in them;
+ * - a copy of Ontime's image at a multiple of 2 MiB.
  *
  * Until ExitBootServices() succeeds, an error is written to the firmware's console, all memory is given back,
  * and the firmware goes on. After it nothing can fail any more. Nothing here is in .data or .bss: the copy of
@@ -28,7 +28,7 @@
 #include "boot/board.h"
 #include "boot/efi_tables.h"
 
-#define TREE_ROOM UINT64_C(16384) /* for what is added to the tree: 500 pieces of RAM, at 32 bytes each */
+#define TREE_ROOM UINT64_C(16384) /* for what is added to the tree: 1000 pieces of RAM, 16 bytes each */
 #define MAP_ROOM  EFI_PAGE        /* for what is added to the memory map: its own pages split one or two */
 #define ATTEMPTS  8               /* to leave: each time an event of the firmware's may change its map */
 
@@ -188,15 +188,18 @@ static const char *tell_time(const struct efi_system_table *system, const struct
     return NULL;
 }
 
+static uint64_t image_place(const struct efi_boot *boot)
+{
+    return (boot->image.start + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1);
+}
+
 static const char *copy_image(struct efi_boot *boot)
 {
     uint64_t size = arch_image_end() - arch_image_start();
-    uint64_t place;
 
     if (!take_pages(boot->services, size + MEMORY_BLOCK, &boot->image))
         return "no memory for a copy of Ontime at a multiple of 2 MiB";
-    place = (boot->image.start + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1);
-    memcpy((void *)(uintptr_t)place, (const void *)(uintptr_t)arch_image_start(), size);
+    memcpy((void *)(uintptr_t)image_place(boot), (const void *)(uintptr_t)arch_image_start(), size);
     return NULL;
 }
 
@@ -329,19 +332,25 @@ static const char *prepare(const struct efi_system_table *system, void *image, s
     return problem != NULL ? problem : leave_firmware(boot, image);
 }
 
+static uint64_t refuse(const struct efi_system_table *system, const struct efi_boot *boot,
+                       const char *problem)
+{
+    say(system->console_out, "[ontime] ");
+    say(system->console_out, problem);
+    say(system->console_out, "\r\n");
+    give_back(boot->services, &boot->image);
+    give_back(boot->services, &boot->tree);
+    give_back(boot->services, &boot->file);
+    give_back(boot->services, &boot->map);
+    return EFI_LOAD_ERROR;
+}
+
 uint64_t efi_main(void *image, const struct efi_system_table *system)
 {
     struct efi_boot boot = {.services = system->boot_services};
     const char *problem = prepare(system, image, &boot);
 
-    if (problem == NULL)
-        arch_efi_leave((boot.image.start + MEMORY_BLOCK - 1) & ~(MEMORY_BLOCK - 1), boot.tree.start);
-    say(system->console_out, "[ontime] ");
-    say(system->console_out, problem);
-    say(system->console_out, "\r\n");
-    give_back(boot.services, &boot.image);
-    give_back(boot.services, &boot.tree);
-    give_back(boot.services, &boot.file);
-    give_back(boot.services, &boot.map);
-    return EFI_LOAD_ERROR;
+    if (problem != NULL)
+        return refuse(system, &boot, problem);
+    arch_efi_leave(image_place(&boot), boot.tree.start);
 }

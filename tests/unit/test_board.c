@@ -340,6 +340,15 @@ static void a_seed_has_32_bytes(void **state)
     assert_int_equal(((const uint8_t *)board.seed)[3], 1);
 }
 
+static void the_time_of_day_may_be_told(void **state)
+{
+    (void)state;
+    expect_complete("");
+    assert_int_equal(board.time, 0);
+    expect_complete("&chosen { ontime,time = <1 2>; };");
+    assert_int_equal(board.time, 0x100000002);
+}
+
 static void a_clock_may_be_absent_or_not_for_us(void **state)
 {
     (void)state;
@@ -729,6 +738,7 @@ int main(void)
         cmocka_unit_test(a_uart_says_how_its_registers_lie),
         cmocka_unit_test(the_initrd_is_one_cell_or_two),
         cmocka_unit_test(a_seed_has_32_bytes),
+        cmocka_unit_test(the_time_of_day_may_be_told),
         cmocka_unit_test(a_clock_may_be_absent_or_not_for_us),
         cmocka_unit_test(the_firmware_is_called_as_it_wants),
         cmocka_unit_test(the_comparator_has_the_fourth_interrupt),

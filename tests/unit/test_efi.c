@@ -204,7 +204,7 @@ static struct efi_text_output console_out = {.output_string = output_string};
 /* ---- the machine */
 
 static _Alignas(4096) char image[IMAGE_SIZE];
-static jmp_buf left;
+static jmp_buf firmware_left;
 static uint64_t entered_image, entered_tree;
 
 uint64_t arch_image_start(void)
@@ -226,7 +226,7 @@ _Noreturn void arch_efi_leave(uint64_t copy, uint64_t tree)
 {
     entered_image = copy;
     entered_tree = tree;
-    longjmp(left, 1);
+    longjmp(firmware_left, 1);
 }
 
 static void add_memory(uint32_t type, uint64_t start, uint64_t pages, uint64_t attributes)
@@ -268,7 +268,7 @@ static bool start(void)
         .tables = firmware.tables,
     };
 
-    if (setjmp(left) != 0)
+    if (setjmp(firmware_left) != 0)
         return true;
     assert_int_equal(efi_main(HANDLE, &system), EFI_LOAD_ERROR);
     return false;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry from UEFI firmware. The image begins with "MZ", and is a PE32+ application at the same time (Microsoft's PE
- * Format; UEFI Specification 2.1.1). It has two sections at the same places in memory as in the file: code, and data
- * that can be written. Nothing has to be relocated by the firmware; start.S has the image's own relocations.
+ * Entry from UEFI firmware. The image begins with "MZ", and is a PE32+ application at the same time
+ * (Microsoft's PE Format; UEFI Specification 2.1.1). It has two sections, which are in memory as in the file:
+ * code, and data that can be written. The firmware relocates nothing in it: relocate() does, of start.S.
  *
- * The firmware enters efi_entry at EL2 (UEFI Specification 2.3.6) with its MMU on, all memory being at its own
- * address, x0 = the image's handle and x1 = the system table. boot/efi.c does the work.
+ * The firmware enters efi_entry at EL2 (UEFI Specification 2.3.6) with its MMU on, all memory being at its
+ * own address, x0 = the image's handle and x1 = the system table. boot/efi.c does the work.
  */
 #include "layout.h"
 #include "register_bits.h"
@@ -67,7 +67,7 @@ arch_exception_level:
     lsr x0, x0, #CURRENTEL_SHIFT
     ret
 
-    /* Cleans [\start, \end) to memory, and has it leave the caches. Changes \start and x9. */
+    /* Cleans [\start, \end) to memory, and has it leave the caches. Changes \start, x9 and x10. */
     .macro clean start, end
     mrs x9, ctr_el0
     ubfx x9, x9, #CTR_EL0_DMINLINE_SHIFT, #CTR_EL0_DMINLINE_WIDTH
@@ -80,9 +80,10 @@ arch_exception_level:
     .endm
 
 /*
- * With the MMU off, code is fetched from memory, and so this one's is cleaned too. The copy's .bss is cleaned as the
- * rest: a line of it that is dirty now could be written back over what start.S writes there with the caches off.
- * The tree and the system file are read with the caches on, except for the tree's header, which mmu.c cleans.
+ * With the MMU off, code is fetched from memory, and so this one's is cleaned too. The copy's .bss is
+ * cleaned as the rest: a line of it that is dirty now could be written back over what start.S writes there
+ * with the caches off. The tree and the system file are read with the caches on, but for the tree's header,
+ * which mmu.c cleans.
  */
     .global arch_efi_leave
 arch_efi_leave: /* x0 = the copy of the image, x1 = the tree */
