@@ -213,9 +213,10 @@ $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin
 # hypervisor/base/longest_path.h.
 .PHONY: longest-path
 longest-path: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-cores.dtb \
-		$(TEST_BUILD)/longest-virtio.dtb
+		$(TEST_BUILD)/longest-virtio.dtb $(TEST_BUILD)/longest-floating.dtb
 	@scripts/need qemu-system-arm python3
-	@bench/longest-path -c $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-virtio.dtb $(TEST_BUILD)/longest-cores.dtb:2
+	@bench/longest-path -c $(TEST_BUILD)/longest.dtb $(TEST_BUILD)/longest-virtio.dtb $(TEST_BUILD)/longest-cores.dtb:2 \
+		$(TEST_BUILD)/longest-floating.dtb:4
 
 .PHONY: bench-paths
 bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin $(QUANTUM)

@@ -14,7 +14,8 @@
  * A CPU has its own queues, and its vCPUs stay on it; those that float count on each CPU that they may be on,
  * as all of them may be on one. What is on other CPUs is in three terms: messages that
  * they send to the CPU's vCPUs, locks of VMs that are on both or have a link or a virtio device between them,
- * and the console's, which all CPUs take. And a mark notes the CPU time of all vCPUs there are.
+ * and the console's, which all CPUs take. And a mark notes the CPU time of all vCPUs there are. A vCPU that
+ * floats may have waited on another CPU before, once.
  *
  * Every term has its greatest value, however improbable it is that all come together. Times are ns inside, us
  * in the result.
@@ -62,6 +63,46 @@ static unsigned vcpus_on(const struct core *core, const struct vm_config *vm)
     return vm_config_vcpus_on(vm, core->cpu);
 }
 
+static unsigned count_cpus(uint64_t cpus)
+{
+    return (unsigned)__builtin_popcountll(cpus);
+}
+
+/* The other CPUs from which vCPUs that float may come here, or to which they may go. */
+static unsigned cpus_floated_over(const struct core *core)
+{
+    uint64_t cpus = 0;
+
+    for (unsigned i = 0; i < core->system->vm_count; i++)
+        if ((core->system->vms[i].floats_on >> core->cpu & 1) != 0)
+            cpus |= core->system->vms[i].floats_on;
+    return cpus != 0 ? count_cpus(cpus) - 1 : 0;
+}
+
+/* The vCPUs that float and may be here, those of VMs that `counts` counts. */
+static unsigned vcpus_that_float(const struct core *core, bool (*counts)(enum timer_mode mode))
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < core->system->vm_count; i++) {
+        const struct vm_config *one = &core->system->vms[i];
+
+        if ((one->floats_on >> core->cpu & 1) != 0 && (counts == NULL || counts(one->timers)))
+            sum += one->vcpus;
+    }
+    return sum;
+}
+
+/* Instructions of a look at those that wait here. */
+static double look(const struct core *core)
+{
+    unsigned vcpus = vcpus_that_float(core, NULL);
+
+    if (vcpus == 0)
+        return 0;
+    return PATH_LOOK + (double)PATH_LOOK_VCPU * vcpus + (double)PATH_LOOK_CPU * cpus_floated_over(core);
+}
+
 /* How many vCPUs of `one` are on the CPU beside one of `vm`. */
 static unsigned vcpus_beside(const struct core *core, const struct vm_config *one, const struct vm_config *vm)
 {
@@ -75,7 +116,7 @@ static unsigned vcpus_beside(const struct core *core, const struct vm_config *on
 static double longest_own_path(const struct core *core)
 {
     const struct system_config *system = core->system;
-    double path = longer(longer(PATH_LOAD, PATH_EXIT), PATH_LINE);
+    double path = longer(longer(longer(PATH_LOAD, PATH_EXIT), PATH_LINE), look(core));
     unsigned vcpus = 0;
     bool observed = false;
 
@@ -84,11 +125,6 @@ static double longest_own_path(const struct core *core)
         observed = observed || (system->vms[i].observer && vcpus_on(core, &system->vms[i]) != 0);
     }
     return observed ? longer(longer(path, PATH_TRACE), PATH_MARK + (double)PATH_MARK_VM * vcpus) : path;
-}
-
-static unsigned count_cpus(uint64_t cpus)
-{
-    return (unsigned)__builtin_popcountll(cpus);
 }
 
 /* The other CPUs that take the console's lock: those with a vCPU, and CPU 0, which serves the UART. */
@@ -179,12 +215,16 @@ static bool is_warped_from_elsewhere(const struct core *core, const struct vm_co
  * the one that they are for. Each other vCPU whose VM is on other CPUs, too, or has a link or a virtio device
  * with one that is, is woken once until it runs. Work may be handed on to it once, within its VM or by such
  * an interrupt that warps it. And one is for the CPU itself. Where what the vCPU is late for is such a link's
- * interrupt, it comes by a message of its own.
+ * interrupt, it comes by a message of its own. Of vCPUs that float, each other CPU may have sent one here
+ * before it could see that there is urgent work, and each that is urgent itself comes once.
  */
 static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 {
     unsigned count = (other_cpus(core) != 0 ? 1u : 0u) + (is_warped_from_elsewhere(core, vm) ? 1u : 0u);
 
+    count += cpus_floated_over(core) + vcpus_that_float(core, timers_warp);
+    if ((vm->floats_on >> core->cpu & 1) != 0)
+        count -= 1; /* it is here */
     for (unsigned i = 0; i < core->system->vm_count; i++) {
         const struct vm_config *one = &core->system->vms[i];
 
@@ -199,9 +239,10 @@ static unsigned messages_to(const struct core *core, const struct vm_config *vm)
 
 /*
  * Instructions for the deadlines of others that are reached before, one for each vCPU: it has no other until
- * it has run. But while U forbids a warp, each deadline of a vCPU is a wake-up of its own.
+ * it has run. But while U forbids a warp, each deadline of a vCPU is a wake-up of its own. `asked`: what
+ * vCPUs that float add to each.
  */
-static double deadlines(const struct core *core, const struct vm_config *vm)
+static double deadlines(const struct core *core, const struct vm_config *vm, double asked)
 {
     double sum = 0;
 
@@ -209,9 +250,9 @@ static double deadlines(const struct core *core, const struct vm_config *vm)
         const struct vm_config *one = &core->system->vms[i];
 
         if (timers_warp(one->timers))
-            sum += vcpus_beside(core, one, vm) * PATH_DUE_OTHER;
+            sum += vcpus_beside(core, one, vm) * (PATH_DUE_OTHER + asked);
         if (one->unwarp_us != 0)
-            sum += vcpus_on(core, one) * (double)ONTIME_DEADLINES * PATH_DUE_OTHER;
+            sum += vcpus_on(core, one) * (double)ONTIME_DEADLINES * (PATH_DUE_OTHER + asked);
     }
     return sum;
 }
@@ -364,37 +405,73 @@ static bool has_bound(const struct core *core, const struct vm_config *vm, char 
     return false;
 }
 
-struct bound bound_of(const struct system_config *system, const struct vm_config *vm, unsigned cpu,
-                      double ns_per_instruction)
+/* Without what a move adds. */
+static struct bound bound_on(const struct core *core, const struct vm_config *vm, double ns_per_instruction)
 {
-    const struct core core = {system, cpu};
     struct bound bound = {.exists = false};
+    double asked = (double)PATH_IDLE_CPU * cpus_floated_over(core);
     struct costs costs = {
-        .path = longer(longest_own_path(&core), PATH_DUE) * ns_per_instruction,
-        .own_path = longest_own_path(&core) * ns_per_instruction,
-        .change = PATH_SWITCH * ns_per_instruction,
+        .path = (longer(longest_own_path(core), PATH_DUE) + asked) * ns_per_instruction,
+        .own_path = (longest_own_path(core) + asked) * ns_per_instruction,
+        .change = (PATH_SWITCH + asked) * ns_per_instruction,
     };
-    const struct waits waits = waits_of(&core, ns_per_instruction);
+    const struct waits waits = waits_of(core, ns_per_instruction);
     unsigned stretches, changes;
     double warped;
 
-    bound.exists = has_bound(&core, vm, bound.why_not);
+    bound.exists = has_bound(core, vm, bound.why_not);
     if (!bound.exists)
         return bound;
-    warped = is_cbs(system) ? earlier_work(&core, vm, &costs, &bound.warps)
-                            : other_warps(&core, vm, &costs, &bound.warps);
+    warped = is_cbs(core->system) ? earlier_work(core, vm, &costs, &bound.warps)
+                                  : other_warps(core, vm, &costs, &bound.warps);
     bound.path = to_us(costs.path);
-    bound.deadlines = to_us(deadlines(&core, vm) * ns_per_instruction);
+    bound.deadlines = to_us(deadlines(core, vm, asked) * ns_per_instruction);
     bound.switching = to_us(costs.change);
     bound.warped = to_us(warped);
-    bound.message_count = messages_to(&core, vm);
-    bound.messages = to_us(bound.message_count * PATH_MESSAGE * ns_per_instruction);
+    bound.message_count = messages_to(core, vm);
+    bound.messages = to_us(bound.message_count * (PATH_MESSAGE + asked) * ns_per_instruction);
     stretches = 1 + bound.warps + bound.message_count;
-    changes = is_cbs(system) ? 1 : 1 + bound.warps;
+    changes = is_cbs(core->system) ? 1 : 1 + bound.warps;
     bound.locks = to_us(stretches * waits.stretch + changes * waits.change);
     bound.console = to_us(stretches * waits.all);
     bound.total = bound.path + bound.deadlines + bound.switching + bound.warped + bound.messages +
                   bound.locks + bound.console;
+    return bound;
+}
+
+/*
+ * A vCPU that floats, and waits for others' urgent work, may go to another CPU, once for each deadline. So it
+ * has waited on one of the others before for as long as it may there, up to the end of the look that sends it
+ * away. If it has no bound there, it has none here.
+ */
+static void add_wait_elsewhere(const struct core *core, const struct vm_config *vm, double ns_per_instruction,
+                               struct bound *bound)
+{
+    for (uint64_t left = vm->floats_on & ~(UINT64_C(1) << core->cpu); left != 0; left &= left - 1) {
+        const struct core other = {core->system, (unsigned)__builtin_ctzll(left)};
+        struct bound there = bound_on(&other, vm, ns_per_instruction);
+        uint64_t waited = there.total + to_us(look(&other) * ns_per_instruction);
+
+        if (!there.exists) {
+            *bound = there;
+            return;
+        }
+        if (there.warps != 0 && waited > bound->moved)
+            bound->moved = waited;
+    }
+    bound->total += bound->moved;
+}
+
+struct bound bound_of(const struct system_config *system, const struct vm_config *vm, unsigned cpu,
+                      double ns_per_instruction)
+{
+    const struct core core = {system, cpu};
+    struct bound bound = bound_on(&core, vm, ns_per_instruction);
+
+    if (bound.exists)
+        add_wait_elsewhere(&core, vm, ns_per_instruction, &bound);
+    if (!bound.exists)
+        return bound;
     if (vm->period_us == 0)
         return bound;
     bound.response = bound.total + vm->job_us;

@@ -22,6 +22,7 @@ struct bound {
     uint64_t messages; /* that many stretches in which a message is served */
     uint64_t locks;    /* waits for locks of VMs */
     uint64_t console;  /* waits for the console's lock */
+    uint64_t moved;    /* it floats, has waited so long elsewhere, and came; 0: it would not move */
     uint64_t total;
     /* Of a declared job; `response` is 0 when the VM declares none. */
     uint64_t response; /* from its deadline to its end */

@@ -302,6 +302,8 @@ static void print_bound(const struct vm_config *vm, unsigned cpu, const struct b
     if (bound->message_count != 0)
         printf(" messages=%" PRIu64 " locks=%" PRIu64 " console=%" PRIu64, bound->messages, bound->locks,
                bound->console);
+    if (bound->moved != 0)
+        printf(" moved=%" PRIu64, bound->moved);
     puts("");
     print_subject(vm, cpu);
     printf(": a precise timer is at most %" PRIu64 " us late: %" PRIu64 " us Ontime's longest path + %" PRIu64
@@ -311,6 +313,8 @@ static void print_bound(const struct vm_config *vm, unsigned cpu, const struct b
         printf(" + %" PRIu64 " us %u messages of other CPUs + %" PRIu64
                " us waiting for VMs' locks + %" PRIu64 " us for the console's",
                bound->messages, bound->message_count, bound->locks, bound->console);
+    if (bound->moved != 0)
+        printf(" + %" PRIu64 " us on another CPU before", bound->moved);
     puts("");
     if (bound->response != 0)
         print_job(vm, cpu, bound);

@@ -24,6 +24,12 @@
 #define PATH_SWITCH    4200 /* from the comparator's interrupt to the entry, these included (3,915) */
 #define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
+/* Where vCPUs may come that float. */
+#define PATH_LOOK      2800 /* a look at those that wait, with the departure of one */
+#define PATH_LOOK_VCPU 80   /* the same, each vCPU that floats and is here */
+#define PATH_LOOK_CPU  150  /* the same, each other CPU that they may go to */
+#define PATH_IDLE_CPU  20   /* any stretch: each of these is asked whether it is idle */
+
 /* How long a lock is held, those that its holder takes meanwhile included. */
 #define LOCK_VGIC      2200 /* a VM's virtual GIC (2,062: a write to the distributor that changes all SPIs) */
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */

@@ -18,7 +18,7 @@
 #include "base/units.h"
 #include "vm/messages.h"
 
-#define PIECE 32 /* vCPUs that are looked at in a piece */
+#define PIECE 16 /* vCPUs that are looked at in a piece */
 
 static struct vcpu *floating; /* all that float. Set at boot */
 

@@ -408,6 +408,64 @@ static void test_locks_of_a_vm(void **state)
     assert_int_equal(bound_of_first().locks, 6 * WAIT_VM + 3 * WAIT_SWITCH);
 }
 
+/* Others that float: each stretch may be a look, one may be on its way from each other CPU, and urgent ones.
+ */
+static void test_others_that_float(void **state)
+{
+    uint64_t look, asked = PATH_IDLE_CPU * 2;
+
+    (void)state;
+    strcpy(config.scheduler, "cbs");
+    second->vcpus = 2;
+    second->floats_on = 0x7;
+    struct bound bound = bound_of_first();
+    look = PATH_LOOK + 2 * PATH_LOOK_VCPU + 2 * PATH_LOOK_CPU;
+    assert_int_equal(bound.path, fmax(fmax(PATH_DUE, PATH_EXIT), (double)look) + (double)asked);
+    assert_int_equal(bound.switching, PATH_SWITCH + asked);
+    assert_int_equal(bound.warps, 2);
+    assert_int_equal(bound.deadlines, 2 * (PATH_DUE_OTHER + asked));
+    /* A wake and work to each, one to the CPU, one from each other CPU, and both of them. */
+    assert_int_equal(bound.message_count, 2 * 2 + 1 + 2 + 2);
+    assert_int_equal(bound.messages, 9 * (PATH_MESSAGE + asked));
+    assert_int_equal(bound.moved, 0);
+    second->vcpus = 8; /* the look is the longest now */
+    look += 6 * PATH_LOOK_VCPU;
+    second->floats_on = 0xFFFF;
+    look += 13 * PATH_LOOK_CPU;
+    asked = PATH_IDLE_CPU * 15;
+    assert_true(look > PATH_DUE && look > PATH_EXIT);
+    assert_int_equal(bound_of_first().path, look + asked);
+    assert_int_equal(bound_of_first().warped, (uint64_t)(100 * 8 + 8 * (110 + look + asked)));
+    second->floats_on = 0x6; /* not here */
+    assert_int_equal(bound_of_first().path, PATH_DUE);
+    assert_int_equal(bound_of_first().message_count, 1);
+}
+
+/* One that floats may have waited on the worst of its other CPUs before. */
+static void test_one_that_moved(void **state)
+{
+    (void)state;
+    strcpy(config.scheduler, "cbs");
+    first->floats_on = 0x3;
+    put_on(second, 1);
+    uint64_t look = PATH_LOOK + PATH_LOOK_VCPU + PATH_LOOK_CPU;
+    struct bound here = bound_of(&config, first, 0, NS), there = bound_of(&config, first, 1, NS);
+    assert_int_equal(here.message_count, 1 + 1); /* nobody floats but itself */
+    assert_int_equal(here.warps, 0);
+    assert_int_equal(there.warps, 1);
+    assert_int_equal(there.moved, 0); /* it would not wait on CPU 0 */
+    assert_int_equal(here.moved, there.total + look);
+    assert_int_equal(here.total,
+                     here.path + here.deadlines + here.switching + here.warped + added(&here) + here.moved);
+    first->period_us = 100000;
+    first->job_us = 100;
+    assert_int_equal(bound_of(&config, first, 0, NS).response, here.total + 100);
+    /* With no bound on one of its CPUs it has none on the others. */
+    strcpy(config.scheduler, "bvt");
+    first->warp_us = 0;
+    assert_none("its warps can be denied");
+}
+
 /*
  * Of three CPUs before this one at a VM's lock, the first waits for none of the others at a further lock, the
  * second for one, the third for two. One that is not at the first lock may be before all at the further one.
@@ -596,6 +654,8 @@ int main(void)
         cmocka_unit_test_setup(test_links_to_other_cpus, two),
         cmocka_unit_test_setup(test_virtio_devices_to_other_cpus, two),
         cmocka_unit_test_setup(test_locks_of_a_vm, two),
+        cmocka_unit_test_setup(test_others_that_float, two),
+        cmocka_unit_test_setup(test_one_that_moved, two),
         cmocka_unit_test_setup(test_cpus_before_at_a_lock, two),
         cmocka_unit_test_setup(test_cpu_0_serves_the_console, two),
         cmocka_unit_test_setup(test_weights_of_other_cpus, two),

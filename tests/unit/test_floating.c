@@ -688,16 +688,16 @@ static bool asks(void)
 
 static void an_idle_core_asks_for_whom_it_can_get(void **state)
 {
-    struct vcpu *vcpu, *crowd;
+    struct vcpu *vcpu;
 
     (void)state;
     make_cores(2, "cbs", 17);
     (void)add_hog(1, 0, 0);
     run(10);
     assert_false(asks());
+    vcpu = add(VCPUS, 1, 0, 3);
     for (unsigned i = 0; i < VMS - 2; i++) /* more than a piece: all but one are blocked */
-        crowd = add(VCPUS, 1, 0, 3);
-    vcpu = crowd;
+        (void)add(VCPUS, 1, 0, 3);
     on(0);
     vcpu_wake(vcpu);
     assert_true(asks());
