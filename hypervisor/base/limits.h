@@ -16,15 +16,14 @@
 #define GRACE_STEP_US 10
 
 /*
- * vCPUs that float (vm/floating.c). While one waits for its core, that core looks so often whether another
- * would run it sooner. One that loses its core while another is idle waits for so long first: about twice
- * what a move costs. A core that is idle asks another at most so often for one that waits there, if none
- * comes.
+ * vCPUs that float (vm/floating.c). LOOK: while one waits for its core, that core looks so often whether
+ * another would run it sooner. SOON: one that loses its core while another is idle waits for so long before
+ * it moves, about twice what a move costs. PULL: a core that is idle asks another so often at most for one
+ * that waits there, unless one has come.
  */
 #define FLOATING_LOOK_US 1000
 #define FLOATING_SOON_US 100
 #define FLOATING_PULL_US 1000
-
 
 /* A guest's unfinished line is written when no character has followed for so long (console/console.c). */
 #define SILENCE_MS 100

@@ -8,8 +8,8 @@
  * runnable before its core looks for one that is idle. So one of the two sees the other
  * (tests/model/idle.pml).
  *
- * Who is asked has to interrupt whoever runs there. So a core that has asked does not ask again for PULL_US,
- * unless a vCPU has come meanwhile: a guest that makes a core idle all the time cannot hold up others.
+ * Who is asked has to interrupt whoever runs there. So a core that has asked does not ask again for
+ * FLOATING_PULL_US, unless a vCPU has come meanwhile: a guest that makes a core idle all the time cannot hold up others.
  */
 #include "vm/idle.h"
 #include <stddef.h>
