@@ -8,6 +8,9 @@
  * Boot argument in-flight: instead it resets itself while the disk has a read of its to do, which the machine
  * lets take a second. In its next life the disk is no bus master, and memory stays as it is.
  *
+ * Boot argument flood: instead it has the disk fault without end, and looks for the SMMU's registers, which
+ * it does not have.
+ *
  * Sector n of the disk is filled with the byte n.
  */
 #include "bare.h"
@@ -16,6 +19,7 @@
 #define QUEUE  8u /* descriptors */
 
 #define LONG_READ 65536u
+#define SMMU      0x09050000u
 #define SLOW_US   1500000 /* the read that is on its way at the reset is over by then */
 
 /* How far apart the foreign addresses are. The first is less than what a guest of `victim` looks at. */
@@ -304,6 +308,21 @@ static void look_at_memory(bool is_master)
     expect_equal("used-ring", queue.used[1], 0);
 }
 
+/* Descriptors, rings and data are nowhere, in turn. */
+static _Noreturn void flood(void)
+{
+    uint64_t end = GUEST_RAM_BASE + ram_size();
+
+    expect_equal("smmu", fault_class(CATCH((void)mmio_read(SMMU))), CLASS_DATA);
+    for (uint64_t address = end;; address = address < 0x80000000 ? address + EACH_WRITE : end) {
+        begin(address, address + SECTOR, address + 2 * SECTOR);
+        write16(notify, 0);
+        begin_well();
+        submit(BLOCK_READ, 1, address, SECTOR);
+        (void)CATCH(mmio_write(SMMU + (address >> 12 & 0x1FFF0), (uint32_t)address));
+    }
+}
+
 void guest_main(void)
 {
     bool again, is_master;
@@ -313,6 +332,8 @@ void guest_main(void)
         return;
     }
     print("start %u\n", again ? 2 : 1);
+    if (option("flood"))
+        flood();
     if (option("in-flight") && !again)
         reset_while_reading();
     if (again)

@@ -610,10 +610,10 @@ def hostile_system(run, seed, cpus, operations, cores, floating):
     return path
 
 
-def hostile(run, *words):
+def hostile(run, *words, more=()):
     """`operations=N seed=N [cpus=2] [cores=1] [floating=0]`: guests that do whatever comes, beside two that look for harm.
 
-    SEED=N in the environment replaces the seed. Under icount the same seed gives the same run.
+    SEED=N in the environment replaces the seed. Under icount the same seed gives the same run. `more` is given to QEMU.
     """
     values = dict(word.split("=") for word in words)
     seed = int(os.environ.get("SEED") or values["seed"])
@@ -621,7 +621,7 @@ def hostile(run, *words):
     path = hostile_system(
         run, seed, cpus, operations, int(values.get("cores", 1)), int(values.get("floating", 0))
     )
-    with run.boot_file(path) as machine:
+    with run.boot_file(path, more) as machine:
         for name in ("one", "many"):
             check_guest(machine, name)
         victims = {name: HARM.findall(machine.joined(name)) for name in ("precise", "plain")}
@@ -638,6 +638,19 @@ def hostile(run, *words):
             check(ran / time > share_of(path, name) - 0.002, f"{name} has {ran / time:.3f} of the core")
     late, bound = int(victims["precise"][-1][5]), bound_of(path, "precise")
     check("icount" not in run.case or late <= bound, f"precise is {late} us late, bound {bound}")
+    return machine
+
+
+def hostile_dma(run, *words):
+    """The same beside a guest that has a disk behind an SMMU fault without end."""
+    image = numbered_sectors(run)
+    drive = ["-drive", f"if=none,id=d,file={image},format=raw", *PCI_DISK]
+    machine = hostile(run, *words, more=["-machine", "highmem=off,iommu=smmuv3", *drive])
+    faults = [match for line in machine.lines("ontime") if (match := DMA_FAULT.match(line))]
+    print(f"         {len(faults)} lines about {len(faults) + sum(int(fault[3] or 0) for fault in faults)} faults")
+    check(len(faults) > 5, "no faults")
+    check("PASS smmu" in machine.joined("dma"), "the SMMU is within the guest's reach")
+    os.remove(image)
 
 
 def crash(run, crashing, counting):
