@@ -647,8 +647,11 @@ def hostile_dma(run, *words):
     drive = ["-drive", f"if=none,id=d,file={image},format=raw", *PCI_DISK]
     machine = hostile(run, *words, more=["-machine", "highmem=off,iommu=smmuv3", *drive])
     faults = [match for line in machine.lines("ontime") if (match := DMA_FAULT.match(line))]
-    print(f"         {len(faults)} lines about {len(faults) + sum(int(fault[3] or 0) for fault in faults)} faults")
+    count = len(faults) + sum(int(fault[3] or 0) for fault in faults)
+    ms = int(HARM.findall(machine.joined("plain"))[-1][-1]) / 62500
+    print(f"         {len(faults)} lines about {count} faults in {ms:.0f} ms")
     check(len(faults) > 5, "no faults")
+    check(count < 6 * ms, "more are looked at than four in a millisecond")
     check("PASS smmu" in machine.joined("dma"), "the SMMU is within the guest's reach")
     os.remove(image)
 
