@@ -110,8 +110,14 @@ uint64_t arch_vcpu_pc(const struct vcpu *vcpu);
 /* Was it at EL0 then? */
 bool arch_vcpu_in_user(const struct vcpu *vcpu);
 
-/* Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? */
+/*
+ * Had the loaded vCPU masked its interrupts (PSTATE.I) at its last exit? For interrupts' handlers: at a
+ * guest's call its PSTATE may not be in memory yet, so that this tells of an earlier exit.
+ */
 bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu);
+
+/* Does the vCPU whose exit is being handled, and which this function is given, mask its interrupts? */
+bool arch_exit_masks_interrupts(const struct vcpu *vcpu);
 
 /* Workarounds for weaknesses of CPUs that have function numbers of SMCCC (Arm DEN0028, 7). */
 #define ARCH_WORKAROUND_1 UINT32_C(0x80008000) /* branch targets */

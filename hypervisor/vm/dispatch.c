@@ -660,7 +660,7 @@ static bool put_off(struct vcpu *vcpu, uint64_t now, bool is_alone)
 {
     struct cpu *cpu = vcpu->cpu;
 
-    if (is_alone || cpu->tick_period != 0 || !arch_vcpu_masks_interrupts(vcpu))
+    if (is_alone || cpu->tick_period != 0 || !arch_exit_masks_interrupts(vcpu))
         return false;
     cpu->grace_steps = 0;
     set_slice(cpu, now + cpu->grace_step);

@@ -163,6 +163,11 @@ bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
     return world_guest(vcpu)->masks;
 }
 
+bool arch_exit_masks_interrupts(const struct vcpu *vcpu)
+{
+    return world_guest(vcpu)->masks_now;
+}
+
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
 {
     const struct world_guest *guest = world_guest(vcpu);

@@ -156,6 +156,12 @@ bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
     return false;
 }
 
+bool arch_exit_masks_interrupts(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)
 {
     return guest_of_vcpu(vcpu)->wakes_at;

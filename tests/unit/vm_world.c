@@ -179,6 +179,12 @@ bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
     return false;
 }
 
+bool arch_exit_masks_interrupts(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
 {
     (void)vcpu, (void)now;

@@ -370,6 +370,13 @@ bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
     return (vcpu->arch.regs.pstate & SPSR_I) != 0;
 }
 
+/* From the exit to the next entry, PSTATE is in the CPU also when vectors.S has not saved it. */
+bool arch_exit_masks_interrupts(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return (read_sysreg(spsr_el2) & SPSR_I) != 0;
+}
+
 static uint64_t line_size(void)
 {
     return UINT64_C(4) << REGISTER_GET(read_sysreg(ctr_el0), CTR_EL0_DMINLINE);
