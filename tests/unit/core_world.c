@@ -165,7 +165,7 @@ bool arch_vcpu_masks_interrupts(const struct vcpu *vcpu)
 
 bool arch_exit_masks_interrupts(const struct vcpu *vcpu)
 {
-    return world_guest(vcpu)->masks_now;
+    return world_guest(vcpu)->masks_at_call;
 }
 
 uint64_t arch_vcpu_next_timer(const struct vcpu *vcpu)

@@ -31,7 +31,8 @@ struct world_guest {
     uint64_t cval;    /* when its virtual timer expires; DEADLINE_NONE: the timer is off */
     bool expired;     /* the interrupt of that timer is pending in the guest */
     bool in_user;     /* the test says that this interrupt comes in user mode */
-    bool masks;       /* the test says that the guest masks interrupts */
+    /* The test says that the guest masks interrupts: when an interrupt comes, and in a call. */
+    bool masks, masks_at_call;
     uint64_t pc;      /* where the test says that it is */
     uint64_t entered; /* when the vCPU was last entered for a deadline */
     unsigned entries; /* how often it was entered for a deadline */

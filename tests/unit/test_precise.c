@@ -397,15 +397,30 @@ static void done_with_interrupts_masked_keeps_the_cpu_for_a_moment(void **state)
 
     world_run_until(page[0] + 10 * US);
     page[0] = now() + 20 * MS;
-    world_guest(vcpu)->masks = true;
+    world_guest(vcpu)->masks_at_call = true;
     assert_true(vcpu_unwarp(vcpu, now(), false));
     world_dispatch();
     assert_ptr_equal(running(), vcpu);
+    world_guest(vcpu)->masks = true;
     world_run(2 * GRACE_STEP_US * US);
     assert_ptr_equal(running(), vcpu);
     assert_false(vcpu->unit.warped);
     world_guest(vcpu)->masks = false;
     world_run(GRACE_STEP_US * US);
+    assert_ptr_equal(running(), hog);
+}
+
+/* What was saved at an exit before the call, in a handler say, does not count. */
+static void done_with_interrupts_masked_before_gives_way_at_once(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+
+    world_run_until(page[0] + 10 * US);
+    page[0] = now() + 20 * MS;
+    world_guest(vcpu)->masks = true;
+    assert_true(vcpu_unwarp(vcpu, now(), false));
+    world_dispatch();
     assert_ptr_equal(running(), hog);
 }
 
@@ -416,7 +431,7 @@ static void done_with_interrupts_masked_gives_way_in_the_end(void **state)
 
     world_run_until(page[0] + 10 * US);
     page[0] = now() + 20 * MS;
-    world_guest(vcpu)->masks = true;
+    world_guest(vcpu)->masks = world_guest(vcpu)->masks_at_call = true;
     assert_true(vcpu_unwarp(vcpu, now(), false));
     world_run((GRACE_STEPS + 1) * GRACE_STEP_US * US);
     assert_ptr_equal(running(), hog);
@@ -783,6 +798,7 @@ int main(void)
         cmocka_unit_test_setup(page_deadline_is_served_once, setup),
         cmocka_unit_test_setup(done_ends_the_warp, setup),
         cmocka_unit_test_setup(done_with_interrupts_masked_keeps_the_cpu_for_a_moment, setup),
+        cmocka_unit_test_setup(done_with_interrupts_masked_before_gives_way_at_once, setup),
         cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
         cmocka_unit_test_setup(denied_deadline_is_billed_to_its_owner, setup),

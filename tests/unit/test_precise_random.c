@@ -229,6 +229,7 @@ static void attack(struct vcpu *vcpu)
         break;
     case 2:
         world_guest(vcpu)->masks = random_below(&random, 2);
+        world_guest(vcpu)->masks_at_call = world_guest(vcpu)->masks;
         world_guest(vcpu)->in_user = !world_guest(vcpu)->masks;
         break;
     case 3:

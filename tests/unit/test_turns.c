@@ -110,7 +110,7 @@ static void one_that_is_away_comes_home_at_done(void **state)
 {
     (void)state;
     give_way(first, second);
-    world_guest(second)->masks = true;
+    world_guest(second)->masks_at_call = true;
     (void)vcpu_unwarp(second, fake_counter(), false);
     assert_true(all_at_home());
     assert_true(world_cpu.current == NULL || world_cpu.sched.current == &world_cpu.current->unit);
@@ -313,12 +313,11 @@ static void work_waits_for_the_wake_up(void **state)
 static void who_hands_on_with_interrupts_masked_stays(void **state)
 {
     (void)state;
-    world_guest(first)->masks = true;
+    world_guest(first)->masks_at_call = true;
     assert_int_equal(deadline_call_hand_on(first, 1), ONTIME_OK);
     world_dispatch();
     assert_ptr_equal(running(), first);
     assert_true(second->unit.warped);
-    world_guest(first)->masks = false;
     world_run(LOOK);
     assert_ptr_equal(running(), second);
 }
@@ -364,7 +363,7 @@ static void an_urgent_interrupt_gives_work(void **state)
     assert_true(vcpu_unwarp(second, fake_counter(), false));
     for (unsigned i = 0; i < 1000 && running() != first; i++)
         world_run(LOOK);
-    world_guest(first)->masks = true; /* whoever has the core: it has no lock that the other waits for */
+    world_guest(first)->masks_at_call = true; /* whoever has the core: it has no lock that the other waits for */
     vcpu_give_work(second);
     assert_true(running() == second && second->unit.warped);
 }
