@@ -11,6 +11,7 @@
  *   precise     tells Ontime of each deadline by calls, before the sleep and after it
  *   page        the same by the deadline page
  *   busy        computes while it sleeps, so that the guest never idles
+ *   done-us=N   checks that it has the core again N us after each DONE, which it calls with interrupts masked
  *   phase-ms=N, phases=N    sleeps for N phases of that length (bare.h), whatever `sleeps` says
  *
  * After each phase it prints a line with the lateness, the work done, and the CPU time that Ontime counted
@@ -31,7 +32,7 @@ enum say { SAY_NOTHING, SAY_BY_CALL, SAY_BY_PAGE };
 
 static bool physical, busy;
 static enum say say;
-static uint64_t worked;
+static uint64_t worked, done_max;
 static struct stats lateness;
 static volatile unsigned interrupts;
 static volatile uint64_t woken_at; /* read from the counter that belongs to the timer */
@@ -116,8 +117,11 @@ static void say_done(void)
 {
     if (say == SAY_BY_PAGE)
         deadline_page.deadline = ONTIME_NO_DEADLINE;
+    uint64_t begin = now();
     if (say == SAY_BY_CALL || (say == SAY_BY_PAGE && deadline_page.warped != 0))
         (void)quick_call(ONTIME_CALL_DONE, ONTIME_NO_DEADLINE, 0);
+    uint64_t took = now() - begin;
+    done_max = took > done_max ? took : done_max;
 }
 
 /* Sleeps until `deadline`; returns the time at which the sleep ended. */
@@ -165,6 +169,8 @@ static void check_sleeps(void)
     expect_equal("timer-deadline-is-the-guests", wrong_cval, 0);
     expect_equal("one-interrupt-each", extra_interrupts, 0);
     result(offset_kept, "virtual-time-is-real-time", ": CNTPCT and CNTVCT drift apart\n");
+    uint64_t done_limit = option_number("done-us", UINT64_MAX);
+    result(to_us(done_max) <= done_limit, "core-kept-at-done", ": lost for %lu us\n", to_us(done_max));
     print("sleeps %lu mean-us %lu max-us %lu spurious %u\n", count, to_us(count != 0 ? late_sum / count : 0),
           to_us(late_max), spurious);
 }
