@@ -63,10 +63,10 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
         return ONTIME_NOT_SUPPORTED;
     now = arch_counter();
     /*
-     * `next` was reached before the guest could say that the deadline before it is done: its work is still to
-     * come.
+     * `next` was reached, or the vCPU was brought in for it early, before the guest could say that the
+     * deadline before it is done: its work is still to come.
      */
-    if (next <= now)
+    if (next <= now || precise_is_taken(&vcpu->precise, next))
         return 0;
     precise_done(&vcpu->precise, now);
     return vcpu_unwarp(vcpu, now, vcpu->vm->vcpu_count == 1);

@@ -678,6 +678,28 @@ static void backlog_is_entered_early(void **state)
     assert_true(world_cpu.lead.backlog < learned);
 }
 
+/* Work that was there before, or was handed on meanwhile, is done while it works off the backlog. */
+static void done_before_a_deadline_that_it_was_brought_in_for_goes_on(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_running();
+
+    world_timer(vcpu, now() + 20 * MS);
+    page[0] = now() + 60 * MS;
+    while (running() == vcpu)
+        world_run(MS);
+    world_run_until(page[0] - LEAD);
+    assert_ptr_equal(running(), vcpu);
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
+    assert_int_equal(page[SAYS], 1);
+    world_run_until(page[0] + 10 * US);
+    assert_ptr_equal(running(), vcpu);
+    page[0] = now() + 20 * MS;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    world_dispatch();
+    assert_ptr_equal(running(), hog);
+}
+
 static void switch_cost_is_learned(void **state)
 {
     (void)state;
@@ -811,6 +833,7 @@ int main(void)
         cmocka_unit_test_setup(held_through_other_interrupts, setup),
         cmocka_unit_test_setup(own_timer_ends_the_hold, setup),
         cmocka_unit_test_setup(backlog_is_entered_early, setup),
+        cmocka_unit_test_setup(done_before_a_deadline_that_it_was_brought_in_for_goes_on, setup),
         cmocka_unit_test_setup(switch_cost_is_learned, setup),
         cmocka_unit_test_setup(ticks_come_at_multiples_of_the_period, setup),
         cmocka_unit_test_setup(deadline_in_place_warps, setup),
