@@ -240,24 +240,23 @@ static void print_commands(FILE *file, const char *out, unsigned scenario)
     }
 }
 
-/* The lines between `<!-- NAME -->` and `<!-- end -->`. */
+/* The lines between `<!-- NAME -->` and `<!-- end -->`; none when the table is a new one. */
 static void keep_table(FILE *file, const char *name)
 {
     FILE *published = fopen(PUBLISHED, "r");
     char *line = NULL, begin[64];
-    bool inside = false, found = false;
+    bool inside = false;
     size_t size = 0;
 
     snprintf(begin, sizeof(begin), "<!-- %s -->\n", name);
-    while (published && getline(&line, &size, published) > 0) {
+    if (!published)
+        die("%s: unreadable", PUBLISHED);
+    while (getline(&line, &size, published) > 0) {
         inside = inside && strcmp(line, "<!-- end -->\n") != 0;
         if (inside)
             fputs(line, file);
         inside = inside || !strcmp(line, begin);
-        found = found || inside;
     }
-    if (!found)
-        die("%s: has no table '%s'", PUBLISHED, name);
     free(line);
     fclose(published);
 }
