@@ -226,11 +226,10 @@ bench-paths: $(BUILD)/ontime.bin $(PATHS_SYSTEMS) $(BUILD)/guest/bare/paths.bin 
 # What two guests that share two cores get done, of work that waits for other CPUs: out/bench/spin.json. SPIN_WAYS: the
 # peers that it is done on, too, kvm-default for one; all: all that bench/runs names for it.
 SPIN_PEERS := $(if $(filter all,$(SPIN_WAYS)),$(shell bench/names fact ways spin-bare),$(SPIN_WAYS))
-SPIN_RUNS := $(SPIN_PEERS:%=spin-%)
 .PHONY: bench-spin
 bench-spin: export SPIN_PEERS := $(SPIN_PEERS)
 bench-spin: $(BUILD)/ontime.bin $(BENCH)/spin.cpio $(BENCH)/quantum.so $(BUILD)/systems/spin.dtb \
-	$(patsubst %,xen-%,$(filter spin-xen-%,$(SPIN_RUNS))) $(if $(filter spin-kvm-%,$(SPIN_RUNS)),$(BUILD)/peers/kvm/spin.cpio)
+	$(if $(SPIN_PEERS),$(BUILD)/peers/kvm/spin.cpio)
 	@scripts/need qemu-system-arm python3 device-tree-compiler
 	@bench/spin
 $(BUILD)/systems/spin.dtb: bench/spin.dts $(BENCH)/spin.cpio $(HOST_TOOL)

@@ -5,10 +5,10 @@
 
 XEN := $(BUILD)/peers/xen
 XEN_WAYS := $(filter xen-%,$(PEER_NAMES))
-XEN_RUNS := $(shell bench/names runs peers "$(PEER_SCENARIOS)" "$(XEN_WAYS)") $(filter spin-xen-%,$(SPIN_RUNS))
+XEN_RUNS := $(shell bench/names runs peers "$(PEER_SCENARIOS)" "$(XEN_WAYS)")
 XEN_TREES := $(XEN_RUNS:%=$(XEN)/%.dtb)
 # Debian's binary has no RTDS, and does not pin vCPUs. `RUN:PERIOD-BUDGET` of each run that needs one.
-XEN_RTDS_RUNS := $(foreach run,$(XEN_RUNS),$(if $(findstring -xen-rtds,$(run))$(filter M% spin%,$(run)),$(run)))
+XEN_RTDS_RUNS := $(foreach run,$(XEN_RUNS),$(if $(findstring -xen-rtds,$(run))$(filter M%,$(run)),$(run)))
 XEN_RTDS := $(join $(XEN_RTDS_RUNS:%=%:),$(shell bench/names fact rtds_us $(XEN_RTDS_RUNS) | tr ' ' -))
 
 $(BUILD)/debian/xen.versions:
@@ -28,7 +28,6 @@ $(XEN_TREES): $(XEN)/%.dtb: bench/xen/tree bench/xen/peer bench/bootargs $(BENCH
 	@bench/xen/tree $* | dtc -q -I dts -O dtb -o $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(filter $(XEN)/player-%,$(XEN_TREES)): $(BENCH)/player.cpio
 $(filter $(XEN)/S%,$(XEN_TREES)): $(BENCH)/mixed.cpio
-$(filter $(XEN)/spin-%,$(XEN_TREES)): $(BENCH)/spin.cpio $(QUANTUM)
 $(filter $(XEN)/M%,$(XEN_TREES)): $(BENCH)/cores.cpio $(BENCH)/hogs.cpio $(QUANTUM)
 $(foreach scenario,$(LOAD_SCENARIOS),$(filter $(XEN)/$(scenario)-%,$(XEN_TREES))): $(BENCH)/loads.cpio
 
