@@ -253,10 +253,25 @@ static json_t *scenario_json(const char *out, unsigned scenario)
     return object;
 }
 
-/* Adds `scenarios`, and the versions with which each was run. */
+/* The greatest difference of a share by work from the hypervisor's own accounting. */
+static double work_deviation(void)
+{
+    double deviation = 0;
+
+    for (unsigned s = 0; s < SCENARIOS; s++)
+        for (unsigned p = 0; p < PEERS; p++)
+            for (unsigned vm = 0; vm < MAX_VMS && comparisons[s][p].accounted; vm++)
+                deviation =
+                    fmax(deviation, fabs(comparisons[s][p].share[vm] - comparisons[s][p].work_share[vm]));
+    return deviation;
+}
+
+/* Adds `scenarios`, the versions with which each was run, and how well shares by work agree with accounts. */
 static void add_scenarios(const char *out, json_t *results)
 {
+    static const char key[] = "shares_by_work_deviate_at_most";
     json_t *committed = json_load_file(COMMITTED, 0, NULL), *all = json_object(), *versions = json_object();
+    double deviation = work_deviation();
 
     for (unsigned s = 0; s < SCENARIOS; s++) {
         const char *name = peer_scenarios[s].name;
@@ -269,23 +284,12 @@ static void add_scenarios(const char *out, json_t *results)
         }
         json_object_set(all, name, json_object_get(json_object_get(committed, "scenarios"), name));
         json_object_set(versions, name, then ? then : json_object_get(committed, "versions"));
+        deviation = fmax(deviation, json_real_value(json_object_get(committed, key)));
     }
     json_object_set_new(results, "scenarios", all);
     json_object_set_new(results, "versions_of", versions);
+    json_object_set_new(results, key, json_real(deviation));
     json_decref(committed);
-}
-
-/* The greatest difference of a share by work from the hypervisor's own accounting. */
-static double work_deviation(void)
-{
-    double deviation = 0;
-
-    for (unsigned s = 0; s < SCENARIOS; s++)
-        for (unsigned p = 0; p < PEERS; p++)
-            for (unsigned vm = 0; vm < MAX_VMS && comparisons[s][p].accounted; vm++)
-                deviation =
-                    fmax(deviation, fabs(comparisons[s][p].share[vm] - comparisons[s][p].work_share[vm]));
-    return deviation;
 }
 
 static void check_run(unsigned scenario, const struct run *run)
@@ -315,7 +319,6 @@ void peers_analyse(const char *out, size_t count, char **names, json_t *results)
                 check_run(s, &runs[s][p]);
         }
     add_scenarios(out, results);
-    json_object_set_new(results, "shares_by_work_deviate_at_most", json_real(work_deviation()));
     for (unsigned s = 0; s < SCENARIOS; s++)
         for (unsigned p = 0; p < PEERS; p++)
             if (runs[s][p].name)
