@@ -74,8 +74,9 @@ uint64_t precise_deadline(const struct precise *precise, unsigned id);
 void precise_set_page(struct precise *precise, uint64_t *page, bool warped);
 
 /*
- * Is the page's deadline `when`, which is still to come, taken as reached already? So it is when the vCPU was
- * brought in early for it, or had the CPU shortly before it. Only a vCPU that keeps its warp is in place then.
+ * Is the page's deadline `when`, which is still to come, taken as reached already? So it is when the vCPU
+ * was brought in early for it, or had the CPU shortly before it. No comparator is set for it any more: only a
+ * vCPU that keeps its warp is in place then.
  */
 static inline bool precise_is_taken(const struct precise *precise, uint64_t when)
 {

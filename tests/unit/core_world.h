@@ -28,9 +28,9 @@
 
 /* What the test may look at besides the vCPU's own fields. */
 struct world_guest {
-    uint64_t cval;    /* when its virtual timer expires; DEADLINE_NONE: the timer is off */
-    bool expired;     /* the interrupt of that timer is pending in the guest */
-    bool in_user;     /* the test says that this interrupt comes in user mode */
+    uint64_t cval; /* when its virtual timer expires; DEADLINE_NONE: the timer is off */
+    bool expired;  /* the interrupt of that timer is pending in the guest */
+    bool in_user;  /* the test says that this interrupt comes in user mode */
     /* The test says that the guest masks interrupts: when an interrupt comes, and in a call. */
     bool masks, masks_at_call;
     uint64_t pc;      /* where the test says that it is */

@@ -363,7 +363,7 @@ static void an_urgent_interrupt_gives_work(void **state)
     assert_true(vcpu_unwarp(second, fake_counter(), false));
     for (unsigned i = 0; i < 1000 && running() != first; i++)
         world_run(LOOK);
-    world_guest(first)->masks_at_call = true; /* whoever has the core: it has no lock that the other waits for */
+    world_guest(first)->masks_at_call = true; /* who has the core has no lock that the other waits for */
     vcpu_give_work(second);
     assert_true(running() == second && second->unit.warped);
 }
