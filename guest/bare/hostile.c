@@ -292,10 +292,13 @@ static bool fit_for_el1(uint32_t word)
     return !branch_or_system && !register_offset && !copy;
 }
 
-/* The half-precision SIMD instructions of two registers: QEMU 7.2 ends with those that are not allocated. */
+/*
+ * QEMU 7.2 ends with half-precision SIMD instructions of two registers that are not allocated, QEMU 10.0 with
+ * BRAA, BRAB, BRAAZ and BRABZ by most registers, where the CPU has BTI.
+ */
 static bool ends_qemu(uint32_t word)
 {
-    return (word & 0x8F7E0C00) == 0x0E780800;
+    return (word & 0x8F7E0C00) == 0x0E780800 || (word & 0xFEFFF800) == 0xD61F0800;
 }
 
 static uint32_t draw_instruction(struct context *c)
