@@ -25,7 +25,6 @@
 #define FLOATING_SOON_US 100
 #define FLOATING_PULL_US 1000
 
-
 /* A guest's unfinished line is written when no character has followed for so long (console/console.c). */
 #define SILENCE_MS 100
 
