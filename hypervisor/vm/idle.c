@@ -9,7 +9,8 @@
  * (tests/model/idle.pml).
  *
  * Who is asked has to interrupt whoever runs there. So a core that has asked does not ask again for
- * FLOATING_PULL_US, unless a vCPU has come meanwhile: a guest that makes a core idle all the time cannot hold up others.
+ * FLOATING_PULL_US, unless a vCPU has come meanwhile: a guest that makes a core idle all the time cannot hold
+ * up others.
  */
 #include "vm/idle.h"
 #include <stddef.h>

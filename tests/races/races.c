@@ -192,6 +192,11 @@ bool vcpu_give_way(struct vcpu *vcpu, struct vcpu *other)
     return false;
 }
 
+void cpu_look_at_waiting(struct cpu *cpu, uint64_t when)
+{
+    (void)cpu, (void)when;
+}
+
 uint64_t cpu_turn(struct cpu *cpu)
 {
     return cpu->charged_until;

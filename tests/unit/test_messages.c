@@ -86,6 +86,11 @@ void vcpu_arrive(struct vcpu *vcpu)
     vcpu->cpu = arch_cpu();
 }
 
+void cpu_look_at_waiting(struct cpu *cpu, uint64_t when)
+{
+    (void)cpu, (void)when;
+}
+
 uint64_t cpu_turn(struct cpu *cpu)
 {
     (void)cpu;

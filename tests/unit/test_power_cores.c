@@ -110,6 +110,12 @@ uint64_t cpu_charge(struct cpu *cpu, uint64_t now)
     return 0;
 }
 
+void cpu_look_at_waiting(struct cpu *cpu, uint64_t when)
+{
+    (void)cpu, (void)when;
+    fail();
+}
+
 uint64_t cpu_turn(struct cpu *cpu)
 {
     (void)cpu;
