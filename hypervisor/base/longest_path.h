@@ -25,7 +25,7 @@
 #define PATH_MESSAGE   3600 /* what a kick brings, and the switch that may follow (3,433) */
 
 /* Where vCPUs may come that float. */
-#define PATH_LOOK      2800 /* a look at those that wait, with the departure of one */
+#define PATH_LOOK      2800 /* a look at those that wait, with the departure of one (these four: by reading) */
 #define PATH_LOOK_VCPU 80   /* the same, each vCPU that floats and is here */
 #define PATH_LOOK_CPU  150  /* the same, each other CPU that they may go to */
 #define PATH_IDLE_CPU  20   /* any stretch: each of these is asked whether it is idle */
