@@ -197,7 +197,9 @@ void bench_write_report(const char *out)
         "guest on another core rings a link at random times, and in place of sleeps there are rings; error "
         "is from the ring to the reader's next instruction in user space. <b>D2</b>: a guest asks another by "
         "virtio-net, after each sleep, beside a hog's guest and the one that serves both; error is the round "
-        "trip. <b>bare</b>: the sleeper's guest alone on the machine, without Ontime.</p>\n",
+        "trip. <b>D3</b>: as S2rt, beside two guests, one of which sends the other 100 MB by virtio-net, and "
+        "the one that serves both. <b>bare</b>: the sleeper's guest alone on the machine, without "
+        "Ontime.</p>\n",
         file);
     page_figure(file, "cdf", "Share of the sleeps that were at least so late.");
     page_figure(file, "errors", "Sleep errors.");
