@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A plugin for QEMU 10: under -icount, time has besides the instructions what a Cortex-A53 waits for its memory.
+ * A plugin for QEMU 10: under -icount, time has besides the instructions what a Cortex-A53 waits for its
+ * memory.
  *
  *     qemu-system-aarch64 -icount shift=3,sleep=off -plugin a53.so,report=FILE ...
  *
- * A cycle is the time of an instruction, 2^shift ns, and penalties are in cycles (core.h): so an access to memory takes
- * as many times as long as an instruction as on the CPU, and all is a CPU's time times a factor.
+ * A cycle is the time of an instruction, 2^shift ns, and penalties are in cycles (core.h): so an access to
+ * memory takes as many times as long as an instruction as on the CPU, and all is a CPU's time times a factor.
  *
- * What the plugin does. It is called before each translation block and after each access to memory, and asks the
- * model of the core what the lines cost. That is added to QEMU's clock at once. QEMU looks at its timers when the core
- * ends its turn, which it does when the plugin has added OWED_CYCLES: so an interrupt is late by that, and a translation
- * block, at most. Two runs of the same bytes are the same.
+ * What the plugin does. It is called before each translation block and after each access to memory, and asks
+ * the model of the core what the lines cost. That is added to QEMU's clock at once. QEMU looks at its timers
+ * when the core ends its turn, which it does when the plugin has added OWED_CYCLES: so an interrupt is late
+ * by that, and a translation block, at most. Two runs of the same bytes are the same.
  *
  * What it counts (tally.h) begins when the guest says "window begins;" on the machine's PL011, and ends with
  * "window ends;", when the file is written: so boot and end are not in it.
  *
- * Physical addresses of instructions. QEMU tells where an instruction is in its own memory. The first one is executed
- * with the MMU off, and RAM is one piece: that gives the difference.
+ * Physical addresses of instructions. QEMU tells where an instruction is in its own memory. The first one is
+ * executed with the MMU off, and RAM is one piece: that gives the difference.
  *
  * For one core only.
  */
@@ -72,7 +73,8 @@ static void pay(unsigned cycles)
 {
     if (cycles == 0)
         return;
-    __atomic_store_n(qemu.clock.bias, *qemu.clock.bias + ((int64_t)cycles << *qemu.clock.shift), __ATOMIC_RELAXED);
+    __atomic_store_n(qemu.clock.bias, *qemu.clock.bias + ((int64_t)cycles << *qemu.clock.shift),
+                     __ATOMIC_RELAXED);
     owed += cycles;
     if (owed < OWED_CYCLES)
         return;
@@ -90,7 +92,8 @@ static void execute(unsigned cpu, void *data)
         tally_level(&tally, block->level);
     tally.counts[block->level].executed += block->instructions;
     for (unsigned i = 0; i < block->line_count; i++) {
-        cycles += core_fetch(&core, &tally.counts[block->level], block->lines[i].virtual, block->lines[i].physical);
+        cycles +=
+            core_fetch(&core, &tally.counts[block->level], block->lines[i].virtual, block->lines[i].physical);
         if (block->level == HYPERVISOR)
             tally_line(&tally.code, block->lines[i].physical >> LINE_SHIFT);
     }
@@ -213,7 +216,8 @@ static bool begin(struct qemu_plugin_tb *tb)
         return plugin_complain("it does not find cpsr and x0 to x30"), false;
     void *host = qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0));
     if (host == NULL || first % (1u << PAGE_SHIFT) != 0 || SPSR_EL(read_register(state)) == 0)
-        return plugin_complain("the core does not begin in RAM, at the beginning of a page, above EL0"), false;
+        return plugin_complain("the core does not begin in RAM, at the beginning of a page, above EL0"),
+               false;
     memory = first - (uintptr_t)host;
     knows_memory = true;
     return true;
@@ -275,8 +279,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
         add_line(block, instruction);
         watch(instruction, block->level);
-        qemu_plugin_register_vcpu_mem_cb(instruction, access_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-                                         NULL);
+        qemu_plugin_register_vcpu_mem_cb(instruction, access_memory, QEMU_PLUGIN_CB_NO_REGS,
+                                         QEMU_PLUGIN_MEM_RW, NULL);
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, execute, QEMU_PLUGIN_CB_NO_REGS, block);
 }
@@ -308,7 +312,8 @@ static void ended(qemu_plugin_id_t id, void *nothing)
         write_report();
 }
 
-QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+                                           char **argv)
 {
     const struct qemu_function wanted[] = {{"cpu_exit", &qemu.cpu_exit}};
     const char *wrong = core_probe();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set-associative cache, as far as its hits and misses go: it knows which lines it has, not what is in them.
- * A TLB is one, too, whose lines are pages.
+ * A set-associative cache, as far as its hits and misses go: it knows which lines it has, not what is in
+ * them. A TLB is one, too, whose lines are pages.
  *
- * Who calls says which set a line belongs to, and by which tag it is known there: so the sets of a cache may be
- * chosen by virtual addresses and its lines known by physical ones. The set is the index modulo the number of
- * sets. A tag is any number but NO_TAG. Everything is a function of the calls before: two runs that make the same
- * calls get the same answers.
+ * Who calls says which set a line belongs to, and by which tag it is known there: so the sets of a cache may
+ * be chosen by virtual addresses and its lines known by physical ones. The set is the index modulo the number
+ * of sets. A tag is any number but NO_TAG. Everything is a function of the calls before: two runs that make
+ * the same calls get the same answers.
  */
 #ifndef A53_CACHE_H
 #define A53_CACHE_H
@@ -17,7 +17,10 @@
 #define NO_TAG UINT64_MAX
 
 /* Which line of a full set is replaced. One that is empty is filled first. */
-enum replacement { REPLACE_OLDEST /* the least recently used */, REPLACE_RANDOM /* by a generator of its own */ };
+enum replacement {
+    REPLACE_OLDEST /* the least recently used */,
+    REPLACE_RANDOM /* by a generator of its own */
+};
 
 struct cache {
     unsigned sets; /* a power of two */

@@ -91,7 +91,8 @@ unsigned core_access(struct core *core, struct counts *counts, uint64_t virtual,
 
 /* ---- the probe */
 
-typedef unsigned access_function(struct core *core, struct counts *counts, uint64_t virtual, uint64_t physical);
+typedef unsigned access_function(struct core *core, struct counts *counts, uint64_t virtual,
+                                 uint64_t physical);
 
 /* What the last of `rounds` walks over `count` addresses costs that lie `step` apart. */
 static unsigned cost_of_walk(access_function *access, unsigned count, unsigned step, unsigned rounds)
@@ -110,7 +111,8 @@ static unsigned cost_of_walk(access_function *access, unsigned count, unsigned s
     return cycles;
 }
 
-/* Do so many bytes fit, in lines, and is one line more too much? For caches whose pages the micro TLBs hold. */
+/* Do so many bytes fit, in lines, and is one line more too much? For caches whose pages the micro TLBs hold.
+ */
 static bool holds(access_function *access, unsigned bytes)
 {
     unsigned line = 1u << LINE_SHIFT;
@@ -127,8 +129,8 @@ static bool has_ways(access_function *access, unsigned ways, unsigned bytes)
 }
 
 /*
- * Does each of so many accesses cost less than the penalty, and do most of twice as many cost as much? Not all, as the
- * cache before has some of them.
+ * Does each of so many accesses cost less than the penalty, and do most of twice as many cost as much? Not
+ * all, as the cache before has some of them.
  */
 static bool costs_from(unsigned count, unsigned step, unsigned penalty)
 {

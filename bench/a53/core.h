@@ -2,23 +2,25 @@
 /*
  * What the memory of a Cortex-A53 with one core adds to the time of its instructions.
  *
- * Structure: Arm Cortex-A53 MPCore Processor Technical Reference Manual, DDI 0500. Instruction cache: 2 ways, lines
- * of 64 bytes, set by virtual and line by physical address, pseudo-random replacement (2.1.2, "Instruction Fetch
- * Unit"). Data cache: 4 ways, 64 bytes, by physical address (6.7.1), pseudo-random replacement (2.1.6, "Data Cache
- * Unit"). L2 cache: 16 ways, 64 bytes, by physical address; data come into it when L1 evicts them, instructions when
- * they are fetched (2.1.7, 7.6). TLBs: 10 entries for instructions and 10 for data, fully associative; behind both one
- * of 512 entries, 4 ways (5.1). Sizes are the implementer's choice: 32 KiB, 32 KiB and 512 KiB, as in the BCM2837 of
- * the Raspberry Pi 3. Which generator chooses the line to replace is not published; cache.c has one of its own.
+ * Structure: Arm Cortex-A53 MPCore Processor Technical Reference Manual, DDI 0500. Instruction cache: 2 ways,
+ * lines of 64 bytes, set by virtual and line by physical address, pseudo-random replacement (2.1.2,
+ * "Instruction Fetch Unit"). Data cache: 4 ways, 64 bytes, by physical address (6.7.1), pseudo-random
+ * replacement (2.1.6, "Data Cache Unit"). L2 cache: 16 ways, 64 bytes, by physical address; data come into it
+ * when L1 evicts them, instructions when they are fetched (2.1.7, 7.6). TLBs: 10 entries for instructions and
+ * 10 for data, fully associative; behind both one of 512 entries, 4 ways (5.1). Sizes are the implementer's
+ * choice: 32 KiB, 32 KiB and 512 KiB, as in the BCM2837 of the Raspberry Pi 3. Which generator chooses the
+ * line to replace is not published; cache.c has one of its own.
  *
- * Penalties, in cycles: Hennessy and Patterson, Computer Architecture: A Quantitative Approach, 6th edition, 2.6, the
- * table of the Cortex-A53's memory hierarchy. It has the L2 cache as LRU, about which the manual says nothing. The
- * TLBs are taken to be LRU; of theirs neither says anything.
+ * Penalties, in cycles: Hennessy and Patterson, Computer Architecture: A Quantitative Approach, 6th
+ * edition, 2.6, the table of the Cortex-A53's memory hierarchy. It has the L2 cache as LRU, about which the
+ * manual says nothing. The TLBs are taken to be LRU; of theirs neither says anything.
  *
- * What is left out. A pipeline: an instruction takes a cycle, and who misses waits, stores too, which on the CPU go
- * on from a buffer until that is full. Prefetching. Branches that were guessed wrong. Each page is one of 4 KiB. A walk of
- * the page tables costs the same with one stage of translation and with two, and brings nothing into the caches.
- * Instructions that maintain caches and TLBs do nothing. The tag of a page has both its virtual and its physical
- * address, so that two guests which have the same virtual address do not find each other's.
+ * What is left out. A pipeline: an instruction takes a cycle, and who misses waits, stores too, which on the
+ * CPU go on from a buffer until that is full. Prefetching. Branches that were guessed wrong. Each page is one
+ * of 4 KiB. A walk of the page tables costs the same with one stage of translation and with two, and brings
+ * nothing into the caches. Instructions that maintain caches and TLBs do nothing. The tag of a page has both
+ * its virtual and its physical address, so that two guests which have the same virtual address do not find
+ * each other's.
  *
  * Addresses are in bytes.
  */

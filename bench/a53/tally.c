@@ -110,8 +110,8 @@ static void write_row(FILE *out, const char *what, uint64_t n, unsigned level, c
     (void)fprintf(out,
                   "%s,%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
                   ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
-                  what, n, level, sum->executed, sum->instructions, sum->data, sum->l2, sum->micro_tlb, sum->tlb,
-                  sum->cycles, greatest, code, data);
+                  what, n, level, sum->executed, sum->instructions, sum->data, sum->l2, sum->micro_tlb,
+                  sum->tlb, sum->cycles, greatest, code, data);
 }
 
 void tally_write(const struct tally *tally, FILE *out)

@@ -2,12 +2,12 @@
 /*
  * What was executed and missed, by exception level: in all, in world switches and in wake-ups of a sleeper.
  *
- * A *world switch* is a stay at EL2 that another VM leaves than has come. *A wake-up* begins with the last instruction
- * at EL0 before it, and ends where the sleeper reads the counter (bench/guest/sleeplog.c): so it has the interrupt, the
- * hypervisor, the guest's kernel, and the return from the system call.
+ * A *world switch* is a stay at EL2 that another VM leaves than has come. *A wake-up* begins with the last
+ * instruction at EL0 before it, and ends where the sleeper reads the counter (bench/guest/sleeplog.c): so it
+ * has the interrupt, the hypervisor, the guest's kernel, and the return from the system call.
  *
- * The sleeper reads the counter before each sleep and after it, at two places of its program. The first reading that
- * there is begins a sleep.
+ * The sleeper reads the counter before each sleep and after it, at two places of its program. The first
+ * reading that there is begins a sleep.
  */
 #ifndef A53_TALLY_H
 #define A53_TALLY_H
@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include "core.h"
 
-#define LEVELS    4
+#define LEVELS     4
 #define HYPERVISOR 2    /* the exception level */
 #define FOOTPRINT  4096 /* a power of two; so many lines less one are kept */
 
@@ -41,14 +41,14 @@ struct tally {
     struct window switches, wakes;
     uint64_t hypervisor_code, hypervisor_data; /* lines that EL2 used in each wake-up, summed over them */
 
-    uint64_t vm, left_for; /* VTTBR_EL2: as it is, and as it was when EL2 was left last */
-    bool came;             /* EL2 was entered since the beginning */
-    bool slept;            /* EL0 was left since the beginning */
-    struct counts on_coming;         /* EL2's counts when it was entered */
+    uint64_t vm, left_for;            /* VTTBR_EL2: as it is, and as it was when EL2 was left last */
+    bool came;                        /* EL2 was entered since the beginning */
+    bool slept;                       /* EL0 was left since the beginning */
+    struct counts on_coming;          /* EL2's counts when it was entered */
     struct counts on_leaving[LEVELS]; /* all counts when EL0 was left */
-    uint64_t begins;                 /* where the readings are that begin a sleep; 0: not known yet */
-    uint64_t readings[2];            /* that began a sleep, that ended one */
-    struct footprint code, data;     /* of EL2, since EL0 was left */
+    uint64_t begins;                  /* where the readings are that begin a sleep; 0: not known yet */
+    uint64_t readings[2];             /* that began a sleep, that ended one */
+    struct footprint code, data;      /* of EL2, since EL0 was left */
 };
 
 /* Begins: nothing has been counted, at the level where the core is. */
@@ -67,8 +67,8 @@ void tally_line(struct footprint *footprint, uint64_t line);
 void tally_reading(struct tally *tally, uint64_t pc);
 
 /*
- * Writes it as CSV: what, n, el, instructions, l1i, l1d, l2, micro_tlb, tlb, cycles, greatest, code, data. All but n and
- * `greatest` are sums over n. `code` and `data` are lines.
+ * Writes it as CSV: what, n, el, instructions, l1i, l1d, l2, micro_tlb, tlb, cycles, greatest, code, data.
+ * All but n and `greatest` are sums over n. `code` and `data` are lines.
  */
 void tally_write(const struct tally *tally, FILE *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The types and functions of GLib's that QEMU's qemu-plugin.h names, and those that plugins need to use what it returns,
- * so that they are compiled without GLib. QEMU itself has GLib's library.
+ * The types and functions of GLib's that QEMU's qemu-plugin.h names, and those that plugins need to use what
+ * it returns, so that they are compiled without GLib. QEMU itself has GLib's library.
  */
 #ifndef GLIB_H
 #define GLIB_H

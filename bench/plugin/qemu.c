@@ -126,7 +126,8 @@ bool qemu_find_clock(struct qemu_clock *clock)
         return plugin_complain("QEMU has to be started with -icount shift=N, with N not 0"), false;
     size_t size = size_of(state);
     if (!find_words(clock, state, size) || !find_shift(clock, state, size))
-        return plugin_complain("it does not find the clock of this QEMU; Debian's QEMU 10 is wanted, and N not 0"),
+        return plugin_complain(
+                   "it does not find the clock of this QEMU; Debian's QEMU 10 is wanted, and N not 0"),
                false;
     return true;
 }

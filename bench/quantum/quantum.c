@@ -25,8 +25,8 @@
  * thread: up to a round later. Between two readings of the clock a core finds the time of its own
  * instructions, with the same error. A translation block that is longer than a turn makes a longer round.
  *
- * What it takes from QEMU: bench/plugin/qemu.h. cpu_exit() ends a turn, cpu_thread_is_idle() tells which cores
- * can run.
+ * What it takes from QEMU: bench/plugin/qemu.h. cpu_exit() ends a turn, cpu_thread_is_idle() tells which
+ * cores can run.
  *
  * Threads. QEMU's one thread for all cores calls execute(). Its main thread reads the clock under QEMU's
  * big lock; so shift and bias are changed together under that lock, and the bias alone by one store.
@@ -197,7 +197,8 @@ static int shift_for(int64_t now)
     return shift;
 }
 
-/* A turn begins with a core's first translation block in it. Nothing of the block is in *qemu.clock.count yet. */
+/* A turn begins with a core's first translation block in it. Nothing of the block is in *qemu.clock.count
+ * yet. */
 static void begin_turn(struct core *core)
 {
     int64_t count = *qemu.clock.count;
@@ -355,7 +356,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
     for (int i = 0; i < argc; i++)
         if (!take_option(argv[i], &reports))
             return plugin_complain("'%s' is not one of turn=%d to turn=%d, report=on, report=off", argv[i],
-                            LEAST_TURN, GREATEST_TURN);
+                                   LEAST_TURN, GREATEST_TURN);
     if (!info->system_emulation || strcmp(info->target_name, "aarch64") != 0)
         return plugin_complain("it is for qemu-system-aarch64");
     if (!find_functions() || !qemu_find_clock(&qemu.clock))

@@ -43,10 +43,10 @@ struct sched_params {
 
 struct sched_unit {
     struct heap_node node; /* in a heap of the queue while the unit waits: runnable and not current */
-    struct sched_params params;
     bool runnable;
     bool warped; /* other cores may look at it, and find what it was a moment ago */
     uint64_t state[SCHED_UNIT_WORDS];
+    struct sched_params params;
 };
 
 struct sched_policy;

@@ -18,7 +18,7 @@
 #include "vm/vcpu.h"
 
 struct cpu {
-    struct trace_ring trace; /* first, as it is used most */
+    _Alignas(64) struct trace_ring trace; /* at the beginning of a line, as it is used most */
 
     unsigned index;
     struct sched_queue sched;

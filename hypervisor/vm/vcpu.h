@@ -19,6 +19,10 @@ struct cpu;
 struct observer;
 struct vm;
 
+/*
+ * What a world switch uses comes first and together, so that it lies in few lines of the cache; what it
+ * seldom uses is behind `precise`, and so are the deadlines armed by call, which are the end of that.
+ */
 struct vcpu {
     struct arch_vcpu arch; /* first: vectors.S finds the registers here */
     struct vm *vm;
@@ -36,6 +40,7 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
+    bool broke_in; /* it woke without a deadline while another had the CPU: it pays for the switch back */
     enum timer_mode timers;
 
     /*
@@ -46,35 +51,37 @@ struct vcpu {
 
     /* The dispatcher's. */
     struct sched_unit unit;
-    uint64_t ready_since;       /* since when it is runnable and not running, or DEADLINE_NONE */
-    struct deadline wake_timer; /* while blocked: `wake_at`, or earlier in the modes that warp */
-    uint64_t wake_at;           /* when its virtual timer expires */
-    /* While it is out of the CPU: when the comparator is to fire for its first deadline. */
-    struct deadline precise_timer;
+    uint64_t ready_since; /* since when it is runnable and not running, or DEADLINE_NONE */
     /* Ticks that EL2 spent for it in others' turns, and that it has yet to be charged for. */
     uint64_t debt;
+    /* While it is out of the CPU: when the comparator is to fire for its first deadline. */
+    struct deadline precise_timer;
+    uint8_t *stolen_time;  /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
+    struct vcpu *sibling;  /* the next of its VM on its CPU, in a ring; NULL: there is ever only one */
+    struct vcpu *place_of; /* whose place it has in the policy: see `turn_end` */
+    struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
+
+    uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
+    struct vgic_vcpu vgic;             /* devices/vgic.c's */
+    struct precise precise;            /* precise.c's: its deadlines */
+
+    struct deadline wake_timer; /* while blocked: `wake_at`, or earlier in the modes that warp */
+    uint64_t wake_at;           /* when its virtual timer expires */
     uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float (vm/floating.c) */
     struct vcpu *next_floating; /* the next of all that float */
-    bool broke_in;     /* it woke without a deadline while another had the CPU: it pays for the switch back */
-    struct vcpu *next; /* the next of its CPU's `vcpus` or `visitors` */
+    struct vcpu *next;          /* the next of its CPU's `vcpus` or `visitors` */
     /*
-     * Turns among the vCPUs of a VM on one CPU. Each has a place in the policy, with a virtual time and,
-     * maybe, a warp. One may have the place of another; a blocked one has its own.
+     * Turns among the vCPUs of a VM on one CPU, its siblings. Each has a place in the policy, with a virtual
+     * time and, maybe, a warp. One may have the place of another (`place_of`); a blocked one has its own.
      */
-    struct vcpu *sibling;      /* the next of its VM on its CPU, in a ring; NULL: there is ever only one */
-    struct vcpu *place_of;     /* whose place it has */
     struct vcpu *gives_way_to; /* at the next pick, that one takes its place; NULL: nobody */
     uint64_t turn_end;
     uint64_t looked_pc;    /* where it was at the last look at whether it spins */
     uint64_t gave_way_at;  /* its CPU time when another took its place last, ticks */
     bool looked_in_kernel; /* it was in its kernel then */
 
-    struct vgic_vcpu vgic;          /* devices/vgic.c's */
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */
     struct observer *observer;      /* devices/observer.c's; NULL when its VM is no observer */
-    uint8_t *stolen_time;           /* devices/stolen_time.c's: its Arm DEN0057 record, in the VM's page */
-    uint64_t stats[ONTIME_STAT_COUNT];      /* those that are not counted in `precise` */
-    struct precise precise;                 /* precise.c's: its deadlines; late, as it is large */
     uint64_t resume_entry, resume_argument; /* where it begins when it is switched on, or resumes */
 
     _Atomic uint32_t requests;   /* vm/messages.h */
@@ -82,8 +89,7 @@ struct vcpu {
     struct vcpu *next_message;   /* the next on that CPU's list */
 
     _Atomic uint64_t interrupted_at; /* with `work_told`: when the urgent interrupt came; 0: for none */
-    struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
-    uint64_t lent_at;    /* its CPU time when that was lent */
+    uint64_t lent_at;                /* its CPU time when its warp was lent */
 
     /* What goes along with it to another CPU. */
     struct {

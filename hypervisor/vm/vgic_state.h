@@ -82,13 +82,11 @@ struct vgic_found {
 /* A vCPU's part. */
 struct vgic_vcpu {
     struct vgic_bank own;
-    uint8_t sgi_source[16]; /* GICv2: bit n: vCPU n has sent this SGI; it is latched exactly when any has */
-    uint8_t sgi_active[16]; /* GICv2: the vCPU that sent the SGI, while it is active */
-    bool loaded;            /* its list registers are in the CPU */
-    bool dirty;             /* the banks have changed: list registers are refreshed before the next entry */
-    bool waits;             /* it is about to block, or has, and nobody has woken it since */
-    bool asleep;            /* GICR_WAKER.ProcessorSleep */
-    bool timer_held;        /* the virtual timer's physical interrupt is active in the GIC for this vCPU */
+    bool loaded;     /* its list registers are in the CPU */
+    bool dirty;      /* the banks have changed: list registers are refreshed before the next entry */
+    bool waits;      /* it is about to block, or has, and nobody has woken it since */
+    bool asleep;     /* GICR_WAKER.ProcessorSleep */
+    bool timer_held; /* the virtual timer's physical interrupt is active in the GIC for this vCPU */
     /* The interrupt that each list register in use holds. */
     uint16_t lr_intid[GIC_MAX_LRS];
     uint32_t lr_linked;   /* bit n: list register n is linked to a physical interrupt: the virtual timer's, an
@@ -122,6 +120,9 @@ struct vgic_vcpu {
     uint64_t asked_pc;
     uint32_t asked;
     uint32_t asked_at[SYSTEM_MAX_VCPUS];
+
+    uint8_t sgi_source[16]; /* GICv2: bit n: vCPU n has sent this SGI; it is latched exactly when any has */
+    uint8_t sgi_active[16]; /* GICv2: the vCPU that sent the SGI, while it is active */
 };
 
 /*

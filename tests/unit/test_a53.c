@@ -147,7 +147,8 @@ static void test_penalties(void **state)
     assert_int_equal(counts.l2, 4);
     assert_int_equal(counts.micro_tlb, 4);
     assert_int_equal(counts.tlb, 3);
-    assert_int_equal(counts.cycles, 4 * ALL - PENALTY_TLB - PENALTY_MICRO_TLB + PENALTY_MICRO_TLB + PENALTY_L1);
+    assert_int_equal(counts.cycles,
+                     4 * ALL - PENALTY_TLB - PENALTY_MICRO_TLB + PENALTY_MICRO_TLB + PENALTY_L1);
 }
 
 /* Data come into L2 when they leave L1; instructions are in both. */
