@@ -29,6 +29,7 @@ help:
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
 	@echo "make bench-spin    two guests of two CPUs that share two cores, hackbench and stress-ng (out/bench), ten minutes"
 	@echo "make bench         the scenarios beside bare metal (out/bench), 35 minutes; BENCH_SEEDS=1 takes less"
+	@echo "make bench MODEL=a53   the same with a model of a Cortex-A53's caches and TLBs (out/bench-a53); see docs/measuring.md"
 	@echo "make peers         the scenarios under Xen, KVM and Ontime (out/peers), an hour; PEERS=\"xen-credit2 kvm\" chooses"
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make test-unit     the unit tests; make test-system: those in QEMU, TESTS=\"hello shares\" JOBS=1"

@@ -126,7 +126,7 @@ def qemu_10():
 
 
 def make_plugin(name):
-    """A plugin that scripts/qemu wants, quantum or wires, and its QEMU, fetched on first use."""
+    """A plugin that scripts/qemu wants, and its QEMU, fetched on first use."""
     done = subprocess.run(["make", "-C", ROOT, f"build/bench/{name}.so"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NotRun(f"the plugin could not be made: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
@@ -1803,6 +1803,33 @@ def parallel_refused(run):
         ([], ["-plugin", plugin + ",turn=50x"], "'turn=50x' is not one of"),
         ([], ["-plugin", plugin + ",noise=on"], "'noise=on' is not one of"),
     ):
-        command = [os.path.join(ROOT, "scripts", "qemu"), "--parallel", "--timeout", "30", *options, "--", *arguments]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = with_plugin(["--parallel", *options], arguments)
+        check(done.returncode == 1 and message in done.stderr, f"{options + arguments}: {done.stderr}")
+
+
+def with_plugin(options, arguments):
+    """Runs scripts/qemu to its end."""
+    command = [os.path.join(ROOT, "scripts", "qemu"), "--timeout", "60", *options, "--", *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def model(run):
+    """With the timing model of caches, code that is in them takes the time of its instructions, what is not takes more, and
+    each run is the same. Other machines are refused."""
+    make_plugin("a53")
+    report = os.path.join(run.out, "model.csv")
+    kernel = os.path.join(BUILD, "guest", "bare", "cores.bin")
+    said = [with_plugin(["--model", report], ["-kernel", kernel, "-append", "cpus=1"]).stdout for _ in range(2)]
+    check("END passed=1 failed=0" in said[0], said[0])
+    check(said[0] == said[1], "a second run is another")
+    rate = int(re.search(r"^rate .* ps (\d+)", said[0], re.MULTILINE)[1])
+    check(1000 * INSTRUCTION_NS < rate < 1010 * INSTRUCTION_NS, f"an instruction takes {rate} ps")
+    shortest, longest = re.search(r"^timer .* min-ns (\S+) .* max-ns (\S+)", said[0], re.MULTILINE).groups()
+    check(float(longest) > 5 * float(shortest), f"a handler takes {shortest} to {longest} ns: nothing was missed")
+    for options, arguments, message in (
+        (["--smp", "2"], [], "for qemu-system-aarch64 and one core"),
+        ([], ["-icount", "shift=0"], "N not 0"),
+        ([], ["-plugin", os.path.join(ROOT, "build", "bench", "a53.so")], "to be given report=FILE"),
+    ):
+        done = with_plugin(["--model", report, *options], arguments)
         check(done.returncode == 1 and message in done.stderr, f"{options + arguments}: {done.stderr}")
