@@ -205,6 +205,11 @@ $(QUANTUM) $(BENCH)/a53.so $(BENCH)/wires.so: bench/plugin/qemu.c $(wildcard ben
 	@echo "  CC      $@"
 	$(Q)$(HOST_CC) $(PLUGIN_FLAGS) -shared $(filter %.c,$^) -o $@
 
+# The tree of that board, which names its general-purpose timers from Linux 6.3 on.
+$(BENCH)/wires.so: | $(BUILD)/debian/kernel-6.12/vmlinuz
+$(BUILD)/debian/kernel-6.12/vmlinuz:
+	@scripts/fetch-kernel 6.12
+
 # What Ontime's paths cost: out/bench/paths.json.
 PATHS_SYSTEMS := $(patsubst %,$(BUILD)/systems/paths-%.dtb,alone beside cores out link link-cores link-out virtio virtio-cores)
 $(PATHS_SYSTEMS): $(BUILD)/guest/bare/paths.bin

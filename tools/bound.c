@@ -28,6 +28,7 @@
 #include "base/limits.h"
 #include "base/longest_path.h"
 #include "ontime/abi.h"
+#include "time/gp_timers.h"
 #include "time/lead.h"
 
 #define GRACE_NS (GRACE_STEPS * GRACE_STEP_US * 1000.0)
@@ -125,6 +126,17 @@ static double longest_own_path(const struct core *core)
         observed = observed || (system->vms[i].observer && vcpus_on(core, &system->vms[i]) != 0);
     }
     return observed ? longer(longer(path, PATH_TRACE), PATH_MARK + (double)PATH_MARK_VM * vcpus) : path;
+}
+
+/* What general-purpose timers add to each change of the deadlines. */
+static double timers_path(const struct core *core)
+{
+    const struct system_config *system = core->system;
+    double path = PATH_TIMERS;
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        path += vcpus_on(core, &system->vms[i]) * (double)PATH_TIMERS_VCPU;
+    return system->gp_timers ? path : 0;
 }
 
 /* The other CPUs that take the console's lock: those with a vCPU, and CPU 0, which serves the UART. */
@@ -244,15 +256,16 @@ static unsigned messages_to(const struct core *core, const struct vm_config *vm)
  */
 static double deadlines(const struct core *core, const struct vm_config *vm, double asked)
 {
+    double each = PATH_DUE_OTHER + asked + timers_path(core);
     double sum = 0;
 
     for (unsigned i = 0; i < core->system->vm_count; i++) {
         const struct vm_config *one = &core->system->vms[i];
 
         if (timers_warp(one->timers))
-            sum += vcpus_beside(core, one, vm) * (PATH_DUE_OTHER + asked);
+            sum += vcpus_beside(core, one, vm) * each;
         if (one->unwarp_us != 0)
-            sum += vcpus_on(core, one) * (double)ONTIME_DEADLINES * (PATH_DUE_OTHER + asked);
+            sum += vcpus_on(core, one) * ONTIME_DEADLINES * each;
     }
     return sum;
 }
@@ -410,10 +423,11 @@ static struct bound bound_on(const struct core *core, const struct vm_config *vm
 {
     struct bound bound = {.exists = false};
     double asked = (double)PATH_IDLE_CPU * cpus_floated_over(core);
+    double timers = timers_path(core), longer_by = asked + TIMERS_CHANGES * timers;
     struct costs costs = {
-        .path = (longer(longest_own_path(core), PATH_DUE) + asked) * ns_per_instruction,
-        .own_path = (longest_own_path(core) + asked) * ns_per_instruction,
-        .change = (PATH_SWITCH + asked) * ns_per_instruction,
+        .path = (longer(longest_own_path(core), PATH_DUE) + longer_by) * ns_per_instruction,
+        .own_path = (longest_own_path(core) + longer_by) * ns_per_instruction,
+        .change = (PATH_SWITCH + asked + 2 * timers) * ns_per_instruction,
     };
     const struct waits waits = waits_of(core, ns_per_instruction);
     unsigned stretches, changes;
@@ -426,10 +440,10 @@ static struct bound bound_on(const struct core *core, const struct vm_config *vm
                                   : other_warps(core, vm, &costs, &bound.warps);
     bound.path = to_us(costs.path);
     bound.deadlines = to_us(deadlines(core, vm, asked) * ns_per_instruction);
-    bound.switching = to_us(costs.change);
+    bound.switching = to_us(costs.change + (core->system->gp_timers ? GP_TIMER_LATE_NS : 0));
     bound.warped = to_us(warped);
     bound.message_count = messages_to(core, vm);
-    bound.messages = to_us(bound.message_count * (PATH_MESSAGE + asked) * ns_per_instruction);
+    bound.messages = to_us(bound.message_count * (PATH_MESSAGE + longer_by) * ns_per_instruction);
     stretches = 1 + bound.warps + bound.message_count;
     changes = is_cbs(core->system) ? 1 : 1 + bound.warps;
     bound.locks = to_us(stretches * waits.stretch + changes * waits.change);

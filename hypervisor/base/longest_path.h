@@ -30,6 +30,16 @@
 #define PATH_LOOK_CPU  150  /* the same, each other CPU that they may go to */
 #define PATH_IDLE_CPU  20   /* any stretch: each of these is asked whether it is idle */
 
+/*
+ * With general-purpose timers these are brought up to date after each change of the deadlines
+ * (time/gp_timers.h). By reading: with GP_TIMERS_MAX timers, of which three are set; and for each vCPU of the
+ * core. A stretch has so many changes at most; a deadline that is reached has one, and the switch to its vCPU
+ * one more.
+ */
+#define PATH_TIMERS      600
+#define PATH_TIMERS_VCPU 170
+#define TIMERS_CHANGES   6
+
 /* How long a lock is held, those that its holder takes meanwhile included. */
 #define LOCK_VGIC      2600 /* a VM's virtual GIC (2,456: 988 SPIs are pending, and a vCPU is refreshed) */
 #define LOCK_UART      2300 /* a VM's UART (2,110: a character completes a line, and raises the interrupt) */

@@ -21,6 +21,7 @@
 #include "boot/give_devices.h"
 #include "boot/passthrough.h"
 #include "boot/system_file.h"
+#include "boot/timer_source.h"
 #include "boot/tree_walk.h"
 #include "console/console.h"
 #include "devices/devices.h"
@@ -314,10 +315,10 @@ static void hold_off_devices(const void *tree, int gic_node)
     }
 }
 
-/* The devices of the machine that VMs are given. */
+/* The devices of the machine that Ontime takes for itself, and those that VMs are given. */
 static void find_devices(const void *tree, int gic_node)
 {
-    const struct passthrough_facts facts = {
+    struct passthrough_facts facts = {
         .tree = tree,
         .gic = gic_node,
         .gic_version = gic->version,
@@ -327,11 +328,21 @@ static void find_devices(const void *tree, int gic_node)
     unsigned count = passthrough_count(&config);
     char error[256];
 
+    if (config.gp_timers)
+        facts.timers = timer_source_find(tree, gic_node, &facts.timer_count);
     if (count == 0)
         return;
     given = memory_allocate(count * sizeof(given[0]));
     if (passthrough_find(&facts, &config, given, error, sizeof(error)) != 0)
         stop("system file: %s", error);
+}
+
+static void start_timers(void)
+{
+    const char *problem = config.gp_timers ? timer_source_start(&config) : NULL;
+
+    if (problem != NULL)
+        stop("system file: node /: property timer-source: %s", problem);
 }
 
 /* Guests have the machine's time, the firmware's, or none. */
@@ -510,6 +521,7 @@ _Noreturn void boot_main(const void *tree)
     prepare_cpus();
     cores_start(&board);
     check_cpus();
+    start_timers();
     start_clock();
     make_vms(entropy);
     connect_virtios();

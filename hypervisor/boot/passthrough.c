@@ -209,6 +209,9 @@ static int check_place(const struct search *search, const struct given_device *g
         return refuse(search, given, "Ontime uses it itself, or its page: the console");
     if (shares_page(given, facts->rtc.start, facts->rtc.size))
         return refuse(search, given, "Ontime uses it itself, or its page: the clock");
+    for (unsigned i = 0; i < facts->timer_count; i++)
+        if (shares_page(given, facts->timers[i].start, facts->timers[i].size))
+            return refuse(search, given, "Ontime uses it itself, or its page: timer-source");
     return what == NULL ? 0
                         : refuse(search, given, "its registers at 0x%lx are where the guest has its %s",
                                  (unsigned long)range->base, what);

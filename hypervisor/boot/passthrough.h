@@ -12,10 +12,12 @@
 #include "vm/config.h"
 
 struct passthrough_facts {
-    const void *tree;              /* the machine's */
-    int gic;                       /* the node of its interrupt controller */
-    unsigned gic_version;          /* that guests see: 2 or 3 */
-    struct reg_range console, rtc; /* Ontime's; size 0: it has none */
+    const void *tree;               /* the machine's */
+    int gic;                        /* the node of its interrupt controller */
+    unsigned gic_version;           /* that guests see: 2 or 3 */
+    struct reg_range console, rtc;  /* Ontime's; size 0: it has none */
+    const struct reg_range *timers; /* Ontime's, so many */
+    unsigned timer_count;
 };
 
 /* How many devices the system's VMs name. */

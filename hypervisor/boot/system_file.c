@@ -35,8 +35,8 @@
 #define ADDRESS_END           (UINT64_C(1) << 40)
 #define LINK_MEMORY_KIB_MAX   ((uint32_t)((GUEST_LINK_MEMORY_END - GUEST_LINK_MEMORY) >> 10))
 
-static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells", "scheduler",
-                                              "allowance-us", "trace-kib",      NULL};
+static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells",  "scheduler",
+                                              "allowance-us", "trace-kib",      "timer-source", NULL};
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
@@ -490,6 +490,20 @@ static int read_scheduler(const struct tree_reader *reader, struct system_config
     return 0;
 }
 
+static int read_timer_source(const struct tree_reader *reader, struct system_config *config)
+{
+    char word[TREE_WORD_SIZE];
+    const char *name = "el2";
+
+    if (tree_read_string(reader, 0, "timer-source", &name) != 0)
+        return -1;
+    config->gp_timers = strcmp(name, "gpt") == 0;
+    return config->gp_timers || strcmp(name, "el2") == 0
+               ? 0
+               : tree_fail(reader, 0, "timer-source", "\"%s\" is none of \"el2\", \"gpt\"",
+                           tree_printable(word, sizeof(word), name));
+}
+
 static int read_root(const struct tree_reader *reader, struct system_config *config)
 {
     uint32_t cells = 2;
@@ -504,7 +518,8 @@ static int read_root(const struct tree_reader *reader, struct system_config *con
         tree_read_number(reader, 0, "#size-cells", (struct tree_range){2, 2}, &cells) != 0 ||
         tree_read_number(reader, 0, "allowance-us", (struct tree_range){0, SECOND_US},
                          &config->allowance_us) != 0 ||
-        tree_read_number(reader, 0, "trace-kib", (struct tree_range){0, 65536}, &config->trace_kib) != 0)
+        tree_read_number(reader, 0, "trace-kib", (struct tree_range){0, 65536}, &config->trace_kib) != 0 ||
+        read_timer_source(reader, config) != 0)
         return -1;
     return read_scheduler(reader, config);
 }

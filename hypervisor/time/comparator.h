@@ -12,23 +12,15 @@
 /*@ ghost uint64_t comparator; */
 
 /*
- * The calling CPU's comparator (CNTHP_CVAL_EL2). Once set, its interrupt is pending from `deadline` on, which
- * is in absolute ticks and may be past. When it is off, its interrupt is not pending.
+ * The calling CPU's comparator (CNTHP_CVAL_EL2). Its interrupt is pending from `deadline` on, which is in
+ * absolute ticks and may be past. All ones are never reached: the comparator is off.
  */
 /*@
-  requires deadline != UINT64_MAX;
   terminates \true;
   exits \false;
   assigns comparator;
   ensures comparator == deadline;
 */
 void arch_comparator_set(uint64_t deadline);
-/*@
-  terminates \true;
-  exits \false;
-  assigns comparator;
-  ensures comparator == UINT64_MAX;
-*/
-void arch_comparator_off(void);
 
 #endif

@@ -5,11 +5,15 @@
  *
  * Setting the comparator costs writes of system registers and a barrier. So it is set only when the first
  * instant has changed, and during a run only at its end. Invariant outside a run: `programmed` is the first
- * key of the heaps or the end of the slice, whichever is earliest; DEADLINE_NONE when there is none.
+ * key of the heaps or the end of the slice, whichever is earliest; DEADLINE_NONE when there is none. With
+ * general-purpose timers it is BY_TIMERS, which no instant is, so that these see each change.
  */
 #include "time/deadline_queue.h"
 #include "time/comparator.h"
+#include <stddef.h>
 #include "base/assert.h"
+
+#define BY_TIMERS (DEADLINE_NONE - 1) /* a deadline that is armed for this is never reached either */
 
 /*@
   requires 0 <= kind < DEADLINE_KINDS && is_heap(&queue->heaps[kind]);
@@ -64,6 +68,12 @@ static void program_comparator(struct deadline_queue *queue)
                  heap_is_ordered(&queue->heaps[DEADLINE_OTHER]));
     if (first == queue->programmed)
         return;
+    if (queue->timers != NULL) {
+        //@ calls gp_timers_program;
+        queue->timers->program(queue->timers, &queue->heaps[DEADLINE_URGENT],
+                               earlier(queue->slice.when, head_key(queue, DEADLINE_OTHER)));
+        return;
+    }
     /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[0].count
             ==> \separated((struct deadline *)queue->heaps[0].slots[i], queue); */
     /*@ assert outside: \forall integer i; 0 <= i < queue->heaps[1].count
@@ -76,10 +86,7 @@ static void program_comparator(struct deadline_queue *queue)
     //@ assert are_known(&queue->heaps[0], &queue->heaps[1]);
     //@ assert are_two(&queue->heaps[0], &queue->heaps[1]);
     //@ assert is_alone(queue);
-    if (first == DEADLINE_NONE)
-        arch_comparator_off();
-    else
-        arch_comparator_set(first);
+    arch_comparator_set(first);
 }
 
 void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned urgent,
@@ -91,7 +98,14 @@ void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots,
     };
     heap_init(&queue->heaps[DEADLINE_URGENT], slots, urgent);
     heap_init(&queue->heaps[DEADLINE_OTHER], slots + urgent, others);
-    arch_comparator_off();
+    arch_comparator_set(DEADLINE_NONE);
+}
+
+void deadline_queue_use(struct deadline_queue *queue, struct gp_timers *timers)
+{
+    queue->timers = timers;
+    queue->programmed = BY_TIMERS;
+    program_comparator(queue);
 }
 
 void deadline_init(struct deadline *deadline, enum deadline_kind kind, deadline_fire *fire)
@@ -268,7 +282,7 @@ static __attribute__((noinline)) void fire_first(struct heap *heap, uint64_t now
 void deadline_queue_run(struct deadline_queue *queue, uint64_t now)
 {
     ASSERT(!is_running(queue) && now < DEADLINE_NONE - 1);
-    DEBUG_ASSERT(queue->programmed == first_instant(queue));
+    DEBUG_ASSERT(queue->programmed == (queue->timers != NULL ? BY_TIMERS : first_instant(queue)));
     queue->not_before = now + 1;
     if (head_key(queue, DEADLINE_URGENT) <= now) {
         fire_first(&queue->heaps[DEADLINE_URGENT], now) /*@ ghost (&queue->heaps[DEADLINE_OTHER]) */;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "base/heap.h"
 #include "time/comparator.h"
+#include "time/gp_timers.h"
 
 #define DEADLINE_NONE UINT64_MAX /* "never"; a guest's CVAL of all ones is never reached either */
 
@@ -36,9 +37,10 @@ struct deadline {
 
 struct deadline_queue {
     struct heap heaps[DEADLINE_KINDS];
-    struct deadline slice; /* the end of the time slice; `when` is DEADLINE_NONE while it is off */
-    uint64_t programmed;   /* what the comparator holds, or DEADLINE_NONE when it is off */
-    uint64_t not_before;   /* during a run: now + 1, before which nothing that is armed may fire; else 0 */
+    struct deadline slice;    /* the end of the time slice; `when` is DEADLINE_NONE while it is off */
+    uint64_t programmed;      /* what the comparator holds, or DEADLINE_NONE when it is off */
+    uint64_t not_before;      /* during a run: now + 1, before which nothing that is armed may fire; else 0 */
+    struct gp_timers *timers; /* in place of the comparator; NULL: none */
 };
 
 /*
@@ -80,7 +82,8 @@ struct deadline_queue {
 
   predicate is_queue{L}(struct deadline_queue *queue) =
       \valid(queue) && are_two(&queue->heaps[0], &queue->heaps[1]) &&
-      are_known(&queue->heaps[0], &queue->heaps[1]) && is_alone(queue) && queue->programmed == comparator;
+      are_known(&queue->heaps[0], &queue->heaps[1]) && is_alone(queue) && queue->programmed == comparator &&
+      queue->timers == \null;
 
   predicate is_of{L}(struct deadline *deadline, struct deadline_queue *queue) =
       \valid(deadline) && \separated(deadline, queue) && 0 <= deadline->kind < DEADLINE_KINDS &&
@@ -112,6 +115,9 @@ struct deadline_queue {
  */
 void deadline_queue_init(struct deadline_queue *queue, struct heap_node **slots, unsigned urgent,
                          unsigned others, deadline_fire *slice_ended);
+
+/* From now on general-purpose timers take the place of the comparator, which is off. Boot only. */
+void deadline_queue_use(struct deadline_queue *queue, struct gp_timers *timers);
 
 /* A new deadline, not armed. */
 /*@

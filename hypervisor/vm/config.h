@@ -104,6 +104,7 @@ struct system_config {
     char scheduler[16];
     uint32_t allowance_us;
     uint32_t trace_kib; /* size of each core's trace ring, 0: no trace */
+    bool gp_timers;     /* the machine's general-purpose timers, in place of EL2's */
     unsigned vm_count;
     struct vm_config vms[SYSTEM_MAX_VMS];
     unsigned link_count;

@@ -117,10 +117,6 @@ void arch_comparator_set(uint64_t deadline)
     (void)deadline;
 }
 
-void arch_comparator_off(void)
-{
-}
-
 _Noreturn void assert_failed(const char *file, int line, const char *what)
 {
     (void)fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, what);

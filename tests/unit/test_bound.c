@@ -257,6 +257,20 @@ static void test_declared_job(void **state)
     assert_false(bound_of_first().holds);
 }
 
+/* General-purpose timers take EL2's time at each change of the deadlines, and a microsecond for their ticks.
+ */
+static void test_general_purpose_timers(void **state)
+{
+    struct bound without = bound_of_first(), with;
+
+    (void)state;
+    config.gp_timers = true;
+    with = bound_of_first();
+    assert_int_equal(with.switching, without.switching + 1 + 2 * (600 + 2 * 170));
+    assert_true(with.path > without.path && with.deadlines >= without.deadlines);
+    assert_int_equal(with.total, with.path + with.deadlines + with.switching + with.warped);
+}
+
 static void put_on(struct vm_config *vm, unsigned cpu)
 {
     for (unsigned i = 0; i < vm->vcpus; i++)
@@ -643,6 +657,7 @@ int main(void)
         cmocka_unit_test_setup(test_none, two),
         cmocka_unit_test_setup(test_other_schedulers_have_none, two),
         cmocka_unit_test_setup(test_snoop_has_one, two),
+        cmocka_unit_test_setup(test_general_purpose_timers, two),
         cmocka_unit_test_setup(test_weight, two),
         cmocka_unit_test_setup(test_alone_needs_no_warp, two),
         cmocka_unit_test_setup(test_unwarped_deadlines_come_one_by_one, two),

@@ -108,6 +108,7 @@ static const void *tree;
 static struct system_config config;
 static struct given_device given[DEVICES * 2];
 static struct passthrough_facts facts;
+static const struct reg_range timers[] = {{0x9800000, 0x1000}, {0x9801000, 0x1000}};
 static char error[256];
 
 static _Alignas(8) uint8_t guest[GUEST_TREE_SIZE];
@@ -146,6 +147,8 @@ static int find(void)
         .gic_version = 3,
         .console = {0x9000000, 0x1000},
         .rtc = {0x9010000, 0x1000},
+        .timers = timers,
+        .timer_count = 2,
     };
     return passthrough_find(&facts, &config, given, error, sizeof(error));
 }
@@ -562,6 +565,8 @@ static const struct refusal refusals[] = {
     {"", "/chosen", NULL, "a: /chosen: Ontime uses it itself"},
     {"", NULL, "/uart@9000000", "b: /uart@9000000: Ontime uses it itself, or its page: the console"},
     {"", NULL, "/rtc@9010000", "b: /rtc@9010000: Ontime uses it itself, or its page: the clock"},
+    {"/ { timer@9801000 { compatible = \"a,b\"; reg = <0 0x9801000 0 0x100>; }; };", NULL, "/timer@9801000",
+     "b: /timer@9801000: Ontime uses it itself, or its page: timer-source"},
 
     {"", "/slow", NULL, "a: /slow: has no registers"},
     {"/delete-node/ &net; &soc { /delete-property/ ranges; n@0 { reg = <0 1>; }; };", "/soc/n@0", NULL,

@@ -170,6 +170,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(config.scheduler, "cbs");
     assert_int_equal(config.allowance_us, 5000);
     assert_int_equal(config.trace_kib, 256);
+    assert_false(config.gp_timers);
     assert_int_equal(config.vm_count, 1);
     assert_string_equal(vm->name, "a");
     assert_int_equal(vm->vcpus, 1);
@@ -245,6 +246,7 @@ static void values_are_read(void **state)
     struct file file = accepted("every-property.dts");
     assert_int_equal(config.allowance_us, 200);
     assert_int_equal(config.trace_kib, 64);
+    assert_true(config.gp_timers);
     assert_int_equal(config.vm_count, 4);
 
     const struct vm_config *player = vm_named("player");

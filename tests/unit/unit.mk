@@ -21,11 +21,12 @@ seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 UNIT_TESTS += id_registers
 
 # drivers
-UNIT_TESTS += machine_tree uart_driver cadence imx_uart ns16550 pl031 gicv2 gicv3 smmuv3
+UNIT_TESTS += machine_tree uart_driver cadence imx_gpt imx_uart ns16550 pl031 gicv2 gicv3 smmuv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := $(addprefix hypervisor/drivers/,uart.c pl011.c cadence.c imx_uart.c ns16550.c) tests/unit/fake_registers.c
 cadence_SRCS := hypervisor/drivers/cadence.c tests/unit/fake_registers.c
+imx_gpt_SRCS := hypervisor/drivers/imx_gpt.c tests/unit/fake_registers.c
 imx_uart_SRCS := hypervisor/drivers/imx_uart.c tests/unit/fake_registers.c
 ns16550_SRCS := hypervisor/drivers/ns16550.c tests/unit/fake_registers.c
 pl031_SRCS := hypervisor/drivers/pl031.c tests/unit/fake_registers.c
@@ -37,7 +38,8 @@ gicv3_FLAGS := -lfdt
 smmuv3_SRCS := hypervisor/drivers/smmuv3.c tests/unit/fake_registers.c
 
 # time, console
-UNIT_TESTS += deadline_queue lead safe_text console
+UNIT_TESTS += deadline_queue gp_timers lead safe_text console
+gp_timers_SRCS := hypervisor/time/gp_timers.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 deadline_queue_SRCS := hypervisor/time/deadline_queue.c hypervisor/base/heap.c
 lead_SRCS := hypervisor/time/lead.c
 safe_text_SRCS := hypervisor/console/safe_text.c

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Physical interrupts and the comparator. Ontime takes five: the comparator (EL2's physical timer), the
- * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU. All
- * others are for devices/physical_irqs.c.
+ * guests' virtual timer, the GIC's maintenance interrupt, the console UART, and a kick from another CPU; and
+ * those of general-purpose timers that take the comparator's place. All others are for
+ * devices/physical_irqs.c.
  */
 #include "arch/arm64/vcpu.h"
 #include "base/arch.h"
@@ -55,7 +56,8 @@ const char *arch_interrupts_init_core(void)
 
     if (problem != (void *)0)
         return problem;
-    arch_comparator_off();
+    arch_comparator_set(DEADLINE_NONE);
+    write_sysreg(cnthp_ctl_el2, CNT_CTL_ENABLE);
     gic->enable(KICK_SGI);
     gic->enable(numbers.comparator);
     gic->enable(VIRTUAL_TIMER);
@@ -89,13 +91,6 @@ uint64_t arch_counter_hz(void)
 void arch_comparator_set(uint64_t deadline)
 {
     write_sysreg(cnthp_cval_el2, deadline);
-    write_sysreg(cnthp_ctl_el2, CNT_CTL_ENABLE);
-    isb();
-}
-
-void arch_comparator_off(void)
-{
-    write_sysreg(cnthp_ctl_el2, 0);
     isb();
 }
 
@@ -111,6 +106,8 @@ static bool handle(struct cpu *cpu, uint32_t intid)
         cpu_take_messages(cpu);
     } else if (intid == numbers.uart) {
         console_interrupt();
+    } else if (cpu->deadlines.timers != NULL && gp_timers_take(cpu->deadlines.timers, intid)) {
+        deadline_queue_run(&cpu->deadlines, arch_counter());
     } else {
         return !physical_irq_came(intid) && !dma_interrupt(intid);
     }

@@ -113,14 +113,8 @@ uint64_t arch_counter_hz(void)
 
 void arch_comparator_set(uint64_t deadline)
 {
-    comparators[cpu].on = true;
+    comparators[cpu].on = deadline != UINT64_MAX;
     comparators[cpu].deadline = deadline;
-    comparators[cpu].writes++;
-}
-
-void arch_comparator_off(void)
-{
-    comparators[cpu].on = false;
     comparators[cpu].writes++;
 }
 
