@@ -196,7 +196,7 @@ static void damage_is_refused(void **state)
 }
 
 /* Runs `ontime trace` on a log; what it prints, errors too, goes to `out`. */
-static int run_command(const char *log, char *out, size_t size, int argc, char **argv)
+static int run_trace(const char *log, char *out, size_t size, int argc, char **argv)
 {
     char log_name[] = "/tmp/ontime-trace-log-XXXXXX";
     char out_name[] = "/tmp/ontime-trace-out-XXXXXX";
@@ -257,7 +257,7 @@ static void records_as_csv(void **state)
     char *log = short_life();
 
     (void)state;
-    assert_int_equal(run_command(log, out, sizeof(out), 1, argv), 0);
+    assert_int_equal(run_trace(log, out, sizeof(out), 1, argv), 0);
     assert_string_equal(out, expected);
     free(log);
 }
@@ -274,7 +274,7 @@ static void summary_between_marks(void **state)
     char *log = short_life();
 
     (void)state;
-    assert_int_equal(run_command(log, out, sizeof(out), 6, argv), 0);
+    assert_int_equal(run_trace(log, out, sizeof(out), 6, argv), 0);
     assert_string_equal(out, expected);
     free(log);
 }
@@ -295,10 +295,10 @@ static void last_dump_of_the_cpu_is_taken(void **state)
     char *other = dump_text(0);
 
     (void)snprintf(log, sizeof(log), "%s%s%s", first, second, other);
-    assert_int_equal(run_command(log, out, sizeof(out), 3, argv), 0);
+    assert_int_equal(run_trace(log, out, sizeof(out), 3, argv), 0);
     assert_string_equal(out, "counter,us,vcpu,type,arg\n20,0.320,player.0,mark,2\n");
     argv[2][0] = '3';
-    assert_int_equal(run_command(log, out, sizeof(out), 3, argv), 1);
+    assert_int_equal(run_trace(log, out, sizeof(out), 3, argv), 1);
     assert_non_null(strstr(out, "no trace of this CPU"));
     free(first);
     free(second);
@@ -334,13 +334,13 @@ static void all_cpus_are_merged_by_time(void **state)
     char *zero = short_life();
 
     (void)snprintf(log, sizeof(log), "%s%s", one, zero);
-    assert_int_equal(run_command(log, out, sizeof(out), 5, from), 0);
+    assert_int_equal(run_trace(log, out, sizeof(out), 5, from), 0);
     assert_memory_equal(out, first, sizeof(first) - 1);
-    assert_int_equal(run_command(log, out, sizeof(out), 5, to), 0);
+    assert_int_equal(run_trace(log, out, sizeof(out), 5, to), 0);
     assert_non_null(strstr(out, "\n900,14.400,1,idle,tick,0\n1000,16.000,0,player.0,mark,1\n"));
     assert_string_equal(strstr(out, "\n1500,") + 1, expected);
-    assert_int_equal(run_command(log, out, sizeof(out), 4, summary), 2);
-    assert_int_equal(run_command("", out, sizeof(out), 3, summary), 1);
+    assert_int_equal(run_trace(log, out, sizeof(out), 4, summary), 2);
+    assert_int_equal(run_trace("", out, sizeof(out), 3, summary), 1);
     assert_non_null(strstr(out, "no trace in it"));
     free(one);
     free(zero);
@@ -356,13 +356,13 @@ static void bad_requests_fail(void **state)
     char *log = short_life();
 
     (void)state;
-    assert_int_equal(run_command(log, out, sizeof(out), 4, missing), 1);
+    assert_int_equal(run_trace(log, out, sizeof(out), 4, missing), 1);
     assert_string_equal(out, "ontime trace: no mark 7 in the trace (0 older records were lost)\n");
-    assert_int_equal(run_command(log, out, sizeof(out), 5, same), 1);
+    assert_int_equal(run_trace(log, out, sizeof(out), 5, same), 1);
     assert_string_equal(out,
                         "ontime trace: no mark 1 after --from's in the trace (0 older records were lost)\n");
-    assert_int_equal(run_command(log, out, sizeof(out), 2, unknown), 2);
-    assert_int_equal(run_command(log, out, sizeof(out), 3, bad_number), 2);
+    assert_int_equal(run_trace(log, out, sizeof(out), 2, unknown), 2);
+    assert_int_equal(run_trace(log, out, sizeof(out), 3, bad_number), 2);
     assert_non_null(strstr(out, "usage: "));
     free(log);
 }
@@ -377,7 +377,7 @@ static void switch_from_another_than_ran_is_refused(void **state)
     record_at(20, ONTIME_TRACE_SWITCH, 1, 0);
     char *log = dump_text(0);
 
-    assert_int_equal(run_command(log, out, sizeof(out), 2, argv), 1);
+    assert_int_equal(run_trace(log, out, sizeof(out), 2, argv), 1);
     assert_string_equal(out, "ontime trace: at 20 vCPU 0 is left, but 1 ran\n");
     free(log);
 }
