@@ -32,7 +32,7 @@ unit_H := $(filter tests/unit/%.h tests/fuzz/%.h tests/proof/%.h hypervisor/arch
 	$(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
 unit_GCC = $(HOST_CC)
 unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS)) -Ihypervisor/arch/fake/include \
-	-Itests/unit -Itests/unit/kernel -Itests/proof -Iguest/linux
+	-Itests/unit -Itests/unit/kernel -Itests/proof -Iguest/linux -Ibench/a53
 
 analyse_C := $(filter bench/analyse/%.c,$(CHECK_C))
 analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))

@@ -117,17 +117,15 @@ static void silence(struct vm *vm, const struct device *device)
 /* The machine's devices first: a virtio service is not to work for a client with a disk that has gone. */
 static bool stop_devices(struct vm *vm, bool for_good)
 {
-    const struct device *device = NULL;
-
     for (; vm->silent_devices < vm->device_count; vm->silent_devices++) {
-        device = vm->devices[vm->silent_devices];
-        if (device->silence != NULL)
-            break;
+        const struct device *device = vm->devices[vm->silent_devices];
+
+        if (device->silence != NULL) {
+            silence(vm, device);
+            return true;
+        }
     }
-    if (vm->silent_devices == vm->device_count)
-        return virtio_stop(vm, for_good);
-    silence(vm, device);
-    return true;
+    return virtio_stop(vm, for_good);
 }
 
 /* Its own devices first: after a stop they are silent before anybody hears of it. */

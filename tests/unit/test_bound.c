@@ -447,7 +447,8 @@ static void test_others_that_float(void **state)
     second->floats_on = 0xFFFF;
     look += 13 * PATH_LOOK_CPU;
     asked = PATH_IDLE_CPU * 15;
-    assert_true(look > PATH_DUE && look > PATH_EXIT);
+    assert_true(look > PATH_DUE);
+    assert_true(look > PATH_EXIT);
     assert_int_equal(bound_of_first().path, look + asked);
     assert_int_equal(bound_of_first().warped, (uint64_t)(100 * 8 + 8 * (110 + look + asked)));
     second->floats_on = 0x6; /* not here */

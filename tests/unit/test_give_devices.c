@@ -224,7 +224,7 @@ static void a_virtio_device_is_reset(void **state)
 
 static uint32_t resets_slowly(uint64_t address, uint32_t value)
 {
-    static unsigned reads;
+    static unsigned reads = 0;
 
     assert_int_equal(address, STATUS);
     return ++reads < 3 ? 0xf : value;

@@ -97,7 +97,8 @@ void arch_comparator_set(uint64_t deadline)
 /* Returns whether the interrupt is to be deactivated. */
 static bool handle(struct cpu *cpu, uint32_t intid)
 {
-    if (intid == numbers.comparator) {
+    if (intid == numbers.comparator ||
+        (cpu->deadlines.timers != NULL && gp_timers_take(cpu->deadlines.timers, intid))) {
         deadline_queue_run(&cpu->deadlines, arch_counter());
     } else if (intid == numbers.maintenance) {
         if (cpu->loaded != NULL)
@@ -106,8 +107,6 @@ static bool handle(struct cpu *cpu, uint32_t intid)
         cpu_take_messages(cpu);
     } else if (intid == numbers.uart) {
         console_interrupt();
-    } else if (cpu->deadlines.timers != NULL && gp_timers_take(cpu->deadlines.timers, intid)) {
-        deadline_queue_run(&cpu->deadlines, arch_counter());
     } else {
         return !physical_irq_came(intid) && !dma_interrupt(intid);
     }
