@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make fuzz`: libFuzzer (clang's) throws damaged input at what reads it, each fuzzer for FUZZ_SECONDS, two at a time.
+# `make fuzz`: libFuzzer (clang's) throws damaged input at what reads it, each fuzzer for FUZZ_SECONDS, four at a time.
 # FUZZERS="board calls" chooses some.
 #
 # A fuzzer is tests/fuzz/fuzz_NAME.c; fuzz_NAME_SRCS lists the sources it is linked with. It begins with its seeds, see
@@ -25,7 +25,7 @@ FUZZ_CFLAGS := $(filter-out -fsanitize=%,$(UNIT_CFLAGS)) -fsanitize=fuzzer,addre
 fuzz:
 	@scripts/need clang libfdt-dev device-tree-compiler libcmocka-dev python3 qemu-system-arm
 	@$(MAKE) --no-print-directory -j2 $(FUZZERS:%=$(FUZZ)/fuzz_%)
-	@$(MAKE) --no-print-directory -j2 $(FUZZERS:%=fuzz-%)
+	@$(MAKE) --no-print-directory -j4 $(FUZZERS:%=fuzz-%)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: $(FUZZ)/fuzz_%
 	@tests/fuzz/run $* $(FUZZ_SECONDS)
