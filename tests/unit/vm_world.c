@@ -114,7 +114,7 @@ void arch_memory_clean(const void *memory, uint64_t size)
 
 void arch_vm_images_changed(struct vm *vm)
 {
-    (void)vm;
+    vm->reset_step = 1; /* reset_vm() is to come */
     noted.images_changed++;
 }
 
@@ -300,10 +300,11 @@ static void reset_vcpu(struct vcpu *vcpu)
 /* It takes WORLD_STEPS, and one more. */
 static bool reset_vm(struct vm *vm)
 {
-    assert_int_not_equal(noted.images_changed, noted.vm_resets);
+    assert_int_not_equal(vm->reset_step, 0);
     assert_ptr_equal(vm, world_cpu.current->vm);
-    if (noted.reset_steps++ % (WORLD_STEPS + 1) != WORLD_STEPS)
+    if (vm->reset_step++ <= WORLD_STEPS)
         return true;
+    vm->reset_step = 0;
     noted.vm_resets++;
     return false;
 }
@@ -334,6 +335,7 @@ static bool tell_a_peer(struct vm *vm, bool up)
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         powered += vm->vcpus[i].powered;
     assert_int_equal(powered, 1);
+    assert_int_equal(vm->reset_step, 0);
     if (noted.peers_told[up] == WORLD_PEERS * (noted.times_told[up] + 1)) {
         noted.times_told[up]++;
         noted.stop_steps += !up;

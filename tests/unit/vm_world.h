@@ -34,8 +34,7 @@ struct world_noted {
 
     /* Power. */
     unsigned vm_resets, vcpu_resets;
-    unsigned reset_steps; /* WORLD_STEPS and 1 for each of vm_resets */
-    unsigned stop_steps;  /* WORLD_STEPS and 1 for each stop */
+    unsigned stop_steps; /* WORLD_STEPS and 1 for each stop */
     bool stopped_for_good;
     unsigned peers_told[2], times_told[2]; /* of a stop, of a start: peers, and how often all of them */
     struct vcpu *reset;                    /* the last vCPU whose registers were reset */
