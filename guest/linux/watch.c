@@ -11,7 +11,7 @@
  *   sched_waking,
  *   sched_wakeup_new      a task that is at work wakes another, or makes one: that one joins the work; so
  *                         does one that an interrupt wakes which the CPU is warped for
- *   softirq_exit          packets are delivered: if that has woken no watched task, the interrupt's warp ends
+ *   irq_handler_exit      a device's interrupt is served: if that wakes no watched task, the warp for it ends
  *   sched_migrate_task    a task moves to another CPU: its part in the work of reached deadlines moves along
  *   sched_process_fork    the child of a chosen task is chosen too
  *   sched_process_exit    a task that exits is no longer chosen
@@ -20,7 +20,7 @@
  * meanwhile, and which those wake, each until it waits. Only wake-ups by a task count: what an interrupt
  * wakes while a task is at work has nothing to do with it. But Ontime may warp a CPU for an interrupt
  * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. If there are
- * none, a packet that was sent is acknowledged, say, the warp of a network card ends soon. Linux may
+ * none, a packet that was sent is acknowledged, say, the warp ends soon. Linux may
  * wake a task on another CPU than the one that its timer or its waker is on, and move it at any time. Its
  * part in the work goes along, and Ontime is told that it goes on there (tell_handed_on). A task that is
  * preempted does not wait, whatever has preempted it. So the guest's other tasks may run in a time that
@@ -243,11 +243,11 @@ static void forget(const struct hrtimer *timer)
 }
 
 /*
- * A network card's interrupt has been served. If the CPU is still warped a little later, nobody is at work
- * and no deadline is near, then the warp was for an interrupt that gives no watched task anything to do. An
- * idle CPU says so by its WFI. Not at once, as softirqs are being served: if Ontime takes the CPU away in
- * between, Linux finds that they have taken too long, and leaves the next ones to a thread. Nor when the
- * timer is late: the CPU has been away, and may have an interrupt to take that it is warped for.
+ * VAIN_US after an interrupt was served. If the CPU is still warped, nobody is at work and no deadline is
+ * near, then the warp was for an interrupt that gives no watched task anything to do. An idle CPU says so by
+ * its WFI. A later interrupt puts the look off. So do softirqs that are being served: if Ontime takes the CPU
+ * away in between, Linux finds that they have taken too long, and leaves the next ones to a thread. So does a
+ * timer that is late: the CPU has been away, and may have an interrupt to take that it is warped for.
  */
 static enum hrtimer_restart look_at_warp(struct hrtimer *timer)
 {
@@ -294,9 +294,10 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
     look(NULL, NULL);
 }
 
-static void probe_softirq_exit(void *data, unsigned int number)
+/* The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. */
+static void probe_irq_exit(void *data, int irq, struct irqaction *action, int handled)
 {
-    if (number == NET_RX_SOFTIRQ && !is_idle_task(current) && tell_is_warped())
+    if (!(action->flags & IRQF_PERCPU) && tell_is_warped() && !is_idle_task(current))
         hrtimer_start(this_cpu_ptr(&vain_timers), ns_to_ktime(VAIN_US * NSEC_PER_USEC),
                       HRTIMER_MODE_REL_PINNED_HARD);
 }
@@ -486,7 +487,7 @@ static struct probe {
     {.name = "sched_switch", .function = probe_switch},
     {.name = "sched_waking", .function = probe_waking},
     {.name = "sched_wakeup_new", .function = probe_waking},
-    {.name = "softirq_exit", .function = probe_softirq_exit},
+    {.name = "irq_handler_exit", .function = probe_irq_exit},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -500,7 +501,7 @@ static void __maybe_unused check_probe_types(void)
     check_trace_callback_type_sched_switch(probe_switch);
     check_trace_callback_type_sched_waking(probe_waking);
     check_trace_callback_type_sched_wakeup_new(probe_waking);
-    check_trace_callback_type_softirq_exit(probe_softirq_exit);
+    check_trace_callback_type_irq_handler_exit(probe_irq_exit);
     check_trace_callback_type_hrtimer_cancel(probe_cancel);
     check_trace_callback_type_hrtimer_start(probe_start);
 }

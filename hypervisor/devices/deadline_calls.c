@@ -55,6 +55,17 @@ int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id)
     return 1;
 }
 
+/*
+ * Has an urgent interrupt come that the guest has yet to take? Any other that is pending is taken for that
+ * one: the guest says DONE again when it has served it.
+ */
+static bool has_interrupt_to_take(struct vcpu *vcpu)
+{
+    if (vcpu->interrupted)
+        vcpu->interrupted = vcpu->hooks->wakes(vcpu);
+    return vcpu->interrupted;
+}
+
 int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
 {
     uint64_t now;
@@ -64,9 +75,9 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
     now = arch_counter();
     /*
      * `next` was reached, or the vCPU was brought in for it early, before the guest could say that the
-     * deadline before it is done: its work is still to come.
+     * deadline before it is done: its work is still to come. So is that of an interrupt that is pending.
      */
-    if (next <= now || precise_is_taken(&vcpu->precise, next))
+    if (next <= now || precise_is_taken(&vcpu->precise, next) || has_interrupt_to_take(vcpu))
         return 0;
     precise_done(&vcpu->precise, now);
     return vcpu_unwarp(vcpu, now, vcpu->vm->vcpu_count == 1);

@@ -695,7 +695,10 @@ static void note_interrupt(struct vcpu *vcpu, uint64_t when)
 /* `interrupted_at`: what for, if not 0. */
 static void take_work(struct vcpu *vcpu, struct vcpu *sender, uint64_t interrupted_at)
 {
-    if (!vcpu->on || (vcpu->unit.warped && vcpu->place_of == vcpu))
+    if (!vcpu->on)
+        return;
+    vcpu->interrupted |= interrupted_at != 0;
+    if (vcpu->unit.warped && vcpu->place_of == vcpu)
         return;
     if (interrupted_at != 0)
         note_interrupt(vcpu, interrupted_at);
@@ -842,7 +845,7 @@ void vcpu_retire(struct vcpu *vcpu)
     uint64_t now;
 
     vcpu->gives_way_to = NULL;
-    vcpu->has_work = false;
+    vcpu->has_work = vcpu->interrupted = false;
     may_be_told(vcpu);
     precise_reset(&vcpu->precise);
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);

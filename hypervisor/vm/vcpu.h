@@ -40,7 +40,8 @@ struct vcpu {
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
-    bool broke_in; /* it woke without a deadline while another had the CPU: it pays for the switch back */
+    bool interrupted; /* an urgent interrupt has come for it, and no DONE since has found that it was taken */
+    bool broke_in;    /* it woke without a deadline while another had the CPU: it pays for the switch back */
     enum timer_mode timers;
 
     /*

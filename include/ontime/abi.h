@@ -59,7 +59,8 @@
 /*
  * ONTIME_CALL_DONE: x1 = the calling vCPU's next deadline, or ONTIME_NO_DEADLINE. Says that the work of the
  * deadline before is done, because the woken task has left the CPU. The calling vCPU's warp ends. But when
- * the next deadline has been reached already, its work is still to come, and the warp goes on for it.
+ * the next deadline has been reached already, or an interrupt that warps has not been taken yet, that work is
+ * still to come, and the warp goes on for it.
  *
  * x0 = 1 when a warp ended, 0 when none did, or ONTIME_NOT_SUPPORTED.
  */

@@ -14,11 +14,15 @@
  *
  * A write to the file empties the list. The recorder also plays Ontime's part in the pages: a page says that
  * its vCPU is warped from the first expiry after its deadline until DONE, or until the CPU goes idle. Writing
- * "calm" stops that, and "warp" starts it again. With the parameter refuse=1 pages are refused.
+ * "calm" stops that, and "warp" starts it again. "urgent" warps the writer's CPU at once, and "interrupt"
+ * does so with an interrupt on CPU 0: the console's, for no reason. With the parameter refuse=1 pages are
+ * refused.
  */
 #include <linux/atomic.h>
+#include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
+#include <linux/of.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
@@ -28,6 +32,11 @@
 #include <linux/uaccess.h>
 #include <asm/arch_timer.h>
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a parameter in irqdomain.h */
+#include <linux/of_irq.h>
+#pragma GCC diagnostic pop
+
 #include "hypercall.h"
 
 #define RECORDS 16384
@@ -36,6 +45,7 @@ static bool refuse;
 module_param(refuse, bool, 0644);
 
 static bool warps = true;
+static unsigned int console_irq;
 static DEFINE_PER_CPU(u64 *, pages);
 static DEFINE_PER_CPU(u64, stored);
 
@@ -133,6 +143,15 @@ static void be_calm(void)
     }
 }
 
+static void be_warped(void)
+{
+    u64 *page = get_cpu_var(pages);
+
+    if (page)
+        page[ONTIME_PAGE_WARPED / 8] = 1;
+    put_cpu_var(pages);
+}
+
 static ssize_t empty(struct file *file, const char __user *text, size_t length, loff_t *at)
 {
     char word[8] = "";
@@ -144,6 +163,12 @@ static ssize_t empty(struct file *file, const char __user *text, size_t length, 
     if (!strncmp(word, "calm", 4))
         be_calm();
     atomic_set(&count, 0);
+    if (!strncmp(word, "urgent", 6))
+        be_warped();
+    if (!strncmp(word, "interru", 7)) {
+        be_warped();
+        irq_set_irqchip_state(console_irq, IRQCHIP_STATE_PENDING, true);
+    }
     return length;
 }
 
@@ -278,6 +303,9 @@ static int __init recorder_init(void)
 {
     int error;
 
+    console_irq = irq_of_parse_and_map(of_find_compatible_node(NULL, NULL, "arm,pl011"), 0);
+    if (!console_irq)
+        return -ENODEV;
     if (!proc_create("ontime-calls", 0600, NULL, &operations))
         return -ENOMEM;
     error = register_all();

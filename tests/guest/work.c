@@ -307,6 +307,24 @@ static void try_strangers(void)
     verdict("a stranger that an interrupt wakes", status_of("joined") == joined ? NULL : "it has joined");
 }
 
+/* CPU 0 is warped. Is the warp ended while this task, which is not chosen, computes? */
+static bool warp_ends(const char *why)
+{
+    uint64_t from = counter();
+
+    tell_recorder(why);
+    be_busy_for(WORK_NS);
+    read_calls();
+    return ended_between(from, counter());
+}
+
+static void try_in_vain(void)
+{
+    rest(TICK_NS); /* this task has joined the work of the one that was run before */
+    verdict("a warp for no interrupt", warp_ends("urgent") ? "it has been ended" : NULL);
+    verdict("an interrupt that wakes nobody", warp_ends("interrupt") ? NULL : "its warp goes on");
+}
+
 /* Has the module told of work that goes on on this CPU, since the sleep was over? */
 static bool handed_on_to(unsigned cpu)
 {
@@ -393,6 +411,8 @@ int main(int count, char **words)
     records_begin(count, words);
     pin(0);
     be_real_time(true);
+    if (by_page())
+        try_in_vain();
     stranger = start_stranger();
     be_chosen();
     rest(TICK_NS); /* a task at work would have the hog join */

@@ -459,6 +459,25 @@ static void done_with_a_next_that_is_reached_goes_on(void **state)
     assert_ptr_equal(running(), vcpu);
 }
 
+/* An interrupt that warps comes just before DONE: that ends the warp only when the guest has taken it. */
+static void done_before_an_urgent_interrupt_is_taken_goes_on(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+
+    world_run_until(page[0] + 10 * US);
+    page[0] = now() + 20 * MS;
+    vcpu_give_work(vcpu);
+    world_guest(vcpu)->expired = true;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
+    assert_int_equal(page[SAYS], 1);
+    world_guest(vcpu)->expired = false;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    world_guest(vcpu)->expired = true; /* one that does not warp */
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
+    assert_false(vcpu->unit.warped);
+}
+
 /* It has spent its W: when its deadline comes the other goes on, and pays nothing for the interrupt. */
 static void denied_deadline_is_billed_to_its_owner(void **state)
 {
@@ -823,6 +842,7 @@ int main(void)
         cmocka_unit_test_setup(done_with_interrupts_masked_before_gives_way_at_once, setup),
         cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
+        cmocka_unit_test_setup(done_before_an_urgent_interrupt_is_taken_goes_on, setup),
         cmocka_unit_test_setup(denied_deadline_is_billed_to_its_owner, setup),
         cmocka_unit_test_setup(one_interrupt_for_each_leaving, setup),
         cmocka_unit_test_setup(snooped_timer_warps, setup),
