@@ -34,6 +34,7 @@ struct way_facts {
     const char *under; /* what is under the guests: "ontime", "xen", "kvm"; "" on bare metal */
     bool detail;       /* not in the README */
     bool named;        /* only for scenarios that name it */
+    bool traced;       /* Ontime's trace is looked at, unless the scenario has none */
 };
 
 struct experiment {
@@ -47,7 +48,7 @@ struct experiment {
 #define IDENTIFIER(id, ...) id,
 #define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, ...)           \
     {name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, {__VA_ARGS__}},
-#define WAY_FACTS(id, name, title, under, detail, named) {name, title, under, detail, named},
+#define WAY_FACTS(id, name, title, under, detail, named, traced) {name, title, under, detail, named, traced},
 
 /* Are its VMs on several cores? */
 bool scenario_is_parallel(const struct scenario_facts *scenario);

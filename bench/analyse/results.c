@@ -223,7 +223,7 @@ void run_compute(const char *out, struct run *run)
         account_in_parallel(run);
         return;
     }
-    if (!run->peer && !run->in_parts) {
+    if (!run->peer && !run->in_parts && !run->untraced) {
         snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
         trace_read(path, &run->log, &run->trace);
     }

@@ -18,6 +18,7 @@ struct run {
     bool other_cpu, other_kpti, other_cpus;
     bool lends;    /* who lends a warp is charged for what another runs: the trace has the sum only */
     bool in_parts; /* its series are parts of a load (analyse/parts.h): there is no trace */
+    bool untraced; /* its trace is not looked at */
     const struct placed *placed; /* MAX_VMS of them; NULL: all VMs are on one core */
     bool peer; /* of `make peers`: there is no trace, and the guests may have different clocks */
 

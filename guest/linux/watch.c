@@ -245,16 +245,17 @@ static void forget(const struct hrtimer *timer)
 /*
  * VAIN_US after an interrupt was served. If the CPU is still warped, nobody is at work and no deadline is
  * near, then the warp was for an interrupt that gives no watched task anything to do. An idle CPU says so by
- * its WFI. A later interrupt puts the look off. So do softirqs that are being served: if Ontime takes the CPU
- * away in between, Linux finds that they have taken too long, and leaves the next ones to a thread. So does a
- * timer that is late: the CPU has been away, and may have an interrupt to take that it is warped for.
+ * its WFI. A later interrupt puts the look off. So do softirqs: one that waits may wake a watched task, and
+ * if Ontime takes the CPU away while they are served, Linux finds that they have taken too long, and leaves
+ * the next ones to a thread. So does a timer that is late: the CPU has been away, and may have an interrupt
+ * to take that it is warped for.
  */
 static enum hrtimer_restart look_at_warp(struct hrtimer *timer)
 {
     u64 first = first_of(this_cpu_ptr(&sleeps_heads), this_cpu_ptr(&works));
     ktime_t late = ktime_sub(hrtimer_cb_get_time(timer), hrtimer_get_expires(timer));
 
-    if (softirq_count() & SOFTIRQ_OFFSET || late > VAIN_US * NSEC_PER_USEC / 2) {
+    if (softirq_count() & SOFTIRQ_OFFSET || local_softirq_pending() || late > VAIN_US * NSEC_PER_USEC / 2) {
         hrtimer_forward_now(timer, ns_to_ktime(VAIN_US * NSEC_PER_USEC));
         return HRTIMER_RESTART;
     }
