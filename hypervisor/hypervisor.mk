@@ -17,8 +17,10 @@ HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
 HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
 HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
 	-ffixed-x18 -fomit-frame-pointer \
-	$(HYP_GUARD) -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
+	$(HYP_ERRATA) $(HYP_GUARD) -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
 	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES) $(if $(DEBUG),-DONTIME_DEBUG=1)
+# Sequences of instructions that a Cortex-A53 gets wrong (docs/porting.md). scripts/check-image looks whether one is left.
+HYP_ERRATA := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
 # Functions with a guard in their stack frames: those with an array, or with a variable whose address is taken. In the
 # files of the paths that `make bench-paths` counts, which pass structures of a few words, those with an array of
 # characters.
@@ -54,7 +56,7 @@ $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 
 $(ONTIME).elf: $(HYP_OBJECTS) $(wildcard hypervisor/arch/arm64/*.lds) | $(LIBFDT_A)
 	@echo "  LD      $@"
-	$(Q)$(HYP_CC) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	$(Q)$(HYP_CC) $(HYP_ERRATA) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
 	$(Q)! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
 		{ echo "error: $@ has relocations that start.S does not know" >&2; exit 1; }

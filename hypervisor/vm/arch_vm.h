@@ -92,6 +92,13 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument);
 void arch_vcpu_load(struct vcpu *vcpu);
 void arch_vcpu_save(struct vcpu *vcpu);
 
+/*
+ * Waits until the maintenance of caches and TLBs and the accesses to devices that guests have begun on the
+ * calling CPU are complete. A vCPU that goes to another CPU may have its DSB before it, and there that would
+ * wait for nothing.
+ */
+void arch_complete_maintenance(void);
+
 /* Enters the loaded vCPU, and handles its exits until one leaves something for the dispatcher to do. */
 void arch_vcpu_run(struct vcpu *vcpu);
 

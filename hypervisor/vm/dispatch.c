@@ -922,6 +922,7 @@ void vcpu_leave(struct vcpu *vcpu, struct cpu *to, uint64_t ahead)
     vcpu->stats[ONTIME_STAT_MOVES]++;
     cpu_trace_at(cpu, now, ONTIME_TRACE_VCPU_MOVED, vcpu, to->index);
     cpu->reschedule = true; /* what the policy said holds no longer */
+    arch_complete_maintenance();
     ARCH_WRITE_RELAXED(vcpu->cpu, NULL);
     vcpu_send_off(vcpu, to);
 }

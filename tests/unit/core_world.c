@@ -106,6 +106,11 @@ void arch_vcpu_save(struct vcpu *vcpu)
     (void)vcpu;
 }
 
+void arch_complete_maintenance(void)
+{
+    fail(); /* no vCPU goes to another core here */
+}
+
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
 {
     assert_int_equal(now, fake_counter());

@@ -48,7 +48,8 @@ static struct vcpu vcpu_of[VMS][VCPUS];
 static struct system_config config;
 static struct ontime_trace_record records[CORES][RECORDS];
 static bool kicked[CORES];
-static bool waiting[CORES]; /* idle, and in WFI */
+static unsigned completed[CORES]; /* how often it has waited for guests' maintenance */
+static bool waiting[CORES];       /* idle, and in WFI */
 static unsigned here;
 static struct random drawn;
 static unsigned alarm_on[VMS]; /* the core whose deadline the alarm is; CORES: none */
@@ -131,6 +132,11 @@ void arch_vcpu_load(struct vcpu *vcpu)
 void arch_vcpu_save(struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu->cpu, arch_cpu());
+}
+
+void arch_complete_maintenance(void)
+{
+    completed[here]++;
 }
 
 void arch_vcpu_tick(struct vcpu *vcpu, uint64_t now)
@@ -878,6 +884,7 @@ static void nobody_comes_to_wait_for_urgent_work(void **state)
 static void deadlines_are_watched_at_once(void **state)
 {
     struct vcpu *vcpu;
+    unsigned before;
 
     (void)state;
     make_cores(2, "cbs", 11);
@@ -889,7 +896,9 @@ static void deadlines_are_watched_at_once(void **state)
     while (vcpu->cpu != &cpus[0] || cpus[0].reschedule || !vcpu_may_leave(vcpu))
         run(1000);
     on(0);
+    before = completed[0];
     vcpu_leave(vcpu, &cpus[1], (uint64_t)1 << 40);
+    assert_int_equal(completed[0], before + 1);
     assert_null(vcpu->cpu);
     assert_false(deadline_is_armed(&vcpu->precise_timer));
     on(1);

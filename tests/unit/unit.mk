@@ -17,8 +17,8 @@ memory_random_SRCS := $(memory_SRCS)
 trace_SRCS := hypervisor/base/trace.c
 seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 
-# arch: what is not machine code. The table is in a header.
-UNIT_TESTS += id_registers
+# arch: what is not machine code, in headers.
+UNIT_TESTS += id_registers errata
 
 # drivers
 UNIT_TESTS += machine_tree uart_driver cadence imx_gpt imx_uart ns16550 pl031 gicv2 gicv3 smmuv3
@@ -168,7 +168,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
 	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h tests/unit/kernel/*.h \
-	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h bench/a53/*.h hypervisor/arch/arm64/include/id_registers.*)
+	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h bench/a53/*.h hypervisor/arch/arm64/include/id_registers.* hypervisor/arch/arm64/include/errata.h)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit

@@ -141,6 +141,11 @@ void arch_vcpu_save(struct vcpu *vcpu)
     assert_int_equal(world_lock_is_held(vcpu->vm), !vcpu->on);
 }
 
+void arch_complete_maintenance(void)
+{
+    fail(); /* no vCPU goes to another core here */
+}
+
 void arch_vcpu_run(struct vcpu *vcpu)
 {
     assert_true(vcpu->on);

@@ -10,6 +10,9 @@
  * Without the traps, as in KVM once a guest debugs, a guest would reach the debugger's channel and the claim
  * tags as well, which are one for all guests. A step of a Linux process costs four exits for that.
  *
+ * On a CPU whose software step may keep it from taking interrupts (errata.h), debug exceptions from EL1 stay
+ * off, whatever a guest writes: EL2's interrupts may not wait for a guest.
+ *
  * The exceptions go to EL1. EL2 takes none: debug exceptions are disabled at an exception level above the one
  * they go to (MDCR_EL2.TDE is 0), so the guest's registers may stay in the CPU while EL2 handles an exit.
  */
@@ -17,6 +20,7 @@
 #include "arch/arm64/guest_debug.h"
 #include <string.h>
 #include "base/memory.h"
+#include "errata.h"
 #include "sysreg.h"
 #include "vm/vcpu.h"
 
@@ -34,6 +38,7 @@ struct guest_debug {
 
 static unsigned breakpoints, watchpoints; /* the machine's */
 static bool has_double_lock;
+static uint64_t mdscr_allowed = ~UINT64_C(0); /* of MDSCR_EL1, what may go into the CPU */
 
 #define FROM_THE_LAST(each)                                                                                  \
     each(15) each(14) each(13) each(12) each(11) each(10) each(9) each(8) each(7) each(6) each(5) each(4)    \
@@ -75,6 +80,8 @@ void guest_debug_init_cpu(void)
     breakpoints = (unsigned)REGISTER_GET(id, ID_AA64DFR0_EL1_BRPS) + 1;
     watchpoints = (unsigned)REGISTER_GET(id, ID_AA64DFR0_EL1_WRPS) + 1;
     has_double_lock = (id & ID_AA64DFR0_EL1_DOUBLELOCK) == 0;
+    if (step_may_mask_interrupts(read_sysreg(midr_el1)))
+        mdscr_allowed &= ~MDSCR_EL1_KDE;
     write_sysreg(mdscr_el1, 0);
     /* The machine's own locks, which firmware may have left on, would disable debug exceptions. */
     write_sysreg(osdlr_el1, 0);
@@ -98,7 +105,7 @@ void guest_debug_load(const struct vcpu *vcpu)
 
     load_breakpoints(&debug->breakpoints);
     load_watchpoints(&debug->watchpoints);
-    write_sysreg(mdscr_el1, debug->mdscr);
+    write_sysreg(mdscr_el1, debug->mdscr & mdscr_allowed);
 }
 
 void guest_debug_save(void)
@@ -116,7 +123,7 @@ static void switch_on_or_off(struct vcpu *vcpu)
         vcpu->arch.rare &= ~(uint64_t)ARCH_DEBUG;
         guest_debug_save();
     } else if (was_on) {
-        write_sysreg(mdscr_el1, debug->mdscr);
+        write_sysreg(mdscr_el1, debug->mdscr & mdscr_allowed);
     } else {
         vcpu->arch.rare |= ARCH_DEBUG;
         guest_debug_load(vcpu);

@@ -298,7 +298,9 @@ _Static_assert(ARCH_VM_CPUS == MAX_CPUS, "each CPU has an entry");
 /*
  * The vCPUs of a VM on this core share its VMID, and two of them may use one ASID for different tables. So
  * what the TLBs hold of another vCPU is not valid for this one. Of those that float this core may have had
- * another last, though it is not here now.
+ * another last, though it is not here now. The instruction cache may hold what a vCPU whose MMU was off has
+ * fetched from memory, where another one that has patched its code has cleaned it to the point of unification
+ * only.
  */
 static void drop_translations_of_others(const struct vcpu *vcpu)
 {
@@ -310,7 +312,7 @@ static void drop_translations_of_others(const struct vcpu *vcpu)
         *last = (uint8_t)(vcpu->index + 1);
     }
     isb();
-    __asm__ volatile("tlbi vmalle1" : : : "memory");
+    __asm__ volatile("tlbi vmalle1\n\tic iallu" : : : "memory");
     dsb(nsh);
 }
 
@@ -342,6 +344,11 @@ void arch_vcpu_save(struct vcpu *vcpu)
     if (arch->rare != 0)
         save_rare(arch);
     fp_save(&arch->fp);
+}
+
+void arch_complete_maintenance(void)
+{
+    dsb(sy); /* not only of this domain: a guest may have devices */
 }
 
 void vcpu_stop_trapping_wfe(void)
