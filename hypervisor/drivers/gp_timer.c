@@ -3,4 +3,4 @@
 #include "drivers/gp_timer.h"
 #include <stddef.h>
 
-const struct gp_timer_driver *const gp_timer_drivers[] = {&imx_gpt_driver, NULL};
+const struct gp_timer_driver *const gp_timer_drivers[] = {&imx_gpt_driver, &cadence_ttc_driver, NULL};

@@ -40,6 +40,7 @@ struct gp_timer_driver {
     void (*off)(uint64_t base, unsigned index);
 };
 
+extern const struct gp_timer_driver cadence_ttc_driver;
 extern const struct gp_timer_driver imx_gpt_driver;
 
 /* All drivers, ended by NULL. */

@@ -21,12 +21,13 @@ seeds_SRCS := hypervisor/base/seeds.c hypervisor/base/chacha20.c
 UNIT_TESTS += id_registers errata
 
 # drivers
-UNIT_TESTS += machine_tree uart_driver cadence imx_gpt imx_uart ns16550 pl031 gicv2 gicv3 smmuv3
+UNIT_TESTS += machine_tree uart_driver cadence cadence_ttc imx_gpt imx_uart ns16550 pl031 gicv2 gicv3 smmuv3
 machine_tree_SRCS := hypervisor/drivers/machine_tree.c tests/unit/tree_of.c
 machine_tree_FLAGS := -lfdt
 uart_driver_SRCS := $(addprefix hypervisor/drivers/,uart.c pl011.c cadence.c imx_uart.c ns16550.c) tests/unit/fake_registers.c
 cadence_SRCS := hypervisor/drivers/cadence.c tests/unit/fake_registers.c
-imx_gpt_SRCS := hypervisor/drivers/imx_gpt.c tests/unit/fake_registers.c
+cadence_ttc_SRCS := hypervisor/drivers/cadence_ttc.c tests/unit/fake_registers.c tests/unit/gp_timer_model.c
+imx_gpt_SRCS := hypervisor/drivers/imx_gpt.c tests/unit/fake_registers.c tests/unit/gp_timer_model.c
 imx_uart_SRCS := hypervisor/drivers/imx_uart.c tests/unit/fake_registers.c
 ns16550_SRCS := hypervisor/drivers/ns16550.c tests/unit/fake_registers.c
 pl031_SRCS := hypervisor/drivers/pl031.c tests/unit/fake_registers.c
