@@ -25,15 +25,16 @@
 #define ONTIME_UID_3 0xd4493c00
 
 #define ONTIME_REVISION_MAJOR 1
-#define ONTIME_REVISION_MINOR 2 /* 1 added deadline pages, 2 HAND_ON */
+#define ONTIME_REVISION_MINOR 3 /* 1 added deadline pages, 2 HAND_ON, 3 the control of other VMs */
 
 /* ONTIME_CALL_FEATURES: x0 = the bits that hold for the calling VM. */
 #define ONTIME_CALL_FEATURES 0x86000020
 
-#define ONTIME_FEATURE_PRECISE  1 /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
-#define ONTIME_FEATURE_OBSERVER 2 /* the VM is an observer: MARK and TRACE are served */
-#define ONTIME_FEATURE_PAGE     4 /* PAGE is served */
-#define ONTIME_FEATURE_HAND_ON  8 /* HAND_ON is served */
+#define ONTIME_FEATURE_PRECISE  1  /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
+#define ONTIME_FEATURE_OBSERVER 2  /* the VM is an observer: MARK and TRACE are served */
+#define ONTIME_FEATURE_PAGE     4  /* PAGE is served */
+#define ONTIME_FEATURE_HAND_ON  8  /* HAND_ON is served */
+#define ONTIME_FEATURE_CONTROL  16 /* the VM may control others: VM_INFO to TRACE_READ are served */
 
 /*
  * ONTIME_CALL_ARM: x1 = deadline, x2 = id. Says that the calling vCPU must run at the deadline. A deadline in
@@ -175,10 +176,76 @@
  */
 #define ONTIME_CALL_HAND_ON 0xC6000029
 
+/*
+ * What follows is for a VM that the system file marks `control`; others get ONTIME_DENIED. A VM is named by
+ * its number in the system file, from 0 on, a vCPU by its number in the VM. A `page` is the guest physical
+ * address of a page, a multiple of ONTIME_PAGE_SIZE, in the caller's RAM. ONTIME_INVALID stands for any
+ * argument that is none of these, or out of its range.
+ *
+ * ONTIME_CALL_VM_INFO: x1 = VM, x2 = page. Writes a struct ontime_vm_info (ontime/control.h) to the page.
+ * ONTIME_CALL_VCPU_INFO: x1 = VM, x2 = vCPU, x3 = page. The same with a struct ontime_vcpu_info.
+ */
+#define ONTIME_CALL_VM_INFO   0xC600002A
+#define ONTIME_CALL_VCPU_INFO 0xC600002B
+
+/*
+ * ONTIME_CALL_VM_POWER: x1 = VM, not the caller's own; x2 = what is asked for. x0 = ONTIME_OK when it is
+ * asked for (VM_INFO tells when it is so), ONTIME_INVALID, or ONTIME_BUSY while the VM stops or loads, while
+ * an earlier request is under way, and for a pause or a resume of a VM that is off.
+ *
+ * RESTART starts a VM that is off. Its x3 is 0, or the page with the addresses of an image that takes the
+ * kernel's place for this start: guest physical, 64 bits each, of its blocks of ONTIME_IMAGE_BLOCK bytes in
+ * the caller's RAM, each a multiple of ONTIME_PAGE_SIZE. x4 is the size of the image in bytes, at most
+ * ONTIME_IMAGE_BLOCKS blocks; the last block may be shorter. The image is of the kernel's kind (an arm64
+ * Image, or a raw binary) and goes to the same place, where it has to have room. It is copied while the VM
+ * loads, and stays as it is until then. When a block is not in the caller's RAM, the VM goes off.
+ */
+#define ONTIME_CALL_VM_POWER 0xC600002C
+#define ONTIME_POWER_PAUSE   0
+#define ONTIME_POWER_RESUME  1
+#define ONTIME_POWER_STOP    2
+#define ONTIME_POWER_RESTART 3
+#define ONTIME_IMAGE_BLOCK   0x200000
+#define ONTIME_IMAGE_BLOCKS  512
+
+/*
+ * ONTIME_CALL_VM_SET: x1 = VM, x2 = a parameter of the scheduler, x3 = its value, in the range of the system
+ * file's property of that name. x0 = ONTIME_OK, or ONTIME_INVALID, also when the parameter has no meaning for
+ * the VM. A warp of the VM's vCPUs ends by it. It holds until the next VM_SET.
+ */
+#define ONTIME_CALL_VM_SET       0xC600002D
+#define ONTIME_SET_WEIGHT        0
+#define ONTIME_SET_WARP_US       1
+#define ONTIME_SET_WARP_LIMIT_US 2
+#define ONTIME_SET_UNWARP_US     3
+#define ONTIME_SET_HORIZON_US    4
+
+/*
+ * ONTIME_CALL_CONSOLE_READ: x1 = VM, x2 = position, x3 = page. Copies what the VM has written to its UART,
+ * from that position on, counted in bytes since the machine was started: x1 = bytes in the page, x2 = the
+ * position of the first, which is later than the one asked for when that was overwritten. The last 16 KiB at
+ * least are kept.
+ *
+ * ONTIME_CALL_CONSOLE_WRITE: x1 = VM, x2 = page, x3 = bytes. Types them: x1 = how many its UART has taken.
+ */
+#define ONTIME_CALL_CONSOLE_READ  0xC600002E
+#define ONTIME_CALL_CONSOLE_WRITE 0xC600002F
+
+/*
+ * ONTIME_CALL_TRACE_READ: x1 = physical CPU, x2 = the number of a record (ontime/trace.h), counted since the
+ * machine was started, x3 = page. Copies records from that one on: x1 = how many are in the page, x2 = the
+ * number of the first, which is later than the one asked for when that was overwritten. Recording goes on.
+ * ONTIME_INVALID: there is no such CPU, or it has no ring. x2 = ONTIME_TRACE_NEXT: x1 = 0, and x2 = the
+ * number of the record that is written next.
+ */
+#define ONTIME_CALL_TRACE_READ 0xC6000030
+#define ONTIME_TRACE_NEXT      0xFFFFFFFFFFFFFFFF
+
 /* Results in x0. DEN0028 names -1 and -3, the others follow PSCI (DEN0022). */
 #define ONTIME_OK            0
 #define ONTIME_NOT_SUPPORTED (-1)
 #define ONTIME_INVALID       (-2)
 #define ONTIME_DENIED        (-3)
+#define ONTIME_BUSY          (-4)
 
 #endif
