@@ -185,8 +185,9 @@ static void print_vm(const struct vm_config *vm)
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
            vm->vcpus, cpu_list(vm, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
-    printf("%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
-           vm->observer ? ", observer" : "", vm->console_raw ? ", raw console" : "");
+    printf("%s%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
+           vm->observer ? ", observer" : "", vm->control ? ", control" : "",
+           vm->console_raw ? ", raw console" : "");
 
     if (vm->memory_base != GUEST_RAM_BASE || vm->direct_map)
         printf("    %-9s 0x%09" PRIx64 "%s%s\n", "RAM", vm->memory_base, vm->direct_map ? "  direct" : "",

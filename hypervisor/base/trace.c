@@ -48,6 +48,22 @@ static uint64_t oldest(const struct trace_ring *ring, uint64_t written)
     return written > ring->mask ? written - ring->mask : 0;
 }
 
+uint64_t trace_kept_from(const struct trace_ring *ring, unsigned more)
+{
+    uint64_t kept = ring->mask - TRACE_MARGIN - more;
+    uint64_t written;
+
+    atomic_thread_fence(memory_order_acquire); /* after what was copied */
+    written = atomic_load_explicit(&ring->written, memory_order_relaxed);
+    return written > kept ? written - kept : 0;
+}
+
+void trace_copy(const struct trace_ring *ring, uint64_t first, unsigned count, struct ontime_trace_record *to)
+{
+    for (unsigned i = 0; i < count; i++)
+        to[i] = ring->slots[(first + i) & ring->mask];
+}
+
 static size_t write_begin(const struct trace_header *header, uint64_t records, uint64_t lost, char *line)
 {
     return (size_t)snprintf(line, TRACE_LINE_SIZE,

@@ -12,6 +12,10 @@
  * reads nothing before the core has taken it (vm/messages.h): what the core wrote is then seen, and it writes
  * no more.
  *
+ * Records can also be copied out while the ring's core goes on recording, on any core: trace_copy(), then
+ * trace_kept_from(), which says which of them may have been overwritten meanwhile. On another core a new
+ * record may be seen before the number of records is. So the last TRACE_MARGIN records count as lost.
+ *
  * The slot where the next record goes is left out, so a ring of n slots yields n - 1 records.
  */
 #ifndef BASE_TRACE_H
@@ -96,6 +100,29 @@ static inline void trace_record(struct trace_ring *ring, enum ontime_trace_type 
 /* From now on nothing is recorded, or again. On any core. */
 void trace_freeze(struct trace_ring *ring);
 void trace_open(struct trace_ring *ring);
+
+#define TRACE_MARGIN 16 /* records */
+
+static inline bool trace_has_ring(const struct trace_ring *ring)
+{
+    return ring->mask >= 2 * TRACE_MARGIN;
+}
+
+/* The number of the next record, of all that were ever written. */
+static inline uint64_t trace_next(const struct trace_ring *ring)
+{
+    return atomic_load_explicit(&ring->written, memory_order_acquire);
+}
+
+/*
+ * The number of the oldest record that is kept, of a ring that trace_has_ring(); or of one that is kept until
+ * `more` others are written, less than half of the slots.
+ */
+uint64_t trace_kept_from(const struct trace_ring *ring, unsigned more);
+
+/* Copies records from number `first` on, whether they are kept or not. */
+void trace_copy(const struct trace_ring *ring, uint64_t first, unsigned count,
+                struct ontime_trace_record *to);
 
 /*
  * Writes line `cursor` of the dump of a frozen ring into `line`, without an end of line, and returns its

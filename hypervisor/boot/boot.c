@@ -31,6 +31,7 @@
 #include "devices/tree_writer.h"
 #include "devices/virtio.h"
 #include "devices/vrtc.h"
+#include "devices/vuart.h"
 #include "drivers/gic.h"
 #include "drivers/machine_tree.h"
 #include "drivers/pl031.h"
@@ -454,6 +455,13 @@ static void make_vms(bool entropy)
                       config.vms[config.links[i].ends[1].vm].name, config.links[i].memory_kib);
 }
 
+/* What guests print is kept if some VM may read it. */
+static void keep_consoles(void)
+{
+    for (unsigned i = 0; system_control_cpus(&config) != 0 && i < vm_count; i++)
+        vuart_keep_history(vms[i]->uart);
+}
+
 /* Who serves a device sees all RAM of who drives it. */
 static void connect_virtios(void)
 {
@@ -524,6 +532,7 @@ _Noreturn void boot_main(const void *tree)
     start_timers();
     start_clock();
     make_vms(entropy);
+    keep_consoles();
     connect_virtios();
     start_dma(cpu);
     for (unsigned i = 0; i < vm_count; i++)

@@ -5,6 +5,7 @@
  */
 #include "boot/image_placement.h"
 #include <string.h>
+#include "vm/image.h"
 
 #define KIB  UINT64_C(0x400)
 #define MIB  UINT64_C(0x100000)
@@ -13,22 +14,7 @@
 #define TREE_ALIGN 8 /* what libfdt and Linux ask for */
 
 #define IMAGE_LOW_OFFSET  (4 * KIB) /* an Image that asks for less is moved up by IMAGE_ALIGN */
-#define IMAGE_ALIGN       (2 * MIB)
 #define INITRD_OFFSET_MAX (128 * MIB)
-
-/* The arm64 Image header (Linux, Documentation/arm64/booting.rst). */
-#define IMAGE_HEADER_SIZE  64
-#define IMAGE_TEXT_OFFSET  8
-#define IMAGE_SIZE_OFFSET  16
-#define IMAGE_MAGIC_OFFSET 56
-
-static uint64_t little_endian_64(const uint8_t *data)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < 8; i++)
-        value |= (uint64_t)data[i] << (8 * i);
-    return value;
-}
 
 static uint64_t align_up(uint64_t value, uint64_t alignment)
 {
@@ -38,11 +24,6 @@ static uint64_t align_up(uint64_t value, uint64_t alignment)
 static unsigned long mib_up(uint64_t bytes)
 {
     return (unsigned long)(bytes / MIB + (bytes % MIB != 0));
-}
-
-static bool is_arm64_image(const struct blob *kernel)
-{
-    return kernel->size >= IMAGE_HEADER_SIZE && memcmp(kernel->data + IMAGE_MAGIC_OFFSET, "ARM\x64", 4) == 0;
 }
 
 /*
@@ -95,7 +76,7 @@ static const char *packed_as(const struct blob *kernel)
  */
 static int read_text_offset(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
-    uint64_t offset = little_endian_64(vm->kernel.data + IMAGE_TEXT_OFFSET);
+    uint64_t offset = image_word(vm->kernel.data, IMAGE_TEXT_OFFSET);
 
     if (offset > vm_config_ram_end(vm) - vm->memory_base)
         return tree_fail(reader, node, "memory-mib", "the kernel's text_offset, 0x%lx, is not in %u MiB",
@@ -123,7 +104,7 @@ static int check_load_address(const struct tree_reader *reader, int node, const 
 /* Places an Image. *size is the memory that it takes, with its zero-initialised part. */
 static int place_image(const struct tree_reader *reader, int node, struct vm_config *vm, uint64_t *size)
 {
-    *size = little_endian_64(vm->kernel.data + IMAGE_SIZE_OFFSET);
+    *size = image_word(vm->kernel.data, IMAGE_SIZE_OFFSET);
     if (*size == 0)
         return tree_fail(reader, node, "kernel", "its header has no image_size (a kernel older than 3.17)");
     if (*size < vm->kernel.size)
@@ -243,7 +224,7 @@ int place_images(const struct tree_reader *reader, int node, struct vm_config *v
 
     if (tree_read_address(reader, node, "load-address", &vm->load_address) != 0)
         return -1;
-    if (is_arm64_image(&vm->kernel)) {
+    if (image_is_arm64(vm->kernel.data, vm->kernel.size)) {
         if (place_image(reader, node, vm, &kernel_size) != 0 ||
             place_behind_image(reader, node, vm, vm->load_address + kernel_size) != 0)
             return -1;

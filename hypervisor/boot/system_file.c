@@ -40,11 +40,12 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
 static const char *const vm_properties[] = {
-    "compatible", "memory-base",   "memory-mib", "vcpus",        "cpus",          "floating",
-    "weight",     "timers",        "tick-us",    "horizon-us",   "job-us",        "period-us",
-    "warp-us",    "warp-limit-us", "unwarp-us",  "warp-percent", "ends-system",   "observer",
-    "console",    "bootargs",      "kernel",     "initrd",       "load-address",  "tree-address",
-    "direct-map", "trusted-dma",   "devices",    "phandle",      "linux,phandle", NULL};
+    "compatible", "memory-base",   "memory-mib", "vcpus",        "cpus",         "floating",
+    "weight",     "timers",        "tick-us",    "horizon-us",   "job-us",       "period-us",
+    "warp-us",    "warp-limit-us", "unwarp-us",  "warp-percent", "ends-system",  "observer",
+    "console",    "bootargs",      "kernel",     "initrd",       "load-address", "tree-address",
+    "direct-map", "trusted-dma",   "devices",    "control",      "phandle",      "linux,phandle",
+    NULL};
 
 static const char *const link_properties[] = {"compatible", "vms",           "memory-kib",
                                               "read-only",  "uncached",      "warp-on-interrupt",
@@ -386,7 +387,7 @@ static int read_server(const struct tree_reader *reader, int node, struct vm_con
 {
     vm->horizon_us = HORIZON_US_DEFAULT;
     vm->job_us = JOB_US_DEFAULT;
-    if (tree_read_number(reader, node, "horizon-us", (struct tree_range){1000, 60 * SECOND_US},
+    if (tree_read_number(reader, node, "horizon-us", (struct tree_range){HORIZON_US_MIN, HORIZON_US_MAX},
                          &vm->horizon_us) != 0 ||
         tree_read_number(reader, node, "job-us", (struct tree_range){10, SECOND_US}, &vm->job_us) != 0 ||
         tree_read_number(reader, node, "period-us", (struct tree_range){10, 60 * SECOND_US},
@@ -408,14 +409,13 @@ static int read_server(const struct tree_reader *reader, int node, struct vm_con
 static int read_warps(const struct tree_reader *reader, int node, uint32_t allowance_us, struct vm_config *vm)
 {
     vm->warp_limit_us = WARP_LIMIT_US_DEFAULT;
-    if (tree_read_number(reader, node, "warp-limit-us", (struct tree_range){1, SECOND_US},
-                         &vm->warp_limit_us) != 0)
+    if (tree_read_number(reader, node, "warp-limit-us",
+                         (struct tree_range){WARP_LIMIT_US_MIN, WARP_LIMIT_US_MAX}, &vm->warp_limit_us) != 0)
         return -1;
     vm->warp_us = 2 * allowance_us + vm->warp_limit_us;
-    if (tree_read_number(reader, node, "warp-us", (struct tree_range){0, 60 * SECOND_US}, &vm->warp_us) != 0)
+    if (tree_read_number(reader, node, "warp-us", (struct tree_range){0, WARP_US_MAX}, &vm->warp_us) != 0)
         return -1;
-    return tree_read_number(reader, node, "unwarp-us", (struct tree_range){0, 60 * SECOND_US},
-                            &vm->unwarp_us);
+    return tree_read_number(reader, node, "unwarp-us", (struct tree_range){0, UNWARP_US_MAX}, &vm->unwarp_us);
 }
 
 static int read_timers(const struct tree_reader *reader, int node, const struct system_config *config,
@@ -458,7 +458,8 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
         read_resources(reader, node, config, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
-        tree_read_flag(reader, node, "observer", &vm->observer) != 0 || read_console(reader, node, vm) != 0)
+        tree_read_flag(reader, node, "observer", &vm->observer) != 0 ||
+        tree_read_flag(reader, node, "control", &vm->control) != 0 || read_console(reader, node, vm) != 0)
         return -1;
     return read_boot(reader, node, vm);
 }

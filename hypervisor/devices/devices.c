@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "console/console.h"
 #include "devices/address_map.h"
+#include "devices/control.h"
 #include "devices/dma.h"
 #include "devices/flash.h"
 #include "devices/guest_tree.h"
@@ -231,5 +232,7 @@ bool devices_finish(struct vm *vm, const char *cpu_compatible, bool entropy)
         reset_vcpu(&vm->vcpus[i]);
     for (unsigned i = 0; vm->config->observer && i < vm->vcpu_count; i++)
         vm->vcpus[i].observer = memory_allocate(sizeof(struct observer));
+    for (unsigned i = 0; vm->config->control && i < vm->vcpu_count; i++)
+        vm->vcpus[i].control = memory_allocate(sizeof(struct control));
     return true;
 }

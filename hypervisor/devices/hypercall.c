@@ -4,6 +4,7 @@
  * time (DEN0057), and Ontime's calls (include/ontime/abi.h). Anything else returns NOT_SUPPORTED.
  */
 #include "devices/hypercall.h"
+#include "devices/control.h"
 #include "devices/deadline_calls.h"
 #include "devices/observer.h"
 #include "devices/psci.h"
@@ -79,7 +80,7 @@ static uint64_t feature_bits(const struct vcpu *vcpu)
     const struct vm_config *config = vcpu->vm->config;
 
     return (config->timers == TIMERS_PRECISE ? PRECISE_FEATURES : 0) |
-           (config->observer ? ONTIME_FEATURE_OBSERVER : 0);
+           (config->observer ? ONTIME_FEATURE_OBSERVER : 0) | (config->control ? ONTIME_FEATURE_CONTROL : 0);
 }
 
 static int64_t stat(struct vcpu *vcpu, uint64_t *x)
@@ -139,6 +140,14 @@ static __attribute__((noinline)) int64_t rare_call(struct vcpu *vcpu, uint32_t n
         return mark(vcpu, (uint32_t)x[1]);
     case ONTIME_CALL_TRACE:
         return trace(vcpu, x[1]);
+    case ONTIME_CALL_VM_INFO:
+    case ONTIME_CALL_VCPU_INFO:
+    case ONTIME_CALL_VM_POWER:
+    case ONTIME_CALL_VM_SET:
+    case ONTIME_CALL_CONSOLE_READ:
+    case ONTIME_CALL_CONSOLE_WRITE:
+    case ONTIME_CALL_TRACE_READ:
+        return control_call(vcpu, number, x);
     default:
         return ONTIME_NOT_SUPPORTED;
     }

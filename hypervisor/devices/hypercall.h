@@ -17,7 +17,7 @@ static inline bool hypercall_is_vendors(const struct vcpu *vcpu)
 }
 
 /*
- * Carries out a call of the vendor's range, which is Ontime's own. Of the vCPU's registers only x0..x3 need
+ * Carries out a call of the vendor's range, which is Ontime's own. Of the vCPU's registers only x0..x4 need
  * be in memory. Returns what is to be x0; other results are left in x1..x3.
  */
 int64_t hypercall_vendor(struct vcpu *vcpu);

@@ -11,6 +11,7 @@
  */
 #include "devices/vuart.h"
 #include <stddef.h>
+#include <string.h>
 #include "base/memory.h"
 #include "devices/vgic.h"
 
@@ -118,12 +119,21 @@ static uint32_t read_register(const struct vuart *uart, uint64_t offset)
     }
 }
 
+static void keep(struct vuart_history *history, char c)
+{
+    uint64_t written = atomic_load_explicit(&history->written, memory_order_relaxed);
+
+    history->bytes[written % VUART_HISTORY] = c;
+    atomic_store_explicit(&history->written, written + 1, memory_order_release);
+}
+
 static void write_register(struct vuart *uart, uint64_t offset, uint32_t value)
 {
     switch (offset) {
     case DR:
         /* While the console has no room the character is lost, as one into a full FIFO of the real device. */
-        (void)console_put(&uart->console, (char)value);
+        if (console_put(&uart->console, (char)value) && uart->history != NULL)
+            keep(uart->history, (char)value);
         uart->raw |= INT_TX;
         break;
     case IBRD:
@@ -176,20 +186,67 @@ static bool vuart_access(struct vcpu *vcpu, struct mmio_access *access)
     return true;
 }
 
+/* Into the receive FIFO, if it has room. */
+static bool take(struct vuart *uart, uint8_t c)
+{
+    if (uart->fifo_count == VUART_FIFO)
+        return false;
+    uart->fifo[(uart->fifo_first + uart->fifo_count++) % VUART_FIFO] = c;
+    uart->raw |= INT_RX | INT_RT;
+    uart->console.full = uart->fifo_count == VUART_FIFO;
+    return true;
+}
+
 static void deliver(struct console_source *source, char c)
 {
     struct vuart *uart = (struct vuart *)(void *)((char *)source - offsetof(struct vuart, console));
 
     spin_lock(&uart->lock);
-    if (uart->fifo_count == VUART_FIFO) {
+    if (!take(uart, (uint8_t)c))
         uart->raw |= INT_OE;
-    } else {
-        uart->fifo[(uart->fifo_first + uart->fifo_count++) % VUART_FIFO] = (uint8_t)c;
-        uart->raw |= INT_RX | INT_RT;
-        source->full = uart->fifo_count == VUART_FIFO;
-    }
     update_line(&uart->vm->vcpus[0]);
     spin_unlock(&uart->lock);
+}
+
+unsigned vuart_type(struct vuart *uart, const uint8_t *bytes, unsigned count)
+{
+    unsigned taken = 0;
+
+    spin_lock(&uart->lock);
+    while (taken < count && take(uart, bytes[taken]))
+        taken++;
+    update_line(&uart->vm->vcpus[0]);
+    spin_unlock(&uart->lock);
+    return taken;
+}
+
+void vuart_keep_history(struct vuart *uart)
+{
+    uart->history = memory_allocate(sizeof(*uart->history));
+}
+
+uint64_t vuart_history_end(const struct vuart *uart)
+{
+    return atomic_load_explicit(&uart->history->written, memory_order_acquire);
+}
+
+uint64_t vuart_history_from(const struct vuart *uart, unsigned more)
+{
+    uint64_t kept = VUART_HISTORY - VUART_MARGIN - more;
+    uint64_t end;
+
+    atomic_thread_fence(memory_order_acquire); /* after what was copied */
+    end = vuart_history_end(uart);
+    return end > kept ? end - kept : 0;
+}
+
+void vuart_history_copy(const struct vuart *uart, uint64_t from, unsigned count, char *to)
+{
+    unsigned first = (unsigned)(from % VUART_HISTORY);
+    unsigned until_end = VUART_HISTORY - first < count ? VUART_HISTORY - first : count;
+
+    memcpy(to, uart->history->bytes + first, until_end);
+    memcpy(to + until_end, uart->history->bytes, count - until_end);
 }
 
 struct vuart *vuart_create(struct vm *vm)

@@ -223,20 +223,36 @@ static void list_unit(struct sched_queue *queue, struct sched_unit *unit)
     bvt_queue(queue)->units = unit;
 }
 
+/* W and C in the unit's virtual time. C is 1 at least: with 0, two equal units would change places at every
+ * pick(). */
+static void derive(const struct sched_queue *queue, struct sched_unit *unit)
+{
+    int64_t allowance = over_weight(unit, queue->allowance);
+
+    bvt_unit(unit)->warp = over_weight(unit, unit->params.warp);
+    bvt_unit(unit)->allowance = allowance > 0 ? allowance : 1;
+    bvt_unit(unit)->remainder %= unit->params.weight;
+}
+
 void bvt_add(struct sched_queue *queue, struct sched_unit *unit)
 {
     const struct sched_params *params = &unit->params;
-    int64_t allowance;
 
     ASSERT(params->weight >= 1 && params->weight <= SCHED_WEIGHT_MAX);
     ASSERT(params->warp <= SCHED_TICKS_MAX && params->warp_limit <= SCHED_TICKS_MAX);
     ASSERT(params->unwarp <= SCHED_TICKS_MAX);
     unit->runnable = false;
-    *bvt_unit(unit) = (struct bvt_unit){.warp = over_weight(unit, params->warp)};
-    /* At least 1: with 0, two equal units would change places at every pick(). */
-    allowance = over_weight(unit, queue->allowance);
-    bvt_unit(unit)->allowance = allowance > 0 ? allowance : 1;
+    *bvt_unit(unit) = (struct bvt_unit){.avt = 0};
+    derive(queue, unit);
     list_unit(queue, unit);
+}
+
+/* One that is not warped waits by its A, which stays. */
+void bvt_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params)
+{
+    DEBUG_ASSERT(!unit->warped);
+    unit->params = *params;
+    derive(queue, unit);
 }
 
 bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
@@ -647,9 +663,10 @@ static bool any_is_runnable(const struct sched_queue *queue)
 void bvt_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
 {
     struct bvt_queue *own = bvt_queue(queue);
-    int64_t most = BVT_JOIN_TURNS * bvt_unit(unit)->allowance;
-    int64_t lag;
+    int64_t most, lag;
 
+    derive(queue, unit);
+    most = BVT_JOIN_TURNS * bvt_unit(unit)->allowance;
     update_svt(queue);
     lag = (int64_t)(own->origin + (uint64_t)own->svt - ahead - (uint64_t)bvt_unit(unit)->avt);
     lag = least(lag, most);
@@ -707,5 +724,6 @@ const struct sched_policy bvt_policy = {
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
     .refund = bvt_refund,
+    .set = bvt_set,
     .moves = &moves,
 };

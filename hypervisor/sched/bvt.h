@@ -56,6 +56,7 @@ bool bvt_unwarp(struct sched_queue *queue, struct sched_unit *unit, uint64_t now
 void bvt_begin_warp(struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline, uint64_t budget);
 void bvt_swap(struct sched_queue *queue, struct sched_unit *a, struct sched_unit *b);
 void bvt_refund(struct sched_queue *queue, struct sched_unit *unit, uint64_t ticks);
+void bvt_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params);
 
 /* Of struct sched_moves. */
 void bvt_remove(struct sched_queue *queue, struct sched_unit *unit);

@@ -105,6 +105,19 @@ static void cbs_add(struct sched_queue *queue, struct sched_unit *unit)
     set_credit(queue);
 }
 
+/* As in a move, `served` stays. */
+static void cbs_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params)
+{
+    struct sched_params own = *params;
+
+    own.warp = SCHED_TICKS_MAX;
+    cbs_queue(queue)->weights -= unit->params.weight;
+    cbs_queue(queue)->weights += own.weight;
+    bvt_set(queue, unit, &own);
+    cbs_unit(unit)->remainder %= own.weight;
+    set_credit(queue);
+}
+
 /* `served` is an instant, and stays as it is: no unit gets a new horizon by going to another queue. */
 static void cbs_remove(struct sched_queue *queue, struct sched_unit *unit)
 {
@@ -115,6 +128,8 @@ static void cbs_remove(struct sched_queue *queue, struct sched_unit *unit)
 
 static void cbs_join(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead)
 {
+    unit->params.warp = SCHED_TICKS_MAX;
+    cbs_unit(unit)->remainder %= unit->params.weight;
     bvt_join(queue, unit, ahead);
     cbs_queue(queue)->weights += unit->params.weight;
     set_credit(queue);
@@ -248,5 +263,6 @@ const struct sched_policy cbs_policy = {
     .unwarp = bvt_unwarp,
     .swap = bvt_swap,
     .refund = bvt_refund, /* its server is not: urgent work stays within the share of whom does it */
+    .set = cbs_set,
     .moves = &moves,
 };

@@ -71,6 +71,15 @@ static void credit_add(struct sched_queue *queue, struct sched_unit *unit)
     credit_queue(queue)->units = unit;
 }
 
+static void credit_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params)
+{
+    if (credit_unit(unit)->active) {
+        credit_queue(queue)->weights -= unit->params.weight;
+        credit_queue(queue)->weights += params->weight;
+    }
+    unit->params = *params;
+}
+
 /*
  * To be called when the unit's priority may have changed: if it waits, it goes to the end of the line of the
  * new one.
@@ -307,4 +316,5 @@ const struct sched_policy credit_policy = {
     .pick = credit_pick,
     .warp = credit_warp,
     .unwarp = credit_unwarp,
+    .set = credit_set,
 };

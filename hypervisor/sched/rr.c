@@ -50,6 +50,13 @@ static void rr_add(struct sched_queue *queue, struct sched_unit *unit)
     unit->runnable = false;
 }
 
+/* The turn that it has goes on. */
+static void rr_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params)
+{
+    (void)queue;
+    unit->params = *params;
+}
+
 static void rr_wake(struct sched_queue *queue, struct sched_unit *unit, uint64_t now)
 {
     (void)now;
@@ -134,5 +141,6 @@ const struct sched_policy rr_policy = {
     .pick = rr_pick,
     .warp = sched_no_warp,
     .unwarp = sched_no_unwarp,
+    .set = rr_set,
     .moves = &moves,
 };

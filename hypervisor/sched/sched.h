@@ -125,6 +125,12 @@ struct sched_policy {
      */
     void (*refund)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ticks);
 
+    /*
+     * A unit of the queue, which is not warped, has other params from now on. What the policy keeps of it
+     * stays: its virtual time, or its credit, so that nothing is given back for time that has passed.
+     */
+    void (*set)(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params);
+
     /* For units that go from one queue to another. NULL: the policy has no such units. */
     const struct sched_moves *moves;
 };
@@ -141,8 +147,9 @@ struct sched_moves {
     void (*remove)(struct sched_queue *queue, struct sched_unit *unit);
 
     /*
-     * Adds a unit that remove() took out of another queue, and makes it runnable. `ahead`: how far this
-     * queue's virtual time is ahead of that one's without a claim of the unit's.
+     * Adds a unit that remove() took out of another queue, and makes it runnable. Its params may have changed
+     * meanwhile. `ahead`: how far this queue's virtual time is ahead of that one's without a claim of the
+     * unit's.
      */
     void (*join)(struct sched_queue *queue, struct sched_unit *unit, uint64_t ahead);
 

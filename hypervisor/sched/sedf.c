@@ -65,6 +65,15 @@ static void sedf_add(struct sched_queue *queue, struct sched_unit *unit)
     sedf_queue(queue)->weights += unit->params.weight;
 }
 
+/* The slices follow when periods begin. */
+static void sedf_set(struct sched_queue *queue, struct sched_unit *unit, const struct sched_params *params)
+{
+    sedf_queue(queue)->weights -= unit->params.weight;
+    sedf_queue(queue)->weights += params->weight;
+    unit->params = *params;
+    sedf_unit(unit)->remainder %= params->weight;
+}
+
 static void begin_period(const struct sched_queue *queue, struct sched_unit *unit, uint64_t deadline,
                          uint64_t used)
 {
@@ -288,4 +297,5 @@ const struct sched_policy sedf_policy = {
     .pick = sedf_pick,
     .warp = sched_no_warp,
     .unwarp = sched_no_unwarp,
+    .set = sedf_set,
 };

@@ -18,6 +18,14 @@
 #define SYSTEM_BOOTARGS_MAX 2047
 #define SYSTEM_MAX_DEVICES  40 /* of the machine, that a VM is given */
 
+/* The ranges of what bounds a VM's urgent work, in us: of the system file's properties, and of VM_SET. */
+#define HORIZON_US_MIN    1000
+#define HORIZON_US_MAX    60000000
+#define WARP_US_MAX       60000000
+#define WARP_LIMIT_US_MIN 1
+#define WARP_LIMIT_US_MAX 1000000
+#define UNWARP_US_MAX     60000000
+
 enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
 
 /* In this mode, is a vCPU warped at its deadlines? */
@@ -50,6 +58,7 @@ struct vm_config {
     uint32_t unwarp_us;
     bool ends_system;
     bool observer;
+    bool control;         /* it may control the others */
     bool console_raw;     /* its output goes to the terminal as it is while it has the input */
     bool trusted_dma;     /* it may be given devices that write to memory */
     const char *devices;  /* the paths of the nodes that it is given: strings, inside the system file */
@@ -170,13 +179,24 @@ static inline unsigned system_virtios_of(const struct system_config *system, uns
     return count;
 }
 
+/* The physical CPUs that run vCPUs of VMs with `control`. */
+static inline uint64_t system_control_cpus(const struct system_config *system)
+{
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < system->vm_count; i++)
+        if (system->vms[i].control)
+            mask |= vm_config_cpus(&system->vms[i]);
+    return mask;
+}
+
 /*
- * The physical CPUs that run vCPUs of the VM with this index, or of one that it has a link or a virtio device
- * with: those that may send it interrupts, and take the lock of its virtual GIC.
+ * The physical CPUs that run vCPUs of the VM with this index, of one that it has a link or a virtio device
+ * with, or of one with `control`: those that may send it interrupts, and take the lock of its virtual GIC.
  */
 static inline uint64_t system_cpus_with_links(const struct system_config *system, unsigned vm)
 {
-    uint64_t mask = vm_config_cpus(&system->vms[vm]);
+    uint64_t mask = vm_config_cpus(&system->vms[vm]) | system_control_cpus(system);
 
     for (unsigned i = 0; i < system->link_count; i++) {
         const struct link_config *link = &system->links[i];

@@ -253,7 +253,7 @@ static __attribute__((noinline)) void take_turns(struct cpu *cpu, struct vcpu *v
         return;
     if (!asked)
         other = next_turn(vcpu, now);
-    if (other == NULL)
+    if (other == NULL || other->unit.params.weight != vcpu->unit.params.weight) /* it is about to change */
         return;
     short_turn = asked || vcpu->unit.warped;
     vcpu->gave_way_at = vcpu->stats[ONTIME_STAT_RUN_TICKS];
@@ -634,6 +634,7 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
         stay(vcpu);
     }
     vcpu->place_of = vcpu;
+    vcpu->off_since = cpu->started;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
     deadline_init(&vcpu->precise_timer, DEADLINE_URGENT, deadline_reached);
@@ -860,6 +861,63 @@ void vcpu_retire(struct vcpu *vcpu)
     cpu->reschedule = true;
     deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
     vcpu_unload(vcpu);
+}
+
+/* Its deadlines are not watched, unlike those of others that are out of the CPU. */
+void vcpu_hold(struct vcpu *vcpu)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = arch_counter();
+
+    DEBUG_ASSERT(cpu == arch_cpu() && vcpu->on && !vcpu->held);
+    vcpu->gives_way_to = NULL;
+    may_be_told(vcpu);
+    if (vcpu == cpu->current)
+        now += cost_of_return(vcpu);
+    now = charge(cpu, now);
+    (void)take_from_scheduler(vcpu, now, ONTIME_WARP_END_BLOCKED);
+    vcpu->on = false;
+    vcpu->held = true;
+    pick(cpu, now);
+    deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
+    deadline_cancel(&cpu->deadlines, &vcpu->wake_timer);
+    vcpu_unload(vcpu);
+    cpu->reschedule = true;
+}
+
+void vcpu_release(struct vcpu *vcpu)
+{
+    DEBUG_ASSERT(vcpu->held && !vcpu->on);
+    vcpu->held = false;
+    vcpu->on = true;
+    vcpu_wake_blocked(vcpu);
+    watch_deadlines(vcpu);
+}
+
+static void set_params(struct vcpu *vcpu, const struct sched_params *params, uint64_t now)
+{
+    struct sched_queue *queue = &vcpu->cpu->sched;
+
+    if (queue->policy->unwarp(queue, &vcpu->unit, now))
+        warp_ended(vcpu, now, ONTIME_WARP_END_LIMIT);
+    queue->policy->set(queue, &vcpu->unit, params);
+}
+
+/* All of the ring, as vCPUs that change places are to have the same. */
+void vcpu_set_params(struct vcpu *vcpu, const struct sched_params *params)
+{
+    struct cpu *cpu = vcpu->cpu;
+    uint64_t now = charge(cpu, arch_counter());
+    bool away = be_home(vcpu);
+
+    for (struct vcpu *other = vcpu->sibling; other != NULL && other != vcpu; other = other->sibling)
+        away = be_home(other) || away;
+    set_params(vcpu, params, now);
+    for (struct vcpu *other = vcpu->sibling; other != NULL && other != vcpu; other = other->sibling)
+        set_params(other, params, now);
+    if (away)
+        pick(cpu, now);
+    cpu->reschedule = true;
 }
 
 uint64_t cpu_turn(struct cpu *cpu)

@@ -136,6 +136,17 @@ void vcpu_unload(struct vcpu *vcpu);
 void vcpu_retire(struct vcpu *vcpu);
 
 /*
+ * The vCPU, which is on, is held: it is not runnable, nothing wakes it, and no deadline of it fires until
+ * vcpu_release(). Its deadlines and interrupts are kept, and its time goes on. After vcpu_release() it is
+ * runnable, whatever it waited for.
+ */
+void vcpu_hold(struct vcpu *vcpu);
+void vcpu_release(struct vcpu *vcpu);
+
+/* The vCPU, and those of its VM that are on this CPU, have other params from now on. Their warps end. */
+void vcpu_set_params(struct vcpu *vcpu, const struct sched_params *params);
+
+/*
  * Charges the current vCPU up to `now`, an instant that was just read. Returns `now`, or up to when it was
  * charged already if that is later, as an interrupt handler's `now` may be old.
  */

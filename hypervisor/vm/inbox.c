@@ -23,6 +23,10 @@ static void serve_vcpu(struct vcpu *vcpu)
         vcpu_power_off_for_stop(vcpu);
     if ((requests & VCPU_LOAD) != 0)
         vcpu_load_here(vcpu);
+    if ((requests & VCPU_PARAMS) != 0)
+        vcpu_take_params(vcpu);
+    if ((requests & VCPU_CONTROL) != 0)
+        vcpu_control_here(vcpu);
     if ((requests & VCPU_ALARM) != 0)
         vcpu->hooks->alarm(vcpu->vm);
     if ((requests & VCPU_WORK) != 0)

@@ -3,7 +3,6 @@
 #ifndef VM_LOAD_H
 #define VM_LOAD_H
 
-#include <stdbool.h>
 #include "vm/vm.h"
 
 /* The most bytes that one piece copies, and how many one zeroes. A piece is to take 2,000 instructions. */
@@ -13,7 +12,11 @@
 /* Begins to load the VM's images from the pristine copies. None of its vCPUs runs. */
 void vm_load_begin(struct vm *vm);
 
-/* Does one piece. True when there is none left: the VM's RAM is as a fresh boot needs it. */
-bool vm_load_step(struct vm *vm);
+/*
+ * Does one piece. DONE: there is none left, the VM's RAM is as a fresh boot needs it. FAILED: a block of the
+ * image that another VM has given is not in that one's RAM.
+ */
+enum vm_load_outcome { VM_LOAD_MORE, VM_LOAD_DONE, VM_LOAD_FAILED };
+enum vm_load_outcome vm_load_step(struct vm *vm);
 
 #endif

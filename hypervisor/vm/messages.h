@@ -17,10 +17,12 @@
 #include "vm/cpu.h"
 
 /* Of a vCPU. They are done in this order. */
-#define VCPU_ARRIVE    128u /* it comes from another core: before all else */
+#define VCPU_ARRIVE    512u /* it comes from another core: before all else */
 #define VCPU_POWER_ON  1u   /* begins at its `resume_entry` */
 #define VCPU_POWER_OFF 2u   /* its VM stops */
 #define VCPU_LOAD      4u   /* its VM starts: it loads the images */
+#define VCPU_PARAMS    128u /* its VM's parameters of the scheduler have changed */
+#define VCPU_CONTROL   256u /* something is asked of its VM (vm->asked), or that is paused, or no longer */
 #define VCPU_ALARM     8u   /* the alarm of its VM's clock has changed */
 #define VCPU_WORK      16u  /* another vCPU has handed work on to it: it is warped */
 #define VCPU_LOOK      32u  /* its interrupts have changed: its list registers are brought up to date */

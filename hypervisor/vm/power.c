@@ -13,6 +13,13 @@
  * of other cores by a message; then itself. It never goes back to its guest. Another vCPU that wants to stop
  * the VM meanwhile waits, and is switched off as the others.
  *
+ * A VM with `control` asks for things of another VM (vm->asked), and tells the core of that one's first vCPU,
+ * which does them: so a VM's lock is taken on its own cores only. What comes while the VM stops or loads is
+ * left until that is over. That vCPU is also the stopper then, whether it is on or not.
+ *
+ * A VM is paused by holding its vCPUs, each on its own core. A held vCPU is out of the scheduler as one that
+ * is switched off, but `powered`, and keeps its state. The stop of a paused VM switches it off as others.
+ *
  * Locking: the VM's lock, the outermost, for the power state of the VM and of its vCPUs.
  */
 #include "vm/power.h"
@@ -25,12 +32,35 @@
 
 static struct spinlock off_lock = SPINLOCK_INIT(LOCK_ALONE); /* of all VMs' `off`; no other is held */
 
+/* The time that it is off ends, or begins. */
+static void count_off(struct vcpu *vcpu, bool off)
+{
+    uint64_t now = arch_counter();
+
+    if (off == (vcpu->off_since != 0))
+        return;
+    if (!off)
+        vcpu->off_ticks += now - vcpu->off_since;
+    vcpu->off_since = off ? now : 0;
+}
+
+static void put_on(struct vcpu *vcpu)
+{
+    count_off(vcpu, false);
+    vcpu->on = true;
+    vcpu_wake(vcpu);
+}
+
 static void switch_on(struct vcpu *vcpu)
 {
     DEBUG_ASSERT(vcpu->cpu == arch_cpu() && vcpu->work == (void *)0 && vcpu->cpu->loaded != vcpu);
     arch_vcpu_reset(vcpu, vcpu->resume_entry, vcpu->resume_argument);
-    vcpu->on = true;
-    vcpu_wake(vcpu);
+    if (!vcpu->vm->paused) {
+        put_on(vcpu);
+        return;
+    }
+    count_off(vcpu, false);
+    vcpu->held = true;
 }
 
 /* Unless a stop came before the message was taken. */
@@ -64,8 +94,9 @@ static void switch_off(struct vcpu *vcpu)
     DEBUG_ASSERT(spin_is_held(&vcpu->vm->lock) && vcpu->cpu == arch_cpu());
     vcpu->powered = false;
     vcpu->to_start = false;
-    vcpu->on = false;
+    vcpu->on = vcpu->held = false;
     vcpu->work = (void *)0;
+    count_off(vcpu, true);
     vcpu_retire(vcpu);
 }
 
@@ -79,14 +110,24 @@ void vcpu_power_off_for_stop(struct vcpu *vcpu)
     spin_unlock(&vm->lock);
 }
 
+/* What was asked while the VM stopped or loaded is taken now. */
+static void look_at_asked(struct vm *vm)
+{
+    if (atomic_load_explicit(&vm->asked, memory_order_acquire) != ASKED_NOTHING)
+        vcpu_send(&vm->vcpus[0], VCPU_CONTROL);
+}
+
 static void begin(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
     spin_lock(&vm->lock);
     vcpu->work = (void *)0;
+    vm->loaded = true;
+    vm->image.from = (void *)0; /* it was for this start */
     vcpu_power_on(vcpu, vm->config->entry, vm->config->tree_address);
     spin_unlock(&vm->lock);
+    look_at_asked(vm);
 }
 
 static void tell_start_work(struct vcpu *vcpu)
@@ -102,11 +143,21 @@ static void reset_work(struct vcpu *vcpu)
         vcpu->work = tell_start_work;
 }
 
+static void stop_last(struct vcpu *vcpu, bool restart);
+
 /* Each step of this and of the reset, each peer that is told, and the begin are a piece. */
 static void load(struct vcpu *vcpu)
 {
-    if (vm_load_step(vcpu->vm))
+    switch (vm_load_step(vcpu->vm)) {
+    case VM_LOAD_MORE:
+        break;
+    case VM_LOAD_DONE:
         vcpu->work = reset_work;
+        break;
+    case VM_LOAD_FAILED:
+        stop_last(vcpu, false);
+        break;
+    }
 }
 
 void vcpu_load_here(struct vcpu *vcpu)
@@ -114,22 +165,33 @@ void vcpu_load_here(struct vcpu *vcpu)
     DEBUG_ASSERT(vcpu->cpu == arch_cpu() && !vcpu->on);
     vm_load_begin(vcpu->vm);
     vcpu->work = load;
-    vcpu->on = true;
-    vcpu_wake(vcpu);
+    put_on(vcpu);
 }
 
-void vm_start(struct vm *vm)
+/* All vCPUs are off, and the lock is held. */
+static void start(struct vm *vm)
 {
     struct vcpu *boot = &vm->vcpus[0];
 
     for (unsigned i = 0; i < vm->vcpu_count; i++)
         ASSERT(!vm->vcpus[i].powered);
-    vm->off = false;
+    vm->loaded = vm->paused = false;
+    vm->starts++;
     boot->powered = true;
     if (ARCH_READ_RELAXED(boot->cpu) == arch_cpu())
         vcpu_load_here(boot);
     else
         vcpu_send(boot, VCPU_LOAD);
+}
+
+void vm_start(struct vm *vm)
+{
+    spin_lock(&off_lock);
+    vm->off = false;
+    spin_unlock(&off_lock);
+    spin_lock(&vm->lock);
+    start(vm);
+    spin_unlock(&vm->lock);
 }
 
 _Noreturn static void switch_machine_off(void)
@@ -177,7 +239,10 @@ static bool all_are_off(struct vm *vm)
 
 static void stopped(struct vm *vm)
 {
-    console_print("%s: off", vm->config->name);
+    bool bad_image = vm->image.from != (void *)0; /* that is, it went off while it was loaded */
+
+    vm->image.from = (void *)0;
+    console_print(bad_image ? "%s: off: its new image is not in RAM" : "%s: off", vm->config->name);
     if (vm->config->ends_system) {
         console_print("%s ends the system", vm->config->name);
         switch_machine_off();
@@ -201,12 +266,20 @@ static void stop_last(struct vcpu *vcpu, bool restart)
     spin_lock(&vm->lock);
     if (vcpu->powered)
         switch_off(vcpu);
-    vm->stopper = (void *)0;
-    if (restart)
-        vm_start(vm);
+    if (restart) {
+        vm->stopper = (void *)0;
+        start(vm);
+    } else {
+        vm->stopper = vcpu;
+    }
     spin_unlock(&vm->lock);
-    if (!restart)
-        stopped(vm);
+    if (restart)
+        return;
+    stopped(vm);
+    spin_lock(&vm->lock);
+    vm->stopper = (void *)0; /* from now on it may be started */
+    spin_unlock(&vm->lock);
+    look_at_asked(vm);
 }
 
 /*
@@ -283,6 +356,7 @@ void vm_stop_by(struct vcpu *vcpu, bool restart)
     spin_lock(&vm->lock);
     if (vm->stopper == (void *)0)
         vm->stopper = vcpu;
+    vm->paused = false;
     if (vm->stopper != vcpu)
         vcpu->work = be_stopped;
     else
@@ -322,4 +396,128 @@ void vcpu_suspend(struct vcpu *vcpu, uint64_t entry, uint64_t argument, bool is_
     vcpu->cpu->reschedule = true; /* not back to its guest, even if it does not block */
     if (!is_pending)
         vcpu_block(vcpu);
+}
+
+/*
+ * Stops the VM by its first vCPU, which is on this core, and may be on, held, off, or about to be switched
+ * on. The lock is held.
+ */
+static void stop_from_outside(struct vm *vm, bool restart)
+{
+    struct vcpu *boot = &vm->vcpus[0];
+
+    vm->stopper = boot;
+    vm->paused = false;
+    boot->powered = true;
+    boot->to_start = false;
+    boot->work = restart ? restart_work : stop_work;
+    if (boot->held)
+        vcpu_release(boot);
+    else
+        put_on(boot);
+    boot->cpu->reschedule = true;
+}
+
+static void tell_vcpus(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        vcpu_send(&vm->vcpus[i], VCPU_CONTROL);
+}
+
+static void carry_out(struct vm *vm, enum asked what)
+{
+    switch (what) {
+    case ASKED_PAUSE:
+    case ASKED_RESUME:
+        vm->paused = what == ASKED_PAUSE;
+        tell_vcpus(vm);
+        break;
+    case ASKED_RESTART:
+        vm->image = vm->asked_image;
+        stop_from_outside(vm, true);
+        break;
+    default:
+        stop_from_outside(vm, false);
+        break;
+    }
+}
+
+static bool is_off(const struct vm *vm)
+{
+    bool off;
+
+    spin_lock(&off_lock);
+    off = vm->off;
+    spin_unlock(&off_lock);
+    return off;
+}
+
+/*
+ * On the core of the VM's first vCPU. While the VM stops or loads, what is asked stays, and is looked at
+ * again when that is over (look_at_asked()).
+ */
+static void take_asked(struct vm *vm)
+{
+    enum asked what = (enum asked)atomic_load_explicit(&vm->asked, memory_order_acquire);
+    bool off, later, starts;
+
+    if (what == ASKED_NOTHING || what == ASKED_BEING_MADE)
+        return;
+    off = is_off(vm);
+    starts = off && what == ASKED_RESTART;
+    spin_lock(&vm->lock);
+    later = vm->stopper != (void *)0 || (!off && !vm->loaded);
+    if (!later && starts)
+        vm->image = vm->asked_image;
+    else if (!later && !off)
+        carry_out(vm, what);
+    spin_unlock(&vm->lock);
+    if (later)
+        return;
+    if (starts)
+        vm_start(vm);
+    atomic_store_explicit(&vm->asked, ASKED_NOTHING, memory_order_release);
+}
+
+void vcpu_control_here(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (vcpu->index == 0)
+        take_asked(vm);
+    spin_lock(&vm->lock);
+    if (vm->paused && vcpu->on)
+        vcpu_hold(vcpu);
+    else if (!vm->paused && vcpu->held && vm->stopper == (void *)0)
+        vcpu_release(vcpu);
+    spin_unlock(&vm->lock);
+}
+
+enum ontime_vm_state vm_state(const struct vm *vm)
+{
+    uint32_t what = atomic_load_explicit(&vm->asked, memory_order_acquire); /* first */
+
+    if (ARCH_READ_RELAXED(vm->off))
+        return what == ASKED_RESTART ? ONTIME_VM_LOADING : ONTIME_VM_OFF;
+    if (ARCH_READ_RELAXED(vm->stopper) != (void *)0 || what == ASKED_STOP || what == ASKED_RESTART)
+        return ONTIME_VM_STOPPING;
+    if (!ARCH_READ_RELAXED(vm->loaded))
+        return ONTIME_VM_LOADING;
+    return ARCH_READ_RELAXED(vm->paused) ? ONTIME_VM_PAUSED : ONTIME_VM_RUNNING;
+}
+
+bool vm_ask(struct vm *vm, enum asked what, const struct lent_image *image)
+{
+    enum ontime_vm_state state = vm_state(vm);
+    uint32_t nothing = ASKED_NOTHING;
+
+    if (state == ONTIME_VM_STOPPING || state == ONTIME_VM_LOADING ||
+        (state == ONTIME_VM_OFF && what != ASKED_STOP && what != ASKED_RESTART) ||
+        !atomic_compare_exchange_strong_explicit(&vm->asked, &nothing, ASKED_BEING_MADE, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    vm->asked_image = *image;
+    atomic_store_explicit(&vm->asked, what, memory_order_release);
+    vcpu_send(&vm->vcpus[0], VCPU_CONTROL);
+    return true;
 }

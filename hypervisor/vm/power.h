@@ -5,11 +5,21 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "ontime/control.h"
 #include "vm/vm.h"
 
-/* Starts, or starts again, a VM whose vCPUs are all off; its images are loaded first. The VM's lock is held.
- */
+/* Starts a VM that is off; its images are loaded first. On the core of its first vCPU, or at boot. */
 void vm_start(struct vm *vm);
+
+/*
+ * What another VM, which may, asks of this one, on any core: it is passed on to the core of its first vCPU.
+ * False: not now, as the VM stops or loads, or somebody has asked for something just before. `image` is for
+ * ASKED_RESTART.
+ */
+bool vm_ask(struct vm *vm, enum asked what, const struct lent_image *image);
+
+/* On any core. What is asked for counts as begun. */
+enum ontime_vm_state vm_state(const struct vm *vm);
 
 /*
  * Switches all vCPUs of a VM off, in pieces, for one of them whose guest asks for it. Then the VM starts
@@ -34,6 +44,7 @@ void vcpu_switch_off(struct vcpu *vcpu);
 void vcpu_power_on_here(struct vcpu *vcpu);
 void vcpu_power_off_for_stop(struct vcpu *vcpu);
 void vcpu_load_here(struct vcpu *vcpu);
+void vcpu_control_here(struct vcpu *vcpu);
 
 /*
  * The vCPU, which has the CPU, waits for an interrupt, unless one `is_pending`. Then it begins at `entry`

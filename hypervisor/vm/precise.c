@@ -259,10 +259,30 @@ void precise_worked_off(struct precise *precise, struct lead *lead, uint64_t now
     precise->backlog_until = DEADLINE_NONE;
 }
 
+static unsigned bucket_of(uint64_t late)
+{
+    unsigned bucket = late != 0 ? 64 - (unsigned)__builtin_clzll(late) : 0;
+
+    return bucket < ONTIME_LATE_BUCKETS ? bucket : ONTIME_LATE_BUCKETS - 1;
+}
+
+void precise_count_late(struct precise *precise)
+{
+    uint64_t late = precise->late_last;
+
+    if (late == DEADLINE_NONE)
+        return;
+    precise->late_last = DEADLINE_NONE;
+    precise->late_ticks += late;
+    precise->late_max = later(late, precise->late_max);
+    precise->late[bucket_of(late)]++;
+}
+
 uint64_t precise_leaving(struct precise *precise, uint64_t now)
 {
     uint64_t due = precise_first(precise);
 
+    precise_count_late(precise);
     DEBUG_ASSERT(first_is_right(precise));
     precise->fetched_at = precise->backlog_until = DEADLINE_NONE;
     precise->looked_at = now;
@@ -314,11 +334,13 @@ static void forget(struct precise *precise)
 void precise_init(struct precise *precise, enum timer_mode mode)
 {
     precise->mode = mode;
+    precise->late_last = DEADLINE_NONE;
     forget(precise);
 }
 
 void precise_reset(struct precise *precise)
 {
+    precise_count_late(precise);
     precise->dropped_count += count_armed(precise);
     forget(precise);
 }
@@ -402,6 +424,21 @@ void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t ex
     precise->backlog_until = DEADLINE_NONE;
 }
 
+/* Of the last entry, which may not be counted yet; 0: there is none. */
+static uint64_t last_late(const struct precise *precise)
+{
+    uint64_t late = precise->late_last;
+
+    return late != DEADLINE_NONE ? late : 0;
+}
+
+uint64_t precise_late(const struct precise *precise, unsigned bucket)
+{
+    uint64_t late = precise->late_last;
+
+    return precise->late[bucket] + (late != DEADLINE_NONE && bucket_of(late) == bucket);
+}
+
 uint64_t precise_stat(const struct precise *precise, unsigned stat)
 {
     switch (stat) {
@@ -413,9 +450,9 @@ uint64_t precise_stat(const struct precise *precise, unsigned stat)
         return precise->fired_count + precise->armed_count - precise->cancelled_count -
                precise->dropped_count - count_armed(precise);
     case ONTIME_STAT_LATE_MAX:
-        return precise->late_max;
+        return later(precise->late_max, last_late(precise));
     case ONTIME_STAT_LATE_TICKS:
-        return precise->late_ticks;
+        return precise->late_ticks + last_late(precise);
     default:
         return 0;
     }

@@ -14,7 +14,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/assert.h"
 #include "ontime/abi.h"
+#include "ontime/control.h"
 #include "time/deadline_queue.h"
 #include "time/lead.h"
 #include "vm/config.h"
@@ -44,11 +46,14 @@ struct precise {
     uint64_t fetched_at;
     /* While the vCPU works off a backlog: the deadline it was entered early for; or DEADLINE_NONE. */
     uint64_t backlog_until;
+    /* How late the vCPU was last entered, ticks, until that is counted; or DEADLINE_NONE. */
+    uint64_t late_last;
     /* ONTIME_STAT_* of these names. */
     uint64_t armed_count, cancelled_count, late_ticks, late_max;
     uint64_t fired_count;   /* of the page's and of snooped ones only */
     uint64_t dropped_count; /* of those armed by call: moved, or forgotten with the vCPU switched off */
     uint64_t deadline[ONTIME_DEADLINES]; /* by id; 0: not armed */
+    uint64_t late[ONTIME_LATE_BUCKETS];  /* how often it was entered so late */
 };
 
 /* Sets up those of a new vCPU. */
@@ -193,9 +198,16 @@ static inline uint64_t precise_timer_lead(const struct precise *precise, const s
     return lead->switch_cost < left ? lead->switch_cost : left;
 }
 
+/*
+ * Counts the lateness of the last entry for a deadline. That is put off until the vCPU leaves the CPU, as
+ * between the deadline and the entry each instruction makes the guest later.
+ */
+void precise_count_late(struct precise *precise);
+
 /* An interrupt that is as urgent as a deadline came at `when`, which is past. */
 static inline void precise_interrupted(struct precise *precise, uint64_t when)
 {
+    precise_count_late(precise);
     if (when < precise->reached)
         precise->reached = when;
 }
@@ -227,15 +239,14 @@ static inline bool precise_is_early(const struct precise *precise, uint64_t now)
     return now < precise->reached;
 }
 
-/* The vCPU is entered. Counts how late that is for the deadline, and returns it, in ticks. */
+/* The vCPU is entered. Returns how late that is for the deadline, in ticks, and notes it to be counted. */
 static inline uint64_t precise_entered(struct precise *precise, uint64_t now)
 {
     uint64_t late = now > precise->reached ? now - precise->reached : 0;
 
+    DEBUG_ASSERT(precise->late_last == DEADLINE_NONE);
     precise->reached = DEADLINE_NONE;
-    precise->late_ticks += late;
-    if (late > precise->late_max)
-        precise->late_max = late;
+    precise->late_last = late;
     return late;
 }
 
@@ -247,5 +258,8 @@ void precise_timer_fired(struct precise *precise, struct lead *lead, uint64_t ex
 
 /* The value of an ONTIME_STAT_* that is counted here; 0 for the others. */
 uint64_t precise_stat(const struct precise *precise, unsigned stat);
+
+/* How many entries for a deadline were so late: see ONTIME_LATE_BUCKETS. */
+uint64_t precise_late(const struct precise *precise, unsigned bucket);
 
 #endif

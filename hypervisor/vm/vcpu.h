@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "arch_vcpu.h"
 #include "ontime/abi.h"
+#include "ontime/control.h"
 #include "sched/sched.h"
 #include "time/deadline_queue.h"
 #include "vm/config.h"
@@ -15,6 +16,7 @@
 #include "vm/precise.h"
 #include "vm/vgic_state.h"
 
+struct control;
 struct cpu;
 struct observer;
 struct vm;
@@ -37,6 +39,7 @@ struct vcpu {
     bool powered;   /* PSCI: switched on, or about to be; under the VM's lock */
     bool to_start;  /* `powered`, but its core has yet to switch it on; under the VM's lock */
     bool on;        /* it is started, and can be runnable */
+    bool held;      /* it is started, but its VM is paused: it is `on` again when that is over */
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
     _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
@@ -63,8 +66,10 @@ struct vcpu {
     struct vcpu *lender; /* who pays for its warp, or for the one it gets when it wakes; NULL: nobody else */
 
     uint64_t stats[ONTIME_STAT_COUNT]; /* those that are not counted in `precise` */
-    struct vgic_vcpu vgic;             /* devices/vgic.c's */
-    struct precise precise;            /* precise.c's: its deadlines */
+    /* By reason, but for calls; EXITS above has all but INTERRUPT, so what is left of it is calls. */
+    uint64_t exits[ONTIME_EXIT_REASONS];
+    struct vgic_vcpu vgic;  /* devices/vgic.c's */
+    struct precise precise; /* precise.c's: its deadlines */
 
     struct deadline wake_timer; /* while blocked: `wake_at`, or earlier in the modes that warp */
     uint64_t wake_at;           /* when its virtual timer expires */
@@ -83,6 +88,8 @@ struct vcpu {
 
     struct deadline physical_timer; /* the architecture's: expiry of the emulated CNTP; not in mode `tick` */
     struct observer *observer;      /* devices/observer.c's; NULL when its VM is no observer */
+    struct control *control;        /* devices/control.c's; NULL when its VM is not to control others */
+    uint64_t off_since, off_ticks;  /* since when it is switched off, 0: it is not; and how long before */
     uint64_t resume_entry, resume_argument; /* where it begins when it is switched on, or resumes */
 
     _Atomic uint32_t requests;   /* vm/messages.h */

@@ -46,6 +46,27 @@ static bool take_ram(struct vm *vm)
     return true;
 }
 
+struct sched_params vm_sched_params(const struct vm *vm)
+{
+    const struct vm_tuning *tuning = &vm->tuning;
+
+    return (struct sched_params){
+        .weight = ARCH_READ_RELAXED(tuning->weight),
+        .warp = us_to_ticks(ARCH_READ_RELAXED(tuning->warp_us)),
+        .warp_limit = us_to_ticks(ARCH_READ_RELAXED(tuning->warp_limit_us)),
+        .unwarp = us_to_ticks(ARCH_READ_RELAXED(tuning->unwarp_us)),
+        .horizon = us_to_ticks(ARCH_READ_RELAXED(tuning->horizon_us)),
+        .job = us_to_ticks(vm->config->job_us),
+    };
+}
+
+void vcpu_take_params(struct vcpu *vcpu)
+{
+    const struct sched_params params = vm_sched_params(vcpu->vm);
+
+    vcpu_set_params(vcpu, &params);
+}
+
 static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *hooks)
 {
     const struct vm_config *config = vm->config;
@@ -57,14 +78,7 @@ static void make_vcpu(struct vm *vm, unsigned index, const struct guest_hooks *h
     vcpu->id = (uint16_t)vcpu_total++;
     vcpu->timers = config->timers;
     vcpu->floats_on = config->floats_on;
-    vcpu->unit.params = (struct sched_params){
-        .weight = config->weight,
-        .warp = us_to_ticks(config->warp_us),
-        .warp_limit = us_to_ticks(config->warp_limit_us),
-        .unwarp = us_to_ticks(config->unwarp_us),
-        .horizon = us_to_ticks(config->horizon_us),
-        .job = us_to_ticks(config->job_us),
-    };
+    vcpu->unit.params = vm_sched_params(vm);
     arch_vcpu_init(vcpu);
     vcpu_attach(vcpu, &cpus[vm_config_cpu(config, index)]);
 }
@@ -76,6 +90,8 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
     vm->config = config;
     vm->index = vm_count;
     vm->off = true;
+    vm->tuning = (struct vm_tuning){config->weight, config->horizon_us, config->warp_us,
+                                    config->warp_limit_us, config->unwarp_us};
     vm->lock = (struct spinlock)SPINLOCK_INIT(LOCK_VM);
     vm->vgic.lock = (struct spinlock)SPINLOCK_INIT(LOCK_VGIC);
     vm->complaint_lock = (struct spinlock)SPINLOCK_INIT(LOCK_COMPLAINT);
@@ -177,6 +193,8 @@ uint64_t vm_stat_with(const struct vcpu *vcpu, unsigned stat, uint64_t value)
     if (stat == ONTIME_STAT_LEAD_BACKLOG)
         return lead_for(lead, true) - lead_for(lead, false);
     own = vcpu->stats[stat] + precise_stat(&vcpu->precise, stat);
+    if (stat == ONTIME_STAT_EXITS)
+        own += vcpu->exits[ONTIME_EXIT_INTERRUPT];
     if (stat != ONTIME_STAT_LATE_MAX)
         return value + own;
     return own > value ? own : value;

@@ -3,11 +3,12 @@
  * VMs: their RAM and vCPUs, what they count, and complaints about them.
  *
  * All VMs are made at boot from the system file and exist until the machine is switched off. A VM is running,
- * loading (its images are being copied, vm/load.c) or off; vm/power.h starts and stops it.
+ * paused, stopping, loading (its images are being copied, vm/load.c) or off; vm/power.h starts and stops it.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch_vcpu.h"
@@ -29,6 +30,24 @@ struct ram_piece {
 #define COMPLAINT_COUNT 29
 #define COMPLAINT_LINE  (SYSTEM_NAME_LENGTH + 2 + COMPLAINT_TEXT + COMPLAINT_COUNT + 1)
 
+/* The parameters of the scheduler that can be changed, as the system file has them. */
+struct vm_tuning {
+    uint32_t weight, horizon_us, warp_us, warp_limit_us, unwarp_us;
+};
+
+/*
+ * What a VM with `control` has asked of another. `what` is 0 while nothing is asked; who changes that to
+ * ASKED_BEING_MADE fills in the rest, and then says what it is.
+ */
+enum asked { ASKED_NOTHING, ASKED_BEING_MADE, ASKED_PAUSE, ASKED_RESUME, ASKED_STOP, ASKED_RESTART };
+
+/* The image of a start, from another VM's RAM. */
+struct lent_image {
+    const struct vm *from; /* NULL: none, the kernel is the system file's */
+    uint64_t list;         /* guest physical there: the page with the addresses of its blocks */
+    uint64_t size;         /* bytes */
+};
+
 struct link_side;
 struct vm_dma;
 struct vm_virtio;
@@ -42,7 +61,16 @@ struct vm {
     unsigned index;       /* in the system file; VMID - 1 */
     struct spinlock lock; /* for the power state of the VM and of its vCPUs */
     bool off;
+    bool loaded;          /* since its last start; these two under the lock, but may be read without */
+    bool paused;          /* its vCPUs are held, or about to be */
     struct vcpu *stopper; /* the vCPU that stops it; NULL: none */
+    unsigned starts;
+
+    /* What other VMs ask for. */
+    _Atomic uint32_t asked;        /* enum asked */
+    struct lent_image asked_image; /* with ASKED_RESTART */
+    struct lent_image image;       /* of this start */
+    struct vm_tuning tuning;       /* each is read and written whole, on any core */
 
     struct ram_piece ram[VM_RAM_PIECES];
     unsigned ram_count;
@@ -105,6 +133,12 @@ void vm_complain(struct vcpu *vcpu, const char *format, ...) __attribute__((form
 
 /* Writes the complaints that are not written yet: before the machine is switched off. */
 void vm_write_complaints(void);
+
+/* The params of the scheduler that its vCPUs are to have, by its tuning. */
+struct sched_params vm_sched_params(const struct vm *vm);
+
+/* On the vCPU's core: the tuning has changed. */
+void vcpu_take_params(struct vcpu *vcpu);
 
 /*
  * The VM's value of an ONTIME_STAT_*: the sum over its vCPUs; for LATE_MAX the largest; for LEAD_* its

@@ -8,7 +8,11 @@
 #ifndef ONTIME_CONTROL_H
 #define ONTIME_CONTROL_H
 
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 #include "ontime/abi.h"
 
 #define ONTIME_VM_NAME 32 /* bytes, with the final zero */

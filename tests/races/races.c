@@ -155,6 +155,16 @@ void vcpu_load_here(struct vcpu *vcpu)
     read_letter(vcpu, 2);
 }
 
+void vcpu_control_here(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void vcpu_take_params(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void vcpu_wake_blocked(struct vcpu *vcpu)
 {
     if (machine.vgic.vcpu_count == 0)

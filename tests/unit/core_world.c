@@ -73,6 +73,11 @@ void vcpu_load_here(struct vcpu *vcpu)
     fail_msg("vCPU %u", vcpu->index);
 }
 
+void vcpu_control_here(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
 void console_watch_silence(void)
 {
     fail();

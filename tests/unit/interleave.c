@@ -13,6 +13,7 @@
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include "arch/fake/fake.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -119,9 +120,11 @@ static void begin(void)
 static void go_on(unsigned core)
 {
     current = core;
+    fake_set_cpu(core); /* each has its own locks */
     stack_leaves(&scheduler_sanitizer, cores[core].stack, STACK);
     swapcontext(&scheduler, &cores[core].context);
     stack_comes(scheduler_sanitizer, NULL, NULL);
+    fake_set_cpu(0);
 }
 
 /* Ready to begin. */

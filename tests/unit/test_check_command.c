@@ -75,7 +75,7 @@ static const char one_cpu[] =
     "FILE: scheduler cbs, allowance C 5000 us, trace 256 KiB for each CPU\n"
     "VM                   MiB  vCPUs  on CPUs  weight   share  timers\n"
     "a                     64      1  5             1   12.5%  tick: every 1000 us, ends the system, "
-    "observer, raw console\n"
+    "observer, control, raw console\n"
     "    Image     0x040200000  0.0 MiB (64 bytes)\n"
     "    tree      0x042200000\n"
     "    bootargs  quiet\n"

@@ -130,6 +130,36 @@ static void vcpu_is_held_until_its_deadline(void **state)
     assert_int_equal(precise_stat(&precise, ONTIME_STAT_LATE_TICKS), 3);
 }
 
+/* Each entry is counted at once for who asks, and once: whether the vCPU has left the CPU since or not. */
+static void lateness_is_counted_in_buckets(void **state)
+{
+    static const struct {
+        uint64_t late;
+        unsigned bucket;
+    } entries[] = {{0, 0},         {1, 1},         {2, 2},
+                   {3, 2},         {4, 3},         {(1u << 22) - 1, 22},
+                   {1u << 22, 23}, {1u << 23, 23}, {UINT64_MAX - NOW - 1, 23}};
+    uint64_t expected[ONTIME_LATE_BUCKETS] = {0}, sum = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        precise_interrupted(&precise, NOW);
+        assert_int_equal(precise_entered(&precise, NOW + entries[i].late), entries[i].late);
+        expected[entries[i].bucket]++;
+        sum += entries[i].late;
+        for (unsigned times = 0; times < 3; times++) {
+            for (unsigned bucket = 0; bucket < ONTIME_LATE_BUCKETS; bucket++)
+                assert_int_equal(precise_late(&precise, bucket), expected[bucket]);
+            assert_int_equal(precise_stat(&precise, ONTIME_STAT_LATE_TICKS), sum);
+            assert_int_equal(precise_stat(&precise, ONTIME_STAT_LATE_MAX), entries[i].late);
+            if (i % 3 == 0)
+                (void)precise_leaving(&precise, NOW);
+            else if (i % 3 == 1)
+                precise_reset(&precise);
+        }
+    }
+}
+
 static void backlog_ends_with_the_deadlines_timer(void **state)
 {
     uint64_t before;
@@ -261,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup(snooped_deadline_is_the_earlier_timer, setup),
         cmocka_unit_test_setup(comparator_is_early_by_the_lead, setup),
         cmocka_unit_test_setup(vcpu_is_held_until_its_deadline, setup),
+        cmocka_unit_test_setup(lateness_is_counted_in_buckets, setup),
         cmocka_unit_test_setup(backlog_ends_with_the_deadlines_timer, setup),
         cmocka_unit_test_setup(backlog_grows_when_the_guest_was_still_at_it, setup),
         cmocka_unit_test_setup(work_before_the_deadline_leaves_it_to_come, setup),

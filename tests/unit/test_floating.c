@@ -112,6 +112,16 @@ void vcpu_load_here(struct vcpu *vcpu)
     fail_msg("vCPU %u", vcpu->index);
 }
 
+void vcpu_control_here(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
+void vcpu_take_params(struct vcpu *vcpu)
+{
+    fail_msg("vCPU %u", vcpu->index);
+}
+
 void console_watch_silence(void)
 {
     fail();

@@ -24,7 +24,7 @@
 
 #define CORES    INTERLEAVE_CORES
 #define VCPUS    6 /* vCPU i is on core i % CORES */
-#define REQUESTS 7 /* kinds of them, of a vCPU */
+#define REQUESTS 9 /* kinds of them, of a vCPU */
 #define SEEDS    1000
 #define SENDS    20 /* of each core, in one run */
 #define LOG      64
@@ -110,6 +110,16 @@ void vcpu_power_off_for_stop(struct vcpu *vcpu)
 void vcpu_load_here(struct vcpu *vcpu)
 {
     serve(vcpu, 2, 'l');
+}
+
+void vcpu_control_here(struct vcpu *vcpu)
+{
+    serve(vcpu, 8, 'c');
+}
+
+void vcpu_take_params(struct vcpu *vcpu)
+{
+    serve(vcpu, 7, 'p');
 }
 
 static void alarm_hook(struct vm *of)
@@ -248,9 +258,9 @@ static void a_vcpu_is_on_the_list_once(void **state)
 static void requests_are_done_in_their_order(void **state)
 {
     (void)state;
-    static const uint32_t all[REQUESTS] = {VCPU_WAKE, VCPU_LOOK,      VCPU_WORK,    VCPU_ALARM,
-                                           VCPU_LOAD, VCPU_POWER_OFF, VCPU_POWER_ON};
-    static const char *const alone[REQUESTS] = {"1w", "1k", "1d", "a", "1l", "1f", "1n"};
+    static const uint32_t all[REQUESTS] = {VCPU_WAKE,   VCPU_LOOK, VCPU_WORK,      VCPU_ALARM,   VCPU_CONTROL,
+                                           VCPU_PARAMS, VCPU_LOAD, VCPU_POWER_OFF, VCPU_POWER_ON};
+    static const char *const alone[REQUESTS] = {"1w", "1k", "1d", "a", "1c", "1p", "1l", "1f", "1n"};
     for (unsigned i = 0; i < REQUESTS; i++) {
         vcpu_send(&vcpus[1], all[i]);
         take(1);
@@ -259,7 +269,7 @@ static void requests_are_done_in_their_order(void **state)
     for (unsigned i = 0; i < REQUESTS; i++)
         vcpu_send(&vcpus[1], all[i]);
     take(1);
-    expect_done("1n1f1la1d1k1w");
+    expect_done("1n1f1l1p1ca1d1k1w");
 }
 
 static void one_vcpu_is_served_for_each_kick(void **state)

@@ -236,6 +236,62 @@ static void all_weights_from_least_to_most(void **state)
     }
 }
 
+/*
+ * Two hogs, whose weights change to 1 and 3 in the middle: what each has of the time after that is its new
+ * share. Nobody gets back what it had less of before.
+ */
+static void a_new_weight_is_a_new_share(void **state)
+{
+    const uint64_t settling = 200 * SIM_MS, time = 4000 * SIM_MS;
+
+    (void)state;
+    for (unsigned i = 0; sched_policies[i] != NULL; i++) {
+        struct sched_params params = {.weight = 2, .horizon = 100 * SIM_MS, .job = SIM_MS};
+        double before;
+
+        sim_init(&sim, sched_policies[i]->name, 5 * SIM_MS, 1000);
+        sim.check = check;
+        for (unsigned unit = 0; unit < 2; unit++)
+            sim_wake(&sim, sim_add(&sim, params));
+        sim_advance(&sim, time);
+        assert_in_range((uint64_t)(100 * sim.ran[1] / (sim.ran[0] + sim.ran[1])), 48, 52);
+        for (unsigned unit = 0; unit < 2; unit++) {
+            params.weight = unit == 0 ? 1 : 3;
+            sim.queue.policy->set(&sim.queue, &sim.units[unit], &params);
+        }
+        sim_wake(&sim, 0); /* so that the policy is asked */
+        sim_advance(&sim, settling);
+        before = sim.ran[1];
+        sim_advance(&sim, time);
+        assert_in_range((uint64_t)(100 * (sim.ran[1] - before) / (double)time), 73, 77);
+    }
+}
+
+/* Any unit gets other params at any time, as long as it is not warped. */
+static void set_at_random(struct random *random)
+{
+    for (unsigned step = 0; step < STEPS; step++) {
+        struct sched_unit *unit = &sim.units[random_below(random, sim.count)];
+        struct sched_params params = unit->params;
+
+        random_burst(random);
+        params.weight = (uint32_t)random_between(random, 1, random_below(random, 2) != 0 ? 4 : 1000);
+        params.warp = random_below(random, 40 * SIM_MS);
+        params.warp_limit = random_below(random, 6 * SIM_MS);
+        params.horizon = random_below(random, 50 * SIM_MS);
+        (void)sim.queue.policy->unwarp(&sim.queue, unit, sim.now);
+        sim.queue.policy->set(&sim.queue, unit, &params);
+        sim_wake(&sim, (unsigned)random_below(random, HOGS)); /* so that the policy is asked */
+        sim_advance(&sim, random_below(random, 3 * SIM_MS));
+    }
+}
+
+static void params_may_change_at_any_time(void **state)
+{
+    (void)state;
+    for_each_system(7, 1000, set_at_random);
+}
+
 static void policies_have_names(void **state)
 {
     static const char *const names[] = {"cbs", "bvt", "credit", "sedf", "rr"};
@@ -259,6 +315,8 @@ int main(void)
         cmocka_unit_test(great_times_are_times),
         cmocka_unit_test(extreme_limits_do_no_harm),
         cmocka_unit_test(all_weights_from_least_to_most),
+        cmocka_unit_test(a_new_weight_is_a_new_share),
+        cmocka_unit_test(params_may_change_at_any_time),
         cmocka_unit_test(policies_have_names),
     };
 

@@ -498,6 +498,7 @@ static void only_a_vm_that_is_off_is_started(void **state)
     for (unsigned i = 0; i < VCPUS; i++) {
         vm->vcpus[i].powered = true;
         assert_true(fake_assert_fails(call_start, vm));
+        spin_unlock(&vm->lock); /* who fails does not come to it */
         vm->vcpus[i].powered = false;
     }
     assert_false(fake_assert_fails(call_start, vm));

@@ -3,7 +3,8 @@
  * Starting and stopping a VM whose vCPUs are on several cores. The cores are coroutines (interleave.h) with
  * the real vm/power.c, messages and PSCI. In place of the dispatcher each of them takes its messages, and
  * gives a turn to any of its vCPUs that is runnable: its `work`, or a guest that does something at random:
- * CPU_ON of any vCPU, CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, or nothing.
+ * CPU_ON of any vCPU, CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, or nothing. In the second test another VM asks for
+ * pauses, stops and starts meanwhile, and for a resume or a start in the end.
  *
  * What has to hold in any order of their accesses: no guest runs that is not powered, whose VM is off or
  * being loaded; all vCPUs are off when a VM is loaded; a vCPU that is on is not switched on; each stop has
@@ -51,6 +52,9 @@ static bool kicked[CORES];
 
 static unsigned actions_left, actions_begun;
 static bool loading, is_off, asked, asked_restart;
+static unsigned outside_left;        /* what the other VM has still to ask for */
+static bool outside;                 /* it does */
+static unsigned pauses, busy;        /* of all runs */
 static bool leaves[VCPUS];           /* by CPU_OFF */
 static unsigned restarts, offs, ons; /* of all runs */
 
@@ -85,6 +89,31 @@ void vcpu_take_work_by_message(struct vcpu *vcpu)
 {
     (void)vcpu;
     abort();
+}
+
+void vcpu_take_params(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fail();
+}
+
+void vcpu_hold(struct vcpu *vcpu)
+{
+    assert_ptr_equal(vcpu->cpu, arch_cpu());
+    assert_true(vcpu->on && !vcpu->held && vcpu->powered && machine[0].stopper == NULL);
+    interleave_note("vCPU %u is held", vcpu->index);
+    vcpu->on = vcpu->unit.runnable = false;
+    vcpu->held = true;
+    vcpu->cpu->loaded = NULL;
+    pauses++;
+}
+
+void vcpu_release(struct vcpu *vcpu)
+{
+    assert_ptr_equal(vcpu->cpu, arch_cpu());
+    assert_true(vcpu->held && !vcpu->on);
+    vcpu->held = false;
+    vcpu->on = vcpu->unit.runnable = true;
 }
 
 void vcpu_retire(struct vcpu *vcpu)
@@ -151,6 +180,7 @@ void arch_vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t argument)
         return;
     /* The boot vCPU has loaded the VM. */
     assert_int_equal(vcpu->on, loading);
+    assert_false(vcpu->held);
     if (loading)
         assert_int_equal(vcpu->index, 0);
     loading = false;
@@ -171,18 +201,20 @@ void vm_load_begin(struct vm *vm)
         return;
     interleave_note("is loaded");
     all_others_are_off();
+    assert_true(!is_off || outside);
     loading = true;
+    is_off = false;
     vm->load_phase = 1 + below(3);
 }
 
-bool vm_load_step(struct vm *vm)
+enum vm_load_outcome vm_load_step(struct vm *vm)
 {
     if (vm != &machine[0])
-        return true;
+        return VM_LOAD_DONE;
     interleave_point();
     all_others_are_off();
     assert_true(loading);
-    return --vm->load_phase == 0;
+    return --vm->load_phase == 0 ? VM_LOAD_DONE : VM_LOAD_MORE;
 }
 
 static void reset_vcpu(struct vcpu *vcpu)
@@ -225,7 +257,7 @@ static void ended(bool restart)
         assert_false(vcpus[i].on && (!restart || &vcpus[i] != machine[0].stopper));
     if (asked)
         assert_int_equal(restart, asked_restart);
-    else
+    else if (!outside)
         assert_false(restart); /* the last one has switched itself off */
     assert_false(is_off);
     is_off = !restart;
@@ -240,7 +272,7 @@ void console_print(const char *format, ...)
 {
     interleave_point();
     interleave_note("%s", format);
-    if (strcmp(format, "%s: reset") == 0)
+    if (strcmp(format, "%s: reset") == 0 || (outside && strncmp(format, "%s: reset", 9) == 0))
         ended(true);
     else if (strcmp(format, "%s: off") == 0)
         ended(false);
@@ -300,14 +332,42 @@ static void leave(struct vcpu *vcpu)
     psci(vcpu, CPU_OFF, 0);
 }
 
+/* In the end the VM is to run: it is asked to until it need not be. */
+static void be_the_other_vm(void)
+{
+    static const enum asked all[] = {ASKED_PAUSE,  ASKED_PAUSE, ASKED_RESUME,
+                                     ASKED_RESUME, ASKED_STOP,  ASKED_RESTART};
+    const struct lent_image none = {.from = NULL};
+    enum ontime_vm_state state = vm_state(&machine[0]);
+    enum asked what = all[below(sizeof(all) / sizeof(all[0]))];
+
+    if (outside_left == 0 || below(4) != 0)
+        return;
+    if (outside_left == 1) {
+        what = state == ONTIME_VM_OFF ? ASKED_RESTART : ASKED_RESUME;
+        if (!vm_ask(&machine[0], what, &none))
+            return;
+        interleave_note("is asked for %u at last", what);
+        outside_left = 0;
+        return;
+    }
+    outside_left--;
+    if (!vm_ask(&machine[0], what, &none))
+        busy++;
+    else
+        interleave_note("is asked for %u", what);
+}
+
 static void be_a_guest(struct vcpu *vcpu)
 {
     unsigned what = below(20);
 
-    assert_true(vcpu->powered && vcpu->on);
+    assert_true(vcpu->powered && vcpu->on && !vcpu->held);
     vcpu->cpu->loaded = vcpu;
-    if (vcpu->vm != &machine[0])
+    if (vcpu->vm != &machine[0]) {
+        be_the_other_vm();
         return;
+    }
     assert_false(loading || is_off || machine[0].off);
     if (actions_left == 0 || what >= 14)
         return;
@@ -341,7 +401,7 @@ static struct vcpu *choose(unsigned core)
 static bool calm(void)
 {
     bool work = actions_begun != 0 || (actions_left != 0 && !is_off) || asked || machine[0].stopper != NULL ||
-                machine[0].off != is_off;
+                machine[0].off != is_off || outside_left != 0 || atomic_load(&machine[0].asked) != 0;
 
     for (unsigned i = 0; i < CORES; i++)
         work = work || kicked[i];
@@ -390,9 +450,8 @@ static void make(struct vm *vm, unsigned index, struct vcpu *its_vcpus, unsigned
     vms[index] = vm;
 }
 
-static void run_seed(uint64_t seed)
+static void run(void)
 {
-    (void)seed;
     fake_reset();
     fake_set_counter(UINT64_C(1) << 27);
     memset(cores, 0, sizeof(cores));
@@ -412,6 +471,7 @@ static void run_seed(uint64_t seed)
     interleave_run(CORES, be_a_core);
     assert_false(asked);
     assert_int_equal(is_off, machine[0].off);
+    assert_false(machine[0].paused);
     for (unsigned i = 0; i < CORES; i++)
         assert_true(cores[i].inbox == NULL && atomic_load(&cores[i].messages) == NULL);
     for (unsigned i = 0; i < VCPUS; i++) {
@@ -419,6 +479,33 @@ static void run_seed(uint64_t seed)
         assert_int_equal(vcpus[i].on, vcpus[i].unit.runnable);
         assert_false(is_off && vcpus[i].on);
     }
+}
+
+static void run_seed(uint64_t seed)
+{
+    (void)seed;
+    outside = false;
+    outside_left = 0;
+    run();
+}
+
+static void run_seed_with_outside(uint64_t seed)
+{
+    (void)seed;
+    outside = true;
+    outside_left = ACTIONS;
+    run();
+}
+
+static void another_vm_pauses_and_stops_it_in_any_order(void **state)
+{
+    (void)state;
+    pauses = busy = restarts = offs = 0;
+    interleave_seeds(SEEDS, run_seed_with_outside);
+    print_message("%u restarts, %u ends, %u times a vCPU was held, %u times busy\n", restarts, offs, pauses,
+                  busy);
+    if (getenv("SEED") == NULL)
+        assert_true(restarts > SEEDS && offs > SEEDS && pauses > 2 * SEEDS && busy > SEEDS);
 }
 
 static void vms_start_and_stop_in_any_order(void **state)
@@ -435,6 +522,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vms_start_and_stop_in_any_order),
+        cmocka_unit_test(another_vm_pauses_and_stops_it_in_any_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include "arch/fake/fake.h"
+#include "devices/control.h"
 #include "devices/deadline_calls.h"
 #include "devices/hypercall.h"
 #include "devices/observer.h"
@@ -75,6 +76,8 @@ static struct {
     uint32_t mark;
     uint64_t cursor;
     unsigned traces;
+    uint32_t controlled; /* the last such call, and its arguments */
+    uint64_t control[4];
 } seen;
 
 struct vm *vms[SYSTEM_MAX_VMS];
@@ -185,6 +188,14 @@ void observer_trace(struct vcpu *vcpu, uint64_t cursor)
     assert_ptr_equal(vcpu, &vcpus[0]);
     seen.cursor = cursor;
     seen.traces++;
+}
+
+int64_t control_call(struct vcpu *vcpu, uint32_t number, uint64_t *x)
+{
+    assert_ptr_equal(vcpu, &vcpus[0]);
+    seen.controlled = number;
+    memcpy(seen.control, &x[1], sizeof(seen.control));
+    return REPLY + 6;
 }
 
 int64_t deadline_call_arm(struct vcpu *vcpu, uint64_t deadline, uint64_t id)
@@ -584,6 +595,9 @@ static void ontime_introduces_itself(void **state)
     config.observer = true;
     config.timers = TIMERS_TICK;
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_OBSERVER);
+    config.observer = false;
+    config.control = true;
+    assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_CONTROL);
 }
 
 static void deadlines_are_passed_on_whole(void **state)
@@ -632,6 +646,20 @@ static void marks_and_traces_are_for_observers(void **state)
     assert_true(seen.cursor == UINT64_MAX && seen.traces == 1);
 }
 
+/* All numbers between the first and the last; who may call is seen there. */
+static void control_has_four_arguments(void **state)
+{
+    (void)state;
+    for (uint32_t number = ONTIME_CALL_VM_INFO; number <= ONTIME_CALL_TRACE_READ; number++) {
+        vcpus[0].arch.regs.x[4] = UPPER | 4;
+        assert_int_equal(call(number, UPPER | 1, UPPER | 2, UPPER | 3), REPLY + 6);
+        assert_int_equal(seen.controlled, number);
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(seen.control[i], UPPER | (i + 1));
+    }
+    assert_int_equal(call(ONTIME_CALL_TRACE_READ + 1, 0, 0, 0), NOT_SUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -656,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup(deadlines_are_passed_on_whole, reset),
         cmocka_unit_test_setup(statistics, reset),
         cmocka_unit_test_setup(marks_and_traces_are_for_observers, reset),
+        cmocka_unit_test_setup(control_has_four_arguments, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

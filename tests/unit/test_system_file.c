@@ -182,6 +182,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(vm->horizon_us | vm->job_us | vm->period_us, 0);
     assert_false(vm->ends_system);
     assert_false(vm->observer);
+    assert_false(vm->control);
     assert_false(vm->console_raw);
     assert_string_equal(vm->bootargs, "");
     assert_null(vm->initrd.data);
@@ -261,6 +262,11 @@ static void values_are_read(void **state)
     assert_int_equal(player->period_us, 10000);
     assert_true(player->ends_system);
     assert_true(player->observer);
+    assert_true(player->control);
+    assert_int_equal(system_control_cpus(&config), 1u << 3 | 1u << 1);
+    for (unsigned i = 0; i < config.vm_count; i++) /* it may use each one's UART */
+        assert_int_equal(system_cpus_with_links(&config, i),
+                         system_control_cpus(&config) | vm_config_cpus(&config.vms[i]));
     assert_true(player->console_raw);
     assert_int_equal(player->memory_base, GUEST_RAM_BASE);
     assert_string_equal(player->bootargs, "console=ttyAMA0 quiet");

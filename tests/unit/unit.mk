@@ -79,7 +79,7 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer address_map devices link virtio \
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer control address_map devices link virtio \
 	virtio_cores dma
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
@@ -93,6 +93,7 @@ vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/dea
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
 	tests/unit/one_core.c
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
+control_SRCS := hypervisor/devices/control.c hypervisor/devices/vuart.c $(vm_SRCS)
 link_SRCS := hypervisor/devices/link.c hypervisor/devices/tree_writer.c $(vgic_SRCS)
 link_FLAGS := -lfdt
 virtio_SRCS := $(wildcard hypervisor/devices/virtio*.c) hypervisor/devices/tree_writer.c hypervisor/devices/address_map.c \

@@ -15,6 +15,7 @@
 #include "console/console.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
+#include "vm/inbox.h"
 #include "vm/load.h"
 #include "vm_world.h"
 
@@ -199,6 +200,10 @@ void arch_interrupts_handle(void)
 {
     while (fake_interrupt_pending())
         deadline_queue_run(&world_cpu.deadlines, fake_counter());
+    while ((noted.kicked >> world_here & 1) != 0) {
+        noted.kicked &= ~(UINT64_C(1) << world_here);
+        cpu_take_messages(&cpus[world_here]);
+    }
 }
 
 void arch_interrupt_take(struct vcpu *vcpu)
@@ -214,12 +219,12 @@ bool arch_wait_until(uint64_t when)
 
 void arch_wait_for_interrupt(void)
 {
-    assert_null(world_cpu.current);
+    assert_null(arch_cpu()->current);
 }
 
 void arch_cpu_kick(unsigned index)
 {
-    assert_in_range(index, 1, cpu_count - 1);
+    assert_in_range(index, 0, cpu_count - 1);
     noted.kicked |= UINT64_C(1) << index;
 }
 
@@ -306,7 +311,7 @@ static void reset_vcpu(struct vcpu *vcpu)
 static bool reset_vm(struct vm *vm)
 {
     assert_int_not_equal(vm->reset_step, 0);
-    assert_ptr_equal(vm, world_cpu.current->vm);
+    assert_ptr_equal(vm, arch_cpu()->current->vm);
     if (vm->reset_step++ <= WORLD_STEPS)
         return true;
     vm->reset_step = 0;

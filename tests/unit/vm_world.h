@@ -41,7 +41,7 @@ struct world_noted {
     uint64_t entry, argument;
     unsigned entries; /* of guests */
     bool finished;    /* the console has written everything out */
-    uint64_t kicked;  /* other CPUs, a bit for each */
+    uint64_t kicked;  /* CPUs, a bit for each; in a step of its own a CPU takes its messages */
 };
 
 #define world_cpu cpus[0]

@@ -77,6 +77,7 @@ static void device_access(struct vcpu *vcpu, uint64_t syndrome)
         .value = rt == 31 ? 0 : x[rt], /* 31 is XZR */
     };
 
+    vcpu->exits[ONTIME_EXIT_ACCESS]++;
     if (!address_map_access(vcpu, fault_address(), &access)) {
         refuse_access(vcpu, syndrome, access.write ? "write" : "read");
         return;
@@ -95,6 +96,7 @@ __attribute__((noinline, cold)) static void other_data_abort(struct vcpu *vcpu, 
 {
     uint64_t kind = FSC_KIND(syndrome);
 
+    vcpu->exits[ONTIME_EXIT_OTHER]++;
     if ((kind != FSC_TRANSLATION && kind != FSC_PERMISSION) || (syndrome & (ISS_S1PTW | ISS_FNV)) != 0)
         refuse_access(vcpu, syndrome, "table walk or bus error");
     else if ((syndrome & ISS_CM) != 0)
@@ -148,18 +150,15 @@ uint64_t exit_synchronous_quick(struct vcpu *vcpu)
 /* Those that are seldom, or take long anyhow: out of line, so that the others need no larger frame. */
 static __attribute__((noinline)) void other_exit(struct vcpu *vcpu, unsigned class, uint64_t syndrome)
 {
-    switch (class) {
-    case EC_SMC64:
+    if (class == EC_SMC64) {
         secure_call(vcpu);
-        break;
-    case EC_IABORT:
-        refuse_access(vcpu, syndrome, "instruction fetch");
-        break;
-    default:
-        /* AArch32 coprocessor accesses of EL0, SVE, and what else does not exist in a guest. */
-        inject_undefined(&vcpu->arch);
-        break;
+        return;
     }
+    vcpu->exits[ONTIME_EXIT_OTHER]++;
+    if (class == EC_IABORT)
+        refuse_access(vcpu, syndrome, "instruction fetch");
+    else /* AArch32 coprocessor accesses of EL0, SVE, and what else does not exist in a guest */
+        inject_undefined(&vcpu->arch);
 }
 
 bool exit_synchronous(struct vcpu *vcpu)
@@ -168,22 +167,26 @@ bool exit_synchronous(struct vcpu *vcpu)
     unsigned class = REGISTER_GET(syndrome, ESR_EC);
 
     /* The most frequent first: the compiler's order for a switch is another. */
-    if (class == EC_DABORT)
+    if (class == EC_DABORT) {
         data_abort(vcpu, syndrome);
-    else if (class == EC_WFX)
+    } else if (class == EC_WFX) {
+        vcpu->exits[ONTIME_EXIT_WAIT]++;
         wait_instruction(vcpu, syndrome);
-    else if (class == EC_HVC64)
+    } else if (class == EC_HVC64) {
         hypercall_standard(vcpu); /* the vendor's were for exit_synchronous_quick() */
-    else if (class == EC_REGISTER)
+    } else if (class == EC_REGISTER) {
+        vcpu->exits[ONTIME_EXIT_REGISTER]++;
         trapped_register_access(vcpu, syndrome);
-    else
+    } else {
         other_exit(vcpu, class, syndrome);
+    }
     return goes_on(vcpu);
 }
 
 bool exit_serror(struct vcpu *vcpu)
 {
     vcpu->stats[ONTIME_STAT_EXITS]++;
+    vcpu->exits[ONTIME_EXIT_OTHER]++;
     cpu_trace_at(vcpu->cpu, exit_instant(), ONTIME_TRACE_EXIT, vcpu, EC_SERROR);
     vm_complain(vcpu, "vCPU %u: SError, syndrome 0x%lx", vcpu->index, (unsigned long)read_sysreg(esr_el2));
     vcpu_raise_serror(vcpu);

@@ -174,7 +174,7 @@ static inline uint64_t take_quickly(struct vcpu *vcpu)
 
 uint64_t exit_interrupt_quick(struct vcpu *vcpu)
 {
-    vcpu->stats[ONTIME_STAT_EXITS]++;
+    vcpu->exits[ONTIME_EXIT_INTERRUPT]++;
     return take_quickly(vcpu);
 }
 
