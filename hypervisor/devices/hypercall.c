@@ -18,8 +18,6 @@
 #define SMCCC_ARCH_FEATURES 0x80000001
 #define SMCCC_1_1           0x00010001
 
-#define PRECISE_FEATURES (ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON)
-
 static int64_t arch_features(uint64_t number)
 {
     switch ((uint32_t)number) {
@@ -73,14 +71,6 @@ static int64_t other_call(const struct vcpu *vcpu, uint32_t number, uint64_t arg
     default:
         return ONTIME_NOT_SUPPORTED;
     }
-}
-
-static uint64_t feature_bits(const struct vcpu *vcpu)
-{
-    const struct vm_config *config = vcpu->vm->config;
-
-    return (config->timers == TIMERS_PRECISE ? PRECISE_FEATURES : 0) |
-           (config->observer ? ONTIME_FEATURE_OBSERVER : 0) | (config->control ? ONTIME_FEATURE_CONTROL : 0);
 }
 
 static int64_t stat(struct vcpu *vcpu, uint64_t *x)
@@ -166,7 +156,7 @@ int64_t hypercall_vendor(struct vcpu *vcpu)
     case ONTIME_CALL_CANCEL:
         return deadline_call_cancel(vcpu, x[1]);
     case ONTIME_CALL_FEATURES:
-        return (int64_t)feature_bits(vcpu);
+        return vcpu->vm->features;
     default:
         return rare_call(vcpu, number, x);
     }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "ontime/abi.h"
 #include "ontime/guest_map.h"
 
 #define SYSTEM_MAX_VMS      64
@@ -121,6 +122,15 @@ struct system_config {
     unsigned virtio_count;
     struct virtio_config virtios[SYSTEM_MAX_VIRTIOS];
 };
+
+/* What ONTIME_CALL_FEATURES returns. */
+static inline int64_t vm_config_features(const struct vm_config *vm)
+{
+    const int64_t precise = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON;
+
+    return (vm->timers == TIMERS_PRECISE ? precise : 0) | (vm->observer ? ONTIME_FEATURE_OBSERVER : 0) |
+           (vm->control ? ONTIME_FEATURE_CONTROL : 0);
+}
 
 /* Where the VM's RAM ends, guest physical. */
 static inline uint64_t vm_config_ram_end(const struct vm_config *vm)

@@ -169,7 +169,7 @@ void vcpu_load_here(struct vcpu *vcpu)
 }
 
 /* All vCPUs are off, and the lock is held. */
-static void start(struct vm *vm)
+static void start_loading(struct vm *vm)
 {
     struct vcpu *boot = &vm->vcpus[0];
 
@@ -190,7 +190,7 @@ void vm_start(struct vm *vm)
     vm->off = false;
     spin_unlock(&off_lock);
     spin_lock(&vm->lock);
-    start(vm);
+    start_loading(vm);
     spin_unlock(&vm->lock);
 }
 
@@ -268,7 +268,7 @@ static void stop_last(struct vcpu *vcpu, bool restart)
         switch_off(vcpu);
     if (restart) {
         vm->stopper = (void *)0;
-        start(vm);
+        start_loading(vm);
     } else {
         vm->stopper = vcpu;
     }

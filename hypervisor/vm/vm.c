@@ -89,6 +89,7 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
 
     vm->config = config;
     vm->index = vm_count;
+    vm->features = vm_config_features(config);
     vm->off = true;
     vm->tuning = (struct vm_tuning){config->weight, config->horizon_us, config->warp_us,
                                     config->warp_limit_us, config->unwarp_us};

@@ -59,6 +59,7 @@ struct vm {
     struct arch_vm arch;
     const struct vm_config *config;
     unsigned index;       /* in the system file; VMID - 1 */
+    int64_t features;     /* ONTIME_FEATURE_... */
     struct spinlock lock; /* for the power state of the VM and of its vCPUs */
     bool off;
     bool loaded;          /* since its last start; these two under the lock, but may be read without */

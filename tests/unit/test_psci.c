@@ -590,13 +590,16 @@ static void ontime_introduces_itself(void **state)
     assert_int_equal(x[1], ONTIME_REVISION_MINOR);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), 0);
     config.timers = TIMERS_PRECISE;
+    vm.features = vm_config_features(&config);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0),
                      ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON);
     config.observer = true;
     config.timers = TIMERS_TICK;
+    vm.features = vm_config_features(&config);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_OBSERVER);
     config.observer = false;
     config.control = true;
+    vm.features = vm_config_features(&config);
     assert_int_equal(call(ONTIME_CALL_FEATURES, 0, 0, 0), ONTIME_FEATURE_CONTROL);
 }
 
