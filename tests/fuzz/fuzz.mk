@@ -15,7 +15,7 @@ fuzz_board_SRCS := hypervisor/boot/board.c $(filter-out tests/%,$(passthrough_SR
 fuzz_guest_tree_SRCS := $(guest_tree_SRCS)
 fuzz_console_SRCS := $(console_SRCS) hypervisor/arch/fake/fake.c
 fuzz_calls_SRCS := hypervisor/devices/hypercall.c hypervisor/devices/psci.c hypervisor/devices/deadline_calls.c \
-	hypervisor/devices/observer.c hypervisor/devices/stolen_time.c $(vm_SRCS) hypervisor/arch/fake/fake.c
+	hypervisor/devices/observer.c hypervisor/devices/stolen_time.c $(control_SRCS) hypervisor/arch/fake/fake.c
 fuzz_vgic_SRCS := $(vgic_SRCS) hypervisor/arch/fake/fake.c
 fuzz_virtio_SRCS := $(virtio_SRCS) hypervisor/arch/fake/fake.c
 

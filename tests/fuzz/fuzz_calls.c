@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * libFuzzer's target for what a guest can call: any function with any arguments, from any of seven vCPUs in
- * three VMs, while time passes, the console is full or not, and the guests write into their deadline pages.
- * Dispatcher, precise timers, power and policy are the real ones; the sanitizers and the invariants of debug
- * builds say what is wrong.
+ * three VMs, one of which may control the others, while time passes, the console is full or not, and the
+ * guests write into their deadline pages. Dispatcher, precise timers, power and policy are the real ones; the
+ * sanitizers and the invariants of debug builds say what is wrong.
  *
  * An input is a row of operations, a letter with its arguments:
- *   c F A A A  the vCPU that has the CPU calls function number F of the table below with three arguments
+ *   c F A A A  the vCPU that has the CPU calls function number F of the table below with four arguments
  *   r N A A A  the same with the function number N, of 4 bytes
  *   w A V      the guest writes a word of 8 bytes
  *   t N        N slices of 20,000 ticks pass
@@ -26,9 +26,11 @@
 #include "arch/fake/fake.h"
 #include "base/arch.h"
 #include "bytes.h"
+#include "devices/control.h"
 #include "devices/hypercall.h"
 #include "devices/observer.h"
 #include "devices/vgic.h"
+#include "devices/vuart.h"
 #include "ontime/abi.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
@@ -41,17 +43,51 @@
 
 static struct vm_config configs[VMS];
 static struct observer observers[SYSTEM_MAX_VCPUS];
+static struct control controls[SYSTEM_MAX_VCPUS];
 static struct ontime_trace_record records[RECORDS];
 static const uint8_t kernel[4096] = {1};
 
 static const uint32_t functions[] = {
-    ONTIME_CALL_UID,   ONTIME_CALL_REVISION, ONTIME_CALL_FEATURES, ONTIME_CALL_ARM,  ONTIME_CALL_CANCEL,
-    ONTIME_CALL_DONE,  ONTIME_CALL_QUERY,    ONTIME_CALL_PAGE,     ONTIME_CALL_STAT, ONTIME_CALL_MARK,
-    ONTIME_CALL_TRACE, 0x84000000,           0x84000001,           0x84000002,       0x84000003,
-    0x84000004,        0x84000006,           0x84000008,           0x84000009,       0x8400000A,
-    0xC4000001,        0xC4000003,           0xC4000004,           0x80000000,       0x80000001,
-    0xC5000020,        0xC5000021,           0x84000012,           0xC400000E,       0x80008000,
-    0x80007FFF,        0x80003FFF,           ONTIME_CALL_HAND_ON,
+    ONTIME_CALL_VM_INFO,
+    ONTIME_CALL_VCPU_INFO,
+    ONTIME_CALL_VM_POWER,
+    ONTIME_CALL_VM_SET,
+    ONTIME_CALL_CONSOLE_READ,
+    ONTIME_CALL_CONSOLE_WRITE,
+    ONTIME_CALL_TRACE_READ,
+    ONTIME_CALL_UID,
+    ONTIME_CALL_REVISION,
+    ONTIME_CALL_FEATURES,
+    ONTIME_CALL_ARM,
+    ONTIME_CALL_CANCEL,
+    ONTIME_CALL_DONE,
+    ONTIME_CALL_QUERY,
+    ONTIME_CALL_PAGE,
+    ONTIME_CALL_STAT,
+    ONTIME_CALL_MARK,
+    ONTIME_CALL_TRACE,
+    0x84000000,
+    0x84000001,
+    0x84000002,
+    0x84000003,
+    0x84000004,
+    0x84000006,
+    0x84000008,
+    0x84000009,
+    0x8400000A,
+    0xC4000001,
+    0xC4000003,
+    0xC4000004,
+    0x80000000,
+    0x80000001,
+    0xC5000020,
+    0xC5000021,
+    0x84000012,
+    0xC400000E,
+    0x80008000,
+    0x80007FFF,
+    0x80003FFF,
+    ONTIME_CALL_HAND_ON,
 };
 
 /* The virtual GIC has a fuzzer of its own: here nothing is ever pending. */
@@ -65,6 +101,27 @@ bool vgic_has_deliverable(struct vcpu *vcpu)
 {
     (void)vcpu;
     return false;
+}
+
+void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
+{
+    (void)vcpu, (void)intid, (void)level;
+}
+
+bool console_has_room(void)
+{
+    return !world_console_full;
+}
+
+bool console_put(struct console_source *source, char c)
+{
+    (void)source, (void)c;
+    return !world_console_full;
+}
+
+void console_add(struct console_source *source, const char *name, console_deliver *deliver)
+{
+    (void)source, (void)name, (void)deliver;
 }
 
 /* A machine that needs none of the workarounds. */
@@ -102,13 +159,19 @@ static struct vm *create(unsigned index, enum timer_mode timers, unsigned vcpus,
     vm = vm_create(config, &world_hooks);
     for (unsigned i = 0; observer && i < vcpus; i++)
         vm->vcpus[i].observer = &observers[i];
+    for (unsigned i = 0; index == 0 && i < vcpus; i++)
+        vm->vcpus[i].control = &controls[i];
+    vm->uart = vuart_create(vm);
+    vuart_keep_history(vm->uart);
     return vm;
 }
 
 static void make_world(void)
 {
     world_reset();
+    world_cpu.up = true;
     memset(observers, 0, sizeof(observers));
+    memset(controls, 0, sizeof(controls));
     memset(records, 0, sizeof(records));
     trace_init(&world_cpu.trace, records, sizeof(records));
     vm_start(create(0, TIMERS_PRECISE, 2, true));
@@ -147,9 +210,9 @@ static struct vcpu *running(void)
 static void call(struct bytes *bytes, uint32_t function)
 {
     struct vcpu *vcpu = running();
-    uint64_t arguments[3];
+    uint64_t arguments[4];
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         arguments[i] = take_argument(bytes);
     if (vcpu == NULL)
         return;
