@@ -57,7 +57,7 @@ static int __init ontime_init(void)
         return error;
     why_not = obstacle(features);
     watching = !why_not;
-    error = watching ? watch_start(features & ONTIME_FEATURE_PAGE) : 0;
+    error = watching ? watch_start(features) : 0;
     if (error)
         return error;
     error = device_start(watching);

@@ -481,6 +481,8 @@ static struct probe {
     const char *name;
     void *function;
     struct tracepoint *point;
+    bool for_interrupts; /* not used where no interrupt warps: it takes time of each timer's interrupt, too */
+    bool on;
 } probes[] = {
     {.name = "sched_process_exit", .function = probe_exit},
     {.name = "sched_process_fork", .function = probe_fork},
@@ -488,7 +490,7 @@ static struct probe {
     {.name = "sched_switch", .function = probe_switch},
     {.name = "sched_waking", .function = probe_waking},
     {.name = "sched_wakeup_new", .function = probe_waking},
-    {.name = "irq_handler_exit", .function = probe_irq_exit},
+    {.name = "irq_handler_exit", .function = probe_irq_exit, .for_interrupts = true},
     {.name = "hrtimer_cancel", .function = probe_cancel},
     {.name = "hrtimer_start", .function = probe_start},
 };
@@ -516,28 +518,37 @@ static void match_tracepoint(struct tracepoint *point, void *data)
             probes[i].point = point;
 }
 
-static void unregister_probes(int count)
+static void unregister_probes(void)
 {
-    while (count-- > 0)
-        tracepoint_probe_unregister(probes[count].point, probes[count].function, NULL);
+    int i;
+
+    for (i = ARRAY_SIZE(probes) - 1; i >= 0; i--)
+        if (probes[i].on)
+            tracepoint_probe_unregister(probes[i].point, probes[i].function, NULL);
     tracepoint_synchronize_unregister();
 }
 
-static int register_probes(void)
+static int register_probe(struct probe *probe)
 {
-    int i, error;
+    int error = probe->point ? tracepoint_probe_register(probe->point, probe->function, NULL) : -ENOENT;
+
+    if (error)
+        pr_err("this kernel's tracepoint %s cannot be used (%d)\n", probe->name, error);
+    probe->on = !error;
+    return error;
+}
+
+static int register_probes(u64 features)
+{
+    int i, error = 0;
 
     for_each_kernel_tracepoint(match_tracepoint, NULL);
-    for (i = 0; i < ARRAY_SIZE(probes); i++) {
-        error =
-            probes[i].point ? tracepoint_probe_register(probes[i].point, probes[i].function, NULL) : -ENOENT;
-        if (error) {
-            pr_err("this kernel's tracepoint %s cannot be used (%d)\n", probes[i].name, error);
-            unregister_probes(i);
-            return error;
-        }
-    }
-    return 0;
+    for (i = 0; i < ARRAY_SIZE(probes) && !error; i++)
+        if (!probes[i].for_interrupts || (features & ONTIME_FEATURE_INTERRUPTS))
+            error = register_probe(&probes[i]);
+    if (error)
+        unregister_probes();
+    return error;
 }
 
 u64 watch_tasks_refused(void)
@@ -590,7 +601,7 @@ static int cpu_dead(unsigned int cpu)
     return 0;
 }
 
-static int start_following(void)
+static int start_following(u64 features)
 {
     unsigned int cpu;
     int error;
@@ -604,7 +615,7 @@ static int start_following(void)
     hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "ontime:dead", NULL, cpu_dead);
     if (hotplug_state < 0)
         return hotplug_state;
-    error = register_probes();
+    error = register_probes(features);
     if (error)
         cpuhp_remove_state_nocalls(hotplug_state);
     return error;
@@ -614,12 +625,12 @@ static void stop_following(void)
 {
     unsigned int cpu;
 
-    unregister_probes(ARRAY_SIZE(probes));
+    unregister_probes();
     for_each_possible_cpu(cpu) hrtimer_cancel(per_cpu_ptr(&vain_timers, cpu));
     cpuhp_remove_state_nocalls(hotplug_state);
 }
 
-int watch_start(bool has_pages)
+int watch_start(u64 features)
 {
     int error;
 
@@ -634,10 +645,10 @@ int watch_start(bool has_pages)
     error = sleeps_init();
     if (error)
         return error;
-    error = start_following();
+    error = start_following(features);
     if (error)
         goto no_probes;
-    error = tell_start(has_pages);
+    error = tell_start(features & ONTIME_FEATURE_PAGE);
     if (!error)
         return 0;
     stop_following();

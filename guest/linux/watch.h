@@ -22,7 +22,8 @@ struct watch_counters {
 
 #define WATCH_LATE_US 100
 
-int watch_start(bool has_pages);
+/* `features`: Ontime's, ONTIME_FEATURE_... */
+int watch_start(u64 features);
 void watch_stop(void);
 void watch_read(struct watch_counters *sum);
 

@@ -442,6 +442,8 @@ static void make_vms(bool entropy)
         if (vm == NULL || !devices_create(vm))
             stop("no RAM for VM %s: its %u MiB can't be had in pieces of 2 MiB", vm_config->name,
                  vm_config->memory_mib);
+        if (system_interrupts_warp(&config, i))
+            vm->features |= ONTIME_FEATURE_INTERRUPTS;
         give_vm_devices(vm);
         if (!devices_finish(vm, board.cpu_compatible, entropy))
             stop("no room for the device tree of VM %s", vm_config->name);

@@ -200,6 +200,20 @@ static inline uint64_t system_control_cpus(const struct system_config *system)
     return mask;
 }
 
+/* May an interrupt of a link or of a virtio device warp the VM with this index? */
+static inline bool system_interrupts_warp(const struct system_config *system, unsigned vm)
+{
+    bool warps = false;
+
+    for (unsigned i = 0; i < system->link_count; i++)
+        for (unsigned end = 0; end < 2; end++)
+            warps = warps || (system->links[i].ends[end].vm == vm && system->links[i].ends[end].warps);
+    for (unsigned i = 0; i < system->virtio_count; i++)
+        for (unsigned side = 0; side < 2; side++)
+            warps = warps || (system->virtios[i].ends[side].vm == vm && system->virtios[i].ends[side].warps);
+    return warps;
+}
+
 /*
  * The physical CPUs that run vCPUs of the VM with this index, of one that it has a link or a virtio device
  * with, or of one with `control`: those that may send it interrupts, and take the lock of its virtual GIC.

@@ -30,11 +30,12 @@
 /* ONTIME_CALL_FEATURES: x0 = the bits that hold for the calling VM. */
 #define ONTIME_CALL_FEATURES 0x86000020
 
-#define ONTIME_FEATURE_PRECISE  1  /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
-#define ONTIME_FEATURE_OBSERVER 2  /* the VM is an observer: MARK and TRACE are served */
-#define ONTIME_FEATURE_PAGE     4  /* PAGE is served */
-#define ONTIME_FEATURE_HAND_ON  8  /* HAND_ON is served */
-#define ONTIME_FEATURE_CONTROL  16 /* the VM may control others: VM_INFO to TRACE_READ are served */
+#define ONTIME_FEATURE_PRECISE    1 /* the VM has timers = "precise": ARM, CANCEL, DONE and QUERY are served */
+#define ONTIME_FEATURE_OBSERVER   2  /* the VM is an observer: MARK and TRACE are served */
+#define ONTIME_FEATURE_PAGE       4  /* PAGE is served */
+#define ONTIME_FEATURE_HAND_ON    8  /* HAND_ON is served */
+#define ONTIME_FEATURE_CONTROL    16 /* the VM may control others: VM_INFO to TRACE_READ are served */
+#define ONTIME_FEATURE_INTERRUPTS 32 /* interrupts of a link or a device may warp the VM */
 
 /*
  * ONTIME_CALL_ARM: x1 = deadline, x2 = id. Says that the calling vCPU must run at the deadline. A deadline in

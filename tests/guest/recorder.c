@@ -227,7 +227,8 @@ static int register_all(void)
 
 int hypercall_find(u64 *features)
 {
-    *features = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_OBSERVER | ONTIME_FEATURE_PAGE;
+    *features =
+        ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_OBSERVER | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_INTERRUPTS;
     return 0;
 }
 EXPORT_SYMBOL_GPL(hypercall_find);

@@ -310,6 +310,7 @@ static void links_are_placed_for_each_end(void **state)
     assert_true(links[0].ends[1].read_only);
     assert_false(links[0].ends[0].warps || links[2].ends[0].warps || links[2].ends[1].warps);
     assert_true(links[0].ends[1].warps && links[1].ends[0].warps && links[1].ends[1].warps);
+    assert_true(system_interrupts_warp(&config, 0) && !system_interrupts_warp(&config, 2));
     expect_end(&links[0], 0, "a", 0, 0x9400000);
     expect_end(&links[0], 1, "b", 0, 0x9400000);
     assert_string_equal(links[1].name, "second");
@@ -321,6 +322,7 @@ static void links_are_placed_for_each_end(void **state)
     assert_int_equal(links[2].memory_kib, 12028); /* to the end of the room */
     expect_end(&links[2], 0, "c", 0, 0x9400000);
     expect_end(&links[2], 1, "a", 2, 0x9441000);
+    assert_true(system_interrupts_warp(&config, 0) && system_interrupts_warp(&config, 1));
     assert_int_equal(system_cpus_with_links(&config, 0), 3);
     assert_int_equal(system_cpus_with_links(&config, 1), 3);
     assert_int_equal(system_cpus_with_links(&config, 2), 1);
