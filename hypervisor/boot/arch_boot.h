@@ -35,6 +35,13 @@ bool arch_random(uint64_t *bits);
 const char *arch_cpu_problem(void);
 
 /*
+ * A guest's physical addresses go up to `end`. They have 40 bits unless that is beyond, and then as many as
+ * the CPU has. False when these are too few. Before the first arch_vm_init(), arch_cpu_init() and start of
+ * another core.
+ */
+bool arch_guests_reach(uint64_t end);
+
+/*
  * The registers of the calling CPU by which a guest there finds out what kind it is: the name of the n-th,
  * and its value as the guest reads it. NULL: there are no more than n, which is IDENTITY_REGISTERS at most.
  */

@@ -159,6 +159,11 @@ static void take_direct_maps(void)
         const struct vm_config *vm = &config.vms[i];
         uint64_t start, size;
 
+        if (!arch_guests_reach(vm_config_ram_end(vm)))
+            stop("system file: node /vm-%s: property memory-base: on this CPU a guest's addresses do not go "
+                 "up to "
+                 "0x%lx",
+                 vm->name, (unsigned long)vm_config_ram_end(vm));
         if (!vm->direct_map || memory_take_at(vm->memory_base, (uint64_t)vm->memory_mib << 20))
             continue;
         size = memory_largest(&start);

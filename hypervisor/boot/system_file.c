@@ -32,7 +32,8 @@
 #define SECOND_US             1000000
 #define MEMORY_MIB_MAX        1047552 /* what 40 bits have room for behind 0x40000000 */
 #define MEMORY_ALIGN          UINT64_C(0x200000)
-#define ADDRESS_END           (UINT64_C(1) << 40)
+#define ADDRESS_BITS          40
+#define DIRECT_ADDRESS_BITS   48 /* where the machine has RAM */
 #define LINK_MEMORY_KIB_MAX   ((uint32_t)((GUEST_LINK_MEMORY_END - GUEST_LINK_MEMORY) >> 10))
 
 static const char *const root_properties[] = {"compatible",   "#address-cells", "#size-cells",  "scheduler",
@@ -211,9 +212,10 @@ static int read_placement(const struct tree_reader *reader, int node, const stru
     return 0;
 }
 
-/* Where RAM is. It keeps clear of the devices, and of what 40 bits of address do not reach. */
+/* Where RAM is. It keeps clear of the devices, and of what addresses do not reach. */
 static int read_memory(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
+    unsigned bits = tree_has(reader, node, "direct-map") ? DIRECT_ADDRESS_BITS : ADDRESS_BITS;
     uint64_t base, end;
 
     if (!tree_has(reader, node, "memory-mib"))
@@ -231,9 +233,9 @@ static int read_memory(const struct tree_reader *reader, int node, struct vm_con
         return tree_fail(reader, node, "memory-base", "0x%lx is not a multiple of 2 MiB",
                          (unsigned long)base);
     end = vm_config_ram_end(vm);
-    if (base >= ADDRESS_END || end > ADDRESS_END)
-        return tree_fail(reader, node, "memory-base", "%u MiB at 0x%lx are not in the 40 bits of addresses",
-                         vm->memory_mib, (unsigned long)base);
+    if (base >> bits != 0 || end > UINT64_C(1) << bits)
+        return tree_fail(reader, node, "memory-base", "%u MiB at 0x%lx are not in the %u bits of addresses",
+                         vm->memory_mib, (unsigned long)base, bits);
     if (base < GUEST_DEVICES_END && end > GUEST_DEVICES)
         return tree_fail(reader, node, "memory-base", "%u MiB at 0x%lx overlap the devices, 0x%lx..0x%lx",
                          vm->memory_mib, (unsigned long)base, GUEST_DEVICES, GUEST_DEVICES_END);

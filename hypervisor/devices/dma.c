@@ -162,7 +162,7 @@ static const char *start_one(unsigned index)
     }
     if (!any)
         return NULL;
-    problem = smmu_make_tables(smmu, last);
+    problem = smmu_make_tables(smmu, last, arch_guest_address_bits());
     for (unsigned i = 0; i < range_count && problem == NULL; i++)
         if (ranges[i].streams->smmu == nodes[index])
             problem = set_streams(smmu, &ranges[i]);

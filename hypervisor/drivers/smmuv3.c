@@ -54,6 +54,7 @@
 #define IDR1_PRESET        (3u << 29) /* tables or queues at places of the SMMU's own */
 #define IDR5_OAS(x)        ((x)&7)
 #define OAS_40_BITS        2
+#define OAS_48_BITS        5
 #define IDR5_GRAN4K        (1u << 4)
 #define CR0_SMMUEN         (1u << 0)
 #define CR0_EVENTQEN       (1u << 2)
@@ -91,14 +92,15 @@
 #define STE_WORDS  8
 #define STE_SIZE   64
 #define STE_VALID  UINT64_C(1)
-#define STE_STAGE2 (UINT64_C(6) << 1)   /* stage 1 is bypassed */
-#define STE_SHARED (UINT64_C(1) << 44)  /* SHCFG: the device says whether; EATS 0: no ATS */
-#define S2T0SZ     (UINT64_C(24) << 32) /* 64 - 40 */
-#define S2SL0      (UINT64_C(1) << 38)  /* level 1 */
-#define S2IR0      (UINT64_C(1) << 40)  /* write-back */
+#define STE_STAGE2 (UINT64_C(6) << 1)  /* stage 1 is bypassed */
+#define STE_SHARED (UINT64_C(1) << 44) /* SHCFG: the device says whether; EATS 0: no ATS */
+#define S2T0SZ(n)  ((uint64_t)(n) << 32)
+#define S2SL0_1    (UINT64_C(1) << 38) /* level 1 */
+#define S2SL0_0    (UINT64_C(2) << 38) /* level 0 */
+#define S2IR0      (UINT64_C(1) << 40) /* write-back */
 #define S2OR0      (UINT64_C(1) << 42)
 #define S2SH0      (UINT64_C(3) << 44) /* inner shareable */
-#define S2PS       ((uint64_t)OAS_40_BITS << 48)
+#define S2PS(oas)  ((uint64_t)(oas) << 48)
 #define S2AA64     (UINT64_C(1) << 51)
 #define S2AFFD     (UINT64_C(1) << 53)
 #define S2R        (UINT64_C(1) << 58) /* faults are recorded; S2S 0: and never stalled */
@@ -164,6 +166,7 @@ static const char *look_at_features(struct smmu *smmu)
     smmu->has_two_levels = IDR0_ST_LEVEL(idr0) != 0;
     smmu->command_bits = IDR1_CMDQS(idr1) < COMMAND_BITS ? IDR1_CMDQS(idr1) : COMMAND_BITS;
     smmu->event_bits = IDR1_EVENTQS(idr1) < EVENT_BITS ? IDR1_EVENTQS(idr1) : EVENT_BITS;
+    smmu->address_size = IDR5_OAS(idr5) < OAS_48_BITS ? IDR5_OAS(idr5) : OAS_48_BITS;
     if ((idr0 & IDR0_S2P) == 0 || (idr0 & IDR0_TTF_AARCH64) == 0)
         return "it has no stage 2";
     if ((idr0 & IDR0_COHACC) == 0)
@@ -209,10 +212,21 @@ static unsigned bits_of(uint32_t number)
     return number == 0 ? 0 : 32 - (unsigned)__builtin_clz(number);
 }
 
-const char *smmu_make_tables(struct smmu *smmu, uint32_t last)
+/* How many bits its addresses have. IDR5.OAS counts them as ID_AA64MMFR0_EL1.PARange does. */
+static unsigned bits_of_addresses(const struct smmu *smmu)
+{
+    static const uint8_t bits[] = {[OAS_40_BITS] = 40, 42, 44, [OAS_48_BITS] = 48};
+
+    return bits[smmu->address_size];
+}
+
+const char *smmu_make_tables(struct smmu *smmu, uint32_t last, unsigned address_bits)
 {
     unsigned bits = bits_of(last);
 
+    if (bits_of_addresses(smmu) < address_bits)
+        return "it has less bits of address than guests";
+    smmu->address_bits = address_bits;
     if (bits > smmu->id_bits)
         return "a StreamID has more bits than it has";
     smmu->is_two_level = bits > LINEAR_BITS && smmu->has_two_levels;
@@ -256,7 +270,9 @@ bool smmu_set_stream(struct smmu *smmu, uint32_t stream, const struct smmu_table
     if (entry == NULL)
         return false;
     entry[1] = STE_SHARED;
-    entry[2] = tables->vmid | S2T0SZ | S2SL0 | S2IR0 | S2OR0 | S2SH0 | S2PS | S2AA64 | S2AFFD | S2R;
+    entry[2] = tables->vmid | S2T0SZ(64 - smmu->address_bits) |
+               (smmu->address_bits == 40 ? S2SL0_1 : S2SL0_0) | S2IR0 | S2OR0 | S2SH0 |
+               S2PS(smmu->address_size) | S2AA64 | S2AFFD | S2R;
     entry[3] = tables->root;
     entry[0] = STE_VALID | STE_STAGE2;
     return true;

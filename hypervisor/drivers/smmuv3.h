@@ -23,6 +23,8 @@ struct smmu {
     unsigned id_bits;     /* of StreamIDs: of the SMMU */
     unsigned stream_bits; /* and of its table; 0: there is none yet */
     bool has_two_levels, is_two_level;
+    unsigned address_size; /* of what it reaches: IDR5.OAS, 48 bits at most */
+    unsigned address_bits; /* of what devices name */
     uint64_t *streams;
     struct spinlock lock; /* of the command queue */
     uint64_t *commands;
@@ -34,8 +36,8 @@ struct smmu {
 };
 
 /*
- * What a device reaches: tables of the Arm architecture's stage 2 with the 4 KiB granule, for addresses of 40
- * bits, that begin at level 1 with two concatenated tables at `root`.
+ * What a device reaches: tables of the Arm architecture's stage 2 with the 4 KiB granule. For addresses of 40
+ * bits they begin at level 1 with two concatenated tables at `root`, for more at level 0.
  */
 struct smmu_tables {
     uint64_t root;
@@ -57,8 +59,11 @@ struct smmu_fault {
  */
 bool smmu_init(struct smmu *smmu, uint64_t base, uint64_t size);
 
-/* Makes the tables and queues for StreamIDs up to `last`. NULL, or why that can't be. Boot only. */
-const char *smmu_make_tables(struct smmu *smmu, uint32_t last);
+/*
+ * Makes the tables and queues for StreamIDs up to `last`, and addresses of so many bits, 40 to 48. NULL, or
+ * why that can't be. Boot only.
+ */
+const char *smmu_make_tables(struct smmu *smmu, uint32_t last, unsigned address_bits);
 
 /* Sets what a StreamID reaches. False when there is no memory. Between the one above and smmu_start(). */
 bool smmu_set_stream(struct smmu *smmu, uint32_t stream, const struct smmu_tables *tables);

@@ -29,6 +29,9 @@ void arch_interrupt_take(struct vcpu *vcpu);
 /* Interrupts a CPU, which may be the calling one: it has messages (vm/messages.h). */
 void arch_cpu_kick(unsigned index);
 
+/* How many bits guest physical addresses have. */
+unsigned arch_guest_address_bits(void);
+
 /* Makes stage 2 of a new VM, empty. False when there is no memory for its tables. Boot only. */
 bool arch_vm_init(struct vm *vm);
 

@@ -298,19 +298,34 @@ PLACES = {  # VM: entry, device tree, the word at the start of RAM; None: not lo
 }
 
 
+FAR_PLACES = {
+    "far": (0x10040280000, 0x10042000000, 0),
+    "near": (0x40280000, 0x42000000, 0),
+}
+PLACED = r"entry (\w{16}) tree (\w{16}) magic (\w{16}) start (\w{16})"
+
+
 def places(found):
     return tuple(int(word, 16) for word in found.groups())
 
 
 def placed(run):
     """Each guest finds itself and its device tree where the system file wants them, and by default where QEMU has them."""
-    pattern = r"entry (\w{16}) tree (\w{16}) magic (\w{16}) start (\w{16})"
     with run.boot_bare(os.path.join(BUILD, "guest", "bare", "placed.image"), "") as machine:
-        entry, tree = places(machine.wait_for(pattern))[:2]
+        entry, tree = places(machine.wait_for(PLACED))[:2]
         check((entry, tree) == (0x40280000, 0x48000000), "QEMU places an Image elsewhere")
+    placed_there(run, PLACES)
+
+
+def placed_far(run):
+    """The same where stage 2 has more than 40 bits."""
+    placed_there(run, FAR_PLACES)
+
+
+def placed_there(run, where):
     with run.boot() as machine:
-        for name, (entry, tree, start) in PLACES.items():
-            found = machine.wait_said(name, pattern)
+        for name, (entry, tree, start) in where.items():
+            found = machine.wait_said(name, PLACED)
             check(places(found) == (entry, tree, TREE, start), f"{name}: {found.group(0)}")
         machine.wait_off()
 

@@ -21,12 +21,19 @@ test-system test-system-all test-system-core1 test-boards:
 	@tests/system/run $(if $(filter %-all,$@),--long) $(if $(filter %-core1,$@),--core1) $(if $(filter %-boards,$@),--boards) \
 		$(if $(JOBS),--jobs $(JOBS)) $(TESTS)
 
-test-system-files: example-io-files $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
+test-system-files: example-io-files board-files $(TEST_BUILD)/spin_table.bin $(BUILD)/ontime.bin $(BUILD)/ontime-debug.bin $(BUILD)/host/ontime bare $(TEST_SYSTEMS)
 
-$(TEST_BUILD)/spin_table.bin: tests/system/spin_table.S
+$(TEST_BUILD)/%.bin: tests/system/%.S
 	@mkdir -p $(@D)
 	@$(CROSS)gcc -c $< -o $(@:.bin=.o)
 	@$(CROSS)objcopy -O binary $(@:.bin=.o) $@
+
+# Firmware and device tree of a board for which Debian has none.
+.PHONY: board-files
+board-files: $(TEST_BUILD)/boards/sbsa-ref.bin $(TEST_BUILD)/boards/sbsa-ref.dtb
+$(TEST_BUILD)/boards/%.dtb: tests/system/boards/%.dts
+	@mkdir -p $(@D)
+	@dtc -q -o $@ $<
 
 $(TEST_KERNEL):
 	@scripts/fetch-kernel 6.1

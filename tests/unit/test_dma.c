@@ -103,8 +103,14 @@ bool smmu_init(struct smmu *smmu, uint64_t base, uint64_t size)
     return i != 4;
 }
 
-const char *smmu_make_tables(struct smmu *smmu, uint32_t last)
+unsigned arch_guest_address_bits(void)
 {
+    return 44;
+}
+
+const char *smmu_make_tables(struct smmu *smmu, uint32_t last, unsigned address_bits)
+{
+    assert_int_equal(address_bits, 44);
     last_stream[index_of(smmu)] = last;
     return NULL;
 }

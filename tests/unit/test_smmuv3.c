@@ -122,7 +122,7 @@ static void start(uint32_t last)
 {
     assert_true(init());
     assert_null(smmu.problem);
-    assert_null(smmu_make_tables(&smmu, last));
+    assert_null(smmu_make_tables(&smmu, last, 40));
     fake_log_clear();
     assert_null(smmu_start(&smmu, true));
 }
@@ -210,7 +210,7 @@ static void expect_entry(const uint64_t *entry, uint64_t root, uint16_t vmid)
     assert_int_equal(field(entry[2], 43, 42), 1);  /* S2OR0 */
     assert_int_equal(field(entry[2], 45, 44), 3);  /* S2SH0 */
     assert_int_equal(field(entry[2], 47, 46), 0);  /* S2TG */
-    assert_int_equal(field(entry[2], 50, 48), 2);  /* S2PS */
+    assert_int_equal(field(entry[2], 50, 48), 4);  /* S2PS: all that it reaches, 44 bits */
     assert_int_equal(field(entry[2], 57, 51), 5);  /* S2AA64, S2AFFD; no S2ENDI, S2PTW, S2HD, S2HA, S2S */
     assert_int_equal(field(entry[2], 63, 58), 1);  /* S2R */
     assert_int_equal(entry[3], root);
@@ -223,7 +223,7 @@ static void a_table_of_one_level(void **state)
 
     (void)state;
     assert_true(init());
-    assert_null(smmu_make_tables(&smmu, 0xFFF));
+    assert_null(smmu_make_tables(&smmu, 0xFFF, 40));
     assert_true(smmu_set_stream(&smmu, 8, &tables));
     assert_true(smmu_set_stream(&smmu, 0xFFF, &tables));
     expect_entry(smmu.streams + 8 * 8, 0x123456000, 7);
@@ -234,6 +234,28 @@ static void a_table_of_one_level(void **state)
     assert_int_equal(fake_device_get(STRTAB_CFG), 12);
 }
 
+/* Guests' addresses of more than 40 bits: the walk begins at level 0. An SMMU of 52 bits gives 48. */
+static void tables_for_more_address_bits(void **state)
+{
+    const struct smmu_tables tables = {.root = 0x123456000, .vmid = 7};
+
+    (void)state;
+    assert_true(init());
+    assert_string_equal(smmu_make_tables(&smmu, 0xFF, 48), "it has less bits of address than guests");
+    assert_null(smmu_make_tables(&smmu, 0xFF, 44));
+    assert_true(smmu_set_stream(&smmu, 8, &tables));
+    assert_int_equal(field(smmu.streams[8 * 8 + 2], 37, 32), 20); /* S2T0SZ */
+    assert_int_equal(field(smmu.streams[8 * 8 + 2], 39, 38), 2);  /* S2SL0 */
+    assert_int_equal(field(smmu.streams[8 * 8 + 2], 50, 48), 4);  /* S2PS */
+
+    fake_device_set(IDR5, (FEATURES5 & ~7u) | 6);
+    assert_true(init());
+    assert_null(smmu_make_tables(&smmu, 0xFF, 48));
+    assert_true(smmu_set_stream(&smmu, 8, &tables));
+    assert_int_equal(field(smmu.streams[8 * 8 + 2], 37, 32), 16);
+    assert_int_equal(field(smmu.streams[8 * 8 + 2], 50, 48), 5);
+}
+
 static void a_table_of_two_levels(void **state)
 {
     const struct smmu_tables tables = {.root = 0x123456000, .vmid = 7};
@@ -241,7 +263,7 @@ static void a_table_of_two_levels(void **state)
 
     (void)state;
     assert_true(init());
-    assert_null(smmu_make_tables(&smmu, 0xFFFF));
+    assert_null(smmu_make_tables(&smmu, 0xFFFF, 40));
     before = allocation_count;
     assert_true(smmu_set_stream(&smmu, 0x1234, &tables));
     assert_true(smmu_set_stream(&smmu, 0x12FF, &tables));
@@ -263,7 +285,7 @@ static const char *tables_for(uint32_t last, unsigned id_bits, bool two_levels)
     fake_device_set(IDR0, two_levels ? FEATURES0 : FEATURES0 & ~(3u << 27));
     fake_device_set(IDR1, (FEATURES1 & ~63u) | id_bits);
     assert_true(init());
-    return smmu_make_tables(&smmu, last);
+    return smmu_make_tables(&smmu, last, 40);
 }
 
 static void stream_ids_that_are_too_large_are_refused(void **state)
@@ -325,7 +347,7 @@ static void one_that_does_not_start_is_named(void **state)
     for (unsigned i = 0; i < 3; i++) {
         setup(state);
         assert_true(init());
-        assert_null(smmu_make_tables(&smmu, 0));
+        assert_null(smmu_make_tables(&smmu, 0, 40));
         if (i < 2)
             *sticks[i] = true;
         else
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_does_not_answer_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(what_it_lacks_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_of_one_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(tables_for_more_address_bits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_of_two_levels, setup, teardown),
         cmocka_unit_test_setup_teardown(stream_ids_that_are_too_large_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(it_starts, setup, teardown),

@@ -452,6 +452,8 @@ static void devices_are_listed(void **state)
     assert_true(keys->direct_map);
     assert_false(keys->trusted_dma);
     assert_string_equal(keys->devices, "/pl061@9030000");
+    assert_int_equal(vm_named("far")->memory_base, 0xfffffc000000);
+    assert_int_equal(vm_named("far")->load_address, 0xfffffc200000);
     assert_null(a->devices);
     assert_int_equal(a->devices_size, 0);
     assert_false(a->direct_map || a->trusted_dma);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stage 2: guest physical addresses of 40 bits with the 4 KiB granule. The walk begins at level 1 with two
- * concatenated tables (Arm ARM D8.2, VTCR_EL2).
+ * concatenated tables (Arm ARM D8.2, VTCR_EL2). Where a guest's RAM lies beyond them, all guests have as many
+ * bits as the CPU, 48 at most, and the walk begins at level 0. What is mapped may lie anywhere on the
+ * machine.
  *
  * A guest's RAM is mapped in blocks of 2 MiB. Single pages are mapped for what the guest may only read, for
  * memory that it shares with another, and for a device that it uses directly. An access to any other address
@@ -22,26 +24,57 @@
 
 #define ROOT_SIZE 8192
 #define GIB       (UINT64_C(1) << 30)
+#define USUAL     40 /* bits */
 #define DMA_PIECE 64 /* entries of the devices' root that are changed at once */
 
 #define MEMORY     (DESCRIPTOR_SH_INNER | STAGE2_MEMATTR_NORMAL_WB)
 #define READ_WRITE (STAGE2_S2AP_READ | STAGE2_S2AP_WRITE)
 
 /* VMIDs have 8 bits (VS is not set). */
-#define VTCR                                                                                                 \
-    (VTCR_EL2_RES1 | VTCR_EL2_T0SZ(64 - 40) | VTCR_EL2_SL0_LEVEL1 | VTCR_EL2_IRGN0_WB | VTCR_EL2_ORGN0_WB |  \
-     VTCR_EL2_SH0_INNER | VTCR_EL2_PS(PA_40_BITS))
+#define VTCR_FIXED (VTCR_EL2_RES1 | VTCR_EL2_IRGN0_WB | VTCR_EL2_ORGN0_WB | VTCR_EL2_SH0_INNER)
+
+static unsigned guest_bits = USUAL;       /* of guest physical addresses */
+static uint64_t guest_range = PA_40_BITS; /* the same as PARange has it */
+
+/* PARange of the calling CPU. More than 48 bits need a larger granule. */
+static uint64_t cpu_range(void)
+{
+    uint64_t range = REGISTER_GET(read_sysreg(id_aa64mmfr0_el1), ID_AA64MMFR0_EL1_PARANGE);
+
+    return range < PA_48_BITS ? range : PA_48_BITS;
+}
 
 uint64_t stage2_vtcr(void)
 {
-    return VTCR;
+    return VTCR_FIXED | VTCR_EL2_T0SZ(64 - guest_bits) | VTCR_EL2_PS(cpu_range()) |
+           (guest_bits == USUAL ? VTCR_EL2_SL0_LEVEL1 : VTCR_EL2_SL0_LEVEL0);
+}
+
+uint64_t stage2_range(void)
+{
+    return guest_range;
+}
+
+/* A walk may begin at level 0 with 44 bits or more. */
+bool arch_guests_reach(uint64_t end)
+{
+    if (end > UINT64_C(1) << USUAL && cpu_range() >= PA_44_BITS) {
+        guest_range = cpu_range();
+        guest_bits = guest_range == PA_44_BITS ? 44 : 48;
+    }
+    return end <= UINT64_C(1) << guest_bits;
+}
+
+unsigned arch_guest_address_bits(void)
+{
+    return guest_bits;
 }
 
 const char *arch_cpu_problem(void)
 {
-    uint64_t range = REGISTER_GET(read_sysreg(id_aa64mmfr0_el1), ID_AA64MMFR0_EL1_PARANGE);
-
-    return range >= PA_40_BITS ? (void *)0 : "this CPU has less than 40 bits of physical address";
+    if (cpu_range() < PA_40_BITS)
+        return "this CPU has less than 40 bits of physical address";
+    return cpu_range() >= guest_range ? (void *)0 : "it has less bits of physical address than guests need";
 }
 
 bool arch_vm_init(struct vm *vm)
@@ -71,16 +104,22 @@ static bool is_block(uint64_t entry)
     return (entry & (DESCRIPTOR_VALID | DESCRIPTOR_TABLE)) == DESCRIPTOR_VALID;
 }
 
-/* The level-1 entry for an address. */
+/* The level-1 entry for an address. NULL: no memory for its table. */
 static uint64_t *gib_entry(uint64_t *root, uint64_t guest)
 {
-    return &root[guest / GIB % (ROOT_SIZE / sizeof(*root))];
+    uint64_t *table;
+
+    if (guest_bits == USUAL)
+        return &root[guest / GIB % (ROOT_SIZE / sizeof(*root))];
+    table = next_table(&root[guest >> 39 & 511]);
+    return table != (void *)0 ? &table[guest >> 30 & 511] : (void *)0;
 }
 
 /* The level-2 entry for an address, where no block of 1 GiB is. */
 static uint64_t *block_entry(uint64_t *root, uint64_t guest)
 {
-    uint64_t *table = next_table(gib_entry(root, guest));
+    uint64_t *entry = gib_entry(root, guest);
+    uint64_t *table = entry != (void *)0 ? next_table(entry) : (void *)0;
 
     return table != (void *)0 ? &table[guest >> 21 & 511] : (void *)0;
 }
@@ -135,7 +174,8 @@ bool arch_vm_dma_step(struct vm *vm, bool open)
     uint64_t count = (vm_config_ram_end(vm->config) - 1) / GIB + 1 - first;
 
     for (unsigned i = 0; i < DMA_PIECE && vm->arch.dma_gib < count; i++) {
-        uint64_t *entry = &vm->arch.dma_root[first + vm->arch.dma_gib++];
+        /* It is there: arch_vm_dma_init() has made the tables. */
+        uint64_t *entry = gib_entry(vm->arch.dma_root, (first + vm->arch.dma_gib++) * GIB);
 
         *entry = open ? *entry | DESCRIPTOR_VALID : *entry & ~DESCRIPTOR_VALID;
     }
@@ -186,6 +226,8 @@ static uint64_t map_device_piece(struct vm *vm, uint64_t address, uint64_t size)
         address | DESCRIPTOR_VALID | DESCRIPTOR_AF | STAGE2_MEMATTR_DEVICE_NGNRE | READ_WRITE | STAGE2_XN;
     uint64_t *entry = gib_entry(vm->arch.stage2_root, address);
 
+    if (entry == (void *)0)
+        return 0;
     if (*entry == 0 && address % GIB == 0 && size >= GIB)
         *entry = device;
     if (is_block(*entry))

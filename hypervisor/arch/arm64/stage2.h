@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* The value of VTCR_EL2. */
+/* The value of VTCR_EL2 for the calling CPU. */
 uint64_t stage2_vtcr(void);
+
+/* How many bits guest physical addresses have, as ID_AA64MMFR0_EL1.PARange says it. */
+uint64_t stage2_range(void);
 
 #endif

@@ -15,6 +15,7 @@
 #include "register_bits.h"
 #include "arch/arm64/guest_debug.h"
 #include "arch/arm64/guest_timer.h"
+#include "arch/arm64/stage2.h"
 #include "arch/arm64/vcpu.h"
 #include "devices/vgic.h"
 #include "id_registers.h"
@@ -27,6 +28,8 @@
 #define OP1(reg) REGISTER_GET(reg, ISS_OP1(7))
 #define OP2(reg) REGISTER_GET(reg, ISS_OP2(7))
 #define CRM(reg) REGISTER_GET(reg, ISS_CRM(15))
+
+#define ID_AA64MMFR0_EL1 (7u << 3 | 0) /* CRm, op2 */
 
 /* The machine's value of an ID register that id_registers.def lists. */
 static uint64_t id_register_value(unsigned crm, unsigned op2)
@@ -50,7 +53,11 @@ static uint64_t id_register_value(unsigned crm, unsigned op2)
 
 uint64_t id_register_of_guest(unsigned crm, unsigned op2)
 {
-    return id_register_shown(id_register_value(crm, op2), id_register_most(crm, op2));
+    uint64_t most = id_register_most(crm, op2);
+
+    if (ID_AA64MMFR0_EL1 == (crm << 3 | op2))
+        most = (most & ~ID_AA64MMFR0_EL1_PARANGE) | stage2_range();
+    return id_register_shown(id_register_value(crm, op2), most);
 }
 
 /*

@@ -99,7 +99,8 @@
 #define TCR_EL2_PS(size)    REGISTER_FIELD(size, 16)
 #define VTCR_EL2_RES1       REGISTER_BIT(31)
 #define VTCR_EL2_T0SZ(size) REGISTER_FIELD(size, 0)
-#define VTCR_EL2_SL0_LEVEL1 REGISTER_FIELD(1, 6) /* with the 4 KiB granule */
+#define VTCR_EL2_SL0_LEVEL1 REGISTER_FIELD(1, 6) /* with the 4 KiB granule, as the next */
+#define VTCR_EL2_SL0_LEVEL0 REGISTER_FIELD(2, 6)
 #define VTCR_EL2_IRGN0_WB   REGISTER_FIELD(1, 8)
 #define VTCR_EL2_ORGN0_WB   REGISTER_FIELD(1, 10)
 #define VTCR_EL2_SH0_INNER  REGISTER_FIELD(3, 12)
@@ -107,6 +108,7 @@
 
 /* Physical address sizes, as TCR_EL2.PS, VTCR_EL2.PS and ID_AA64MMFR0_EL1.PARange have them. */
 #define PA_40_BITS 2
+#define PA_44_BITS 4
 #define PA_48_BITS 5
 
 #define MAIR_ATTR(index, attribute) REGISTER_FIELD(attribute, 8 * (index))
