@@ -3,8 +3,8 @@
  * What user space sees: /dev/ontime and /proc/ontime.
  *
  * /dev/ontime takes the requests of ontime_ioctl.h. A caller can make this VM run before others, so it is for
- * root only, unless the mode of the file is changed. /proc/ontime shows counters to everybody, a name and a
- * number in each line.
+ * root only, unless the mode of the file is changed; in a VM with `control` it can stop other VMs, too.
+ * /proc/ontime shows counters to everybody, a name and a number in each line.
  */
 #include <linux/fs.h>
 #include <linux/math64.h>
@@ -15,6 +15,7 @@
 #include <linux/seq_file.h>
 #include <asm/arch_timer.h>
 
+#include "control.h"
 #include "device.h"
 #include "exact.h"
 #include "hypercall.h"
@@ -53,6 +54,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
         return argument > U32_MAX ? -EINVAL : hypercall_mark(argument);
     case ONTIME_IOC_TRACE:
         return dump_trace();
+    case ONTIME_IOC_CONTROL:
+        return control_request((struct ontime_control __user *)argument);
     default:
         return -ENOTTY;
     }
@@ -151,11 +154,21 @@ int device_start(bool watches)
     int error;
 
     watching = watches;
+    error = control_start();
+    if (error)
+        return error;
+    error = -ENOMEM;
     if (!proc_create_single("ontime", 0444, NULL, show_status))
-        return -ENOMEM;
+        goto no_file;
     error = misc_register(&device);
     if (error)
-        remove_proc_entry("ontime", NULL);
+        goto no_device;
+    return 0;
+
+no_device:
+    remove_proc_entry("ontime", NULL);
+no_file:
+    control_stop();
     return error;
 }
 
@@ -163,4 +176,5 @@ void device_stop(void)
 {
     misc_deregister(&device);
     remove_proc_entry("ontime", NULL);
+    control_stop();
 }

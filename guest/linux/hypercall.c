@@ -26,6 +26,8 @@ static int as_errno(unsigned long result)
         return -EPERM;
     case ONTIME_INVALID:
         return -EINVAL;
+    case ONTIME_BUSY:
+        return -EBUSY;
     default:
         return -EOPNOTSUPP;
     }
@@ -122,5 +124,15 @@ int hypercall_trace(u64 *cursor)
 
     arm_smccc_1_1_hvc(ONTIME_CALL_TRACE, *cursor, &res);
     *cursor = res.a1;
+    return as_errno(res.a0);
+}
+
+int hypercall_control(u32 call, const u64 arguments[4], u64 results[2])
+{
+    struct arm_smccc_res res;
+
+    arm_smccc_1_1_hvc(call, arguments[0], arguments[1], arguments[2], arguments[3], &res);
+    results[0] = res.a1;
+    results[1] = res.a2;
     return as_errno(res.a0);
 }

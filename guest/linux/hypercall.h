@@ -25,4 +25,7 @@ int hypercall_stat(unsigned int which, u64 *value);
 int hypercall_mark(u32 number);
 int hypercall_trace(u64 *cursor);
 
+/* One of the calls for VMs with `control`: arguments in x1 to x4, results from x1 and x2. */
+int hypercall_control(u32 call, const u64 arguments[4], u64 results[2]);
+
 #endif

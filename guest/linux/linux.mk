@@ -5,7 +5,7 @@
 
 GUEST_LINUX := guest/linux
 GUEST_LINUX_SOURCES := $(wildcard $(GUEST_LINUX)/*.[ch]) $(GUEST_LINUX)/Kbuild \
-	$(addprefix include/ontime/,abi.h link.h service.h)
+	$(addprefix include/ontime/,abi.h control.h link.h service.h)
 GUEST_LINUX_QUEUE := $(GUEST_LINUX)/sleep_queue.c
 GUEST_LINUX_KERNELS := $(or $(KERNELS),6.1 6.12)
 GUEST_LINUX_OPTIONAL := $(if $(KERNELS),,6.12)

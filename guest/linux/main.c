@@ -12,6 +12,7 @@
  *   tick.c         keeps the guest's tick away from the end of an exact sleep
  *   chosen.c       the tasks chosen by `ontime run`
  *   device.c       /dev/ontime and /proc/ontime
+ *   control.c      the calls of VMs with `control`, for user space
  *   hypercall.c    the calls to Ontime
  *
  * In a VM whose timers are not "precise" there is nothing to tell. The module then offers counters, marks and

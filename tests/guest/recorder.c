@@ -17,6 +17,13 @@
  * "calm" stops that, and "warp" starts it again. "urgent" warps the writer's CPU at once, and "interrupt"
  * does so with an interrupt on CPU 0: the console's, for no reason. With the parameter refuse=1 pages are
  * refused.
+ *
+ * For the calls of control it plays a system of two VMs, "alpha", which is this one, and "beta", whose
+ * console sends back what it is given. Two CPUs have a trace of 600 records, the latter half of which they
+ * make when they have been asked for the number of the next. CPU 1's has overwritten the first 100, and it
+ * overwrites those from 300 to 399 before they can be read. A change of beta's state takes a few questions
+ * for it. An image is recorded as its size and the sum of its bytes, each times the number of its block, from
+ * 1 on.
  */
 #include <linux/atomic.h>
 #include <linux/interrupt.h>
@@ -36,6 +43,8 @@
 #pragma GCC diagnostic ignored "-Wshadow" /* a parameter in irqdomain.h */
 #include <linux/of_irq.h>
 #pragma GCC diagnostic pop
+
+#include <ontime/control.h>
 
 #include "hypercall.h"
 
@@ -299,6 +308,167 @@ int hypercall_trace(u64 *cursor)
     return 0;
 }
 EXPORT_SYMBOL_GPL(hypercall_trace);
+
+enum { VMS = 2, TRACES = 2, TRACE_RECORDS = 600, TRACE_NOW = 300, TRACE_LOST = 100, PATIENCE = 3, MARK = 14 };
+
+static u32 beta_state = ONTIME_VM_RUNNING, beta_next = ONTIME_VM_RUNNING, beta_starts = 1, beta_patience;
+static u32 beta_weight = 1;
+static u64 time_seen; /* how often a vCPU has been asked for */
+static char console[2 * ONTIME_PAGE_SIZE] = "beta is ready\n";
+static u64 console_length = 14;
+
+static void play_vm(unsigned int vm, struct ontime_vm_info *info)
+{
+    if (vm == 1 && beta_state != beta_next && ++beta_patience > PATIENCE)
+        beta_state = beta_next;
+    memset(info, 0, ONTIME_PAGE_SIZE);
+    info->size = sizeof(*info);
+    info->vm_count = VMS;
+    strcpy(info->name, vm ? "beta" : "alpha");
+    info->state = vm ? beta_state : ONTIME_VM_RUNNING;
+    info->vcpus = vm + 1;
+    info->ram_base = 0x40000000;
+    info->ram_size = 16 << 20;
+    info->cpus = vm ? 3 : 1;
+    info->timers = vm ? 1 : 3;
+    info->weight = vm ? beta_weight : 1;
+    info->horizon_us = vm ? 0 : 100000;
+    info->flags = vm ? 0 : ONTIME_VM_CONTROL;
+    info->starts = vm ? beta_starts : 1;
+    info->own = !vm;
+}
+
+/* Each question is a millisecond after the one before, half of which the vCPU has run. */
+static void play_vcpu(struct ontime_vcpu_info *info)
+{
+    memset(info, 0, ONTIME_PAGE_SIZE);
+    info->size = sizeof(*info);
+    info->state = ONTIME_VCPU_BLOCKED;
+    info->hz = 62500000;
+    info->counter = ++time_seen * 62500;
+    info->run = info->blocked = info->counter / 2;
+    info->exits[ONTIME_EXIT_CALL] = time_seen;
+    info->late[8] = time_seen;
+    info->stats[ONTIME_STAT_LATE_MAX] = 255;
+}
+
+static u64 image_sum(const u64 *list, u64 bytes)
+{
+    u64 at, sum = 0;
+
+    for (at = 0; at < bytes; at++)
+        sum += (at / ONTIME_IMAGE_BLOCK + 1) *
+               ((const u8 *)phys_to_virt(list[at / ONTIME_IMAGE_BLOCK]))[at % ONTIME_IMAGE_BLOCK];
+    return sum;
+}
+
+static int play_power(const u64 arguments[4])
+{
+    static const u32 next[] = {ONTIME_VM_PAUSED, ONTIME_VM_RUNNING, ONTIME_VM_OFF, ONTIME_VM_RUNNING};
+    u64 action = arguments[1];
+
+    if (arguments[0] != 1 || action >= ARRAY_SIZE(next))
+        return -EINVAL;
+    if (beta_state != beta_next || (action < ONTIME_POWER_STOP && beta_state == ONTIME_VM_OFF))
+        return -EBUSY;
+    if (action == ONTIME_POWER_RESTART) {
+        beta_starts++;
+        beta_state = ONTIME_VM_LOADING;
+    }
+    if (arguments[2]) {
+        record("image", arguments[3]);
+        record("sum", image_sum(phys_to_virt(arguments[2]), arguments[3]));
+    }
+    beta_next = next[action];
+    beta_patience = 0;
+    return 0;
+}
+
+static int play_set(const u64 arguments[4])
+{
+    if (arguments[0] != 1 || arguments[1] != ONTIME_SET_WEIGHT || arguments[2] < 1 || arguments[2] > 1000)
+        return -EINVAL;
+    beta_weight = arguments[2];
+    return 0;
+}
+
+static void play_console_read(u64 position, void *page, u64 results[2])
+{
+    results[1] = min(position, console_length);
+    results[0] = min_t(u64, console_length - results[1], ONTIME_PAGE_SIZE);
+    memcpy(page, console + results[1], results[0]);
+}
+
+/* Takes seven bytes at a time at most. */
+static void play_console_write(const void *page, u64 bytes, u64 results[2])
+{
+    results[0] = min3(bytes, (u64)7, sizeof(console) - console_length);
+    memcpy(console + console_length, page, results[0]);
+    console_length += results[0];
+}
+
+/* As in ontime/trace.h. */
+struct trace_record {
+    u64 counter;
+    u32 arg;
+    u16 vcpu, type;
+};
+
+static bool is_overwritten(u64 cpu, u64 i)
+{
+    return cpu == 1 && (i < TRACE_LOST || (i >= TRACE_NOW && i < TRACE_NOW + TRACE_LOST));
+}
+
+static int play_trace(const u64 arguments[4], struct trace_record *page, u64 results[2])
+{
+    u64 i, cpu = arguments[0], first = arguments[1];
+
+    if (cpu >= TRACES)
+        return -EINVAL;
+    results[0] = 0;
+    results[1] = TRACE_NOW;
+    if (first == ONTIME_TRACE_NEXT)
+        return 0;
+    while (is_overwritten(cpu, first))
+        first++;
+    results[1] = first;
+    for (i = first;
+         i < TRACE_RECORDS && !is_overwritten(cpu, i) && results[0] < ONTIME_PAGE_SIZE / sizeof(*page); i++)
+        page[results[0]++] =
+            (struct trace_record){.counter = i * 1000 + cpu, .arg = i, .vcpu = cpu, .type = MARK};
+    return 0;
+}
+
+int hypercall_control(u32 call, const u64 arguments[4], u64 results[2])
+{
+    unsigned int vm = arguments[0];
+
+    if (call != ONTIME_CALL_TRACE_READ && arguments[0] >= VMS)
+        return -EINVAL;
+    switch (call) {
+    case ONTIME_CALL_VM_INFO:
+        play_vm(vm, phys_to_virt(arguments[1]));
+        return 0;
+    case ONTIME_CALL_VCPU_INFO:
+        if (arguments[1] > vm)
+            return -EINVAL;
+        play_vcpu(phys_to_virt(arguments[2]));
+        return 0;
+    case ONTIME_CALL_VM_POWER:
+        return play_power(arguments);
+    case ONTIME_CALL_VM_SET:
+        return play_set(arguments);
+    case ONTIME_CALL_CONSOLE_READ:
+        play_console_read(arguments[1], phys_to_virt(arguments[2]), results);
+        return 0;
+    case ONTIME_CALL_CONSOLE_WRITE:
+        play_console_write(phys_to_virt(arguments[1]), arguments[2], results);
+        return 0;
+    default:
+        return play_trace(arguments, phys_to_virt(arguments[2]), results);
+    }
+}
+EXPORT_SYMBOL_GPL(hypercall_control);
 
 static int __init recorder_init(void)
 {
