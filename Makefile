@@ -21,7 +21,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -Wmi
 .PHONY: all help clean distclean system demo test test-all check
 help:
 	@echo "make               build/ontime.bin, the host tool and the bare-metal guests; make DEBUG=1: ontime-debug.bin"
-	@echo "make guest-linux   the Linux kernel module and the launcher (build/guest)"
+	@echo "make guest-linux   the Linux kernel modules and the guest's command (build/guest)"
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make image SYSTEM=path.dts BOARD=virt   what goes on a disk or card: build/images; LOADER=grub, BOARD=raspi4b"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less; CORES=2: out/demo-cores"
@@ -51,6 +51,7 @@ help:
 include hypervisor/hypervisor.mk
 -include tools/tools.mk
 -include guest/linux/linux.mk
+-include guest/command/command.mk
 -include guest/service/service.mk
 -include guest/bare/bare.mk
 -include systems/systems.mk

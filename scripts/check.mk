@@ -3,7 +3,7 @@
 # code, scripts. Each check that passes leaves a stamp in build/check, so a second run looks only at what changed.
 
 CHECK := $(BUILD)/check
-CHECK_PACKAGES := git device-tree-compiler dt-schema gcc clang clang-format clang-tidy cppcheck shellcheck python3 gcc-aarch64-linux-gnu \
+CHECK_PACKAGES := git device-tree-compiler dt-schema gcc clang clang-format clang-tidy cppcheck shellcheck mandoc python3 gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev
 
 # What git tracks, and new files that it would.
@@ -46,11 +46,12 @@ plugin_GCC = $(HOST_CC)
 plugin_FLAGS = $(PLUGIN_FLAGS)
 plugin_NEEDS = $(BUILD)/debian/qemu-10-header.versions
 
-arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/linux/launcher.c guest/service/%.c examples/%.c tests/guest/%.c tests/system/%.c,\
+arm64_C := $(filter bench/guest/%.c bench/kvm/%.c guest/command/%.c guest/service/%.c examples/%.c tests/guest/%.c tests/system/%.c,\
 	$(filter-out tests/guest/recorder.c bench/guest/ring_module/%,$(CHECK_C)))
-arm64_H := $(filter bench/guest/%.h guest/service/%.h guest/linux/%_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
+arm64_H := $(filter bench/guest/%.h guest/command/%.h guest/service/%.h guest/linux/%_ioctl.h include/%.h tests/guest/%.h,$(CHECK_H))
 arm64_GCC = $(CROSS)gcc
-arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Iguest/bare -Ibench/guest -Iinclude
+arm64_FLAGS = -std=gnu11 -O2 -D_GNU_SOURCE= $(WARNINGS) -Iguest/linux -Iguest/bare -Ibench/guest -Iinclude $(GUEST_COMMAND_FLAGS)
+arm64_NEEDS = $(GUEST_COMMAND_ENTRY) $(NCURSES).versions
 arm64_CLANG = $(CHECK_CROSS)
 
 bare_C := $(filter guest/bare/%.c,$(CHECK_C))
@@ -61,21 +62,22 @@ bare_CLANG = $(CHECK_CROSS)
 
 # The modules are compiled by the kernel's own build, with warnings as errors. clang cannot read kernel headers that are
 # configured for gcc.
-MODULE_C := $(filter-out guest/linux/launcher.c,$(filter guest/linux/%.c,$(CHECK_C))) tests/guest/recorder.c \
+MODULE_C := $(filter guest/linux/%.c,$(CHECK_C)) tests/guest/recorder.c \
 	$(filter bench/guest/ring_module/%.c,$(CHECK_C))
 MODULE_H := $(filter-out guest/linux/%_ioctl.h,$(filter guest/linux/%.h,$(CHECK_H)))
 
 CHECK_UNKNOWN := $(filter-out $(foreach side,$(CHECK_SIDES),$($(side)_C) $($(side)_H)) $(MODULE_C) $(MODULE_H),\
 	$(CHECK_C) $(CHECK_H))
 
-CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' $(CHECK_FILES) 2>/dev/null)
+CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' $(CHECK_FILES) 2>/dev/null) $(filter completion/%,$(CHECK_FILES))
 CHECK_PYTHON := $(shell grep -lE '^\#!.*\bpython3$$' $(CHECK_FILES) 2>/dev/null)
 CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 
 # A header is compiled by itself, as a file that includes nothing else would see it.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
-CHECKS := $(CHECK)/includes $(CHECK)/asserts $(CHECK)/bindings $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+CHECK_MAN := $(filter docs/man/%,$(CHECK_FILES))
+CHECKS := $(CHECK)/man $(CHECK)/includes $(CHECK)/asserts $(CHECK)/bindings $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
 	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
 	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
 		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
@@ -124,6 +126,9 @@ $(CHECK)/asserts: scripts/check-asserts SECURITY.md $(filter hypervisor/%,$(CHEC
 
 $(CHECK)/bindings: scripts/check-bindings hypervisor/boot/system_file.c $(wildcard docs/bindings/* tests/unit/corpus/*/*)
 	$(call checked,scripts/check-bindings)
+
+$(CHECK)/man: $(CHECK_MAN)
+	$(call checked,mandoc -Tlint -Wwarning $^)
 
 $(CHECK)/module: guest-linux-modules
 	$(call checked,:)

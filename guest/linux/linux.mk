@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The Linux guest side: build/guest/KERNELRELEASE/ontime.ko, ontime_link.ko and ontime_service.ko for Debian's arm64
-# kernels, and the launcher build/guest/ontime. KERNELS="6.1 6.12" chooses the kernels. Without KERNELS, 6.12 is left out
+# The modules for Linux guests: build/guest/KERNELRELEASE/ontime.ko, ontime_link.ko and ontime_service.ko for Debian's
+# arm64 kernels. KERNELS="6.1 6.12" chooses the kernels. Without KERNELS, 6.12 is left out
 # where it cannot be fetched. The module's bytes depend on its sources, the kernel and the compiler, and not on where this tree lies.
 
 GUEST_LINUX := guest/linux
@@ -13,7 +13,7 @@ GUEST_LINUX_OPTIONAL := $(if $(KERNELS),,6.12)
 GUEST_LINUX_BUILD := $(GUEST_LINUX)/build-module
 
 .PHONY: guest-linux guest-linux-modules
-guest-linux: guest-linux-modules $(BUILD)/guest/ontime
+guest-linux: guest-linux-modules
 
 guest-linux-modules: $(GUEST_LINUX_KERNELS:%=$(BUILD)/guest/linux-%.stamp)
 
@@ -28,12 +28,6 @@ $(BUILD)/guest/linux-%.stamp: $(GUEST_LINUX_SOURCES) $(GUEST_LINUX_BUILD) script
 	else \
 		[ -n "$(filter $*,$(GUEST_LINUX_OPTIONAL))" ] && echo "no module for Linux $*: it could not be fetched"; \
 	fi
-
-$(BUILD)/guest/ontime: $(GUEST_LINUX)/launcher.c $(GUEST_LINUX)/ontime_ioctl.h include/ontime/abi.h
-	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-	@mkdir -p $(@D)
-	@echo "  CC      $@"
-	$(Q)$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iinclude $< -o $@
 
 # Without a hypervisor the module must refuse to load, and with a recorder in Ontime's place it must make the right calls.
 # Then the module is tested under Ontime. Three minutes, the kernels two at a time.

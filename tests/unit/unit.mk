@@ -166,11 +166,19 @@ service_vhost_user_SRCS := guest/service/vhost_user.c
 service_block_SRCS := $(addprefix guest/service/,block.c vhost_user.c relay.c rings.c words.c say.c)
 service_block_FLAGS := -D_GNU_SOURCE=
 
+# guest/command: what needs neither the module nor a terminal
+UNIT_TESTS += command_usage command_words command_trace
+command_usage_SRCS := $(addprefix guest/command/,usage.c readings.c json.c)
+command_usage_FLAGS := -lm
+command_words_SRCS := $(addprefix guest/command/,settings.c json.c)
+command_words_FLAGS := -lm
+command_trace_SRCS := guest/command/trace_lines.c tools/trace_decode.c
+
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DONTIME_DEBUG=1 $(WARNINGS) \
 	-Iinclude -Ihypervisor -Ihypervisor/arch/fake/include -Itools
 UNIT_HEADERS := $(wildcard include/ontime/*.h hypervisor/*/*.h hypervisor/arch/fake/*.h \
 	hypervisor/arch/fake/include/*.h tools/*.h tests/unit/*.h tests/unit/kernel/*.h \
-	tests/unit/kernel/linux/*.h guest/linux/*.h guest/service/*.h bench/a53/*.h hypervisor/arch/arm64/include/id_registers.* hypervisor/arch/arm64/include/errata.h)
+	tests/unit/kernel/linux/*.h guest/linux/*.h guest/command/*.h guest/service/*.h bench/a53/*.h hypervisor/arch/arm64/include/id_registers.* hypervisor/arch/arm64/include/errata.h)
 UNIT_BINARIES := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 
 .PHONY: test-unit
