@@ -1215,6 +1215,56 @@ def link(run):
         machine.wait_off()
 
 
+def control_linux(run):
+    """
+    A Linux guest's `ontime` sees the other VMs, and changes a weight, which acts. It pauses one, stops and starts another,
+    gives a third another kernel, talks with it on its console, and records a trace that the host's tool reads.
+    """
+    def shares():
+        """The share of the core that each hog had in the second of two tables."""
+        before = len(machine.joined("linux"))
+        say("ontime top -b -n 2 -d 0.5")
+        table = machine.joined("linux")[before:].split("cores 0:")[2]
+        return [float(re.search(rf"{name} +running +0 +([\d.]+)", table).group(1)) for name in ("one", "two")]
+
+    def say(text, status=0):
+        command(machine, text, status, "linux")
+
+    def talk(name, text):
+        """Types a line on a VM's console, and returns the last line there that is more than a prompt."""
+        say(f"(printf '{text}\\r'; sleep 0.2; printf '\\035') | ontime console {name} >/dev/null")
+        say(f"ontime console --history {name} | grep '[a-z0-9]' | tail -n 1 | sed 's/^/answer: /'")
+        return machine.joined("linux").rsplit("answer: ", 1)[1]
+
+    with run.boot() as machine:
+        machine.wait_said("linux", "linux: ready")
+        say("insmod /ontime.ko && ontime list && ontime list --json | grep -q '\"name\":\"talker\",\"state\":\"running\"'")
+        for name in ("linux", "one", "two", "talker"):
+            machine.wait_said("linux", rf"\d +{name} +running +1 +0 ")
+        one, two = shares()
+        check(0.8 < one / two < 1.25, f"shares of {one} and {two}% with equal weights")
+        say("ontime set two weight=3 && ontime info two | grep -q '^weight  *3$'")
+        one, two = shares()
+        check(2.5 < two / one < 3.5, f"shares of {one} and {two}% with weights 1 and 3")
+        say("ontime set two weight=0", 1)
+        say("ontime pause two && ontime list | grep -q 'two  *paused'")
+        say("ontime top -b -n 2 -d 0.2 | tail -n 3 | grep -q 'two  *paused  *0  *0.0 '")
+        say("ontime resume two && ontime stop two && ontime list | grep -q 'two  *off'")
+        say("ontime pause two", 1)
+        say("ontime start two && ontime info two | grep -q '^starts  *2$'")
+        say("ontime stop linux", 1)
+        check("got: hello" in talk("talker", "hello"), "talker does not answer")
+        say("ontime restart talker")
+        say("ontime restart --image /images/uart.bin one")
+        check(re.match(r"\D*1\D", talk("one", "number")), "the new kernel of one does not answer")
+        say("ontime trace record -o /trace --seconds 0.05 && grep -c '' /trace && cat /trace")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    rows = decoded(run, "--cpu", "0")
+    kinds = {(row[2], row[3]) for row in rows[1:]}
+    check(("two.0", "switch") in kinds and ("linux.0", "exit") in kinds, f"{len(rows)} records, of {sorted(kinds)}")
+
+
 def virtio(run):
     """A bare guest's virtio disk, served by another guest: each restarts a hundred times and goes on.
 

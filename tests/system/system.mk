@@ -47,10 +47,11 @@ $(TEST_PROGRAMS:%=$(TEST_BUILD)/%): $(TEST_BUILD)/%: tests/system/linux/%.c
 	@$(CROSS)gcc -std=gnu11 -O2 -static $(WARNINGS) -Iinclude -o $@ $<
 
 $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROGRAMS:%=$(TEST_BUILD)/%) $(TEST_KERNEL) \
-		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp $(BUILD)/debian/busybox.versions
+		$(BUILD)/guest/ontime $(BUILD)/guest/linux-6.1.stamp $(BUILD)/debian/busybox.versions \
+		$(BUILD)/guest/bare/uart.bin
 	@echo "  CPIO    $@"
 	$(Q)tests/system/initramfs.py $@ init=tests/system/linux/init bin/busybox=$(BUILD)/debian/busybox/bin/busybox \
-		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime \
+		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime images/uart.bin=$(BUILD)/guest/bare/uart.bin \
 		$$(release=$$(cat $(BUILD)/debian/kernel-6.1/release) && cd $(BUILD) && \
 			for module in guest/$$release/ontime.ko guest/$$release/ontime_link.ko \
 				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/uio/uio.ko; do \
