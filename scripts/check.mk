@@ -4,7 +4,8 @@
 
 CHECK := $(BUILD)/check
 CHECK_PACKAGES := git device-tree-compiler dt-schema gcc clang clang-format clang-tidy cppcheck shellcheck mandoc python3 gcc-aarch64-linux-gnu \
-	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev
+	libc6-dev-arm64-cross binutils-aarch64-linux-gnu libfdt-dev libcmocka-dev libjansson-dev \
+	$(HOST_TOOL_PACKAGES)
 
 # What git tracks, and new files that it would.
 CHECK_FILES := $(wildcard $(shell git ls-files --cached --others --exclude-standard))
@@ -25,14 +26,16 @@ hypervisor_CLANG = $(CHECK_CROSS) -fno-builtin
 host_C := $(filter tools/%.c,$(CHECK_C))
 host_H := $(filter tools/%.h include/%.h,$(CHECK_H))
 host_GCC = $(HOST_CC)
-host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools
+host_FLAGS = -std=gnu11 -O2 $(WARNINGS) $(CHECK_VERSION) -Iinclude -Ihypervisor -Itools -isystem $(BUILD)/host
+host_NEEDS = $(PERFETTO).h
 
 unit_C := $(filter tests/unit/%.c tests/races/%.c tests/fuzz/%.c tests/proof/%.c hypervisor/arch/fake/%.c,$(CHECK_C))
 unit_H := $(filter tests/unit/%.h tests/fuzz/%.h tests/proof/%.h hypervisor/arch/fake/%.h \
 	$(HYP_HOST_LAYERS:=/%.h),$(CHECK_H))
 unit_GCC = $(HOST_CC)
 unit_FLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(UNIT_CFLAGS)) -Ihypervisor/arch/fake/include \
-	-Itests/unit -Itests/unit/kernel -Itests/proof -Iguest/linux -Ibench/a53
+	-Itests/unit -Itests/unit/kernel -Itests/proof -Iguest/linux -Ibench/a53 -isystem $(BUILD)/host
+unit_NEEDS = $(PERFETTO).h
 
 analyse_C := $(filter bench/analyse/%.c,$(CHECK_C))
 analyse_H := $(filter bench/analyse/%.h,$(CHECK_H))

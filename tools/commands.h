@@ -18,4 +18,13 @@ int run_command(int argc, char **argv);
 /* A trace in a console log as CSV, or summed up. */
 int trace_command(int argc, char **argv);
 
+/* A trace as a file that other programs read. */
+int convert_command(int argc, char **argv);
+
+/* Why a wake-up was late, in words and as a picture. */
+int explain_command(int argc, char **argv);
+
+/* A page about a run, of its console log. */
+int report_command(int argc, char **argv);
+
 #endif

@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "trace_decode.h"
+#include "trace_log.h"
 
-#define ERROR_SIZE 256
-#define NAME_SIZE  64
+#define NAME_SIZE 64
 
 static const char usage[] =
     "usage: ontime trace [--cpu N|all] [--summary] [--from MARK] [--to MARK] LOG\n"
+    "       ontime trace convert --to trace.dat|ctf|perfetto -o OUT LOG\n"
+    "       ontime trace explain [OPTION...] LOG\n"
     "Reads the last trace dump of a CPU in a console log.\n"
     "  --cpu N      the CPU (0)\n"
     "  --cpu all    the records of all CPUs in order of time, with a column `cpu` before `vcpu`\n"
@@ -48,7 +50,7 @@ static bool read_number(const char *text, unsigned long max, unsigned long *numb
 
 static bool read_cpu(const char *text, struct options *options)
 {
-    if (read_number(text, UINT32_MAX, &options->cpu)) {
+    if (read_number(text, UINT32_MAX - 1, &options->cpu)) {
         options->all = false;
         return true;
     }
@@ -78,128 +80,6 @@ static bool read_options(int argc, char **argv, struct options *options)
         }
     }
     return options->log != NULL && !(options->all && options->summary);
-}
-
-/* The last dump of each CPU that was asked for. */
-struct dumps {
-    struct trace_dump *list;
-    size_t count;
-};
-
-static void free_dumps(struct dumps *dumps)
-{
-    for (size_t i = 0; i < dumps->count; i++)
-        trace_dump_free(&dumps->list[i]);
-    free(dumps->list);
-    *dumps = (struct dumps){0};
-}
-
-/* Takes the dump over, in place of an earlier one of its CPU; false: out of memory. */
-static bool keep(struct dumps *dumps, const struct trace_dump *dump)
-{
-    size_t i = 0;
-    struct trace_dump *list;
-
-    while (i < dumps->count && dumps->list[i].cpu != dump->cpu)
-        i++;
-    if (i < dumps->count) {
-        trace_dump_free(&dumps->list[i]);
-    } else {
-        list = realloc(dumps->list, (i + 1) * sizeof(*list));
-        if (list == NULL)
-            return false;
-        dumps->list = list;
-        dumps->count++;
-    }
-    dumps->list[i] = *dump;
-    return true;
-}
-
-static bool read_log(const struct options *options, struct dumps *dumps)
-{
-    char error[ERROR_SIZE] = "out of memory";
-    unsigned long line = 0;
-    struct trace_dump dump;
-    FILE *log = fopen(options->log, "r");
-    int result;
-
-    if (log == NULL) {
-        perror(options->log);
-        return false;
-    }
-    while ((result = trace_dump_read(log, &line, &dump, error, sizeof(error))) > 0) {
-        if (!options->all && dump.cpu != options->cpu) {
-            trace_dump_free(&dump);
-        } else if (!keep(dumps, &dump)) {
-            trace_dump_free(&dump);
-            result = -1;
-            break;
-        }
-    }
-    (void)fclose(log);
-    if (result == 0 && dumps->count != 0)
-        return true;
-    (void)fprintf(stderr, "ontime trace: %s: %s\n", options->log,
-                  result < 0     ? error
-                  : options->all ? "no trace in it"
-                                 : "no trace of this CPU in it");
-    return false;
-}
-
-/* Is record `i` of one CPU before record `k` of another? Of the same time is that of the lower CPU. */
-static bool is_before(const struct trace_dump *one, size_t i, const struct trace_dump *other, size_t k)
-{
-    uint64_t time = one->records[i].counter;
-    uint64_t other_time = other->records[k].counter;
-
-    return time != other_time ? time < other_time : one->cpu < other->cpu;
-}
-
-/* Whose next record, at its place, is the first; there is one. */
-static size_t earliest(const struct dumps *dumps, const size_t *places)
-{
-    size_t found = dumps->count;
-
-    for (size_t i = 0; i < dumps->count; i++)
-        if (places[i] < dumps->list[i].count &&
-            (found == dumps->count ||
-             is_before(&dumps->list[i], places[i], &dumps->list[found], places[found])))
-            found = i;
-    return found;
-}
-
-/*
- * The records of all dumps by time, in one with the names of the first, and the CPU of each; NULL: out of
- * memory.
- */
-static unsigned *merge(const struct dumps *dumps, struct trace_dump *merged)
-{
-    size_t *places = calloc(dumps->count, sizeof(*places));
-    unsigned *cpus;
-
-    *merged = dumps->list[0];
-    merged->count = 0;
-    merged->lost = 0;
-    for (size_t i = 0; i < dumps->count; i++) {
-        merged->count += dumps->list[i].count;
-        merged->lost += dumps->list[i].lost;
-    }
-    merged->records = calloc(merged->count + 1, sizeof(*merged->records));
-    cpus = calloc(merged->count + 1, sizeof(*cpus));
-    if (places == NULL || merged->records == NULL || cpus == NULL) {
-        free(places);
-        free(merged->records);
-        free(cpus);
-        return NULL;
-    }
-    for (size_t i = 0; i < merged->count; i++) {
-        size_t from = earliest(dumps, places);
-
-        merged->records[i] = dumps->list[from].records[places[from]++];
-        cpus[i] = dumps->list[from].cpu;
-    }
-    free(places);
-    return cpus;
 }
 
 static bool find_mark(const struct trace_dump *dump, size_t start, unsigned long mark, size_t *found)
@@ -238,15 +118,9 @@ static const char *vcpu_name(const struct trace_dump *dump, uint16_t vcpu, char 
     return buffer;
 }
 
-/* Whole nanoseconds; a counter runs at 1 GHz at most. */
-static uint64_t nanoseconds(const struct trace_dump *dump, uint64_t ticks)
-{
-    return ticks / dump->hz * 1000000000 + ticks % dump->hz * 1000000000 / dump->hz;
-}
-
 static void print_us(const struct trace_dump *dump, uint64_t ticks)
 {
-    uint64_t ns = nanoseconds(dump, ticks);
+    uint64_t ns = trace_dump_ns(dump, ticks);
 
     printf("%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
 }
@@ -384,16 +258,14 @@ static bool print_dump(const struct options *options, const struct trace_dump *d
     return true;
 }
 
-static bool print_all(const struct options *options, const struct dumps *dumps)
+static bool print_all(const struct options *options, const struct trace_log *log)
 {
     struct trace_dump merged;
-    unsigned *cpus = merge(dumps, &merged);
+    unsigned *cpus = trace_log_merge(log, &merged);
     bool done;
 
-    if (cpus == NULL) {
-        (void)fprintf(stderr, "ontime trace: out of memory\n");
+    if (cpus == NULL)
         return false;
-    }
     done = print_dump(options, &merged, cpus);
     free(merged.records);
     free(cpus);
@@ -403,7 +275,7 @@ static bool print_all(const struct options *options, const struct dumps *dumps)
 int trace_command(int argc, char **argv)
 {
     struct options options = {0};
-    struct dumps dumps = {0};
+    struct trace_log log = {0};
     bool done = false;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -414,8 +286,8 @@ int trace_command(int argc, char **argv)
         (void)fprintf(stderr, "%s", usage);
         return 2;
     }
-    if (read_log(&options, &dumps))
-        done = options.all ? print_all(&options, &dumps) : print_dump(&options, &dumps.list[0], NULL);
-    free_dumps(&dumps);
+    if (trace_log_read(options.log, options.all ? TRACE_ALL_CPUS : (unsigned)options.cpu, &log))
+        done = options.all ? print_all(&options, &log) : print_dump(&options, &log.dumps[0], NULL);
+    trace_log_free(&log);
     return done ? 0 : 1;
 }

@@ -214,6 +214,11 @@ const char *trace_dump_vcpu_name(const struct trace_dump *dump, uint16_t vcpu)
     return vcpu < dump->name_count ? dump->names[vcpu] : NULL;
 }
 
+uint64_t trace_dump_ns(const struct trace_dump *dump, uint64_t ticks)
+{
+    return ticks / dump->hz * 1000000000 + ticks % dump->hz * 1000000000 / dump->hz;
+}
+
 /* Arrays of names, for the lists of include/ontime/trace.h. */
 #define NAME(name, number, text) [number] = (text),
 

@@ -34,6 +34,9 @@ void trace_dump_free(struct trace_dump *dump);
 /* "player.0", "idle", or NULL. */
 const char *trace_dump_vcpu_name(const struct trace_dump *dump, uint16_t vcpu);
 
+/* Whole nanoseconds; a counter runs at 1 GHz at most. */
+uint64_t trace_dump_ns(const struct trace_dump *dump, uint64_t ticks);
+
 /* A type's name ("switch"), and that of the reason for which a warp ended ("done"); NULL when unknown. */
 const char *trace_type_name(uint16_t type);
 const char *trace_warp_end_name(uint32_t reason);

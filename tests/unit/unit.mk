@@ -4,7 +4,8 @@
 # A test is tests/unit/test_NAME.c with a main() of its own, which runs in the repository's root. It is named in
 # UNIT_TESTS; NAME_SRCS lists the sources it is linked with, NAME_FLAGS what else the compiler is given.
 
-UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm qemu-system-common
+UNIT_PACKAGES := libcmocka-dev libfdt-dev device-tree-compiler qemu-system-arm qemu-system-common \
+	$(HOST_TOOL_PACKAGES) trace-cmd babeltrace2
 UNIT_SCHED := $(wildcard hypervisor/sched/*.c) hypervisor/base/heap.c
 
 # base, lib
@@ -130,8 +131,15 @@ image_placement_SRCS := hypervisor/boot/image_placement.c hypervisor/boot/tree_r
 image_placement_FLAGS := -lfdt
 
 # tools
-UNIT_TESTS += trace_decode bound check_command new_command consoles
-trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_command.c
+UNIT_TESTS += trace_decode wakeup convert bound check_command new_command consoles
+trace_decode_SRCS := hypervisor/base/trace.c tools/trace_decode.c tools/trace_log.c tools/trace_command.c
+wakeup_SRCS := tests/unit/captured.c $(addprefix tools/,wakeup.c explain_command.c explain_words.c explain_picture.c explain_inputs.c report_command.c sleeps.c bound.c \
+	files.c trace_decode.c trace_log.c) $(system_file_SRCS)
+wakeup_FLAGS := -lfdt -lm
+convert_SRCS := tests/unit/captured.c $(addprefix tools/,convert_command.c convert_ftrace.c convert_ctf.c convert_perfetto.c \
+	trace_decode.c trace_log.c)
+convert_OBJS := $(PERFETTO).o
+convert_FLAGS := -isystem$(BUILD)/host $(HOST_TOOL_LIBS)
 bound_SRCS := tools/bound.c
 bound_FLAGS := -lm
 check_command_SRCS := tests/unit/captured.c tools/files.c tools/check_command.c tools/board_check.c tools/bound.c $(system_file_SRCS) $(addprefix \
