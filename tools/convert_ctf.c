@@ -8,11 +8,9 @@
  * empty one before it.
  */
 #include <babeltrace2/babeltrace.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include "convert.h"
 
 #define TYPES 64 /* more than there are; type 0 is any that is not known */
@@ -433,8 +431,8 @@ bool convert_to_ctf(const struct trace_log *log, const char *folder)
     struct source source = {.log = log};
     bool good;
 
-    if (mkdir(folder, 0777) != 0) { /* the sink would add a number to its name */
-        perror(folder);
+    if (access(folder, F_OK) == 0) {
+        (void)fprintf(stderr, "ontime trace convert: %s exists\n", folder);
         return false;
     }
     good = lay_out(&source) && run(&source, folder);
