@@ -168,10 +168,10 @@ static bool has_entries(const struct trace_view *view, uint16_t vcpu)
 static void consider_timers(const struct trace_view *view, const char *vm, struct search *search)
 {
     const struct trace_dump *trace = view->trace;
-    size_t names = trace->name_count;
+    uint16_t count = (uint16_t)trace->name_count;
     uint64_t from = covered_from(view);
 
-    for (uint16_t vcpu = 0; vcpu < names; vcpu++) {
+    for (uint16_t vcpu = 0; vcpu < count; vcpu++) {
         uint16_t type = has_entries(view, vcpu) ? ONTIME_TRACE_TIMER_ENTERED : ONTIME_TRACE_GUEST_TIMER;
 
         if (!wakeup_is_of(trace, vcpu, vm))

@@ -469,6 +469,34 @@ static void the_command(void **state)
     (void)unlink(log);
 }
 
+/* What the page is drawn from, and nothing that it would have to load. */
+static void the_page(void **state)
+{
+    char log[] = "/tmp/ontime-explain-XXXXXX", page[] = "/tmp/ontime-page-XXXXXX";
+    const char *words[] = {"report", "-o", page, write_log(log)};
+    int file = mkstemp(page);
+    char text[65536];
+    ssize_t size;
+
+    (void)state;
+    assert_int_equal(captured_run(report_command, 4, words), 0);
+    size = read(file, text, sizeof(text) - 1);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_non_null(strstr(text, "\"from\":100.000,\"length\":900.000"));
+    assert_non_null(strstr(text, "\"vcpus\":[\"player.0\",\"matmul.0\"]"));
+    assert_non_null(strstr(text, "{\"cpu\":0,\"records\":2,\"lost\":0,\"runs\":[[1,0.000,900.000,0]]}"));
+    assert_non_null(strstr(text, "\"sleeps\":[[0,-50.000,400.000,450.000]]"));
+    assert_non_null(strstr(text, "\"entries\":[[0,900.000,500.000,0]]"));
+    assert_non_null(strstr(text, "\"picture\":\"\\u003csvg"));
+    assert_null(strstr(text, "src="));
+    assert_null(strstr(text, "@import"));
+    assert_string_equal(text + size - 8, "</html>\n");
+    (void)close(file);
+    (void)unlink(page);
+    (void)unlink(log);
+}
+
 static void sleeps_of_a_csv_file(void **state)
 {
     char name[] = "/tmp/ontime-sleeps-XXXXXX";
@@ -511,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sleeps_outside_the_trace, setup, teardown),
         cmocka_unit_test_setup_teardown(the_picture, setup, teardown),
         cmocka_unit_test(the_command),
+        cmocka_unit_test(the_page),
         cmocka_unit_test_setup(sleeps_of_a_csv_file, setup),
     };
 
