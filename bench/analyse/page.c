@@ -58,6 +58,15 @@ void page_begin(FILE *file, const char *title)
             title);
 }
 
+/* The run's name, which leads to a page of its own if there is one. */
+static void print_name(FILE *file, const struct run *run)
+{
+    if (run->has_page)
+        fprintf(file, "<tr><td><a href=\"%s.html\">%s</a>", run->name, run->name);
+    else
+        fprintf(file, "<tr><td>%s", run->name);
+}
+
 void page_table(FILE *file, const struct run *runs, size_t count)
 {
     fputs("<table><tr><th>run<th>n<th>mean<th>min<th>p50<th>p90<th>p99<th>p99.9<th>max<th>within 2 ms"
@@ -68,10 +77,10 @@ void page_table(FILE *file, const struct run *runs, size_t count)
 
         if (!run->name || run->in_parts)
             continue;
-        fprintf(file,
-                "<tr><td>%s<td>%zu<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.2f%%<td>",
-                run->name, s->n, s->mean_us, s->min_us, s->p50_us, s->p90_us, s->p99_us, s->p999_us,
-                s->max_us, 100 * s->within_2ms);
+        print_name(file, run);
+        fprintf(file, "<td>%zu<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.1f<td>%.2f%%<td>", s->n,
+                s->mean_us, s->min_us, s->p50_us, s->p90_us, s->p99_us, s->p999_us, s->max_us,
+                100 * s->within_2ms);
         print_shares(file, run);
         fputs("<td>", file);
         print_products(file, run);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "analyse/util.h"
 
 #define CDF_POINTS 400 /* of a distribution at most: by the logarithm of the share, and by rank */
@@ -226,6 +227,8 @@ void run_compute(const char *out, struct run *run)
     if (!run->peer && !run->in_parts && !run->untraced) {
         snprintf(path, sizeof(path), "%s/log/%s.trace.csv", out, run->name);
         trace_read(path, &run->log, &run->trace);
+        snprintf(path, sizeof(path), "%s/%s.html", out, run->name);
+        run->has_page = access(path, R_OK) == 0;
     }
     account_between_marks(run);
 }
