@@ -73,7 +73,7 @@ static bool lay_out(struct source *source)
 
     for (unsigned i = 0; i < log->count; i++)
         room += log->dumps[i].count + 7;
-    source->steps = calloc(room, sizeof(*source->steps));
+    source->steps = calloc(room + 1, sizeof(*source->steps));
     if (source->steps == NULL)
         return false;
     for (unsigned i = 0; i < log->count; i++)

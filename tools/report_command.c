@@ -208,37 +208,45 @@ static void put_bounds(const struct report *report)
     fputs("]", report->file);
 }
 
-/* What `ontime trace explain` says of the latest wake-up, if there is one. */
+/* What `ontime trace explain` says of a wake-up, in words or as a picture. */
+static void put_explanation(const struct report *report, const struct wakeup *wakeup, bool as_picture)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    if (file == NULL) {
+        fputs("\"\"", report->file);
+        return;
+    }
+    if (as_picture)
+        explain_draw(file, report->view, wakeup);
+    else
+        explain_in_words(file, report->view, wakeup, report->inputs->system,
+                         report->options->ns_per_instruction);
+    (void)fclose(file);
+    put_string(report->file, text, size);
+    free(text);
+}
+
 static bool put_worst(const struct report *report)
 {
-    char *words = NULL, *picture = NULL;
-    size_t words_size = 0, picture_size = 0;
     struct wakeup wakeup;
     int found =
         wakeup_find(report->view, &report->inputs->sleeps, report->options->vm, WAKEUP_WORST, 0, &wakeup);
-    FILE *text = open_memstream(&words, &words_size), *svg = open_memstream(&picture, &picture_size);
 
-    if (found > 0 && text != NULL && svg != NULL) {
-        explain_in_words(text, report->view, &wakeup, report->inputs->system,
-                         report->options->ns_per_instruction);
-        explain_draw(svg, report->view, &wakeup);
-        wakeup_free(&wakeup);
-    }
-    if (text == NULL || fclose(text) != 0 || svg == NULL || fclose(svg) != 0)
-        found = -1;
     fputs(",\n\"worst\":", report->file);
-    if (found > 0) {
-        fputs("{\"words\":", report->file);
-        put_string(report->file, words, words_size);
-        fputs(",\"picture\":", report->file);
-        put_string(report->file, picture, picture_size);
-        fputs("}", report->file);
-    } else {
+    if (found <= 0) {
         fputs("null", report->file);
+        return found == 0;
     }
-    free(words);
-    free(picture);
-    return found >= 0;
+    fputs("{\"words\":", report->file);
+    put_explanation(report, &wakeup, false);
+    fputs(",\"picture\":", report->file);
+    put_explanation(report, &wakeup, true);
+    fputs("}", report->file);
+    wakeup_free(&wakeup);
+    return true;
 }
 
 static bool put_data(const struct report *report)

@@ -32,7 +32,7 @@ struct run {
     unsigned late_frames, met_pending_tick;
     unsigned traced; /* series for which the trace reaches back to the first mark */
     bool has_marks;
-    bool has_page; /* OUT/NAME.html, of `ontime report` */
+    bool has_page;   /* OUT/NAME.html, of `ontime report` */
     double bound_us; /* that `ontime check` promises on EL2's lateness; 0: none */
 };
 

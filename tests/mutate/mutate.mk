@@ -30,6 +30,8 @@ $(MUTATE)/objects/%.o: %
 	@echo "  CC      $<"
 	$(Q)$(MUTATE_CC) $(call mutate_flags,$<) -MMD -MP -c $< -o $@
 
+$(call mutate_object,tools/convert_perfetto.c tests/unit/test_convert.c): $(PERFETTO).h
+
 -include $(wildcard $(MUTATE_OBJECTS:.o=.d))
 
 # What mutate.py has to know: "compile SOURCE COMMAND", "test NAME COMMAND", "data FILE" (that a test

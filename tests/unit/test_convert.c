@@ -291,6 +291,32 @@ static void perfettos_messages(void **state)
     free(bytes);
 }
 
+/* A packet of more than 127 bytes, whose length takes two. */
+static void perfettos_long_packets(void **state)
+{
+    char *long_names[] = {(char[]){"a-name-that-is-as-long-as-sixty-letters-are-in-a-row-of-them.0"},
+                          (char[]){"b-name-that-is-as-long-as-sixty-letters-are-in-a-row-of-them.0"}};
+    struct ontime_trace_record record = {1000, 0, 1, ONTIME_TRACE_SWITCH};
+    struct trace_dump dump = {.hz = HZ, .records = &record, .count = 1, .names = long_names, .name_count = 2};
+    const struct trace_log log = {.dumps = &dump, .count = 1};
+    unsigned switches = 0;
+    uint8_t *bytes;
+    Trace *trace;
+
+    (void)state;
+    write_as(convert_to_perfetto, &log);
+    trace = read_perfetto(&bytes);
+    for (size_t i = 0; i < trace->n_packet; i++)
+        if (trace->packet[i]->ftrace_events != NULL) {
+            assert_string_equal(trace->packet[i]->ftrace_events->event[0]->sched_switch->next_comm,
+                                long_names[1]);
+            switches++;
+        }
+    assert_int_equal(switches, 1);
+    trace__free_unpacked(trace, NULL);
+    free(bytes);
+}
+
 static void bad_requests_fail(void **state)
 {
     const char *unknown[] = {"convert", "--to", "vcd", "log"};
@@ -321,7 +347,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trace_cmd_reads_it),  cmocka_unit_test(trace_cmd_reads_a_long_one),
         cmocka_unit_test(babeltrace_reads_it), cmocka_unit_test(babeltrace_reads_a_long_one),
-        cmocka_unit_test(perfettos_messages),  cmocka_unit_test(bad_requests_fail),
+        cmocka_unit_test(perfettos_messages),  cmocka_unit_test(perfettos_long_packets),
+        cmocka_unit_test(bad_requests_fail),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
