@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include "trace_log.h"
 
-#define CONVERT_MAX_CPUS  64
+#define CONVERT_MAX_CPUS  64u
 #define CONVERT_NAME_SIZE 64
 
 /* False: out of memory, or the file cannot be written; a message is on stderr. */

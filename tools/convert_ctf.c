@@ -69,7 +69,7 @@ static bool lay_out(struct source *source)
 {
     const struct trace_log *log = source->log;
     size_t places[CONVERT_MAX_CPUS] = {0}, room = 0;
-    unsigned next;
+    unsigned stream;
 
     for (unsigned i = 0; i < log->count; i++)
         room += log->dumps[i].count + 7;
@@ -78,14 +78,14 @@ static bool lay_out(struct source *source)
         return false;
     for (unsigned i = 0; i < log->count; i++)
         add_step(source, STREAM_BEGINS, i, 0);
-    while ((next = earliest(log, places)) != log->count) {
-        size_t record = places[next]++;
+    while ((stream = earliest(log, places)) != log->count) {
+        size_t record = places[stream]++;
 
         if (record == 0)
-            begin_packet(source, next);
-        add_step(source, RECORD, next, record);
-        if (places[next] == log->dumps[next].count)
-            add_step(source, PACKET_ENDS, next, record);
+            begin_packet(source, stream);
+        add_step(source, RECORD, stream, record);
+        if (places[stream] == log->dumps[stream].count)
+            add_step(source, PACKET_ENDS, stream, record);
     }
     for (unsigned i = 0; i < log->count; i++)
         add_step(source, STREAM_ENDS, i, 0);

@@ -191,7 +191,7 @@ static void put_symbolic_vcpu(struct bytes *text, const char *field, const struc
         put_quoted(text, names->names[vcpu]);
         put_text(text, " }");
     }
-    (void)snprintf(number, sizeof(number), ", { %u, \"idle\" })", ONTIME_TRACE_IDLE);
+    (void)snprintf(number, sizeof(number), ", { %u, \"idle\" })", (unsigned)ONTIME_TRACE_IDLE);
     put_text(text, number);
 }
 

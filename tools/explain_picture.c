@@ -58,7 +58,7 @@ static void print_escaped(FILE *file, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (strchr("<>&\"", *text) != NULL || (unsigned char)*text < ' ')
-            (void)fprintf(file, "&#%u;", *text < ' ' ? '?' : (unsigned char)*text);
+            (void)fprintf(file, "&#%d;", *text < ' ' ? '?' : *text);
         else
             (void)fputc(*text, file);
     }
