@@ -11,7 +11,9 @@ SHELL := /bin/sh
 # A rule says in a line what it makes. `make V=1` shows its commands, too.
 Q := $(if $(filter-out 0,$(V)),,@)
 
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+# What `--version` and Ontime's first line say: the release, and in a clone also the commit.
+RELEASE := $(file <VERSION)
+VERSION := $(RELEASE)$(if $(wildcard .git),+$(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown))
 
 # C for this machine (tools, unit tests) and warnings for all C.
 HOST_CC ?= gcc
@@ -45,6 +47,7 @@ help:
 	@echo "make model         Spin: all orders of what cores do, in models; part of test-all"
 	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
 	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, and holds of its locks"
+	@echo "make dist          a release's tarball (build/dist); make deb: its Debian packages (build/deb)"
 	@echo "make V=1           shows the commands"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
@@ -65,6 +68,7 @@ include hypervisor/hypervisor.mk
 -include tests/races/races.mk
 -include tests/system/system.mk
 -include bench/bench.mk
+-include debian/deb.mk
 -include scripts/check.mk
 
 clean:

@@ -8,7 +8,7 @@ CHECK_PACKAGES := git device-tree-compiler dt-schema gcc clang clang-format clan
 	$(HOST_TOOL_PACKAGES)
 
 # What git tracks, and new files that it would.
-CHECK_FILES := $(wildcard $(shell git ls-files --cached --others --exclude-standard))
+CHECK_FILES := $(wildcard $(shell git ls-files --cached --others --exclude-standard 2>/dev/null))
 CHECK_C := $(filter %.c,$(CHECK_FILES))
 CHECK_H := $(filter %.h,$(CHECK_FILES))
 
@@ -72,15 +72,15 @@ MODULE_H := $(filter-out guest/linux/%_ioctl.h,$(filter guest/linux/%.h,$(CHECK_
 CHECK_UNKNOWN := $(filter-out $(foreach side,$(CHECK_SIDES),$($(side)_C) $($(side)_H)) $(MODULE_C) $(MODULE_H),\
 	$(CHECK_C) $(CHECK_H))
 
-CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' $(CHECK_FILES) 2>/dev/null) $(filter completion/%,$(CHECK_FILES))
-CHECK_PYTHON := $(shell grep -lE '^\#!.*\bpython3$$' $(CHECK_FILES) 2>/dev/null)
+CHECK_SHELL := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' /dev/null $(CHECK_FILES) 2>/dev/null) $(filter completion/%,$(CHECK_FILES))
+CHECK_PYTHON := $(shell grep -lE '^\#!.*\bpython3$$' /dev/null $(CHECK_FILES) 2>/dev/null)
 CHECK_PYTHON := $(sort $(CHECK_PYTHON) $(filter %.py,$(CHECK_FILES)))
 
 # A header is compiled by itself, as a file that includes nothing else would see it.
 CHECK_KINDS_C := gcc clang tidy cppcheck
 CHECK_KINDS_H := gcc-header clang-header
 CHECK_MAN := $(filter docs/man/%,$(CHECK_FILES))
-CHECKS := $(CHECK)/man $(CHECK)/includes $(CHECK)/asserts $(CHECK)/bindings $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx \
+CHECKS := $(CHECK)/man $(CHECK)/includes $(CHECK)/asserts $(CHECK)/bindings $(CHECK)/module $(CHECK)/image $(CHECK)/sides $(CHECK)/format $(CHECK)/spdx $(CHECK)/release \
 	$(CHECK_SHELL:%=$(CHECK)/shell/%) $(CHECK_PYTHON:%=$(CHECK)/python/%) $(MODULE_C:%=$(CHECK)/cppcheck-module/%) \
 	$(foreach side,$(CHECK_SIDES),$(foreach kind,$(CHECK_KINDS_C),$($(side)_C:%=$(CHECK)/$(kind)-$(side)/%)) \
 		$(foreach kind,$(CHECK_KINDS_H),$($(side)_H:%=$(CHECK)/$(kind)-$(side)/%)))
@@ -91,6 +91,7 @@ CHECK_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: check-all
 check:
+	@[ -n "$(CHECK_FILES)" ] || { echo "make check needs a git clone: it looks at what git tracks" >&2; exit 1; }
 	@scripts/need $(CHECK_PACKAGES)
 	@rm -f $(CHECK)/module $(CHECK)/image
 	@$(MAKE) --no-print-directory -k -Otarget $(CHECK_JOBS) check-all; status=$$?; passed=0; failed=0; \
@@ -117,9 +118,15 @@ $(CHECK)/format: $(CHECK_C) $(CHECK_H) .clang-format
 	$(call checked,clang-format --dry-run -Werror $(CHECK_C) $(CHECK_H))
 
 # Prose, licences, files that have no comments, and two that hold nothing to license.
-CHECK_NO_SPDX := %.md %.md.in %.png %.json %LICENSE .clang-format .gitignore
+CHECK_NO_SPDX := %.md %.md.in %.png %.json %LICENSE .clang-format .gitignore VERSION debian/changelog debian/source/format
 $(CHECK)/spdx: $(CHECK_FILES)
 	$(call checked,! grep -L SPDX-License-Identifier: $(filter-out $(CHECK_NO_SPDX),$(CHECK_FILES)) | grep .)
+
+# The release's number stands in three places.
+$(CHECK)/release: VERSION NEWS.md debian/changelog
+	$(call checked,[ "$$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" = $(RELEASE) ] && \
+		[ "$$(sed -n 's/^## \([^ ]*\).*/\1/p' NEWS.md | head -1)" = $(RELEASE) ] || \
+		{ echo "VERSION is $(RELEASE), and NEWS.md or debian/changelog begin with another release"; exit 1; })
 
 $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHECK_H)) $(CHECK_DEPENDS)
 	$(call checked,scripts/check-includes $(HYP_LAYERS))
@@ -127,7 +134,8 @@ $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHE
 $(CHECK)/asserts: scripts/check-asserts SECURITY.md $(filter hypervisor/%,$(CHECK_C) $(CHECK_H))
 	$(call checked,scripts/check-asserts)
 
-$(CHECK)/bindings: scripts/check-bindings hypervisor/boot/system_file.c $(wildcard docs/bindings/* tests/unit/corpus/*/*)
+$(CHECK)/bindings: scripts/check-bindings hypervisor/boot/system_file.c $(wildcard docs/bindings/* tests/unit/corpus/*/*) \
+		docs/man/ontime-system.5
 	$(call checked,scripts/check-bindings)
 
 $(CHECK)/man: $(CHECK_MAN)
