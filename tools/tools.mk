@@ -28,5 +28,6 @@ $(HOST_TOOL): $(HOST_TOOL_SRCS) $(HOST_TOOL_HEADERS) $(PERFETTO).o tools/report.
 	@scripts/need $(HOST_TOOL_PACKAGES)
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	$(Q)$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) -DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools \
-		-isystem $(BUILD)/host $(HOST_TOOL_SRCS) $(PERFETTO).o -lfdt -lm -lutil $(HOST_TOOL_LIBS) -o $@
+	$(Q)$(HOST_CC) -std=gnu11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. \
+		-DONTIME_VERSION='"$(VERSION)"' -Iinclude -Ihypervisor -Itools -isystem $(BUILD)/host $(HOST_TOOL_SRCS) $(PERFETTO).o \
+		$(LDFLAGS) -lfdt -lm -lutil $(HOST_TOOL_LIBS) -o $@
