@@ -18,5 +18,5 @@ dist:
 # The packages of the tarball: first those of the build machine, then the guest's commands, for arm64. Debian can't install
 # libfdt-dev of two architectures at once, so that of arm64 is the one that this tree is built with.
 deb: dist $(LIBFDT_A)
-	@scripts/need dpkg-dev debhelper dh-dkms gcc libc6-dev libfdt-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@scripts/need dpkg-dev debhelper dh-dkms $(HOST_TOOL_PACKAGES) gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@debian/build $(DIST)/$(DIST_NAME).tar.gz $(BUILD)/debian $(DEB)
