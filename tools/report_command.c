@@ -252,10 +252,10 @@ static bool put_worst(const struct report *report)
 static bool put_data(const struct report *report)
 {
     const struct trace_dump *trace = report->view->trace;
-    const char *name = strrchr(report->options->log, '/');
+    const char *log = report->options->log, *slash = strrchr(log, '/');
+    const char *name = slash != NULL ? slash + 1 : log;
     bool good;
 
-    name = name != NULL ? name + 1 : report->options->log;
     fputs("{\"title\":", report->file);
     put_string(report->file, name, strlen(name));
     fprintf(report->file, ",\"from\":%.3f,\"length\":%.3f", us(report, report->from),
@@ -312,7 +312,7 @@ static bool read_options(int argc, char **argv, struct explain_options *options,
         if (taken == 0)
             return false;
     }
-    return explain_options_are_whole(options);
+    return options->log != NULL && explain_options_are_whole(options);
 }
 
 int report_command(int argc, char **argv)

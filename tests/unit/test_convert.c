@@ -69,7 +69,7 @@ static FILE *start(const char *command, const char *name)
     FILE *in;
 
     (void)snprintf(line, sizeof(line), "%s %s 2>&1", command, file_name(name));
-    in = popen(line, "r");
+    in = popen(line, "r"); // NOLINT(cert-env33-c): a fixed command
     assert_non_null(in);
     return in;
 }
@@ -283,10 +283,12 @@ static void perfettos_messages(void **state)
         if (trace->packet[i]->track_event != NULL)
             first = trace->packet[i];
     assert_non_null(first);
-    assert_int_equal(first->timestamp, 16000);
-    assert_string_equal(first->track_event->name, "mark");
-    assert_string_equal(first->track_event->debug_annotations[0]->name, "counter");
-    assert_int_equal(first->track_event->debug_annotations[0]->uint_value, 1000);
+    if (first != NULL) { /* for the analyser */
+        assert_int_equal(first->timestamp, 16000);
+        assert_string_equal(first->track_event->name, "mark");
+        assert_string_equal(first->track_event->debug_annotations[0]->name, "counter");
+        assert_int_equal(first->track_event->debug_annotations[0]->uint_value, 1000);
+    }
     trace__free_unpacked(trace, NULL);
     free(bytes);
 }
