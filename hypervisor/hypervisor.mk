@@ -17,7 +17,7 @@ HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
 HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
 # Sequences of instructions that a Cortex-A53 gets wrong (docs/porting.md). scripts/check-image looks whether one is left.
 HYP_ERRATA := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
-HYP_CFLAGS := -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
+HYP_CFLAGS = -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
 	-ffixed-x18 -fomit-frame-pointer \
 	$(HYP_ERRATA) $(HYP_GUARD) -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
 	-ffile-prefix-map=$(CURDIR)=. -mno-outline-atomics $(WARNINGS) $(HYP_INCLUDES) $(if $(DEBUG),-DONTIME_DEBUG=1)
