@@ -284,7 +284,8 @@ static void test_devices(void **state)
                                 "    device    /virtio_mmio@a003e00\n"
                                 "keys "));
     assert_non_null(strstr(out, "    RAM       0x054000000  direct\n"));
-    assert_non_null(strstr(out, "    bootargs  quiet\n    device    /pl061@9030000\nRAM needed"));
+    assert_non_null(strstr(out, "    bootargs  quiet\n    device    /pl061@9030000\nfar "));
+    assert_non_null(strstr(out, "    RAM       0xfffffc000000  direct\n"));
 }
 
 static void test_board(void **state)
