@@ -16,7 +16,8 @@ HYP_OBJECTS := $(patsubst hypervisor/%,$(HYP)/%.o,$(HYP_SOURCES))
 
 HYP_INCLUDES := -Ihypervisor -Ihypervisor/arch/arm64/include -Iinclude -isystem $(LIBFDT)/usr/include
 # Sequences of instructions that a Cortex-A53 gets wrong (docs/porting.md). scripts/check-image looks whether one is left.
-HYP_ERRATA := -mfix-cortex-a53-835769 -mfix-cortex-a53-843419
+HYP_ERRATA := -mfix-cortex-a53-835769
+HYP_LINK_ERRATA := $(HYP_ERRATA) -mfix-cortex-a53-843419
 HYP_CFLAGS = -std=c11 -ffreestanding -O2 -g -fpie -fvisibility=hidden -mgeneral-regs-only -mstrict-align \
 	-ffixed-x18 -fomit-frame-pointer \
 	$(HYP_ERRATA) $(HYP_GUARD) -fno-asynchronous-unwind-tables -fno-common -ffunction-sections \
@@ -56,7 +57,7 @@ $(HYP)/%.S.o: hypervisor/%.S | $(CROSS_COMPILER)
 
 $(ONTIME).elf: $(HYP_OBJECTS) $(wildcard hypervisor/arch/arm64/*.lds) | $(LIBFDT_A)
 	@echo "  LD      $@"
-	$(Q)$(HYP_CC) $(HYP_ERRATA) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	$(Q)$(HYP_CC) $(HYP_LINK_ERRATA) -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 		-Wl,--build-id=none -Wl,-T,hypervisor/arch/arm64/ontime.lds -o $@ $(HYP_OBJECTS) $(LIBFDT_A) -lgcc
 	$(Q)! $(CROSS)readelf -rW $@ | grep ' R_AARCH64' | grep -v RELATIVE || \
 		{ echo "error: $@ has relocations that start.S does not know" >&2; exit 1; }

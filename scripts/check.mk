@@ -126,7 +126,7 @@ $(CHECK)/spdx: $(CHECK_FILES)
 $(CHECK)/release: VERSION NEWS.md debian/changelog
 	$(call checked,[ "$$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" = $(RELEASE) ] && \
 		[ "$$(sed -n 's/^## \([^ ]*\).*/\1/p' NEWS.md | head -1)" = $(RELEASE) ] || \
-		{ echo "VERSION is $(RELEASE), and NEWS.md or debian/changelog begin with another release"; exit 1; })
+		{ echo "VERSION is $(RELEASE); NEWS.md or debian/changelog begin with another release"; exit 1; })
 
 $(CHECK)/includes: scripts/check-includes $(filter hypervisor/%,$(CHECK_C) $(CHECK_H)) $(CHECK_DEPENDS)
 	$(call checked,scripts/check-includes $(HYP_LAYERS))

@@ -53,7 +53,7 @@ static void put(struct bytes *bytes, const void *data, size_t size)
             bytes->room = room;
         }
     }
-    if (bytes->failed)
+    if (bytes->failed || size == 0)
         return;
     memcpy(bytes->data + bytes->size, data, size);
     bytes->size += size;

@@ -26,6 +26,7 @@ static uint64_t own;
 
 /* For an image: prints "image", and waits for ever. */
 extern const uint8_t tiny[], tiny_end[];
+#define TINY_SIZE ((size_t)((uintptr_t)tiny_end - (uintptr_t)tiny))
 __asm__(".balign 4\n"
         "tiny:\n"
         "movz x0, #0x0900, lsl #16\n"
@@ -271,13 +272,11 @@ static void stops_and_starts(void)
     expect_equal("stop", (uint64_t)power(one, ONTIME_POWER_STOP), ONTIME_OK);
     result(await_state(one, ONTIME_VM_OFF), "off", "\n");
     expect_equal("pause of one that is off", (uint64_t)power(one, ONTIME_POWER_PAUSE), (uint64_t)ONTIME_BUSY);
-    memcpy(image, tiny, (size_t)(tiny_end - tiny));
+    memcpy(image, tiny, TINY_SIZE);
     list[0] = (uintptr_t)image;
-    expect_equal(
-        "start with an image",
-        ask(ONTIME_CALL_VM_POWER, one, ONTIME_POWER_RESTART, (uintptr_t)list, (uint64_t)(tiny_end - tiny))
-            .x[0],
-        ONTIME_OK);
+    expect_equal("start with an image",
+                 ask(ONTIME_CALL_VM_POWER, one, ONTIME_POWER_RESTART, (uintptr_t)list, TINY_SIZE).x[0],
+                 ONTIME_OK);
     result(await_state(one, ONTIME_VM_RUNNING), "started", "\n");
     result(says(one, "image"), "image runs", "\n");
     for (unsigned i = ONE; i <= DENIED; i++)

@@ -126,9 +126,9 @@ struct system_config {
 /* What ONTIME_CALL_FEATURES returns. */
 static inline int64_t vm_config_features(const struct vm_config *vm)
 {
-    const int64_t precise = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON;
+    const int64_t when_precise = ONTIME_FEATURE_PRECISE | ONTIME_FEATURE_PAGE | ONTIME_FEATURE_HAND_ON;
 
-    return (vm->timers == TIMERS_PRECISE ? precise : 0) | (vm->observer ? ONTIME_FEATURE_OBSERVER : 0) |
+    return (vm->timers == TIMERS_PRECISE ? when_precise : 0) | (vm->observer ? ONTIME_FEATURE_OBSERVER : 0) |
            (vm->control ? ONTIME_FEATURE_CONTROL : 0);
 }
 

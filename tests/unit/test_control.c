@@ -574,8 +574,8 @@ static void an_image_takes_the_kernels_place_once(void **state)
         go_on();
         go_on();
         assert_int_equal(vm_info(WORKER)->state, ONTIME_VM_RUNNING);
-        for (uint64_t at = 0; at < sizes[i]; at += at + 1 < sizes[i] ? 1 : 100)
-            assert_int_equal(byte_of(WORKER, RAM + at), (uint8_t)(at * 7 + at / 256));
+        for (uint64_t n = 0; n < sizes[i]; n += n + 1 < sizes[i] ? 1 : 100)
+            assert_int_equal(byte_of(WORKER, RAM + n), (uint8_t)(n * 7 + n / 256));
         assert_int_equal(byte_of(WORKER, RAM + sizes[i]), 0);
     }
     assert_int_equal(power(WORKER, ONTIME_POWER_RESTART), ONTIME_OK);
@@ -818,7 +818,7 @@ static void text_is_typed(void **state)
     assert_int_equal(uart->raw & 0x400, 0); /* no overrun */
 }
 
-static void record(unsigned cpu, unsigned count)
+static void record_marks(unsigned cpu, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         trace_record(&cpus[cpu].trace, ONTIME_TRACE_MARK, 1,
@@ -845,14 +845,14 @@ static void a_trace_is_read_while_it_is_recorded(void **state)
     trace_init(ring, records[1], sizeof(records[1]));
     assert_int_equal(call(ONTIME_CALL_TRACE_READ, 1, 0, PAGE), ONTIME_OK);
     expect_records(0, 0);
-    record(1, 300);
+    record_marks(1, 300);
     assert_int_equal(call(ONTIME_CALL_TRACE_READ, 1, 0, PAGE), ONTIME_OK);
     expect_records(256, 0);
     assert_int_equal(call(ONTIME_CALL_TRACE_READ, 1, 256, PAGE), ONTIME_OK);
     expect_records(44, 256);
     assert_int_equal(call(ONTIME_CALL_TRACE_READ, 1, ONTIME_TRACE_NEXT, PAGE), ONTIME_OK);
     expect_records(0, 300);
-    record(1, 1000);
+    record_marks(1, 1000);
     assert_int_equal(call(ONTIME_CALL_TRACE_READ, 1, 300, PAGE), ONTIME_OK);
     expect_records(256, 1300 - kept);
 
@@ -862,7 +862,7 @@ static void a_trace_is_read_while_it_is_recorded(void **state)
 
         assert_int_equal(begin(ONTIME_CALL_TRACE_READ, 1, 0, PAGE, 0), ONTIME_OK);
         boss->work(boss);
-        record(1, more);
+        record_marks(1, more);
         while (boss->work != NULL)
             boss->work(boss);
         expect_records(256, (more <= (RECORDS - 1) / 8 ? before : before + more) - kept);
