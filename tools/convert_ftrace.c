@@ -169,9 +169,9 @@ static void put_quoted(struct bytes *text, const char *name)
 {
     put_text(text, "\"");
     for (; *name != '\0'; name++) {
-        char letter = *name == '"' || *name == '\\' || (unsigned char)*name < ' ' ? '?' : *name;
+        bool is_plain = *name != '"' && *name != '\\' && (unsigned char)*name >= ' ';
 
-        put(text, &letter, 1);
+        put(text, is_plain ? name : "?", 1);
     }
     put_text(text, "\"");
 }
