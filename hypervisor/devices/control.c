@@ -348,11 +348,12 @@ static int64_t trace_read(struct vcpu *vcpu, const uint64_t *x, uint8_t *page)
 static void write_work(struct vcpu *vcpu)
 {
     struct control *control = vcpu->control;
-    unsigned left = control->count - control->done, most = left < TYPED ? left : TYPED;
-    unsigned taken = vuart_type(control->typed_to, control->page + control->done, most);
+    unsigned left = control->count - control->done;
+    unsigned taken =
+        vuart_type(control->typed_to, control->page + control->done, left < TYPED ? left : TYPED);
 
     control->done += taken;
-    if (taken < most || control->done == control->count)
+    if (taken < TYPED || control->done == control->count)
         finish(vcpu, control->done);
 }
 
