@@ -92,6 +92,11 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 #define VAIN_US    50
 #define EARLY_US   1000 /* Ontime warps a CPU no earlier than that before a deadline */
 
+/* Softirqs by which a device's interrupt wakes tasks. */
+#define OF_DEVICES                                                                                           \
+    (BIT(HI_SOFTIRQ) | BIT(NET_TX_SOFTIRQ) | BIT(NET_RX_SOFTIRQ) | BIT(BLOCK_SOFTIRQ) |                      \
+     BIT(IRQ_POLL_SOFTIRQ) | BIT(TASKLET_SOFTIRQ))
+
 /*
  * A flag in the lowest bit of sleeps_head's `seen`: the switch to the sleep's own task was the first to see
  * the deadline reached. A tick more or less in `seen` does not matter.
@@ -245,17 +250,18 @@ static void forget(const struct hrtimer *timer)
 /*
  * VAIN_US after an interrupt was served. If the CPU is still warped, nobody is at work and no deadline is
  * near, then the warp was for an interrupt that gives no watched task anything to do. An idle CPU says so by
- * its WFI. A later interrupt puts the look off. So do softirqs: one that waits may wake a watched task, and
- * if Ontime takes the CPU away while they are served, Linux finds that they have taken too long, and leaves
- * the next ones to a thread. So does a timer that is late: the CPU has been away, and may have an interrupt
- * to take that it is warped for.
+ * its WFI. A later interrupt puts the look off. So do softirqs: a device's that waits may wake a watched
+ * task, and if Ontime takes the CPU away while they are served, Linux finds that they have taken too long,
+ * and leaves the next ones to a thread. So does a timer that is late: the CPU has been away, and may have an
+ * interrupt to take that it is warped for.
  */
 static enum hrtimer_restart look_at_warp(struct hrtimer *timer)
 {
     u64 first = first_of(this_cpu_ptr(&sleeps_heads), this_cpu_ptr(&works));
     ktime_t late = ktime_sub(hrtimer_cb_get_time(timer), hrtimer_get_expires(timer));
 
-    if (softirq_count() & SOFTIRQ_OFFSET || local_softirq_pending() || late > VAIN_US * NSEC_PER_USEC / 2) {
+    if (softirq_count() & SOFTIRQ_OFFSET || local_softirq_pending() & OF_DEVICES ||
+        late > VAIN_US * NSEC_PER_USEC / 2) {
         hrtimer_forward_now(timer, ns_to_ktime(VAIN_US * NSEC_PER_USEC));
         return HRTIMER_RESTART;
     }
