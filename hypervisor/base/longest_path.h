@@ -16,9 +16,9 @@
 #define PATH_LOAD      2400 /* one piece of loading a VM (2,206: seeds) */
 #define PATH_EXIT      3600 /* an exit or a switch that writes no line (3,474: an SGI to seven) */
 #define PATH_LINE      2800 /* a line of a guest, or of Ontime about one; a piece of output (2,655) */
-#define PATH_MARK      2600 /* one piece of ONTIME_CALL_MARK (2,377) */
+#define PATH_MARK      2800 /* one piece of ONTIME_CALL_MARK (2,650) */
 #define PATH_MARK_VM   40   /* the first piece, each vCPU: its CPU time is noted */
-#define PATH_TRACE     2800 /* one piece of ONTIME_CALL_TRACE (2,737) */
+#define PATH_TRACE     2900 /* one piece of ONTIME_CALL_TRACE (2,819) */
 #define PATH_DUE       4200 /* a deadline, timer or tick that was reached, and the switch to its vCPU (3,915) */
 #define PATH_DUE_OTHER 2700 /* such a deadline whose vCPU is not switched to (2,463) */
 #define PATH_SWITCH    4200 /* from the comparator's interrupt to the entry, these included (3,915) */
@@ -64,7 +64,7 @@
  */
 #define WAIT_VM     (LOCK_VM + 3 * LOCK_VGIC)
 #define WAIT_ALL    (2 * LOCK_CONSOLE + LOCK_OFF)
-#define WAIT_INNER  (INNER_UART + INNER_CLOCK)
+#define WAIT_INNER  (2 * INNER_VM) /* more than INNER_UART + INNER_CLOCK */
 #define WAIT_SWITCH (2 * LOCK_VGIC)
 
 #endif
