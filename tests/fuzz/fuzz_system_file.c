@@ -29,7 +29,7 @@ static bool is_in_ram(const struct vm_config *vm, uint64_t start, uint64_t size)
 static bool is_good_ram(const struct vm_config *vm)
 {
     uint64_t end = vm->memory_base + vm->memory_mib * MIB;
-    return vm->memory_base < end && end <= UINT64_C(1) << 40 &&
+    return vm->memory_base < end && end <= UINT64_C(1) << (vm->direct_map ? 48 : 40) &&
            (end <= GUEST_DEVICES || vm->memory_base >= GUEST_DEVICES_END);
 }
 
