@@ -25,11 +25,13 @@ static const struct command commands[] = {
      "  --exact  its sleeps end to the microsecond: woken early, and held until their time\n", run_command},
     {"status", "[--json]", "show this VM's counters", "", status_command},
     {"mark", "NUMBER", "put a mark into the trace (observers)", "", mark_command},
-    {"trace", "[record -o FILE [OPTION...]]", "write the trace to the host console, or record it in a file",
+    {"trace", "[clock | record -o FILE ...]", "write the trace to the host console, or record it in a file",
      "  record -o FILE   (control) records all CPUs' traces until Ctrl-C, in the form that the host's\n"
      "                   'ontime trace' reads\n"
      "  --seconds N      ends after that time\n"
-     "  --history        begins with what Ontime has recorded already\n",
+     "  --history        begins with what Ontime has recorded already\n"
+     "  clock            prints how many ns after the times of this guest's CLOCK_MONOTONIC_RAW (ftrace's\n"
+     "                   'mono_raw') those of Ontime's trace are\n",
      trace_command},
     {"list", "[--json]", "list the VMs", "", list_command},
     {"info", "[--json] VM", "what a VM is, and what its vCPUs have used since the machine was started", "",

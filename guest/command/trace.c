@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "control.h"
 #include "ontime_ioctl.h"
@@ -221,6 +222,8 @@ void trace_command(int count, char **words)
         ask_module(ONTIME_IOC_TRACE, 0);
     else if (strcmp(words[1], "record") == 0)
         trace_record(count - 1, words + 1);
+    else if (strcmp(words[1], "clock") == 0 && count == 2)
+        print_clock();
     else
         fail_usage();
 }

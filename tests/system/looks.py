@@ -1257,12 +1257,21 @@ def control_linux(run):
         say("ontime restart talker")
         say("ontime restart --image /images/uart.bin one")
         check(re.match(r"\D*1\D", talk("one", "number")), "the new kernel of one does not answer")
-        say("ontime trace record -o /trace --seconds 0.05 && grep -c '' /trace && cat /trace")
+        say("mount -t tracefs tracefs /sys/kernel/tracing && cd /sys/kernel/tracing && echo mono_raw >trace_clock")
+        say("ontime trace record -o /trace --seconds 0.1 & sleep 0.05; echo before >trace_marker; ontime mark 7 >/dev/null; "
+            "echo after >trace_marker; wait; grep -c '' /trace; cat trace /trace; echo offset $(ontime trace clock)")
         machine.send("poweroff -f\n")
         machine.wait_off()
     rows = decoded(run, "--cpu", "0")
     kinds = {(row[2], row[3]) for row in rows[1:]}
     check(("two.0", "switch") in kinds and ("linux.0", "exit") in kinds, f"{len(rows)} records, of {sorted(kinds)}")
+    text = machine.joined("linux")
+    offset = int(re.search(r"offset (\d+)", text).group(1)) / 1000
+    before, after = (offset + 1e6 * float(re.search(rf" ([\d.]+): tracing_mark_write: {word}", text).group(1))
+                     for word in ("before", "after"))
+    marks = [float(row[1]) for row in rows[1:] if row[3:] == ["mark", "7"]]
+    check(len(marks) == 1 and before - 2 < marks[0] < after + 2 and after - before < 20000,
+          f"marks at {marks} us, the guest's own around it at {before} and {after}")
 
 
 def virtio(run):
