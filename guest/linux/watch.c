@@ -301,10 +301,14 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
     look(NULL, NULL);
 }
 
-/* The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. */
+/*
+ * The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. When a watched task
+ * has work, as the interrupt has woken it, say, its end is that of the warp.
+ */
 static void probe_irq_exit(void *data, int irq, struct irqaction *action, int handled)
 {
-    if (!(action->flags & IRQF_PERCPU) && tell_is_warped() && !is_idle_task(current))
+    if (!(action->flags & IRQF_PERCPU) && tell_is_warped() && !is_idle_task(current) &&
+        !work_is_on(this_cpu_ptr(&works)))
         hrtimer_start(this_cpu_ptr(&vain_timers), ns_to_ktime(VAIN_US * NSEC_PER_USEC),
                       HRTIMER_MODE_REL_PINNED_HARD);
 }

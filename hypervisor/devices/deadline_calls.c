@@ -79,6 +79,7 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
      */
     if (next <= now || precise_is_taken(&vcpu->precise, next) || has_interrupt_to_take(vcpu))
         return 0;
+    vcpu_end_deferral(vcpu);
     precise_done(&vcpu->precise, now);
     return vcpu_unwarp(vcpu, now, vcpu->vm->vcpu_count == 1);
 }

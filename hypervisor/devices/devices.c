@@ -137,6 +137,8 @@ static bool tell_a_peer(struct vm *vm, bool up)
 
 const struct guest_hooks devices_hooks = {
     .wakes = vgic_wakes,
+    .defer_timer = vgic_defer_timer,
+    .release_timer = vgic_release_timer,
     .timer_expired = vgic_timer_expired,
     .stolen = stolen_time_publish,
     .look = vgic_look,

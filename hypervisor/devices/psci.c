@@ -8,6 +8,7 @@
  */
 #include "devices/psci.h"
 #include "devices/vgic.h"
+#include "vm/dispatch.h"
 #include "vm/power.h"
 
 #define VERSION           0x84000000
@@ -124,6 +125,7 @@ static __attribute__((noinline)) enum psci_outcome system_suspend(struct vcpu *v
     *result = alone ? INVALID_ADDRESS : DENIED;
     if (!alone || !is_entry(vm, entry))
         return PSCI_RETURN;
+    vcpu_end_deferral(vcpu);
     vcpu_suspend(vcpu, entry, context, vgic_has_deliverable(vcpu));
     return PSCI_NO_RETURN;
 }

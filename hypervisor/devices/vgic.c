@@ -182,13 +182,14 @@ static uint32_t going_to(const struct vcpu *vcpu, unsigned b, uint32_t set)
     return b != 0 ? set & vgic_spis(vcpu->vm, b)->goes_to[vcpu->index] : set;
 }
 
-/* The interrupts of a bank that are pending and enabled, and whose group is enabled in the distributor. */
+/* The interrupts of a bank that are pending, enabled and not deferred, and whose group is enabled in the
+ * distributor. */
 static uint32_t bank_deliverable(const struct vcpu *vcpu, const struct vgic_bank *bank)
 {
     const struct vgic *vgic = &vcpu->vm->vgic;
     uint32_t groups = (vgic->enabled[0] ? ~bank->group1 : 0) | (vgic->enabled[1] ? bank->group1 : 0);
 
-    return (bank->latched | (bank->line & ~bank->edge)) & bank->enabled & groups;
+    return (bank->latched | (bank->line & ~bank->edge)) & bank->enabled & groups & ~bank->deferred;
 }
 
 /*
@@ -777,7 +778,7 @@ static uint64_t timer_word(const struct vcpu *vcpu)
         .group1 = (own->group1 & BIT(VGIC_TIMER)) != 0,
     };
 
-    if ((own->enabled & BIT(VGIC_TIMER)) == 0 || !vcpu->vm->vgic.enabled[lr.group1])
+    if ((own->enabled & ~own->deferred & BIT(VGIC_TIMER)) == 0 || !vcpu->vm->vgic.enabled[lr.group1])
         return 0;
     return gic->lr_word(&lr);
 }
@@ -1320,6 +1321,36 @@ void vgic_timer_fired(struct vcpu *vcpu)
     }
     if (!vcpu->unit.runnable)
         vcpu_wake(vcpu);
+    spin_unlock(&vcpu->vm->vgic.lock);
+}
+
+/*
+ * While it is deferred its word is 0, so the short way is not taken, and its line, which keeps the physical
+ * interrupt active and silent, goes into no list register.
+ */
+bool vgic_defer_timer(struct vcpu *vcpu)
+{
+    struct vgic_bank *own = &vcpu->vgic.own;
+    bool is_idle;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    is_idle = ((own->latched | own->active) & BIT(VGIC_TIMER)) == 0;
+    if (is_idle) {
+        own->deferred = BIT(VGIC_TIMER);
+        vcpu->vgic.timer_word = 0;
+    }
+    vgic_set_dirty(&vcpu->vgic, true);
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return is_idle;
+}
+
+void vgic_release_timer(struct vcpu *vcpu)
+{
+    spin_lock(&vcpu->vm->vgic.lock);
+    vcpu->vgic.own.deferred = 0;
+    vcpu->vgic.timer_word = timer_word(vcpu);
+    vgic_set_dirty(&vcpu->vgic, true);
     spin_unlock(&vcpu->vm->vgic.lock);
 }
 

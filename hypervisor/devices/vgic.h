@@ -98,6 +98,13 @@ bool vgic_present_timer(struct vcpu *vcpu);
 void vgic_timer_expired(struct vcpu *vcpu);
 
 /*
+ * Keeps the virtual timer's interrupt from the guest until vgic_release_timer(), whether it is pending or
+ * not. False, and nothing is changed, when the guest is serving it. On the vCPU's core.
+ */
+bool vgic_defer_timer(struct vcpu *vcpu);
+void vgic_release_timer(struct vcpu *vcpu);
+
+/*
  * Puts a vCPU's interrupts and its CPU interface into the CPU, and takes them out. The vCPU's timer registers
  * are in the CPU during both.
  */

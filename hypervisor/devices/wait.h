@@ -9,6 +9,7 @@
 /* Blocks the running vCPU unless an interrupt is pending for it. */
 static inline void wait_for_interrupt(struct vcpu *vcpu)
 {
+    vcpu_end_deferral(vcpu);
     if (!vgic_wakes(vcpu))
         vcpu_block(vcpu);
 }

@@ -32,7 +32,9 @@
 #define HANDOVER_US 50  /* of one that has the place of another */
 #define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
 #define SWITCH_US   10  /* what a switch costs, as long as it is not known */
-#define LOOP_SIZE   64  /* bytes of code */
+#define DEFERRAL_US 100 /* of a guest's timer, from an urgent interrupt on */
+#define OLD_US      20000
+#define LOOP_SIZE   64 /* bytes of code */
 
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
@@ -401,10 +403,11 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
               unsigned vcpu_count)
 {
     /*
-     * For each vCPU its wake, its physical timer and the alarm of its VM's clock, and for the CPU its tick,
-     * the console's silence, the UART's interrupt, the look at vCPUs that float, and that at SMMUs' faults.
+     * For each vCPU its wake, its physical timer, the end of its virtual timer's deferral and the alarm of
+     * its VM's clock, and for the CPU its tick, the console's silence, the UART's interrupt, the look at
+     * vCPUs that float, and that at SMMUs' faults.
      */
-    unsigned others = vcpu_count * 3 + 5;
+    unsigned others = vcpu_count * 4 + 5;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),
@@ -623,6 +626,20 @@ static void stay(struct vcpu *vcpu)
     join_siblings(vcpu);
 }
 
+static void deferral_ended(struct deadline *timer, uint64_t now)
+{
+    struct vcpu *vcpu = HEAP_ENTRY(timer, struct vcpu, timer_back);
+
+    (void)now;
+    vcpu->hooks->release_timer(vcpu);
+}
+
+void vcpu_release_timer(struct vcpu *vcpu)
+{
+    deadline_cancel(&vcpu->cpu->deadlines, &vcpu->timer_back);
+    vcpu->hooks->release_timer(vcpu);
+}
+
 void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
 {
     vcpu->cpu = cpu;
@@ -637,6 +654,7 @@ void vcpu_attach(struct vcpu *vcpu, struct cpu *cpu)
     vcpu->off_since = cpu->started;
     vcpu->ready_since = DEADLINE_NONE;
     deadline_init(&vcpu->wake_timer, DEADLINE_OTHER, wake_timer_expired);
+    deadline_init(&vcpu->timer_back, DEADLINE_OTHER, deferral_ended);
     deadline_init(&vcpu->precise_timer, DEADLINE_URGENT, deadline_reached);
     precise_init(&vcpu->precise, vcpu->timers);
     cpu->sched.policy->add(&cpu->sched, &vcpu->unit);
@@ -691,6 +709,8 @@ static void note_interrupt(struct vcpu *vcpu, uint64_t when)
     vcpu->stats[ONTIME_STAT_INTERRUPTS]++;
     precise_interrupted(&vcpu->precise, when);
     cpu_trace_at(vcpu->cpu, now, ONTIME_TRACE_INTERRUPT, vcpu, now > when ? now - when : 0);
+    if (precise_has_page(&vcpu->precise))
+        vcpu->defer_from = when;
 }
 
 /* `interrupted_at`: what for, if not 0. */
@@ -849,6 +869,8 @@ void vcpu_retire(struct vcpu *vcpu)
     vcpu->has_work = vcpu->interrupted = false;
     may_be_told(vcpu);
     precise_reset(&vcpu->precise);
+    vcpu_end_deferral(vcpu);
+    vcpu->defer_from = 0;
     deadline_cancel(&cpu->deadlines, &vcpu->precise_timer);
     deadline_cancel(&cpu->deadlines, &vcpu->physical_timer);
     now = arch_counter();
@@ -1016,6 +1038,29 @@ void vcpu_arrive(struct vcpu *vcpu)
     look_later(vcpu, now);
 }
 
+/*
+ * The vCPU is about to be entered for an urgent interrupt. A guest that was out for a while comes back to a
+ * timer tick that is past, and Linux would serve that before the interrupt, in as much time as the rest of
+ * the way to the program takes. So its timer waits until the guest says DONE or idles, for DEFERRAL_US at
+ * most, and not beyond the next deadline that it has told: with a page it tells those that matter, and says
+ * DONE. One interrupt after the other may defer the same tick while the guest runs for them only, but not
+ * once it is older than OLD_US. A vCPU that floats might leave the core meanwhile.
+ */
+static void begin_deferral(struct vcpu *vcpu)
+{
+    uint64_t now = arch_counter();
+    uint64_t until = vcpu->defer_from + us_to_ticks(DEFERRAL_US);
+    uint64_t first = precise_first(&vcpu->precise);
+
+    vcpu->defer_from = 0;
+    if (first < until)
+        until = first;
+    if (until > now && vcpu->floats_on == 0 && !deadline_is_armed(&vcpu->timer_back) &&
+        arch_vcpu_timer_before(vcpu, until) && !arch_vcpu_timer_before(vcpu, now - us_to_ticks(OLD_US)) &&
+        vcpu->hooks->defer_timer(vcpu))
+        deadline_set(&vcpu->cpu->deadlines, &vcpu->timer_back, until);
+}
+
 static void switch_to(struct cpu *cpu, struct vcpu *vcpu)
 {
     DEBUG_ASSERT(vcpu->cpu == cpu && vcpu->on);
@@ -1071,9 +1116,13 @@ static inline __attribute__((always_inline)) void step(struct cpu *cpu)
     } else if (vcpu->work != NULL) {
         vcpu->work(vcpu);
     } else {
+        bool is_awaited = precise_is_awaited(&vcpu->precise);
+
+        if (is_awaited && vcpu->defer_from != 0)
+            begin_deferral(vcpu);
         if (cpu->loaded != vcpu)
             switch_to(cpu, vcpu);
-        if (!precise_is_awaited(&vcpu->precise) || await_deadline(vcpu))
+        if (!is_awaited || await_deadline(vcpu))
             arch_vcpu_run(vcpu);
     }
 }

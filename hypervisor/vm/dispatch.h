@@ -109,6 +109,14 @@ void vcpu_hand_work_on(struct vcpu *vcpu, struct vcpu *to);
 /* The same from outside of its VM, by an interrupt that is urgent, and on whatever core. */
 void vcpu_give_work(struct vcpu *to);
 
+/* If the running vCPU's virtual timer is deferred for an urgent interrupt: that interrupt's work is over. */
+void vcpu_release_timer(struct vcpu *vcpu);
+static inline void vcpu_end_deferral(struct vcpu *vcpu)
+{
+    if (deadline_is_armed(&vcpu->timer_back))
+        vcpu_release_timer(vcpu);
+}
+
 /*
  * The running vCPU `lender`, if it is warped, waits for what `to` of another VM does, which is woken next if
  * it is blocked: that one is warped, too, as by vcpu_give_work(), and `lender` pays for what it runs until

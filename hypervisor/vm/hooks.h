@@ -21,6 +21,13 @@ struct guest_hooks {
      */
     void (*timer_expired)(struct vcpu *vcpu);
 
+    /*
+     * Keeps the interrupt of the virtual timer from this vCPU until release_timer(). False when it is serving
+     * that.
+     */
+    bool (*defer_timer)(struct vcpu *vcpu);
+    void (*release_timer)(struct vcpu *vcpu);
+
     /* The vCPU gets the CPU after it had to wait: its stolen time has grown. */
     void (*stolen)(struct vcpu *vcpu);
 

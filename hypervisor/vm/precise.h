@@ -204,6 +204,12 @@ static inline uint64_t precise_timer_lead(const struct precise *precise, const s
  */
 void precise_count_late(struct precise *precise);
 
+/* Does the guest tell its deadlines in a page? */
+static inline bool precise_has_page(const struct precise *precise)
+{
+    return precise->page != NULL;
+}
+
 /* An interrupt that is as urgent as a deadline came at `when`, which is past. */
 static inline void precise_interrupted(struct precise *precise, uint64_t when)
 {

@@ -73,6 +73,10 @@ struct vcpu {
 
     struct deadline wake_timer; /* while blocked: `wake_at`, or earlier in the modes that warp */
     uint64_t wake_at;           /* when its virtual timer expires */
+    /* That timer is deferred for an urgent interrupt: armed for its end. At the next entry, for one that came
+     * then; 0: for none. */
+    struct deadline timer_back;
+    uint64_t defer_from;
     uint64_t floats_on; /* the CPUs that it may go to, as a mask; 0: it does not float (vm/floating.c) */
     struct vcpu *next_floating; /* the next of all that float */
     struct vcpu *next;          /* the next of its CPU's `vcpus` or `visitors` */

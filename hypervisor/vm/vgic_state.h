@@ -26,7 +26,8 @@ struct vgic_bank {
     uint32_t active;
     uint32_t edge; /* edge-triggered, else level-sensitive */
     uint32_t group1;
-    uint32_t in_lr; /* its pending and active state is in a list register */
+    uint32_t in_lr;    /* its pending and active state is in a list register */
+    uint32_t deferred; /* kept from the guest although it may be pending: see vgic_defer_timer() */
     uint8_t priority[32];
     /* The priorities again, bit by bit, the uppermost first: to find the most urgent of a set in few steps.
      */

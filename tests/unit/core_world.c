@@ -201,12 +201,25 @@ static void timer_expired(struct vcpu *vcpu)
 static bool wakes(struct vcpu *vcpu)
 {
     assert_ptr_equal(vcpu, world_cpu.loaded);
-    return world_guest(vcpu)->expired;
+    return world_guest(vcpu)->expired && !world_guest(vcpu)->deferred;
+}
+
+static bool defer_timer(struct vcpu *vcpu)
+{
+    world_guest(vcpu)->deferred = !world_guest(vcpu)->serves;
+    return world_guest(vcpu)->deferred;
+}
+
+static void release_timer(struct vcpu *vcpu)
+{
+    world_guest(vcpu)->deferred = false;
 }
 
 static const struct guest_hooks hooks = {
     .wakes = wakes,
     .timer_expired = timer_expired,
+    .defer_timer = defer_timer,
+    .release_timer = release_timer,
     .stolen = stolen_time_publish,
 };
 

@@ -139,6 +139,11 @@ void vcpu_wake_blocked(struct vcpu *vcpu)
     fail_msg("vCPU %u woken", vcpu->index);
 }
 
+void vcpu_release_timer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void vcpu_give_work(struct vcpu *vcpu)
 {
     fail_msg("vCPU %u given work", vcpu->index);

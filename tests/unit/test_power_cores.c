@@ -126,6 +126,11 @@ void vcpu_retire(struct vcpu *vcpu)
         vcpu->cpu->loaded = NULL;
 }
 
+void vcpu_release_timer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void vcpu_block(struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -478,6 +478,87 @@ static void done_before_an_urgent_interrupt_is_taken_goes_on(void **state)
     assert_false(vcpu->unit.warped);
 }
 
+/* An urgent interrupt comes for the vCPU, which runs for it. */
+static void interrupt_urgently(struct vcpu *vcpu)
+{
+    vcpu_give_work(vcpu);
+    vcpu_wake(vcpu);
+    world_dispatch();
+    assert_ptr_equal(running(), vcpu);
+}
+
+/* For its work the vCPU's own timer is kept back, until DONE or for 100 us. */
+static void an_urgent_interrupt_defers_the_timer(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+    struct world_guest *guest = world_guest(vcpu);
+
+    interrupt_urgently(vcpu);
+    assert_false(guest->deferred); /* it does not expire so soon */
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    world_bring_in(hog);
+    guest->cval = now() + 30 * US;
+    interrupt_urgently(vcpu);
+    assert_true(guest->deferred);
+    assert_true(deadline_when(&vcpu->timer_back) == now() + 100 * US);
+    world_run(50 * US);
+    assert_true(guest->deferred);
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    assert_false(guest->deferred || deadline_is_armed(&vcpu->timer_back));
+    world_bring_in(hog);
+    interrupt_urgently(vcpu);
+    world_run(100 * US - 1);
+    assert_true(guest->deferred);
+    world_run(1);
+    assert_false(guest->deferred || deadline_is_armed(&vcpu->timer_back));
+    world_bring_in(hog);
+    interrupt_urgently(vcpu);
+    assert_true(guest->deferred);
+    vcpu_end_deferral(vcpu); /* as WFI does */
+    assert_false(guest->deferred || deadline_is_armed(&vcpu->timer_back));
+}
+
+/* Not beyond the next deadline, and not at all for a guest without a page, or when its timer is being served,
+ * or is old. */
+static void deferral_keeps_no_deadline_waiting(void **state)
+{
+    (void)state;
+    struct vcpu *other = add_precise();
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+    struct world_guest *guest = world_guest(vcpu);
+
+    world_guest(other)->cval = now();
+    interrupt_urgently(other);
+    assert_false(world_guest(other)->deferred);
+    world_power_off(other);
+    page[0] = now() + 40 * US;
+    guest->cval = now() + 10 * US;
+    interrupt_urgently(vcpu);
+    assert_true(deadline_when(&vcpu->timer_back) == page[0]);
+    world_power_off(vcpu);
+    assert_false(guest->deferred || deadline_is_armed(&vcpu->timer_back));
+
+    vcpu = add_sleeper(20 * MS);
+    guest = world_guest(vcpu);
+    guest->serves = true;
+    guest->cval = now();
+    interrupt_urgently(vcpu);
+    assert_false(deadline_is_armed(&vcpu->timer_back));
+    guest->serves = guest->expired = false;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    world_bring_in(hog);
+    guest->cval = now() - 20 * MS - 10 * US;
+    interrupt_urgently(vcpu);
+    assert_false(guest->deferred);
+    guest->expired = false; /* served */
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+    world_bring_in(hog);
+    guest->cval = now() - 19 * MS;
+    interrupt_urgently(vcpu);
+    assert_true(guest->deferred);
+}
+
 /* It has spent its W: when its deadline comes the other goes on, and pays nothing for the interrupt. */
 static void denied_deadline_is_billed_to_its_owner(void **state)
 {
@@ -843,6 +924,8 @@ int main(void)
         cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
         cmocka_unit_test_setup(done_before_an_urgent_interrupt_is_taken_goes_on, setup),
+        cmocka_unit_test_setup(an_urgent_interrupt_defers_the_timer, setup),
+        cmocka_unit_test_setup(deferral_keeps_no_deadline_waiting, setup),
         cmocka_unit_test_setup(denied_deadline_is_billed_to_its_owner, setup),
         cmocka_unit_test_setup(one_interrupt_for_each_leaving, setup),
         cmocka_unit_test_setup(snooped_timer_warps, setup),

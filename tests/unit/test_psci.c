@@ -158,6 +158,11 @@ void arch_workaround_call(uint32_t workaround)
     seen.workaround = workaround;
 }
 
+void vcpu_release_timer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void vcpu_block(struct vcpu *vcpu)
 {
     (void)vcpu;

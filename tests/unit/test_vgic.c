@@ -395,6 +395,35 @@ BOTH(timer_fires_again_after_a_quiet_end)
     }
 }
 
+/* Before it expires or after: it is pending, but does not come until it is released. */
+BOTH(deferred_timer_comes_when_it_is_released)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        world_timer(0, i != 0);
+        world_enter();
+        assert_true(vgic_defer_timer(world_loaded()));
+        world_timer(0, true);
+        world_enter();
+        assert_true(fake_gic_timer_active());
+        assert_true(world_test(GIC_ISPENDR, VGIC_TIMER));
+        assert_int_equal(world_take(), GIC_SPURIOUS);
+        assert_false(vgic_wakes(world_loaded()) || vgic_has_deliverable(world_loaded()));
+        world_send(0, 1);
+        assert_int_equal(world_serve(), 1);
+        world_switch(world_vcpu(1));
+        world_switch(world_vcpu(0));
+        assert_int_equal(world_take(), GIC_SPURIOUS);
+        vgic_release_timer(world_loaded());
+        world_enter();
+        assert_int_equal(world_take(), VGIC_TIMER);
+        assert_false(vgic_defer_timer(world_loaded())); /* the guest is serving it */
+        world_enter();
+        world_timer(0, false);
+        world_end(VGIC_TIMER);
+        assert_false(fake_gic_timer_active());
+    }
+}
+
 BOTH(timer_that_stays_expired_comes_again)
 {
     world_timer(0, true);
@@ -1049,6 +1078,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ppis_keep_their_configuration),
     cmocka_unit_test(timer_is_held_while_pending_and_active),
     cmocka_unit_test(timer_fires_again_after_a_quiet_end),
+    cmocka_unit_test(deferred_timer_comes_when_it_is_released),
     cmocka_unit_test(timer_that_stays_expired_comes_again),
     cmocka_unit_test(timer_is_carried_over_a_switch_pending),
     cmocka_unit_test(timer_that_falls_while_out_does_not_come),

@@ -71,6 +71,11 @@ bool vgic_wakes(struct vcpu *vcpu)
     return false;
 }
 
+void vcpu_release_timer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 __attribute__((weak)) void vcpu_block(struct vcpu *vcpu)
 {
     assert_true(vcpu->unit.runnable && vcpu->work == NULL);
