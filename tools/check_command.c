@@ -179,12 +179,21 @@ static void print_devices(const struct vm_config *vm)
         printf("    device    %s\n", path);
 }
 
+static void print_restarts(const struct vm_config *vm)
+{
+    if (vm->watchdog_ms != 0)
+        printf(", watchdog %" PRIu32 " ms%s", vm->watchdog_ms, vm->watchdog_reports ? " (reports)" : "");
+    if (vm->restart_seconds != 0)
+        printf(", at most %" PRIu32 " restarts in %" PRIu32 " s", vm->restarts, vm->restart_seconds);
+}
+
 static void print_vm(const struct vm_config *vm)
 {
     char cpus[SYSTEM_MAX_CPUS * 3];
     printf("%-16s %7" PRIu32 " %6" PRIu32 "  %-8s %6" PRIu32 " %6.1f%%  ", vm->name, vm->memory_mib,
            vm->vcpus, cpu_list(vm, cpus, sizeof(cpus)), vm->weight, 100 * share(vm));
     print_timers(vm);
+    print_restarts(vm);
     printf("%s%s%s%s%s\n", vm->floats_on != 0 ? ", floating" : "", vm->ends_system ? ", ends the system" : "",
            vm->observer ? ", observer" : "", vm->control ? ", control" : "",
            vm->console_raw ? ", raw console" : "");

@@ -3,7 +3,7 @@
 # load-address 0x40080000, and NAME.image, the same guest as an arm64 Image. Those of BARE_ALONE have no runtime.
 
 BARE_GUESTS := hello counter sleeper attacker paths growth gic smp psci abort sysregs registers debug uart rewrite longest rtc \
-	gpio handover hostile victim restarts cores link virtio dma control controller ringer restless serial
+	gpio handover hostile victim restarts cores link virtio dma control controller ringer restless serial watchdog
 BARE_ALONE := placed
 BARE_RUNTIME := start runtime print tree stats gic_v2v3 links
 BARE_BUILD := $(BUILD)/guest/bare

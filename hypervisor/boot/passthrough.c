@@ -686,6 +686,7 @@ static int check_pairs(const struct search *search)
 static bool is_emulated(const struct search *search, unsigned vm, uint32_t intid)
 {
     return intid == GUEST_INTID_UART || intid == GUEST_INTID_RTC ||
+           (intid == GUEST_INTID_WATCHDOG && search->config->vms[vm].watchdog_ms != 0) ||
            intid - GUEST_INTID_LINKS < system_links_of(search->config, vm) ||
            intid - GUEST_INTID_VIRTIOS < system_virtios_of(search->config, vm, VIRTIO_DRIVER) ||
            intid - GUEST_INTID_SERVICES < system_virtios_of(search->config, vm, VIRTIO_SERVICE);

@@ -40,13 +40,23 @@ static const char *const root_properties[] = {"compatible",   "#address-cells", 
                                               "allowance-us", "trace-kib",      "timer-source", NULL};
 static const char *const images_properties[] = {NULL};
 static const char *const image_properties[] = {"data", "phandle", "linux,phandle", NULL};
-static const char *const vm_properties[] = {
-    "compatible", "memory-base",   "memory-mib", "vcpus",        "cpus",         "floating",
-    "weight",     "timers",        "tick-us",    "horizon-us",   "job-us",       "period-us",
-    "warp-us",    "warp-limit-us", "unwarp-us",  "warp-percent", "ends-system",  "observer",
-    "console",    "bootargs",      "kernel",     "initrd",       "load-address", "tree-address",
-    "direct-map", "trusted-dma",   "devices",    "control",      "phandle",      "linux,phandle",
-    NULL};
+static const char *const vm_properties[] = {"compatible",    "memory-base",
+                                            "memory-mib",    "vcpus",
+                                            "cpus",          "floating",
+                                            "weight",        "timers",
+                                            "tick-us",       "horizon-us",
+                                            "job-us",        "period-us",
+                                            "warp-us",       "warp-limit-us",
+                                            "unwarp-us",     "warp-percent",
+                                            "ends-system",   "observer",
+                                            "console",       "bootargs",
+                                            "kernel",        "initrd",
+                                            "load-address",  "tree-address",
+                                            "direct-map",    "trusted-dma",
+                                            "devices",       "watchdog-action",
+                                            "restart-limit", "watchdog-ms",
+                                            "control",       "phandle",
+                                            "linux,phandle", NULL};
 
 static const char *const link_properties[] = {"compatible", "vms",           "memory-kib",
                                               "read-only",  "uncached",      "warp-on-interrupt",
@@ -339,6 +349,45 @@ static int read_console(const struct tree_reader *reader, int node, struct vm_co
     return 0;
 }
 
+static int read_watchdog(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    char word[TREE_WORD_SIZE];
+    const char *action = "restart";
+    if (tree_read_number(reader, node, "watchdog-ms", (struct tree_range){WATCHDOG_MS_MIN, WATCHDOG_MS_MAX},
+                         &vm->watchdog_ms) != 0 ||
+        tree_read_string(reader, node, "watchdog-action", &action) != 0)
+        return -1;
+    if (tree_has(reader, node, "watchdog-action") && vm->watchdog_ms == 0)
+        return tree_fail(reader, node, "watchdog-action", "needs watchdog-ms");
+    vm->watchdog_reports = strcmp(action, "report") == 0;
+    if (!vm->watchdog_reports && strcmp(action, "restart") != 0)
+        return tree_fail(reader, node, "watchdog-action", "\"%s\" is none of \"restart\", \"report\"",
+                         tree_printable(word, sizeof(word), action));
+    return 0;
+}
+
+/* Whether, and how often, the VM starts again. */
+static int read_restarts(const struct tree_reader *reader, int node, struct vm_config *vm)
+{
+    size_t length;
+    const uint8_t *data = tree_get(reader, node, "restart-limit", &length);
+    if (data == NULL)
+        return read_watchdog(reader, node, vm);
+    if (length != 2 * TREE_CELL)
+        return tree_fail(reader, node, "restart-limit",
+                         "must be a number of restarts and one of seconds, <3 60>, and not %zu bytes",
+                         length);
+    vm->restarts = tree_cell(data);
+    vm->restart_seconds = tree_cell(data + TREE_CELL);
+    if (vm->restarts > RESTARTS_MAX)
+        return tree_fail(reader, node, "restart-limit", "%u restarts are not in 0..%u", vm->restarts,
+                         RESTARTS_MAX);
+    if (vm->restart_seconds == 0 || vm->restart_seconds > RESTART_SECONDS_MAX)
+        return tree_fail(reader, node, "restart-limit", "%u seconds are not in 1..%u", vm->restart_seconds,
+                         RESTART_SECONDS_MAX);
+    return read_watchdog(reader, node, vm);
+}
+
 /*
  * Refuses a property that has a meaning only in the timer modes `modes`, unless the VM has one of these
  * (`has`).
@@ -459,6 +508,7 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
     if (read_vm_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
         read_resources(reader, node, config, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
+        read_restarts(reader, node, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
         tree_read_flag(reader, node, "observer", &vm->observer) != 0 ||
         tree_read_flag(reader, node, "control", &vm->control) != 0 || read_console(reader, node, vm) != 0)

@@ -17,7 +17,7 @@
 #define CONSOLE_LONG_LINE   16384 /* of a guest: a longer one is cut */
 #define CONSOLE_NAME_LENGTH 31
 #define CONSOLE_STOP_LINES  64 /* as many as there can be VMs */
-#define CONSOLE_STOP_LINE   68 /* with its VM's name */
+#define CONSOLE_STOP_LINE   75 /* with its VM's name */
 
 struct console_source;
 

@@ -82,6 +82,7 @@ static int64_t vm_info(const struct vm *caller, const struct vm *vm, uint8_t *pa
         .unwarp_us = ARCH_READ_RELAXED(vm->tuning.unwarp_us),
         .flags = flags_of(config),
         .starts = ARCH_READ_RELAXED(vm->starts),
+        .watchdog_ms = config->watchdog_ms,
         .own = vm == caller,
     };
 

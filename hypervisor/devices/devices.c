@@ -25,6 +25,7 @@
 #include "devices/virtio.h"
 #include "devices/vrtc.h"
 #include "devices/vuart.h"
+#include "devices/vwatchdog.h"
 #include "vm/arch_vm.h"
 
 #define SILENCE_US 1000000
@@ -135,6 +136,18 @@ static bool tell_a_peer(struct vm *vm, bool up)
     return dma_step(vm, up) || link_tell_a_peer(vm, up) || virtio_tell_a_service(vm, up);
 }
 
+static void watch_alarms(struct vm *vm)
+{
+    vrtc_watch_alarm(vm);
+    vwatchdog_watch(vm);
+}
+
+static void leave_alarms(struct vm *vm)
+{
+    vrtc_leave_alarm(vm);
+    vwatchdog_leave(vm);
+}
+
 const struct guest_hooks devices_hooks = {
     .wakes = vgic_wakes,
     .defer_timer = vgic_defer_timer,
@@ -142,8 +155,9 @@ const struct guest_hooks devices_hooks = {
     .timer_expired = vgic_timer_expired,
     .stolen = stolen_time_publish,
     .look = vgic_look,
-    .alarm = vrtc_watch_alarm,
-    .alarm_off = vrtc_leave_alarm,
+    .alarm = watch_alarms,
+    .alarm_off = leave_alarms,
+    .pause = vwatchdog_pause,
     .tell_a_peer = tell_a_peer,
     .stop_devices = stop_devices,
     .reset_vcpu = reset_vcpu,
@@ -205,6 +219,7 @@ static bool make_devices(struct vm *vm)
     vm->uart = vuart_create(vm);
     vm->uart->device.describe = guest_tree_uart;
     vm->rtc = vrtc_create(vm);
+    vm->watchdog = vwatchdog_create(vm);
     vgic_make_registers(vm);
     add(vm, &vm->uart->device);
     add(vm, &vm->gic_registers[0]);
@@ -215,6 +230,10 @@ static bool make_devices(struct vm *vm)
     }
     if (!links_attach(vm) || !virtio_attach(vm))
         return false;
+    if (vm->watchdog != NULL) {
+        add(vm, &vm->watchdog->control);
+        add(vm, &vm->watchdog->refresh);
+    }
     add(vm, &flash);
     return true;
 }

@@ -23,6 +23,7 @@ struct vm;
 #define VGIC_PHYSICAL_TIMER GUEST_INTID_PHYSICAL_TIMER
 #define VGIC_UART           GUEST_INTID_UART
 #define VGIC_RTC            GUEST_INTID_RTC
+#define VGIC_WATCHDOG       GUEST_INTID_WATCHDOG
 
 /*
  * Sets a VM's part, or a vCPU's, as after a reset. The VM's vGIC lock is held, and stays so. The first

@@ -16,10 +16,7 @@
 #include <stddef.h>
 #include "base/arch.h"
 #include "base/memory.h"
-#include "base/units.h"
 #include "devices/vgic.h"
-#include "vm/cpu.h"
-#include "vm/messages.h"
 
 #define DR      0x00
 #define MR      0x04
@@ -33,8 +30,6 @@
 
 #define CR_START  1u
 #define INT_ALARM 1u
-
-#define TELL_US 10000
 
 static const uint8_t identification[8] = {0x31, 0x10, 0x14, 0x00, 0x0D, 0xF0, 0x05, 0xB1};
 
@@ -78,23 +73,13 @@ static void update_line(struct vrtc *rtc)
     vgic_set_line(&rtc->vm->vcpus[0], VGIC_RTC, level);
 }
 
-/* The alarm is a deadline of the VM's first vCPU's core. NULL: the vCPU is on its way to another. */
-static struct cpu *home_of(const struct vrtc *rtc)
-{
-    return ARCH_READ_RELAXED(rtc->vm->vcpus[0].cpu);
-}
-
-static struct deadline_queue *queue_of(const struct vrtc *rtc)
-{
-    return &home_of(rtc)->deadlines;
-}
-
 static void alarm_reached(struct deadline *deadline, uint64_t now)
 {
-    struct vrtc *rtc = HEAP_ENTRY(deadline, struct vrtc, alarm);
+    struct vrtc *rtc = HEAP_ENTRY(deadline, struct vrtc, alarm.deadline);
 
     spin_lock(&rtc->lock);
-    if (rtc->alarm_at <= now) { /* else another core has set it anew, and its message is on the way */
+    if (rtc->alarm.at <= now) {        /* else another core has set it anew, and its message is on the way */
+        rtc->alarm.at = DEADLINE_NONE; /* or it would come again when the vCPU goes to another core */
         rtc->raw = true;
         update_line(rtc);
     }
@@ -108,7 +93,7 @@ void vrtc_watch_alarm(struct vm *vm)
     if (rtc == NULL)
         return;
     spin_lock(&rtc->lock);
-    deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
+    home_deadline_watch(&rtc->alarm);
     spin_unlock(&rtc->lock);
 }
 
@@ -119,24 +104,8 @@ void vrtc_leave_alarm(struct vm *vm)
     if (rtc == NULL)
         return;
     spin_lock(&rtc->lock);
-    (void)deadline_cancel(queue_of(rtc), &rtc->alarm);
+    home_deadline_leave(&rtc->alarm);
     spin_unlock(&rtc->lock);
-}
-
-/*
- * Each message takes time of those who run on the alarm's core. So a vCPU of another core that writes again
- * soon after one does so until that is over.
- */
-static bool is_too_soon(const struct vrtc *rtc)
-{
-    return home_of(rtc) != arch_cpu() && rtc->told_at != 0 &&
-           arch_counter() - rtc->told_at < us_to_ticks(TELL_US);
-}
-
-static void tell_home(struct vrtc *rtc)
-{
-    rtc->told_at = arch_counter();
-    vcpu_send(&rtc->vm->vcpus[0], VCPU_ALARM);
 }
 
 /* The clock or the alarm was set. An alarm for the second that is shown already is reached at once. */
@@ -146,11 +115,8 @@ static void set_alarm(struct vrtc *rtc)
     uint32_t left = rtc->match - shown(rtc, now);
 
     rtc->raw = rtc->raw || left == 0;
-    rtc->alarm_at = left == 0 ? DEADLINE_NONE : machine.counter + (now + left) * arch_counter_hz();
-    if (home_of(rtc) == arch_cpu())
-        deadline_set(queue_of(rtc), &rtc->alarm, rtc->alarm_at);
-    else
-        tell_home(rtc);
+    home_deadline_set(&rtc->alarm,
+                      left == 0 ? DEADLINE_NONE : machine.counter + (now + left) * arch_counter_hz());
 }
 
 /* Without an alarm. It goes on showing the time that the guest has set, as the real device does. */
@@ -159,8 +125,7 @@ static void vrtc_reset(struct device *device)
     struct vrtc *rtc = (struct vrtc *)(void *)((char *)device - offsetof(struct vrtc, device));
 
     spin_lock(&rtc->lock);
-    (void)deadline_cancel(queue_of(rtc), &rtc->alarm);
-    rtc->alarm_at = DEADLINE_NONE;
+    home_deadline_forget(&rtc->alarm);
     rtc->load = rtc->match = 0;
     rtc->mask = rtc->raw = rtc->line = false;
     spin_unlock(&rtc->lock);
@@ -217,7 +182,7 @@ static bool vrtc_access(struct vcpu *vcpu, struct mmio_access *access)
 
     if (access->size > 4)
         return false;
-    if (access->write && is_too_soon(rtc)) {
+    if (access->write && home_deadline_is_too_soon(&rtc->alarm)) {
         access->again = true;
         return true;
     }
@@ -240,7 +205,7 @@ struct vrtc *vrtc_create(struct vm *vm)
     rtc = memory_allocate(sizeof(*rtc));
     rtc->vm = vm;
     rtc->lock = (struct spinlock)SPINLOCK_INIT(LOCK_DEVICE);
-    deadline_init(&rtc->alarm, DEADLINE_OTHER, alarm_reached);
+    home_deadline_init(&rtc->alarm, vm, alarm_reached);
     rtc->device = (struct device){
         .base = GUEST_RTC_BASE,
         .size = GUEST_RTC_SIZE,

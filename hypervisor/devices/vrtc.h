@@ -9,18 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/lock.h"
+#include "devices/home_deadline.h"
 #include "devices/mmio.h"
-#include "time/deadline_queue.h"
 #include "vm/vm.h"
 
 struct vrtc {
     struct device device;
     struct vm *vm;
-    struct spinlock lock;  /* for all below */
-    struct deadline alarm; /* of the core of the VM's first vCPU */
-    uint64_t alarm_at;     /* what it is to be set to, ticks */
-    uint64_t told_at;      /* when another core has told that one of it, ticks; 0: never */
-    uint32_t ahead;        /* of the machine's clock, seconds modulo 2^32: the guest may set its own */
+    struct spinlock lock; /* for all below */
+    struct home_deadline alarm;
+    uint32_t ahead; /* of the machine's clock, seconds modulo 2^32: the guest may set its own */
     uint32_t load, match;
     bool mask, raw;
     bool line; /* the level of its interrupt that the vGIC was last told */

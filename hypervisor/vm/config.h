@@ -27,6 +27,11 @@
 #define WARP_LIMIT_US_MAX 1000000
 #define UNWARP_US_MAX     60000000
 
+#define WATCHDOG_MS_MIN     10
+#define WATCHDOG_MS_MAX     86400000
+#define RESTARTS_MAX        1000  /* of restart-limit */
+#define RESTART_SECONDS_MAX 86400 /* the same */
+
 enum timer_mode { TIMERS_TICK, TIMERS_WAKE, TIMERS_SNOOP, TIMERS_PRECISE };
 
 /* In this mode, is a vCPU warped at its deadlines? */
@@ -57,6 +62,10 @@ struct vm_config {
     uint32_t warp_us;
     uint32_t warp_limit_us;
     uint32_t unwarp_us;
+    uint32_t watchdog_ms;     /* 0: it has no watchdog */
+    bool watchdog_reports;    /* which only writes a line, else it restarts the VM */
+    uint32_t restarts;        /* the most within `restart_seconds` */
+    uint32_t restart_seconds; /* 0: it may restart as often as it likes */
     bool ends_system;
     bool observer;
     bool control;         /* it may control the others */

@@ -403,11 +403,11 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
               unsigned vcpu_count)
 {
     /*
-     * For each vCPU its wake, its physical timer, the end of its virtual timer's deferral and the alarm of
-     * its VM's clock, and for the CPU its tick, the console's silence, the UART's interrupt, the look at
-     * vCPUs that float, and that at SMMUs' faults.
+     * For each vCPU its wake, its physical timer, the end of its virtual timer's deferral, the alarm of its
+     * VM's clock and its VM's watchdog, and for the CPU its tick, the console's silence, the UART's interrupt,
+     * the look at vCPUs that float, and that at SMMUs' faults.
      */
-    unsigned others = vcpu_count * 4 + 5;
+    unsigned others = vcpu_count * 5 + 5;
 
     cpu->index = index;
     sched_queue_init(&cpu->sched, policy, allowance, us_to_ticks(1000),

@@ -35,11 +35,17 @@ struct guest_hooks {
      * date. */
     void (*look)(struct vcpu *vcpu);
 
-    /* Another core has set the alarm of the VM's clock. On the core of the VM's first vCPU. */
+    /* Another core has set a deadline of the VM's devices. On the core of the VM's first vCPU. */
     void (*alarm)(struct vm *vm);
 
     /* The VM's first vCPU leaves its core, the calling one. Where it comes to, alarm() is called. */
     void (*alarm_off)(struct vm *vm);
+
+    /*
+     * The VM is paused from now on; or no longer, maybe as its guest begins. It may have been so before. On
+     * the core of its first vCPU.
+     */
+    void (*pause)(struct vm *vm, bool paused);
 
     /*
      * The VM is about to start, `up`, or has stopped: goes a step on in letting its devices reach its RAM, or

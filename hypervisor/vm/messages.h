@@ -22,11 +22,13 @@
 #define VCPU_POWER_OFF 2u   /* its VM stops */
 #define VCPU_LOAD      4u   /* its VM starts: it loads the images */
 #define VCPU_PARAMS    128u /* its VM's parameters of the scheduler have changed */
-#define VCPU_CONTROL   256u /* something is asked of its VM (vm->asked), or that is paused, or no longer */
-#define VCPU_ALARM     8u   /* the alarm of its VM's clock has changed */
-#define VCPU_WORK      16u  /* another vCPU has handed work on to it: it is warped */
-#define VCPU_LOOK      32u  /* its interrupts have changed: its list registers are brought up to date */
-#define VCPU_WAKE      64u  /* it is made runnable, if it is on */
+#define VCPU_CONTROL                                                                                         \
+    256u /* something is asked of its VM (vm->asked), its watchdog has expired, or it is paused, or no       \
+            longer */
+#define VCPU_ALARM 8u  /* a deadline of its VM's devices has changed */
+#define VCPU_WORK  16u /* another vCPU has handed work on to it: it is warped */
+#define VCPU_LOOK  32u /* its interrupts have changed: its list registers are brought up to date */
+#define VCPU_WAKE  64u /* it is made runnable, if it is on */
 
 /* Of a core. */
 #define CPU_CHARGE  1u  /* its current vCPU is charged up to now, and `charge_told` says so */

@@ -17,6 +17,9 @@
  * which does them: so a VM's lock is taken on its own cores only. What comes while the VM stops or loads is
  * left until that is over. That vCPU is also the stopper then, whether it is on or not.
  *
+ * A VM whose watchdog has expired (vm->bitten) is restarted in the same way. What is asked for is done
+ * afterwards.
+ *
  * A VM is paused by holding its vCPUs, each on its own core. A held vCPU is out of the scheduler as one that
  * is switched off, but `powered`, and keeps its state. The stop of a paused VM switches it off as others.
  *
@@ -127,6 +130,7 @@ static void begin(struct vcpu *vcpu)
     vm->image.from = (void *)0; /* it was for this start */
     vcpu_power_on(vcpu, vm->config->entry, vm->config->tree_address);
     spin_unlock(&vm->lock);
+    vcpu->hooks->pause(vm, false);
     look_at_asked(vm);
 }
 
@@ -184,13 +188,26 @@ static void start_loading(struct vm *vm)
         vcpu_send(boot, VCPU_LOAD);
 }
 
-void vm_start(struct vm *vm)
+static void set_on(struct vm *vm)
 {
     spin_lock(&off_lock);
     vm->off = false;
     spin_unlock(&off_lock);
-    spin_lock(&vm->lock);
+}
+
+/* The VM is off, and the lock is held. */
+static void start(struct vm *vm)
+{
+    vm->by_watchdog = vm->one_too_many = false;
+    vm->restarts_noted = vm->next_restart = 0;
     start_loading(vm);
+}
+
+void vm_start(struct vm *vm)
+{
+    set_on(vm);
+    spin_lock(&vm->lock);
+    start(vm);
     spin_unlock(&vm->lock);
 }
 
@@ -203,13 +220,20 @@ _Noreturn static void switch_machine_off(void)
 
 #define RESTARTS_PER_SECOND 10
 
+/* Of restarts that are not told, all in a tenth of a second, there are not so many that they have more
+ * digits. */
+#define LONGEST_RESTART ": reset by watchdog (and 99999 more before)"
+
 _Static_assert(SYSTEM_MAX_VMS <= CONSOLE_STOP_LINES &&
-                   SYSTEM_NAME_LENGTH + sizeof(": reset (and 4294967295 more before)") <= CONSOLE_STOP_LINE,
+                   SYSTEM_NAME_LENGTH + sizeof(LONGEST_RESTART) <= CONSOLE_STOP_LINE &&
+                   RESTARTS_MAX <= 1000 && RESTART_SECONDS_MAX <= 86400 &&
+                   sizeof(": off: more than 1000 restarts in 86400 s") <= sizeof(LONGEST_RESTART),
                "the console has room for a line about each VM");
 
 /* At most ten lines a second about restarts are written for each VM; the next says how many were left out. */
 static void tell_restart(struct vm *vm)
 {
+    const char *by = vm->by_watchdog ? " by watchdog" : "";
     uint64_t now = arch_counter();
 
     if (vm->restart_told_at != 0 && now - vm->restart_told_at < arch_counter_hz() / RESTARTS_PER_SECOND) {
@@ -217,9 +241,9 @@ static void tell_restart(struct vm *vm)
         return;
     }
     if (vm->restarts != 0)
-        console_print("%s: reset (and %u more before)", vm->config->name, vm->restarts);
+        console_print("%s: reset%s (and %u more before)", vm->config->name, by, vm->restarts);
     else
-        console_print("%s: reset", vm->config->name);
+        console_print("%s: reset%s", vm->config->name, by);
     vm->restart_told_at = now;
     vm->restarts = 0;
 }
@@ -242,7 +266,11 @@ static void stopped(struct vm *vm)
     bool bad_image = vm->image.from != (void *)0; /* that is, it went off while it was loaded */
 
     vm->image.from = (void *)0;
-    console_print(bad_image ? "%s: off: its new image is not in RAM" : "%s: off", vm->config->name);
+    if (vm->one_too_many)
+        console_print("%s: off: more than %u restarts in %u s", vm->config->name, vm->config->restarts,
+                      vm->config->restart_seconds);
+    else
+        console_print(bad_image ? "%s: off: its new image is not in RAM" : "%s: off", vm->config->name);
     if (vm->config->ends_system) {
         console_print("%s ends the system", vm->config->name);
         switch_machine_off();
@@ -349,18 +377,46 @@ static void be_stopped(struct vcpu *vcpu)
     arch_relax();
 }
 
+/* Notes that the VM is about to restart. False: it is one restart too many. */
+static bool may_restart(struct vm *vm)
+{
+    const struct vm_config *config = vm->config;
+    uint64_t now = arch_counter();
+
+    if (config->restart_seconds == 0)
+        return true;
+    if (config->restarts == 0 ||
+        (vm->restarts_noted == config->restarts &&
+         now - vm->restarted_at[vm->next_restart] < config->restart_seconds * arch_counter_hz()))
+        return false;
+    vm->restarted_at[vm->next_restart] = now;
+    vm->next_restart = vm->next_restart + 1 != config->restarts ? vm->next_restart + 1 : 0;
+    if (vm->restarts_noted != config->restarts)
+        vm->restarts_noted++;
+    return true;
+}
+
+/* Nobody stops the VM yet. The lock is held. */
+static void be_stopper(struct vcpu *vcpu, bool restart)
+{
+    struct vm *vm = vcpu->vm;
+
+    vm->stopper = vcpu;
+    vm->by_watchdog = false;
+    vm->one_too_many = restart && !may_restart(vm);
+    vcpu->work = restart && !vm->one_too_many ? restart_work : stop_work;
+}
+
 void vm_stop_by(struct vcpu *vcpu, bool restart)
 {
     struct vm *vm = vcpu->vm;
 
     spin_lock(&vm->lock);
-    if (vm->stopper == (void *)0)
-        vm->stopper = vcpu;
     vm->paused = false;
-    if (vm->stopper != vcpu)
+    if (vm->stopper == (void *)0)
+        be_stopper(vcpu, restart);
+    else if (vm->stopper != vcpu)
         vcpu->work = be_stopped;
-    else
-        vcpu->work = restart ? restart_work : stop_work;
     spin_unlock(&vm->lock);
     vcpu->cpu->reschedule = true;
 }
@@ -406,11 +462,10 @@ static void stop_from_outside(struct vm *vm, bool restart)
 {
     struct vcpu *boot = &vm->vcpus[0];
 
-    vm->stopper = boot;
+    be_stopper(boot, restart);
     vm->paused = false;
     boot->powered = true;
     boot->to_start = false;
-    boot->work = restart ? restart_work : stop_work;
     if (boot->held)
         vcpu_release(boot);
     else
@@ -442,55 +497,79 @@ static void carry_out(struct vm *vm, enum asked what)
     }
 }
 
-static bool is_off(const struct vm *vm)
+static void take_while_off(struct vm *vm, enum asked what)
 {
-    bool off;
+    if (what != ASKED_RESTART)
+        return;
+    vm->image = vm->asked_image;
+    start(vm);
+}
 
-    spin_lock(&off_lock);
-    off = vm->off;
-    spin_unlock(&off_lock);
-    return off;
+static void take_while_on(struct vm *vm, enum asked what, bool bitten)
+{
+    if (bitten) {
+        stop_from_outside(vm, true);
+        vm->by_watchdog = true;
+    } else {
+        carry_out(vm, what);
+    }
 }
 
 /*
- * On the core of the VM's first vCPU. While the VM stops or loads, what is asked stays, and is looked at
- * again when that is over (look_at_asked()).
+ * On the core of the VM's first vCPU. What is asked stays while the VM stops or loads, and is looked at again
+ * when that is over (look_at_asked()). A bite comes before, and is forgotten unless the VM runs. False: there
+ * is nothing. Whether the VM is off is known for certain when nobody stops it, as the last that its stopper
+ * does is under the lock.
  */
-static void take_asked(struct vm *vm)
+static bool take_asked(struct vm *vm)
 {
     enum asked what = (enum asked)atomic_load_explicit(&vm->asked, memory_order_acquire);
-    bool off, later, starts;
+    bool bitten = atomic_exchange_explicit(&vm->bitten, false, memory_order_relaxed), off, later;
 
-    if (what == ASKED_NOTHING || what == ASKED_BEING_MADE)
-        return;
-    off = is_off(vm);
-    starts = off && what == ASKED_RESTART;
+    if (what == ASKED_BEING_MADE)
+        what = ASKED_NOTHING;
+    if (what == ASKED_NOTHING && !bitten)
+        return false;
     spin_lock(&vm->lock);
+    off = ARCH_READ_RELAXED(vm->off);
     later = vm->stopper != (void *)0 || (!off && !vm->loaded);
-    if (!later && starts)
-        vm->image = vm->asked_image;
-    else if (!later && !off)
-        carry_out(vm, what);
+    if (!later && off)
+        take_while_off(vm, what);
+    else if (!later)
+        take_while_on(vm, what, bitten);
     spin_unlock(&vm->lock);
-    if (later)
-        return;
-    if (starts)
-        vm_start(vm);
+    if (later || what == ASKED_NOTHING || (bitten && !off))
+        return true;
+    if (off && what == ASKED_RESTART)
+        set_on(vm); /* this is the core that its first vCPU begins on: nothing of it has happened yet */
+    else if (!off && (what == ASKED_PAUSE || what == ASKED_RESUME))
+        vm->vcpus[0].hooks->pause(vm, what == ASKED_PAUSE);
     atomic_store_explicit(&vm->asked, ASKED_NOTHING, memory_order_release);
+    return true;
 }
 
+/*
+ * The VM's lock is taken once: when a pause was asked for, or its end, each vCPU gets the message again
+ * (carry_out()), and nothing is to be done here while the VM stops or loads.
+ */
 void vcpu_control_here(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    if (vcpu->index == 0)
-        take_asked(vm);
+    if (vcpu->index == 0 && take_asked(vm))
+        return;
     spin_lock(&vm->lock);
     if (vm->paused && vcpu->on)
         vcpu_hold(vcpu);
     else if (!vm->paused && vcpu->held && vm->stopper == (void *)0)
         vcpu_release(vcpu);
     spin_unlock(&vm->lock);
+}
+
+void vm_bite(struct vm *vm)
+{
+    atomic_store_explicit(&vm->bitten, true, memory_order_relaxed);
+    vcpu_send(&vm->vcpus[0], VCPU_CONTROL);
 }
 
 enum ontime_vm_state vm_state(const struct vm *vm)

@@ -18,13 +18,18 @@ void vm_start(struct vm *vm);
  */
 bool vm_ask(struct vm *vm, enum asked what, const struct lent_image *image);
 
+/*
+ * Its watchdog has expired, on the core of its first vCPU: it restarts, if it runs. Devices may be locked.
+ */
+void vm_bite(struct vm *vm);
+
 /* On any core. What is asked for counts as begun. */
 enum ontime_vm_state vm_state(const struct vm *vm);
 
 /*
  * Switches all vCPUs of a VM off, in pieces, for one of them whose guest asks for it. Then the VM starts
- * again when `restart`, or is off; with the last VM, or one that `ends-system`, the machine is switched off.
- * The VM's lock is not held.
+ * again when `restart`, and it has not done so too often, or is off; with the last VM, or one that
+ * `ends-system`, the machine is switched off. The VM's lock is not held.
  */
 void vm_stop_by(struct vcpu *vcpu, bool restart);
 

@@ -96,6 +96,8 @@ struct vm *vm_create(const struct vm_config *config, const struct guest_hooks *h
     vm->lock = (struct spinlock)SPINLOCK_INIT(LOCK_VM);
     vm->vgic.lock = (struct spinlock)SPINLOCK_INIT(LOCK_VGIC);
     vm->complaint_lock = (struct spinlock)SPINLOCK_INIT(LOCK_COMPLAINT);
+    if (config->restart_seconds != 0 && config->restarts != 0)
+        vm->restarted_at = memory_allocate(config->restarts * sizeof(uint64_t));
     vm->vcpu_count = config->vcpus;
     vm->vcpus = memory_allocate(config->vcpus * sizeof(struct vcpu));
     if (!arch_vm_init(vm) || !(config->direct_map ? map_direct(vm) : take_ram(vm)))

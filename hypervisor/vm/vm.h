@@ -53,6 +53,7 @@ struct vm_dma;
 struct vm_virtio;
 struct vrtc;
 struct vuart;
+struct vwatchdog;
 struct guest_seeds;
 
 struct vm {
@@ -66,6 +67,11 @@ struct vm {
     bool paused;          /* its vCPUs are held, or about to be */
     struct vcpu *stopper; /* the vCPU that stops it; NULL: none */
     unsigned starts;
+    bool by_watchdog;       /* its last stop was its watchdog's doing */
+    bool one_too_many;      /* it stops for good, as it has restarted too often */
+    uint64_t *restarted_at; /* when it restarted: the latest config->restarts of them, in a ring */
+    unsigned restarts_noted, next_restart; /* how many there are, and the place of the next */
+    _Atomic bool bitten;                   /* its watchdog has expired, and it is to be restarted */
 
     /* What other VMs ask for. */
     _Atomic uint32_t asked;        /* enum asked */
@@ -92,11 +98,12 @@ struct vm {
     struct vgic vgic;
     struct device gic_registers[2]; /* the distributor; the redistributors, or a GICv2's CPU interface */
     struct vuart *uart;
-    struct vrtc *rtc;         /* NULL: it has none */
-    struct link_side *links;  /* its ends of them; NULL: it has none */
-    struct vm_virtio *virtio; /* NULL: it has no virtio devices */
-    struct vm_dma *dma;       /* of its devices behind an SMMU; NULL: it has none */
-    struct blob tree;         /* the finished device tree, copied in at each (re)start */
+    struct vrtc *rtc;           /* NULL: it has none */
+    struct vwatchdog *watchdog; /* the same */
+    struct link_side *links;    /* its ends of them; NULL: it has none */
+    struct vm_virtio *virtio;   /* NULL: it has no virtio devices */
+    struct vm_dma *dma;         /* of its devices behind an SMMU; NULL: it has none */
+    struct blob tree;           /* the finished device tree, copied in at each (re)start */
     uint8_t *stolen_page;
     struct guest_seeds *seeds;
 

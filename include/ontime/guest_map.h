@@ -27,6 +27,11 @@
 #define GUEST_RTC_BASE 0x09010000UL /* a PL031, where the machine has one */
 #define GUEST_RTC_SIZE 0x1000UL
 
+/* The two pages of a generic watchdog (Arm DEN0094), where the system file gives the VM one. */
+#define GUEST_WATCHDOG_CONTROL 0x090D0000UL
+#define GUEST_WATCHDOG_REFRESH 0x090E0000UL
+#define GUEST_WATCHDOG_SIZE    0x1000UL /* of each */
+
 /* A page of Arm DEN0057 stolen-time records, one for each vCPU. The guest can read it and not write it. */
 #define GUEST_STOLEN_TIME 0x090A0000UL
 
@@ -83,6 +88,7 @@
 #define GUEST_INTID_PHYSICAL_TIMER 30
 #define GUEST_INTID_UART           33
 #define GUEST_INTID_RTC            34
+#define GUEST_INTID_WATCHDOG       42
 #define GUEST_INTID_LINKS          48 /* of the first link; the others follow */
 #define GUEST_INTID_VIRTIOS        64 /* of the first virtio device that the VM drives; the others follow */
 #define GUEST_INTID_SERVICES       80 /* of the first that it serves; the others follow */

@@ -1673,6 +1673,25 @@ def restarts(run):
         check("bug:" not in machine.text(), "an assertion failed")
 
 
+def watchdog(run):
+    """A guest that stops to refresh its watchdog is restarted, and off for good the third time.
+
+    One with `report` goes on, with a line. One that does not know that it has a watchdog is caught as well.
+    """
+    with run.boot() as machine:
+        check_guest(machine, "reports")
+        machine.wait_off()
+        ontime = re.findall(r"^\[ontime\] (hangs|reports|silent): (.*)", machine.text(), re.MULTILINE)
+        told = {name: [text for who, text in ontime if who == name] for name in ("hangs", "reports", "silent")}
+        check(told["hangs"] == ["reset by watchdog"] * 2 + ["off: more than 2 restarts in 60 s"], f"hangs: {told['hangs']}")
+        check(told["reports"] == ["its watchdog has expired", "off"], f"reports: {told['reports']}")
+        check(told["silent"] == ["off: more than 0 restarts in 1 s"], f"silent: {told['silent']}")
+        hangs = machine.joined("hangs")
+        begins = re.findall(r"begins with (\d+)", hangs)
+        check(begins == ["1", "5", "5"], f"WCS is {begins} when it begins: it is to know that it was reset")
+        check(hangs.count("WS0") == 3 and "FAIL" not in hangs, "it is to see WS0 each time")
+
+
 def linux_cores(run):
     """A Linux guest with four vCPUs on four cores, three of which others use as well, or floating over two.
 

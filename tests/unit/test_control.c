@@ -113,6 +113,7 @@ static int setup(void **state)
     create(WORKER, "worker", 2, 0);
     create(REMOTE, "remote", 1, 1);
     config[BOSS].control = true;
+    config[REMOTE].watchdog_ms = 5000;
     memset(controls, 0xFF, sizeof(controls));
     boss[0].control = &controls[0];
     boss[1].control = &controls[1];
@@ -245,7 +246,8 @@ static void a_vm_is_described(void **state)
     assert_int_equal(info->weight, 3);
     assert_int_equal(info->horizon_us, 0);
     assert_true(info->warp_us == 15000 && info->warp_limit_us == 5000 && info->unwarp_us == 7);
-    assert_int_equal(info->flags | info->own | info->watchdog_ms, 0);
+    assert_int_equal(info->flags | info->own, 0);
+    assert_int_equal(info->watchdog_ms, 5000);
     assert_int_equal(info->starts, 1);
     assert_int_equal(((const uint8_t *)info)[sizeof(*info)], 0xEE); /* no more than the record */
     config[BOSS].observer = config[BOSS].ends_system = true;

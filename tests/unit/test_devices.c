@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/seeds.h"
 #include "console/console.h"
+#include "devices/address_map.h"
 #include "devices/devices.h"
 #include "devices/dma.h"
 #include "devices/flash.h"
@@ -24,19 +25,21 @@
 #include "devices/stolen_time.h"
 #include "devices/vgic.h"
 #include "devices/vrtc.h"
+#include "devices/vwatchdog.h"
 #include "devices/vuart.h"
 #include "fake_gic.h"
 #include "one_core.h"
 #include "random.h"
 #include "vm/arch_vm.h"
 #include "vm/dispatch.h"
+#include "vm/power.h"
 
 #define VCPUS       3
 #define GICV_PAGE   0x8040000
 #define RECORD      64
 #define ROUNDS      100
 #define CPU         "arm,cortex-a72"
-#define ALLOCATIONS 6
+#define ALLOCATIONS 7
 
 static struct gic_driver driver;
 static struct vm_config config;
@@ -373,6 +376,36 @@ static void a_guest_has_a_clock(void **state)
     assert_false(vm.rtc->mask || vm.rtc->raw || vm.rtc->line);
 }
 
+void vm_bite(struct vm *bitten)
+{
+    (void)bitten;
+    fail();
+}
+
+/* The hooks that the VM's power calls reach it, and its tree describes it. */
+static void a_guest_may_have_a_watchdog(void **state)
+{
+    static struct heap_node *queue_slots[2];
+    struct mmio_access read = {.offset = 0, .size = 4};
+
+    (void)state;
+    config.watchdog_ms = 30500;
+    deadline_queue_init(&one_core.deadlines, queue_slots, 0, 2, NULL);
+    assert_true(create());
+    assert_string_equal(tree_string("/watchdog@90d0000", "compatible"), "arm,sbsa-gwdt");
+    assert_true(address_map_access(&vcpus[0], GUEST_WATCHDOG_CONTROL, &read));
+    assert_ptr_equal(read.device, &vm.watchdog->control);
+    assert_int_equal(read.value, 1);
+    devices_hooks.pause(&vm, false);
+    assert_true(deadline_is_armed(&vm.watchdog->timer.deadline));
+    devices_hooks.alarm_off(&vm);
+    assert_false(deadline_is_armed(&vm.watchdog->timer.deadline));
+    devices_hooks.alarm(&vm);
+    assert_true(deadline_is_armed(&vm.watchdog->timer.deadline));
+    reset_all();
+    assert_false(deadline_is_armed(&vm.watchdog->timer.deadline));
+}
+
 static void a_guest_has_a_uart_on_the_console(void **state)
 {
     (void)state;
@@ -604,6 +637,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_has_a_tree_of_its_own, setup),
         cmocka_unit_test_setup(seeds_are_of_the_vm_and_its_boot, setup),
         cmocka_unit_test_setup(without_entropy_there_is_no_rng_seed, setup),
+        cmocka_unit_test_setup(a_guest_may_have_a_watchdog, setup),
         cmocka_unit_test_setup(a_guest_has_a_clock, setup),
         cmocka_unit_test_setup(a_guest_has_a_uart_on_the_console, setup),
         cmocka_unit_test_setup(a_reset_leaves_nothing_behind, setup),

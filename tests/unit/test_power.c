@@ -15,6 +15,7 @@
 #include "arch/fake/fake.h"
 #include "random.h"
 #include "vm/dispatch.h"
+#include "vm/inbox.h"
 #include "vm/load.h"
 #include "vm/power.h"
 #include "vm_world.h"
@@ -375,6 +376,112 @@ static void restarts_are_told_ten_times_a_second(void **state)
     world_expect_line("alpha: reset");
 }
 
+/* The core takes its messages, and the VM's first vCPU does its work until it has none. */
+static void carry_out(struct vm *vm)
+{
+    do {
+        noted.kicked = 0;
+        cpu_take_messages(&world_cpu);
+        while (vm->vcpus[0].work != NULL && vm->vcpus[0].on) {
+            world_cpu.current = &vm->vcpus[0];
+            vm->vcpus[0].work(&vm->vcpus[0]);
+        }
+    } while (noted.kicked != 0 || atomic_load(&world_cpu.messages) != NULL);
+}
+
+/* The VM is restarted, or off for good. */
+static bool stays_on(struct vm *vm)
+{
+    stop(vm, true);
+    assert_int_equal(noted.stopped_for_good, vm->off);
+    if (!vm->off)
+        carry_out(vm);
+    return !vm->off;
+}
+
+static void a_vm_that_restarts_too_often_stays_off(void **state)
+{
+    const uint64_t second = arch_counter_hz();
+    struct vm *vm;
+
+    (void)state;
+    config[0].restarts = 2;
+    config[0].restart_seconds = 10;
+    vm = start(0);
+    vm_start(create(1));                /* so that the machine stays on */
+    for (unsigned i = 0; i < 20; i++) { /* two within ten seconds, on and on */
+        assert_true(stays_on(vm));
+        fake_set_counter(arch_counter() + 5 * second);
+    }
+    assert_true(stays_on(vm));
+    fake_set_counter(arch_counter() + 5 * second - 1);
+    assert_false(stays_on(vm));
+    world_expect_line("alpha: off: more than 2 restarts in 10 s");
+    vm_start(vm); /* what was before does not count */
+    carry_out(vm);
+    assert_true(stays_on(vm));
+    assert_true(stays_on(vm));
+    assert_false(stays_on(vm));
+    vm_start(vm);
+    carry_out(vm);
+    stop(vm, false);
+    world_expect_line("alpha: off");
+}
+
+static void a_vm_may_never_restart(void **state)
+{
+    struct vm *vm;
+
+    (void)state;
+    config[0].restart_seconds = 1;
+    vm = start(0);
+    vm_start(create(1));
+    assert_false(stays_on(vm));
+    world_expect_line("alpha: off: more than 0 restarts in 1 s");
+}
+
+static void the_watchdog_restarts_a_vm_that_runs(void **state)
+{
+    const struct lent_image none = {.from = NULL};
+    struct vm *vm = start(0);
+
+    (void)state;
+    vm_start(create(1));
+    assert_true(noted.pauses == 1 && !noted.paused); /* its devices are told that it begins */
+    fake_set_counter(arch_counter() + arch_counter_hz());
+    vm_bite(vm);
+    carry_out(vm);
+    world_expect_line("alpha: reset by watchdog");
+    assert_true(vm->by_watchdog && vm->loaded && vm->starts == 2);
+    fake_set_counter(arch_counter() + arch_counter_hz());
+    stop(vm, true);
+    world_expect_line("alpha: reset");
+    assert_false(vm->by_watchdog);
+    vm_bite(vm); /* while it loads */
+    cpu_take_messages(&world_cpu);
+    carry_out(vm);
+    carry_out(vm);
+    assert_int_equal(vm->starts, 3);
+
+    vm_bite(vm); /* before what another VM has asked for, which is done afterwards */
+    assert_true(vm_ask(vm, ASKED_PAUSE, &none));
+    carry_out(vm);
+    assert_int_equal(vm->starts, 4);
+    assert_true(vm->paused && vm->vcpus[0].held && noted.paused);
+    assert_true(vm_ask(vm, ASKED_RESUME, &none));
+    carry_out(vm);
+    assert_false(vm->paused || vm->vcpus[0].held || noted.paused);
+
+    stop(vm, false);
+    vm_bite(vm);
+    carry_out(vm);
+    assert_true(vm->off);
+    assert_int_equal(vm->starts, 4);
+    assert_true(vm_ask(vm, ASKED_RESTART, &none));
+    carry_out(vm);
+    assert_int_equal(vm->starts, 5);
+}
+
 /* The calling vCPU switches the others off one by one, then itself; another that it meets does not go on. */
 static void a_vm_is_stopped_in_pieces(void **state)
 {
@@ -590,6 +697,9 @@ int main(void)
         cmocka_unit_test_setup(a_restart_waits_for_the_console, setup),
         cmocka_unit_test_setup(a_suspended_vcpu_begins_anew, setup),
         cmocka_unit_test_setup(restarts_are_told_ten_times_a_second, setup),
+        cmocka_unit_test_setup(a_vm_that_restarts_too_often_stays_off, setup),
+        cmocka_unit_test_setup(a_vm_may_never_restart, setup),
+        cmocka_unit_test_setup(the_watchdog_restarts_a_vm_that_runs, setup),
         cmocka_unit_test_setup(a_vm_is_stopped_in_pieces, setup),
         cmocka_unit_test_setup(any_vm_is_loaded, setup),
         cmocka_unit_test_setup(loading_shares_the_core, setup),

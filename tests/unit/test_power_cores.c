@@ -252,8 +252,18 @@ static bool stop_devices(struct vm *vm, bool for_good)
     return false;
 }
 
-static const struct guest_hooks hooks = {
-    .tell_a_peer = tell_a_peer, .stop_devices = stop_devices, .reset_vcpu = reset_vcpu, .reset_vm = reset_vm};
+static void pause_devices(struct vm *vm, bool paused)
+{
+    (void)paused;
+    assert_ptr_equal(vm->vcpus[0].cpu, arch_cpu());
+    interleave_point();
+}
+
+static const struct guest_hooks hooks = {.pause = pause_devices,
+                                         .tell_a_peer = tell_a_peer,
+                                         .stop_devices = stop_devices,
+                                         .reset_vcpu = reset_vcpu,
+                                         .reset_vm = reset_vm};
 
 /* A stop has ended. The line about a restart is written before the stopper itself is switched off. */
 static void ended(bool restart)
@@ -277,7 +287,7 @@ void console_print(const char *format, ...)
 {
     interleave_point();
     interleave_note("%s", format);
-    if (strcmp(format, "%s: reset") == 0 || (outside && strncmp(format, "%s: reset", 9) == 0))
+    if (strcmp(format, "%s: reset%s") == 0 || (outside && strncmp(format, "%s: reset", 9) == 0))
         ended(true);
     else if (strcmp(format, "%s: off") == 0)
         ended(false);
@@ -346,6 +356,8 @@ static void be_the_other_vm(void)
     enum ontime_vm_state state = vm_state(&machine[0]);
     enum asked what = all[below(sizeof(all) / sizeof(all[0]))];
 
+    if (vcpus[0].cpu == &cores[0] && outside_left > 1 && below(200) == 0)
+        vm_bite(&machine[0]); /* on the core of its first vCPU */
     if (outside_left == 0 || below(4) != 0)
         return;
     if (outside_left == 1) {

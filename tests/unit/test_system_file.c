@@ -180,6 +180,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(vm->timers, TIMERS_WAKE);
     assert_int_equal(vm->tick_us | vm->warp_us | vm->warp_limit_us | vm->unwarp_us, 0);
     assert_int_equal(vm->horizon_us | vm->job_us | vm->period_us, 0);
+    assert_int_equal(vm->watchdog_ms | vm->restart_seconds, 0);
     assert_false(vm->ends_system);
     assert_false(vm->observer);
     assert_false(vm->control);
@@ -260,6 +261,10 @@ static void values_are_read(void **state)
     assert_int_equal(player->horizon_us, 250000);
     assert_int_equal(player->job_us, 400);
     assert_int_equal(player->period_us, 10000);
+    assert_int_equal(player->watchdog_ms, 30000);
+    assert_true(player->watchdog_reports);
+    assert_int_equal(player->restarts, 3);
+    assert_int_equal(player->restart_seconds, 600);
     assert_true(player->ends_system);
     assert_true(player->observer);
     assert_true(player->control);
@@ -280,6 +285,10 @@ static void values_are_read(void **state)
     const struct vm_config *matmul = vm_named("matmul-2");
     assert_int_equal(matmul->timers, TIMERS_TICK);
     assert_int_equal(matmul->tick_us, 1000);
+    assert_int_equal(matmul->watchdog_ms, 10);
+    assert_false(matmul->watchdog_reports);
+    assert_int_equal(matmul->restarts, 0);
+    assert_int_equal(matmul->restart_seconds, 1);
     assert_false(matmul->ends_system);
     assert_false(matmul->console_raw);
     assert_ptr_equal(matmul->initrd.data, player->initrd.data);

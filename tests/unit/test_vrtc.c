@@ -220,7 +220,7 @@ static void the_alarm_comes_when_its_second_begins(void **state)
     assert_int_equal(get(RIS), 0);
     pass(10 * HZ);
     assert_int_equal(seen.changes, 2);
-    assert_false(deadline_is_armed(&vm.rtc->alarm));
+    assert_false(deadline_is_armed(&vm.rtc->alarm.deadline));
 }
 
 static void a_masked_alarm_is_seen_when_it_is_unmasked(void **state)
@@ -278,7 +278,7 @@ static void the_alarm_goes_along_with_the_vcpu(void **state)
     set(MR, TIME + 2);
     for (unsigned i = 0; i < 2; i++) {
         vrtc_leave_alarm(&vm);
-        assert_false(deadline_is_armed(&vm.rtc->alarm));
+        assert_false(deadline_is_armed(&vm.rtc->alarm.deadline));
         vcpu.cpu = NULL;
         pass(HZ + HZ / 2);
         assert_false(seen.line);
@@ -287,6 +287,11 @@ static void the_alarm_goes_along_with_the_vcpu(void **state)
         pass(0);
         assert_int_equal(seen.line, i == 1);
     }
+    set(ICR, 1);
+    vrtc_leave_alarm(&vm); /* once it has come it is none any more */
+    vrtc_watch_alarm(&vm);
+    pass(HZ);
+    assert_false(seen.line);
     other_vm.rtc = NULL; /* on a machine without a clock */
     vrtc_leave_alarm(&other_vm);
     vrtc_watch_alarm(&other_vm);

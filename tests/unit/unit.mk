@@ -80,7 +80,7 @@ power_cores_SRCS := hypervisor/vm/power.c hypervisor/devices/psci.c $(messages_S
 power_cores_FLAGS := $(messages_FLAGS)
 
 # devices
-UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc psci observer control address_map devices link virtio \
+UNIT_TESTS += guest_tree vgic vgic_cores vgic_random physical_irqs vuart vrtc vwatchdog psci observer control address_map devices link virtio \
 	virtio_cores dma
 guest_tree_SRCS := hypervisor/devices/guest_tree.c hypervisor/devices/tree_writer.c
 guest_tree_FLAGS := -lfdt
@@ -90,7 +90,10 @@ vgic_cores_SRCS := $(vgic_SRCS)
 vgic_random_SRCS := $(vgic_SRCS)
 physical_irqs_SRCS := $(vgic_SRCS)
 vuart_SRCS := hypervisor/devices/vuart.c
-vrtc_SRCS := hypervisor/devices/vrtc.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+vrtc_SRCS := hypervisor/devices/vrtc.c hypervisor/devices/home_deadline.c tests/unit/one_core.c hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+vwatchdog_SRCS := hypervisor/devices/vwatchdog.c hypervisor/devices/home_deadline.c hypervisor/devices/tree_writer.c \
+	hypervisor/time/deadline_queue.c hypervisor/base/heap.c
+vwatchdog_FLAGS := -lfdt
 psci_SRCS := hypervisor/devices/psci.c hypervisor/devices/hypercall.c hypervisor/devices/stolen_time.c \
 	tests/unit/one_core.c
 observer_SRCS := hypervisor/devices/observer.c $(vm_SRCS)
@@ -106,7 +109,8 @@ dma_SRCS := hypervisor/devices/dma.c hypervisor/time/deadline_queue.c hypervisor
 address_map_SRCS := hypervisor/devices/address_map.c hypervisor/devices/flash.c
 devices_SRCS := hypervisor/devices/devices.c hypervisor/devices/address_map.c hypervisor/devices/flash.c \
 	$(guest_tree_SRCS) hypervisor/devices/stolen_time.c hypervisor/devices/vgic.c hypervisor/devices/vgic_mmio.c \
-	hypervisor/devices/vuart.c hypervisor/devices/vrtc.c hypervisor/devices/link.c \
+	hypervisor/devices/vuart.c hypervisor/devices/vrtc.c hypervisor/devices/vwatchdog.c hypervisor/devices/home_deadline.c \
+	hypervisor/devices/link.c \
 	$(wildcard hypervisor/devices/virtio*.c) \
 	hypervisor/time/deadline_queue.c hypervisor/base/heap.c tests/unit/fake_gic.c tests/unit/one_core.c \
 	$(seeds_SRCS)

@@ -355,10 +355,18 @@ static bool tell_a_peer(struct vm *vm, bool up)
     return true;
 }
 
+static void pause_devices(struct vm *vm, bool paused)
+{
+    assert_false(world_lock_is_held(vm));
+    noted.paused = paused;
+    noted.pauses++;
+}
+
 const struct guest_hooks world_hooks = {
     .wakes = wakes,
     .timer_expired = nothing,
     .stolen = nothing,
+    .pause = pause_devices,
     .tell_a_peer = tell_a_peer,
     .stop_devices = stop_devices,
     .reset_vcpu = reset_vcpu,

@@ -40,8 +40,10 @@ struct world_noted {
     struct vcpu *reset;                    /* the last vCPU whose registers were reset */
     uint64_t entry, argument;
     unsigned entries; /* of guests */
-    bool finished;    /* the console has written everything out */
-    uint64_t kicked;  /* CPUs, a bit for each; in a step of its own a CPU takes its messages */
+    unsigned pauses;  /* how often devices were told, and what they were told last */
+    bool paused;
+    bool finished;   /* the console has written everything out */
+    uint64_t kicked; /* CPUs, a bit for each; in a step of its own a CPU takes its messages */
 };
 
 #define world_cpu cpus[0]
