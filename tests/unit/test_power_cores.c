@@ -356,7 +356,7 @@ static void be_the_other_vm(void)
     enum ontime_vm_state state = vm_state(&machine[0]);
     enum asked what = all[below(sizeof(all) / sizeof(all[0]))];
 
-    if (vcpus[0].cpu == &cores[0] && outside_left > 1 && below(200) == 0)
+    if (vcpus[0].cpu == &cores[0] && outside_left > 1 && below(50) == 0)
         vm_bite(&machine[0]); /* on the core of its first vCPU */
     if (outside_left == 0 || below(4) != 0)
         return;
@@ -522,7 +522,7 @@ static void another_vm_pauses_and_stops_it_in_any_order(void **state)
     print_message("%u restarts, %u ends, %u times a vCPU was held, %u times busy\n", restarts, offs, pauses,
                   busy);
     if (getenv("SEED") == NULL)
-        assert_true(restarts > SEEDS && offs > SEEDS && pauses > 2 * SEEDS && busy > SEEDS);
+        assert_true(restarts > SEEDS && offs > SEEDS && pauses > SEEDS && busy > SEEDS);
 }
 
 static void vms_start_and_stop_in_any_order(void **state)
