@@ -6,8 +6,8 @@
  *     NAME=linux:KERNEL[,INITRD]     an arm64 Image and its initramfs
  *     NAME=bare:BINARY[,ADDRESS]     a raw binary, entered at its first byte, at 0x40080000 if not said
  *
- * With --cpus the guests are spread over that many CPUs, one after another. An existing file is not
- * overwritten.
+ * With --cpus the guests are spread over that many CPUs, one after another. With --control NAME that guest
+ * may steer the others. An existing file is not overwritten.
  */
 #include "commands.h"
 #include "files.h"
@@ -30,17 +30,18 @@
 #define BARE_MIB_MIN  16
 
 static const char usage[] =
-    "usage: ontime new [-o FILE.dts] [--cpus N] GUEST...\n"
+    "usage: ontime new [-o FILE.dts] [--cpus N] [--control NAME] GUEST...\n"
     "Writes the source of a system file, to standard output if no file is named, and checks it with dtc.\n"
     "GUEST is one of\n"
     "  NAME=linux:KERNEL[,INITRD]   an arm64 Image, unpacked, and its initramfs\n"
     "  NAME=bare:BINARY[,ADDRESS]   a raw binary that is entered at its first byte (at " BARE_ADDRESS ")\n"
-    "  --cpus N   spreads the guests over N CPUs (1)\n"
-    "  -o FILE    writes to this file, which must not be there yet\n";
+    "  --cpus N         spreads the guests over N CPUs (1)\n"
+    "  --control NAME   this guest may steer the others: `ontime list`, `top` and so on in it\n"
+    "  -o FILE          writes to this file, which must not be there yet\n";
 
 struct guest {
     const char *name;
-    bool is_linux;
+    bool is_linux, is_control;
     char kernel[PATH_SIZE]; /* absolute */
     char second[PATH_SIZE]; /* of Linux: the initrd, absolute, or ""; of others the address */
     uint64_t mib;
@@ -139,12 +140,17 @@ static void write_guest(FILE *to, const struct guest *guest, unsigned cpu, bool 
         fprintf(to,
                 "        timers = \"precise\";        /* the guest says when, by ontime.ko; \"snoop\": no "
                 "module is needed */\n");
+        fprintf(to,
+                "        console = \"raw\";          /* a shell's colours and cursor; for a guest that you "
+                "trust */\n");
         fprintf(to, "        bootargs = \"console=ttyAMA0\";\n");
     } else {
         fprintf(to,
                 "        timers = \"snoop\";          /* Ontime looks at its timers whenever it waits */\n");
     }
     fprintf(to, "        /* job-us = <50>;             how much work after a wake-up is to be on time */\n");
+    if (guest->is_control)
+        fprintf(to, "        control;                   /* it may steer the other VMs */\n");
     fprintf(to, "        /* ends-system;               when this VM is off, all is */\n");
     fprintf(to, "        kernel = <&file%u>;\n", first_with(guest->kernel));
     if (!guest->is_linux)
@@ -235,9 +241,19 @@ static int write_and_check(const char *output, unsigned cpus)
     return result;
 }
 
+static int mark_control(const char *name)
+{
+    for (unsigned i = 0; i < guest_count; i++)
+        if (strcmp(guests[i].name, name) == 0) {
+            guests[i].is_control = true;
+            return 0;
+        }
+    return complain(name, "--control: there is no such guest");
+}
+
 int new_command(int argc, char **argv)
 {
-    const char *output = NULL;
+    const char *output = NULL, *control = NULL;
     unsigned long cpus = 1;
     int i = 1;
 
@@ -248,6 +264,8 @@ int new_command(int argc, char **argv)
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
         if (strcmp(argv[i], "-o") == 0)
             output = argv[i + 1];
+        else if (strcmp(argv[i], "--control") == 0)
+            control = argv[i + 1];
         else if (strcmp(argv[i], "--cpus") == 0)
             cpus = strtoul(argv[i + 1], NULL, 10);
         else
@@ -261,5 +279,7 @@ int new_command(int argc, char **argv)
     for (guest_count = 0; i < argc; i++, guest_count++)
         if (read_guest(argv[i], &guests[guest_count]) != 0)
             return 1;
+    if (control != NULL && mark_control(control) != 0)
+        return 1;
     return write_and_check(output, (unsigned)cpus) == 0 ? 0 : 1;
 }

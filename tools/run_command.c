@@ -36,11 +36,19 @@ static const char usage[] =
     "  --qemu FILE     another QEMU than the installed one\n"
     "  --ontime FILE   another ontime.bin\n"
     "  --ptys          each guest's console is a terminal of its own: /dev/pts/N, for screen or picocom\n"
-    "  --print         only print QEMU's command\n";
+    "  --tmux          each guest's console is a pane of the tmux that this is started in\n"
+    "  --log FILE      what comes from the console is kept in FILE, too\n"
+    "  --timeout N     ends QEMU after N seconds, with exit status 124\n"
+    "  --print         only print QEMU's command\n"
+    "The exit status is QEMU's, if that is not 0; else 1, if Ontime refuses the system file or finds a fault "
+    "of "
+    "its\n"
+    "own; else the largest N of the lines \"ontime-exit-status=N\" that guests have written; else 0.\n";
 
 static struct {
-    const char *cpus, *memory, *ontime;
-    bool ptys;
+    const char *cpus, *memory, *ontime, *log, *timeout;
+    enum consoles_kind consoles;
+    bool print;
 } options;
 
 static struct system_config config;
@@ -97,6 +105,10 @@ static bool read_option(const char *name, const char *value)
         options.memory = value;
     } else if (strcmp(name, "--ontime") == 0) {
         options.ontime = value;
+    } else if (strcmp(name, "--log") == 0) {
+        options.log = value;
+    } else if (strcmp(name, "--timeout") == 0) {
+        options.timeout = value;
     } else if (strcmp(name, "--board") == 0 || strcmp(name, "--gic") == 0 || strcmp(name, "--cpu") == 0 ||
                strcmp(name, "--qemu") == 0) {
         add(name);
@@ -114,10 +126,10 @@ static int read_options(int argc, char **argv)
 
     memset(&options, 0, sizeof(options));
     while (i < argc && argv[i][0] == '-') {
-        if (strcmp(argv[i], "--ptys") == 0) {
-            options.ptys = true;
-            i++;
+        if (strcmp(argv[i], "--ptys") == 0 || strcmp(argv[i], "--tmux") == 0) {
+            options.consoles = strcmp(argv[i++], "--ptys") == 0 ? CONSOLES_PTYS : CONSOLES_PANES;
         } else if (strcmp(argv[i], "--icount") == 0 || strcmp(argv[i], "--print") == 0) {
+            options.print |= strcmp(argv[i], "--print") == 0;
             add(argv[i++]);
         } else {
             if (i + 1 >= argc || !read_option(argv[i], argv[i + 1]))
@@ -156,7 +168,8 @@ static int start(const char *file, char *const *more)
     }
     words[0] = script;
     for (const char *const *word =
-             (const char *const[]){"--virtualization", "--timeout", "0", "--smp",
+             (const char *const[]){"--virtualization", "--timeout",
+                                   options.timeout != NULL ? options.timeout : "0", "--smp",
                                    options.cpus != NULL ? options.cpus : cpus, "--memory",
                                    options.memory != NULL ? options.memory : memory, "--", "-kernel",
                                    options.ontime != NULL ? options.ontime : image, "-initrd", file, NULL};
@@ -165,8 +178,8 @@ static int start(const char *file, char *const *more)
     for (; *more != NULL; more++)
         add(*more);
     words[word_count] = NULL;
-    if (options.ptys)
-        return consoles_run(words, &config);
+    if (!options.print)
+        return consoles_run(words, &config, options.consoles, options.log);
     execv(words[0], words);
     perror(words[0]);
     return 1;

@@ -131,6 +131,12 @@ static void end_line(void)
     push("\r\n", 2);
 }
 
+/* The same on a terminal; but the second CR tells who takes the sources apart again that the line goes on. */
+static void break_line(void)
+{
+    push("\r\r\n", 3);
+}
+
 /*
  * Ends the line that the cursor stands behind, unless it is that of `except`: what comes next begins on a new
  * line.
@@ -143,7 +149,7 @@ static void close_open_line(const struct console_source *except)
     }
     if (open_source == NULL || open_source == except)
         return;
-    end_line();
+    break_line();
     open_source->continued = false;
     open_source = NULL;
 }
@@ -325,11 +331,20 @@ static bool is_control(char c)
     return ((uint8_t)c < ' ' && c != '\t' && c != '\r') || (uint8_t)c >= 0x7F;
 }
 
+/* A CR that is part of the line's end, if the line is over; of a raw source's, as safe_text.c keeps others
+ * back. */
+static bool ends_with_return(const struct console_source *source)
+{
+    return source->length != 0 && source->line[source->length - 1] == '\r';
+}
+
 /* Adds a character that ends no line to what is collected. There is room for SAFE_TEXT_MAX characters. */
 static void collect(struct console_source *source, char c)
 {
     if (source->raw && source == input_source) {
         source->length += safe_text_end(&source->text, source->line + source->length);
+        if (c == '\r' && ends_with_return(source))
+            return; /* two do what one does */
         source->line[source->length++] = c;
         source->acted |= is_control(c);
     } else {
@@ -339,22 +354,22 @@ static void collect(struct console_source *source, char c)
         source->word = source->length;
 }
 
-/* Ends the line that is collected. A CR at its end is part of the line's end, from a raw source, too. */
+/* Ends the line that is collected. */
 static void collect_end(struct console_source *source)
 {
-    if (source->length != 0 && source->line[source->length - 1] == '\r')
+    if (ends_with_return(source))
         source->length--;
     source->length += safe_text_end(&source->text, source->line + source->length);
     emit_source(source, source->length, true);
 }
 
-/* Writes an unfinished line when it is time for that; false: it waits for silence. */
+/* Writes an unfinished line when it is time for that; false: it waits for silence, or for what a CR is. */
 static bool emit_unfinished(struct console_source *source)
 {
     bool full = source->length > CONSOLE_LONG_LINE - SAFE_TEXT_MAX;
     bool near = source->length - source->word <= CONSOLE_LINE;
 
-    if (source == input_source && typed && source->length != 0)
+    if (source == input_source && typed && source->length != 0 && !ends_with_return(source))
         emit_source(source, source->length, false);
     else if (full)
         emit_source(source, near ? source->word : source->length, false);

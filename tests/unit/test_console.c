@@ -228,6 +228,7 @@ static void a_raw_source_acts_while_it_has_the_input(void **state)
     (void)state;
     sources[0].raw = true;
     put(0, "\033[31mred\n\r");
+    wait_ms(100);
     drain();
     assert_non_null(strstr(screen, "[alpha] \033[31mred\r\n[alpha] \r"));
     clear();
@@ -242,6 +243,33 @@ static void a_raw_source_acts_while_it_has_the_input(void **state)
     type(CTRL_BRACKET "2");
     put(0, "\033[31mred\n");
     assert_string_equal(shown(), "[alpha] text\n[beta] plain\n[ontime] input: beta\n[alpha] ^[[31mred\n");
+    sources[0].raw = false;
+}
+
+/* Who takes the console apart again has to know a line that goes on from one that is over. */
+static void a_broken_line_ends_with_two_returns(void **state)
+{
+    (void)state;
+    sources[0].raw = true;
+    put(0, "$ l");
+    put(1, "other\n");
+    put(0, "s\r\n");
+    put(0, "\033[1");
+    console_print("own");
+    put(0, "m\r\r\r\n");
+    drain();
+    assert_string_equal(screen, "[alpha] $ l\r\r\n[beta] other\r\n[alpha] s\r\n"
+                                "[alpha] \033[1\x18\033[0m\r\r\n[ontime] own\r\n[alpha] m\r\n");
+    clear();
+    put(0, "50%\r"); /* is not known to end the line; seen after silence */
+    drain();
+    assert_string_equal(screen, "[alpha] 50%");
+    wait_ms(100);
+    drain();
+    assert_string_equal(screen, "[alpha] 50%\r");
+    put(0, "\r\r51%\n");
+    drain();
+    assert_string_equal(screen, "[alpha] 50%\r\r51%\r\n");
     sources[0].raw = false;
 }
 
@@ -849,6 +877,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kept_until_there_is_a_uart),
         cmocka_unit_test_setup(whole_lines_have_a_prefix, begin),
+        cmocka_unit_test_setup(a_broken_line_ends_with_two_returns, begin),
         cmocka_unit_test_setup(unfinished_lines_wait, begin),
         cmocka_unit_test_setup(a_prompt_is_shown_after_silence, begin),
         cmocka_unit_test_setup(silence_counts_from_the_last_character, begin),

@@ -20,7 +20,7 @@
 static struct system_config config = {.vm_count = 2, .vms = {{.name = "left"}, {.name = "right"}}};
 
 /* In a process of its own, with what it prints on a pipe, which is returned. */
-static FILE *start(const char *script, pid_t *child)
+static FILE *start_as(const char *script, enum consoles_kind kind, const char *log, pid_t *child)
 {
     const char *const words[] = {"/bin/sh", "-c", script, NULL};
     char *copies[4] = {NULL};
@@ -35,12 +35,17 @@ static FILE *start(const char *script, pid_t *child)
         (void)alarm(60); /* a test that fails leaves it behind */
         (void)dup2(out[1], STDOUT_FILENO);
         (void)close(out[0]);
-        _exit(consoles_run(copies, &config));
+        _exit(consoles_run(copies, &config, kind, log));
     }
     (void)close(out[1]);
     for (int i = 0; i < 3; i++)
         free(copies[i]);
     return fdopen(out[0], "r");
+}
+
+static FILE *start(const char *script, pid_t *child)
+{
+    return start_as(script, CONSOLES_PTYS, NULL, child);
 }
 
 /* "NAME: /dev/pts/N", and the terminal opened. */
@@ -84,7 +89,7 @@ static int status_of(pid_t child)
 static void test_output(void **state)
 {
     pid_t child;
-    FILE *from = start("printf '[ontime] Ontime\\n[left] one\\n[right] two\\n[left] three\\n'\n"
+    FILE *from = start("printf '[ontime] Ontime\\n[left] one\\r\\n[right] two\\r\\n[left] three\\r\\n'\n"
                        "printf 'no name\\n[nobody] x\\n[a-name-that-is-longer-than-one-may-be] y\\n'\n"
                        "read line; exit 3",
                        &child);
@@ -92,8 +97,8 @@ static void test_output(void **state)
     char line[128];
 
     (void)state;
-    reads(left, "one\nthree\n");
-    reads(right, "two\n");
+    reads(left, "one\r\nthree\r\n");
+    reads(right, "two\r\n");
     assert_string_equal(fgets(line, sizeof(line), from), "[ontime] Ontime\n");
     assert_string_equal(fgets(line, sizeof(line), from), "no name\n");
     assert_string_equal(fgets(line, sizeof(line), from), "[nobody] x\n");
@@ -103,6 +108,89 @@ static void test_output(void **state)
     (void)close(left);
     (void)close(right);
     assert_int_equal(fclose(from), 0);
+}
+
+/* A line that another one breaks, and what is ended before that on a terminal that all share. */
+static void test_broken(void **state)
+{
+    pid_t child;
+    FILE *from =
+        start("printf '[left] $ l\\r\\r\\n[right] x\\r\\n[left] s\\r\\n'\n"
+              "printf '[left] \\033[1\\030\\033[0m\\r\\r\\n[right] \\r\\030y\\r\\n[left] m\\r\\n'\n"
+              "printf '\\030\\033[0m[right] \\030\\033[0mz\\r\\n[ontime] a\\r\\r\\n[ontime] b\\n\\n'\n"
+              "read line",
+              &child);
+    int left = terminal(from, "left"), right = terminal(from, "right");
+    char line[128];
+
+    (void)state;
+    reads(left, "$ ls\r\n\033[1m\r\n");
+    reads(right, "x\r\n\r\030y\r\n\030\033[0mz\r\n");
+    assert_string_equal(fgets(line, sizeof(line), from), "[ontime] a\r\r\n");
+    assert_string_equal(fgets(line, sizeof(line), from), "[ontime] b\n");
+    assert_string_equal(fgets(line, sizeof(line), from), "\n");
+    assert_int_equal(write(left, "\n", 1), 1);
+    assert_int_equal(status_of(child), 0);
+    (void)close(left);
+    (void)close(right);
+    assert_int_equal(fclose(from), 0);
+}
+
+/* On one terminal all comes as it is, and is kept, too. */
+static void test_shared(void **state)
+{
+    static const char expected[] = "[left] a\r\r\n[ontime] b\r\n\030\033[0m[right] c\r\n$ ";
+    char log[] = "/tmp/test-consoles-XXXXXX", text[2 * sizeof(expected)];
+    int file = mkstemp(log);
+    pid_t child;
+    FILE *from;
+
+    (void)state;
+    assert_true(file >= 0);
+    from = start_as("printf '[left] a\\r\\r\\n[ontime] b\\r\\n\\030\\033[0m[right] c\\r\\n$ '",
+                    CONSOLES_SHARED, log, &child);
+    assert_int_equal(status_of(child), 0);
+    assert_int_equal(fread(text, 1, sizeof(text), from), sizeof(expected) - 1);
+    assert_memory_equal(text, expected, sizeof(expected) - 1);
+    assert_int_equal(read(file, text, sizeof(text)), sizeof(expected) - 1);
+    assert_memory_equal(text, expected, sizeof(expected) - 1);
+    assert_int_equal(fclose(from), 0);
+    (void)close(file);
+    (void)unlink(log);
+}
+
+static int status_after(const char *script)
+{
+    pid_t child;
+    FILE *from = start_as(script, CONSOLES_SHARED, NULL, &child);
+    int status;
+    char text[4096];
+
+    assert_true(fread(text, 1, sizeof(text), from) < sizeof(text));
+    status = status_of(child);
+    assert_int_equal(fclose(from), 0);
+    return status;
+}
+
+static void test_exit_status(void **state)
+{
+    (void)state;
+    assert_int_equal(status_after("printf '[ontime] left: off\r\n[ontime] all VMs are off\r\n'"), 0);
+    assert_int_equal(status_after("printf '[left] ontime-exit-status=0\r\n'"), 0);
+    assert_int_equal(status_after("printf '[left] ontime-exit-status=3\r\n[right] ontime-exit-status=2\r\n'"),
+                     3);
+    assert_int_equal(status_after("printf '[left] ontime-exit-status=255\r\n'; exit 124"), 124);
+    assert_int_equal(
+        status_after("printf '[ontime] no\r\n[ontime] stopped: the machine is switched off\r\n'"), 1);
+    assert_int_equal(status_after("kill -9 $$"), 128 + 9);
+    assert_int_equal(status_after("printf '[left] [ontime] stopped: the machine is switched off\r\n'"), 0);
+    /* none of these is such a line */
+    assert_int_equal(
+        status_after("printf '[left] ontime-exit-status=256\r\n[left] ontime-exit-status=-1\r\n'\n"
+                     "printf '[left] ontime-exit-status=\r\n[left] ontime-exit-status=1x\r\n'\n"
+                     "printf '[left] x ontime-exit-status=1\r\nontime-exit-status=1\r\n'\n"
+                     "printf '[ontime] ontime-exit-status=1\r\n[nobody] ontime-exit-status=1\r\n'"),
+        0);
 }
 
 /* The script shows each byte of a line; Ctrl-A and Ctrl-] are doubled. */
@@ -147,9 +235,8 @@ static void test_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_output),
-        cmocka_unit_test(test_input),
-        cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_output),      cmocka_unit_test(test_broken), cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_exit_status), cmocka_unit_test(test_input),  cmocka_unit_test(test_signal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

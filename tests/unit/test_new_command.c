@@ -114,6 +114,23 @@ static void test_to_a_file(void **state)
     assert_int_equal(stat(words[2], &about), 0);
 }
 
+/* The guest of that name, and no other, may steer the others. */
+static void test_control(void **state)
+{
+    const char *const words[] = {"new", "--control", "b", in_folder(1, "a=bare:", "raw.bin"),
+                                 in_folder(2, "b=linux:", "Image")};
+    const char *const nobody[] = {"new", "--control", "c", words[3]};
+    const char *at;
+
+    (void)state;
+    assert_int_equal(captured_run(new_command, 5, words), 0);
+    assert_int_equal(count(captured_out, "        control;"), 1);
+    assert_non_null(at = strstr(captured_out, "        control;"));
+    assert_true(strstr(captured_out, "vm-b") < at);
+    assert_int_equal(captured_run(new_command, 4, nobody), 1);
+    assert_non_null(strstr(captured_errors, "c: --control: there is no such guest"));
+}
+
 static void refuses(const char *guest, const char *why)
 {
     const char *const words[] = {"new", guest};
@@ -150,10 +167,8 @@ static void test_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_three_guests),
-        cmocka_unit_test(test_to_a_file),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_three_guests), cmocka_unit_test(test_to_a_file), cmocka_unit_test(test_control),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_usage),
     };
 
     return cmocka_run_group_tests(tests, make_files, remove_files);
