@@ -36,6 +36,7 @@ help:
 	@echo "make test          unit tests and QEMU tests; make test-all adds the long ones"
 	@echo "make test-unit     the unit tests; make test-system: those in QEMU, TESTS=\"hello shares\" JOBS=1"
 	@echo "make test-system-core1   those of one core with the VMs on core 1"
+	@echo "make walk         a user's way through the tools, typed in tmux (out/walk)"
 	@echo "make test-boards   a table of QEMU's boards and what works on each"
 	@echo "make test-races    cores as threads under ThreadSanitizer"
 	@echo "make test-guest-linux   the Linux module on 6.1 and 6.12"
@@ -67,6 +68,7 @@ include hypervisor/hypervisor.mk
 -include tests/model/model.mk
 -include tests/races/races.mk
 -include tests/system/system.mk
+-include tests/walk/walk.mk
 -include bench/bench.mk
 -include debian/deb.mk
 -include scripts/check.mk

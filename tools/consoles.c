@@ -39,8 +39,8 @@ static int to_uart, from_uart;
 static FILE *log_file;
 static unsigned input; /* the VM that has it */
 static pid_t child;
-static long said_status; /* the largest that a VM has named */
-static bool has_stopped; /* Ontime, by itself */
+static long said_status;            /* the largest that a VM has named */
+static bool has_begun, has_stopped; /* Ontime; by itself */
 
 /* The line that is coming in: its prefix as far as it is known, then who gets the rest. */
 static struct {
@@ -110,16 +110,30 @@ static void know_line(unsigned vm)
         put_byte(line.prefix[i]);
 }
 
-/* A line is whole: does it say how the run ends? */
+/* Ontime runs: it is told that the console is taken apart here. Firmware would not know what to do with that.
+ */
+static void greet(void)
+{
+    static const char keys[] = {CTRL_BRACKET, '*', '\r'};
+
+    if (!has_begun && kind != CONSOLES_SHARED)
+        put(to_uart, keys, sizeof(keys));
+    has_begun = true;
+}
+
+/* A line is whole: does it say how the run goes, or how it ends? */
 static void read_text(void)
 {
-    static const char status[] = "ontime-exit-status=", stopped[] = "[ontime] stopped: ";
+    static const char status[] = "ontime-exit-status=", stopped[] = "[ontime] stopped: ",
+                      vm[] = "[ontime] VM ";
     char *end = line.text;
     long number;
 
     line.text[line.text_length] = '\0';
     if (line.vm == NOBODY) {
         has_stopped |= strncmp(line.text, stopped, sizeof(stopped) - 1) == 0;
+        if (strncmp(line.text, vm, sizeof(vm) - 1) == 0)
+            greet();
     } else if (strncmp(line.text, status, sizeof(status) - 1) == 0) {
         number = strtol(line.text + sizeof(status) - 1, &end, 10);
         if (end != line.text + sizeof(status) - 1 && *end == '\0' && number > said_status &&
@@ -338,8 +352,10 @@ static bool serve(struct pollfd *ends, unsigned count)
         take(data[i]);
     if (size > 0 && kind == CONSOLES_SHARED)
         (void)fwrite(data, 1, (size_t)size, stdout);
-    if (size > 0 && log_file != NULL)
+    if (size > 0 && log_file != NULL) {
         (void)fwrite(data, 1, (size_t)size, log_file);
+        (void)fflush(log_file);
+    }
     (void)fflush(stdout);
     return size > 0 || (size < 0 && errno == EINTR);
 }
@@ -385,7 +401,7 @@ int consoles_run(char *const *words, const struct system_config *config, enum co
     kind = wanted;
     input = 0; /* as at Ontime's start */
     said_status = 0;
-    has_stopped = false;
+    has_begun = has_stopped = false;
     memset(&line, 0, sizeof(line));
     log_file = log != NULL ? fopen(log, "w") : NULL;
     if (log != NULL && log_file == NULL)

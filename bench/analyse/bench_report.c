@@ -142,7 +142,7 @@ static void print_targets(FILE *file)
         if (target_met(t))
             fputs("met\n", file);
         else
-            fprintf(file, "MISSED by %.3f\n", fabs(t->value - t->limit));
+            fprintf(file, "not met, by %.3f\n", fabs(t->value - t->limit));
     }
     if (parts)
         fprintf(file, "parts: %zu of %zu targets met; those stand only in the table of the parts\n", met,
@@ -171,9 +171,9 @@ static void write_targets(FILE *file)
         bool met = target_met(t);
 
         fprintf(file, "<tr><td>%s<td>%.3f<td>%s %.3f<td class=%s>%s", t->what, t->value,
-                t->at_most ? "&le;" : "&ge;", t->limit, met ? "ok" : "missed", met ? "met" : "missed");
+                t->at_most ? "&le;" : "&ge;", t->limit, met ? "ok" : "missed", met ? "met" : "not met");
         if (!met)
-            fprintf(file, " by %.3f", fabs(t->value - t->limit));
+            fprintf(file, ", by %.3f", fabs(t->value - t->limit));
         fputs("</tr>\n", file);
     }
     fputs("</table>\n", file);

@@ -42,19 +42,26 @@ void text_checks(FILE *file)
 {
     for (size_t i = 0; i < check_count; i++)
         if (!checks[i].valid_only || !checks[i].holds)
-            fprintf(file, "%-7s %s\n", checks[i].holds ? "ok" : (checks[i].valid_only ? "INVALID" : "MISSED"),
-                    checks[i].what);
+            fprintf(file, "%-7s %s\n",
+                    checks[i].holds ? "ok" : (checks[i].valid_only ? "INVALID" : "not met"), checks[i].what);
 }
 
 void page_begin(FILE *file, const char *title)
 {
     fprintf(file,
             "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>Ontime: %s</title>\n"
-            "<style>body{font:16px/1.5 sans-serif;max-width:72em;margin:2em auto;padding:0 1em}"
-            "table{border-collapse:collapse;font-size:14px;margin:1em 0}td,th{border:1px solid #ccc;"
-            "padding:.2em .6em;text-align:right}td:first-child{text-align:left}"
-            "figure{display:inline-block;margin:1em 0;max-width:100%%}img{max-width:100%%}"
-            ".missed{color:#b00;font-weight:bold}</style>\n",
+            "<style>:root{--paper:#fff;--ink:#111;--line:#ccc;--late:#b3410a;--link:#0059b3;color-scheme:"
+            "light dark}"
+            "@media(prefers-color-scheme:dark){:root{--paper:#16181a;--ink:#eee;--line:#444;--late:#f2a36b;"
+            "--link:#8ab8ff}}"
+            "body{font:16px/1.5 sans-serif;max-width:76em;margin:1.5em auto;padding:0 "
+            "1em;background:var(--paper);"
+            "color:var(--ink)}a{color:var(--link)}"
+            "table{border-collapse:collapse;font-size:14px;margin:1em 0;display:block;overflow-x:auto}"
+            "td,th{border:1px solid var(--line);padding:.2em "
+            ".6em;text-align:right}td:first-child{text-align:left}"
+            "figure{display:inline-block;margin:1em 0;max-width:100%%}img{max-width:100%%;background:#fff}"
+            "pre{overflow-x:auto;font-size:13px}.missed{color:var(--late);font-weight:bold}</style>\n",
             title);
 }
 

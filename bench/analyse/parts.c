@@ -65,7 +65,7 @@ static void print_verdict(FILE *file, const struct run *run, const struct series
 {
     struct part_target found[MAX_PART_TARGETS];
     unsigned count = part_targets(run, series, bare, found);
-    const char *separator = "MISSED ";
+    const char *separator = "not met: ";
 
     if (!count) {
         fprintf(file, "none: demands %.0f%% of the core", 100 * series->part.demand);
@@ -76,7 +76,7 @@ static void print_verdict(FILE *file, const struct run *run, const struct series
             fprintf(file, "%s%s %.3f > %.2f", separator, found[i].what, found[i].value, found[i].limit);
             separator = ", ";
         }
-    if (separator[0] == 'M')
+    if (separator[0] == 'n')
         fputs("met", file);
 }
 

@@ -20,7 +20,8 @@
  * ring.
  *
  * Ctrl-] and a digit give the input to the VM of that number, 1 being the first in the system file. Ctrl-], a
- * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest.
+ * name and Enter give it to the VM of that name. Ctrl-] twice sends one Ctrl-] to the guest. Ctrl-], * and
+ * Enter say that the console is taken apart again behind the UART.
  *
  * While the source that has the input is full, nothing is read from the UART, so that what is pasted waits in
  * the terminal. A source that does not read for a second loses what comes, until it reads again: otherwise
@@ -72,6 +73,8 @@ static uint64_t silence_ticks, patience_ticks, look_ticks;
 static bool input_stopped;  /* nothing is read, as the source that has the input is full */
 static bool input_is_lost;  /* it has been full for too long: what does not fit is lost */
 static uint64_t stopped_at; /* ticks */
+static bool
+    taken_apart; /* each source has a terminal of its own in the end: `raw` ones need not have the input */
 static bool escaped;
 static char wanted_name[CONSOLE_NAME_LENGTH + 1];
 static unsigned wanted_length;
@@ -341,7 +344,7 @@ static bool ends_with_return(const struct console_source *source)
 /* Adds a character that ends no line to what is collected. There is room for SAFE_TEXT_MAX characters. */
 static void collect(struct console_source *source, char c)
 {
-    if (source->raw && source == input_source) {
+    if (source->raw && (source == input_source || taken_apart)) {
         source->length += safe_text_end(&source->text, source->line + source->length);
         if (c == '\r' && ends_with_return(source))
             return; /* two do what one does */
@@ -460,6 +463,12 @@ static void give_input(struct console_source *source)
     (void)console_offer(line, strlen(line));
 }
 
+static void be_taken_apart(void)
+{
+    escaped = false;
+    taken_apart = true;
+}
+
 static struct console_source *source_by_number(unsigned number)
 {
     struct console_source *source = sources;
@@ -494,7 +503,10 @@ static void choose(char c)
         give_input(source_by_number((unsigned)(c - '0')));
     } else if (c == '\r' || c == '\n') {
         wanted_name[wanted_length] = '\0';
-        give_input(source_by_name(wanted_name));
+        if (strcmp(wanted_name, "*") == 0)
+            be_taken_apart();
+        else
+            give_input(source_by_name(wanted_name));
     } else if (wanted_length < CONSOLE_NAME_LENGTH) {
         wanted_name[wanted_length++] = c;
     } else {

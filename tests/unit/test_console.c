@@ -273,6 +273,20 @@ static void a_broken_line_ends_with_two_returns(void **state)
     sources[0].raw = false;
 }
 
+/* The last of the tests with raw sources: there is no way back. */
+static void raw_sources_act_when_the_console_is_taken_apart(void **state)
+{
+    (void)state;
+    sources[1].raw = true;
+    put(1, "\033[31mred\n");
+    type(CTRL_BRACKET "*\rx");
+    put(1, "\033[31mred\n");
+    put(2, "\033[31mred\n");
+    assert_string_equal(shown(), "[beta] ^[[31mred\n[beta] \033[31mred\n\x18\033[0m[c3] ^[[31mred\n");
+    assert_string_equal(delivered[0], "x");
+    sources[1].raw = false;
+}
+
 static void unfinished_lines_wait(void **state)
 {
     (void)state;
@@ -906,6 +920,7 @@ int main(void)
         cmocka_unit_test_setup(another_core_tells_core_0_of_an_unfinished_line, begin),
         cmocka_unit_test_setup(without_a_uart_nothing_is_sent, begin),
         cmocka_unit_test_setup(lines_are_never_mixed, begin),
+        cmocka_unit_test_setup(raw_sources_act_when_the_console_is_taken_apart, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,27 @@ static void test_input(void **state)
     assert_int_equal(fclose(from), 0);
 }
 
+/* Ontime is told that its console is taken apart, once it has said of a VM that it is there. */
+static void test_greeting(void **state)
+{
+    pid_t child;
+    FILE *from = start("printf '[ontime] VM left: 2 MiB\\r\\n[ontime] VM right: 2 MiB\\r\\n'\n"
+                       "read line; echo \"$line\" | od -An -c | tr -s ' '",
+                       &child);
+    int left = terminal(from, "left"), right = terminal(from, "right");
+    char line[128];
+
+    (void)state;
+    assert_non_null(fgets(line, sizeof(line), from));
+    assert_non_null(fgets(line, sizeof(line), from));
+    assert_int_equal(write(left, "a\n", 2), 2);
+    assert_string_equal(fgets(line, sizeof(line), from), " 035 * \\r a \\n\n");
+    assert_int_equal(status_of(child), 0);
+    (void)close(left);
+    (void)close(right);
+    assert_int_equal(fclose(from), 0);
+}
+
 /* SIGTERM ends the command, too. */
 static void test_signal(void **state)
 {
@@ -236,7 +257,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output),      cmocka_unit_test(test_broken), cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_exit_status), cmocka_unit_test(test_input),  cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_exit_status), cmocka_unit_test(test_input),  cmocka_unit_test(test_greeting),
+        cmocka_unit_test(test_signal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
