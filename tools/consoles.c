@@ -379,6 +379,7 @@ static int run(char *const *words)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGINT, end_child);
     (void)signal(SIGTERM, end_child);
+    (void)signal(SIGHUP, end_child); /* the terminal is gone, or tmux */
     if (start(words) != 0)
         return 1;
     for (unsigned i = 0; i < count; i++)

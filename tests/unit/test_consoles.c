@@ -236,21 +236,27 @@ static void test_greeting(void **state)
     assert_int_equal(fclose(from), 0);
 }
 
-/* SIGTERM ends the command, too. */
-static void test_signal(void **state)
+/* A signal to this process ends the command: SIGTERM goes there. */
+static void ends_by(int number)
 {
     pid_t child;
     FILE *from = start("echo ready; exec sleep 1000", &child);
     int left = terminal(from, "left"), right = terminal(from, "right");
     char line[128];
 
-    (void)state;
     assert_string_equal(fgets(line, sizeof(line), from), "ready\n");
-    assert_int_equal(kill(child, SIGTERM), 0);
+    assert_int_equal(kill(child, number), 0);
     assert_int_equal(status_of(child), 128 + SIGTERM);
     (void)close(left);
     (void)close(right);
     assert_int_equal(fclose(from), 0);
+}
+
+static void test_signal(void **state)
+{
+    (void)state;
+    ends_by(SIGTERM);
+    ends_by(SIGHUP);
 }
 
 int main(void)
