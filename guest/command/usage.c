@@ -34,18 +34,25 @@ static const struct {
 
 static const struct ontime_vcpu_info zero;
 
+/* Ontime estimates what a vCPU has had since it was last charged, so a time may be a little less than before.
+ */
+static uint64_t growth(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
 void usage_add(struct usage *usage, const struct ontime_vcpu_info *now, const struct ontime_vcpu_info *before)
 {
     if (!before)
         before = &zero;
     usage->vcpus++;
     usage->hz = now->hz;
-    usage->run += now->run - before->run;
-    usage->ready += now->ready - before->ready;
-    usage->blocked += now->blocked - before->blocked;
-    usage->elapsed += now->run + now->ready + now->blocked + now->off -
-                      (before->run + before->ready + before->blocked + before->off);
-    usage->stolen += now->stats[ONTIME_STAT_STOLEN_TICKS] - before->stats[ONTIME_STAT_STOLEN_TICKS];
+    usage->run += growth(now->run, before->run);
+    usage->ready += growth(now->ready, before->ready);
+    usage->blocked += growth(now->blocked, before->blocked);
+    usage->elapsed += growth(now->run + now->ready + now->blocked + now->off,
+                             before->run + before->ready + before->blocked + before->off);
+    usage->stolen += growth(now->stats[ONTIME_STAT_STOLEN_TICKS], before->stats[ONTIME_STAT_STOLEN_TICKS]);
     usage->switches += now->stats[ONTIME_STAT_SWITCHES] - before->stats[ONTIME_STAT_SWITCHES];
     usage->armed += now->stats[ONTIME_STAT_ARMED] - before->stats[ONTIME_STAT_ARMED];
     usage->fired += now->stats[ONTIME_STAT_FIRED] - before->stats[ONTIME_STAT_FIRED];

@@ -86,6 +86,23 @@ static void shares_and_rates_are_of_the_time_between(void **state)
         expect(&usage, COLUMN_INTERRUPT + reason, 100 * (reason + 1));
 }
 
+/* Parts of a vCPU's time are estimated: what was found may be a little less than at the look before. */
+static void a_time_that_goes_back_has_not_grown(void **state)
+{
+    struct ontime_vcpu_info before;
+    struct usage usage = {0};
+
+    (void)state;
+    pass_second(&world[0], 500000, 100000);
+    before = world[0];
+    pass_second(&world[0], 1000100, 0);
+    world[0].stats[ONTIME_STAT_STOLEN_TICKS] = before.stats[ONTIME_STAT_STOLEN_TICKS] - 1;
+    usage_add(&usage, &world[0], &before);
+    expect(&usage, COLUMN_RUN, 100.01);
+    expect(&usage, COLUMN_BLOCKED, 0);
+    expect(&usage, COLUMN_STOLEN, 0);
+}
+
 static void without_an_earlier_reading_it_is_since_the_start(void **state)
 {
     struct usage usage = {0};
@@ -285,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(shares_and_rates_are_of_the_time_between, setup),
+        cmocka_unit_test_setup(a_time_that_goes_back_has_not_grown, setup),
         cmocka_unit_test_setup(without_an_earlier_reading_it_is_since_the_start, setup),
         cmocka_unit_test_setup(two_vcpus_can_use_two_cpus, setup),
         cmocka_unit_test_setup(nothing_that_passed_is_no_value, setup),
