@@ -141,7 +141,7 @@ static void write_guest(FILE *to, const struct guest *guest, unsigned cpu, bool 
                 "        timers = \"precise\";        /* the guest says when, by ontime.ko; \"snoop\": no "
                 "module is needed */\n");
         fprintf(to,
-                "        console = \"raw\";          /* a shell's colours and cursor; for a guest that you "
+                "        console = \"raw\";           /* a shell's colours and cursor; for a guest that you "
                 "trust */\n");
         fprintf(to, "        bootargs = \"console=ttyAMA0\";\n");
     } else {
