@@ -5,7 +5,7 @@ DIST := $(BUILD)/dist
 DIST_NAME := ontime-$(RELEASE)
 DEB := $(BUILD)/deb
 
-.PHONY: dist deb
+.PHONY: dist deb test-deb
 # What is committed, as a tarball that builds without git; the same bytes for the same commit.
 dist:
 	@scripts/need git gzip
@@ -16,7 +16,11 @@ dist:
 	$(Q)gzip -n9 -f $(DIST)/$(DIST_NAME).tar
 
 # The packages of the tarball: first those of the build machine, then the guest's commands, for arm64. Debian can't install
-# libfdt-dev of two architectures at once, so that of arm64 is the one that this tree is built with.
-deb: dist $(LIBFDT_A)
+# libfdt-dev or libncurses-dev of two architectures at once: those of arm64 are scripts/fetch-debian's.
+deb: dist $(LIBFDT_A) $(NCURSES).versions
 	@scripts/need dpkg-dev debhelper dh-dkms $(HOST_TOOL_PACKAGES) gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	@debian/build $(DIST)/$(DIST_NAME).tar.gz $(BUILD)/debian $(DEB)
+
+# The packages tried; PARTS="again host" chooses, see tests/deb/run.
+test-deb: deb
+	@tests/deb/run $(PARTS)
