@@ -27,6 +27,7 @@ help:
 	@echo "make system SYSTEM=path.dts   a system file: build/systems/NAME.dtb"
 	@echo "make image SYSTEM=path.dts BOARD=virt   what goes on a disk or card: build/images; LOADER=grub, BOARD=raspi4b"
 	@echo "make demo          the paper's experiment (out/demo); FILM_SECONDS=20 plays less; CORES=2: out/demo-cores"
+	@echo "make demo BOARD=imx8mp   the same on QEMU's model of a board (out/demo-imx8mp), or zcu102; TIMERS=gpt: its timers, too"
 	@echo "make example-io  a Linux guest with disk and network from another guest, and a control loop beside them"
 	@echo "make bench-paths   instructions of Ontime's paths; make bench-growth: with 1 to 64 guests (out/bench)"
 	@echo "make bench-spin    two guests of two CPUs that share two cores, hackbench and stress-ng (out/bench), ten minutes"

@@ -17,16 +17,16 @@ PLAYER_OPTIONS := -vo null -ao null -nosound -framedrop -speed 1.001 -nolirc -no
 BENCH_GUEST_CC = $(CROSS)gcc -std=c11 -O2 -D_GNU_SOURCE $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -Iguest/linux -Ibench/guest
 BENCH_GUEST_HEADERS := bench/guest/sleeplog.h bench/guest/load.h guest/linux/ontime_ioctl.h
 
-# BOARD: on QEMU's model of a board; TIMERS=gpt: with its general-purpose timers, too.
-DEMO_BOARDS := imx8mp zcu102
+# BOARD=imx8mp: the demo on QEMU's model of a board; TIMERS=gpt: with the board's general-purpose timers, too. `virt` is what
+# systems/systems.mk sets BOARD to when none is given.
+DEMO_BOARD := $(filter-out virt,$(BOARD))
 ifneq ($(filter-out 1 2,$(CORES)),)
 $(error CORES=$(CORES): the demo runs on 1 core or 2)
 endif
-ifneq ($(BOARD),)
-demo: $(if $(filter imx8mp,$(BOARD)),$(BENCH)/wires.so)
-	@[ "$(filter $(DEMO_BOARDS),$(BOARD))" ] && [ -z "$(filter-out gpt,$(TIMERS))" ] || \
-		{ echo "demo: BOARD is one of: $(DEMO_BOARDS); TIMERS is gpt or not given" >&2; exit 2; }
-	@$(MAKE) --no-print-directory bench SCENARIOS=B1 BENCH_OUT=out/demo-$(BOARD) \
+ifneq ($(DEMO_BOARD)$(TIMERS),)
+demo:
+	@bench/board-demo "$(BOARD)" "$(TIMERS)" "$(CORES)" "$(FILM_SECONDS)"
+	@$(MAKE) --no-print-directory bench SCENARIOS=B1 BENCH_BOARD=$(DEMO_BOARD) BENCH_OUT=out/demo-$(DEMO_BOARD) \
 		MODES="tick published $(TIMERS:%=published-%) precise-page $(TIMERS:%=precise-%)"
 else ifeq ($(CORES),2)
 demo:
@@ -37,7 +37,7 @@ demo: bench-inputs $(BENCH)/analyse
 endif
 
 # What `make bench` runs: scenarios, and ways to run them, of bench/runs.
-# P2 is `make demo CORES=2`'s, B1 `make demo BOARD=...`'s.
+# P2 is `make demo CORES=2`'s, and B1 `make demo BOARD=...`'s.
 SCENARIOS ?= $(filter-out P2 B1,$(shell bench/names scenarios bench))
 MODES ?= $(shell bench/names ways bench)
 # MODEL=a53: with what a Cortex-A53's caches and TLBs add to the time of the instructions (bench/a53), on one core. These
@@ -50,7 +50,7 @@ SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
 SCENARIO_SYSTEMS := $(filter-out %-bare %-kvm,$(SCENARIO_RUNS))
 SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
 	$(filter-out $(shell bench/names ways bench),$(MODES)))
-export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN MODEL BOARD
+export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN MODEL BENCH_BOARD
 
 bench: bench-systems $(BENCH)/analyse
 	@[ -z "$(SCENARIO_UNKNOWN)" ] || { echo "bench: bench/runs has no $(SCENARIO_UNKNOWN)" >&2; exit 2; }
@@ -64,6 +64,7 @@ bench-systems: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/mixed.cpio $(BE
 	$(if $(filter D3%,$(SCENARIO_RUNS)),$(BENCH)/transfer.cpio) \
 	$(if $(filter D2%-kvm,$(SCENARIO_RUNS)),$(BUILD)/peers/kvm/asker.cpio) \
 	$(if $(filter D1% M% P%,$(SCENARIO_RUNS)),$(BENCH)/quantum.so) $(MODEL:%=$(BENCH)/%.so) \
+	$(if $(filter imx8mp,$(BENCH_BOARD)),$(BENCH)/wires.so) \
 	$(if $(filter B% P%,$(SCENARIO_RUNS)),$(BENCH)/player.cpio) $(SCENARIO_SYSTEMS:%=$(BUILD)/systems/%.dtb)
 
 # Written anew only when it changes.

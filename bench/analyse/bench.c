@@ -88,7 +88,7 @@ static void add_run(const char *out, const char *name)
                         .other_cpu = !strcmp(bench_modes[m].under, "kvm"),
                         .other_kpti = !strcmp(bench_modes[m].under, "kvm"),
                         .peer = !strcmp(bench_modes[m].under, "kvm"),
-                        .untraced = !bench_modes[m].traced,
+                        .untraced = !bench_modes[m].traced || bench_scenarios[s].defaults,
                         .lends = bench_scenarios[s].apart,
                         .placed = bench_scenarios[s].placed};
     run_compute(out, run);

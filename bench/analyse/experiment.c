@@ -15,7 +15,7 @@ bool scenario_is_parallel(const struct scenario_facts *scenario)
 
 bool scenario_is_drawn(const struct scenario_facts *scenario)
 {
-    return !scenario->in_parts && !scenario->apart && !scenario_is_parallel(scenario);
+    return !scenario->defaults && !scenario->apart;
 }
 
 void experiment_find(const struct experiment *experiment, const char *run, unsigned *scenario, unsigned *way)

@@ -26,6 +26,7 @@ struct scenario_facts {
     bool in_parts;                 /* its runs' series are parts of a load */
     bool other_cpus;               /* on bare metal the measured guest has another number of them */
     bool apart;                    /* it has tables only, and no target but the bound */
+    bool defaults;                 /* its runs have Ontime's defaults, and no trace */
     struct placed placed[MAX_VMS]; /* its VMs, the measured one first */
 };
 
@@ -46,14 +47,14 @@ struct experiment {
 
 /* For the lists of run_names.h: an element of an enumeration, or of an array of facts. */
 #define IDENTIFIER(id, ...) id,
-#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, ...)           \
-    {name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, {__VA_ARGS__}},
+#define SCENARIO_FACTS(id, name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, defaults, ...) \
+    {name, label, guest, hogs, bare, work, in_parts, other_cpus, apart, defaults, {__VA_ARGS__}},
 #define WAY_FACTS(id, name, title, under, detail, named, traced) {name, title, under, detail, named, traced},
 
 /* Are its VMs on several cores? */
 bool scenario_is_parallel(const struct scenario_facts *scenario);
 
-/* Those in parts, those on several cores and those apart have tables only. */
+/* Those with Ontime's defaults, in parts or on several cores among them, and those apart have tables only. */
 bool scenario_is_drawn(const struct scenario_facts *scenario);
 
 /* The scenario and the way of the run that is called SCENARIO-WAY. Ends the program when there is none. */
