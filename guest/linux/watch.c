@@ -302,8 +302,8 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
 }
 
 /*
- * The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. When a watched task
- * has work, as the interrupt has woken it, say, its end is that of the warp.
+ * The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. When a watched
+ * task has work, as the interrupt has woken it, say, its end is that of the warp.
  */
 static void probe_irq_exit(void *data, int irq, struct irqaction *action, int handled)
 {

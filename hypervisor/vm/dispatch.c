@@ -404,8 +404,8 @@ void cpu_init(struct cpu *cpu, unsigned index, const struct sched_policy *policy
 {
     /*
      * For each vCPU its wake, its physical timer, the end of its virtual timer's deferral, the alarm of its
-     * VM's clock and its VM's watchdog, and for the CPU its tick, the console's silence, the UART's interrupt,
-     * the look at vCPUs that float, and that at SMMUs' faults.
+     * VM's clock and its VM's watchdog, and for the CPU its tick, the console's silence, the UART's
+     * interrupt, the look at vCPUs that float, and that at SMMUs' faults.
      */
     unsigned others = vcpu_count * 5 + 5;
 

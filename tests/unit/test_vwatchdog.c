@@ -473,68 +473,78 @@ static void a_guest_on_another_core_sends_messages(void **state)
  * A model without a timer: it expires at the first instant beyond `compare`, or so much later as the real one
  * may be. It is told when the real one has.
  */
+struct model {
+    uint64_t offset, compare;
+    bool enabled, ws0, ws1;
+    unsigned expired;
+};
+
+static void access_both(struct model *model, unsigned what, uint64_t value)
+{
+    switch (what) {
+    case 0:
+        model->enabled = value % 8 != 0;
+        set(WCS, 4, model->enabled);
+        break;
+    case 1:
+        model->offset = value;
+        set(WOR, 8, value);
+        break;
+    case 2:
+        model->compare = fake_counter() + value;
+        set(WCV, 8, model->compare);
+        return;
+    case 3:
+        pet();
+        break;
+    default:
+        return;
+    }
+    model->compare = fake_counter() + model->offset;
+    model->ws0 = model->ws1 = false;
+}
+
+/* One tick passes. Nobody has accessed it after `since`. */
+static void let_a_tick_pass(struct model *model, uint64_t since)
+{
+    unsigned now;
+
+    pass(1);
+    now = (unsigned)get(WCS, 4);
+    assert_int_equal(now & EN, model->enabled);
+    if (now == (model->enabled | model->ws0 * WS0 | model->ws1 * WS1)) {
+        assert_true(!model->enabled || model->ws1 || fake_counter() <= model->compare + AGAIN ||
+                    fake_counter() <= since + AGAIN);
+        return;
+    }
+    assert_true(model->enabled && fake_counter() > model->compare);
+    assert_int_equal(now, EN | WS0 | model->ws0 * WS1); /* one after the other */
+    model->ws1 = model->ws0;
+    model->ws0 = true;
+    model->expired++;
+    if (!model->ws1)
+        model->compare = fake_counter() + model->offset;
+}
+
 static void random_accesses_do_what_the_model_does(void **state)
 {
     struct random random = {7};
-    uint64_t offset = 2 * MS, compare = BEGIN + 2 * MS, since;
-    bool enabled = true, ws0 = false, ws1 = false;
-    unsigned expired = 0;
+    struct model model = {.offset = 2 * MS, .compare = BEGIN + 2 * MS, .enabled = true};
 
     (void)state;
     for (unsigned step = 0; step < STEPS; step++) {
         uint64_t value = random_below(&random, 200);
-        bool refreshed = true;
+        uint64_t since;
 
-        switch (random_below(&random, 8)) {
-        case 0:
-            enabled = value % 8 != 0;
-            set(WCS, 4, value % 8 != 0);
-            break;
-        case 1:
-            offset = value;
-            set(WOR, 8, value);
-            break;
-        case 2:
-            compare = fake_counter() + value;
-            set(WCV, 8, compare);
-            refreshed = false;
-            break;
-        case 3:
-            pet();
-            break;
-        default:
-            refreshed = false;
-            break;
-        }
-        if (refreshed) {
-            compare = fake_counter() + offset;
-            ws0 = ws1 = false;
-        }
+        access_both(&model, (unsigned)random_below(&random, 8), value);
         since = fake_counter();
-        for (uint64_t left = random_below(&random, 60); left != 0; left--) {
-            unsigned now;
-
-            pass(1);
-            now = (unsigned)get(WCS, 4);
-            assert_int_equal(now & EN, enabled);
-            if (now == (enabled | ws0 * WS0 | ws1 * WS1)) {
-                assert_true(!enabled || ws1 || fake_counter() <= compare + AGAIN ||
-                            fake_counter() <= since + AGAIN);
-                continue;
-            }
-            assert_true(enabled && fake_counter() > compare);
-            assert_int_equal(now, EN | WS0 | ws0 * WS1); /* one after the other */
-            ws1 = ws0;
-            ws0 = true;
-            expired++;
-            if (!ws1)
-                compare = fake_counter() + offset;
-        }
-        assert_int_equal(get(WOR, 8), offset);
-        assert_int_equal(get(WCV, 8), compare);
-        assert_int_equal(seen.line, ws0);
+        for (uint64_t left = random_below(&random, 60); left != 0; left--)
+            let_a_tick_pass(&model, since);
+        assert_int_equal(get(WOR, 8), model.offset);
+        assert_int_equal(get(WCV, 8), model.compare);
+        assert_int_equal(seen.line, model.ws0);
     }
-    assert_true(expired > STEPS / 20);
+    assert_true(model.expired > STEPS / 20);
 }
 
 int main(void)
