@@ -22,7 +22,7 @@ $(PERFETTO).h $(PERFETTO).c &: tools/perfetto.proto tools/tools.mk
 	@mkdir -p $(@D)
 	$(Q)protoc-c -Itools --c_out=$(@D) $<
 $(PERFETTO).o: $(PERFETTO).c
-	$(Q)$(HOST_CC) -std=gnu11 -O2 -g -c $< -o $@
+	$(Q)$(HOST_CC) -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -c $< -o $@
 
 $(HOST_TOOL): $(HOST_TOOL_SRCS) $(HOST_TOOL_HEADERS) $(PERFETTO).o tools/report.html tools/tools.mk
 	@scripts/need $(HOST_TOOL_PACKAGES)
