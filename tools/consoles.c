@@ -4,9 +4,9 @@
  * VM (docs/getting-started.md). Here a line goes to the terminal of its VM, without the name, and what is
  * typed at a VM's terminal goes to the UART, behind Ctrl-] NAME Enter when another VM had the input before.
  *
- * A line ends with CR LF. Where another's line interrupts it, it is broken by LF CR instead, and what it did
- * to the terminal is ended before that (hypervisor/console/console.c). A VM's own terminal gets neither: what
- * the VM writes arrives there as it was written.
+ * A line ends with CR LF. Where another's line interrupts it, it is broken by CR CR LF instead, and what it
+ * did to the terminal is ended before that (hypervisor/console/console.c). A VM's own terminal gets neither:
+ * what the VM writes arrives there as it was written.
  */
 #include "consoles.h"
 #include <errno.h>

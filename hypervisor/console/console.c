@@ -73,8 +73,8 @@ static uint64_t silence_ticks, patience_ticks, look_ticks;
 static bool input_stopped;  /* nothing is read, as the source that has the input is full */
 static bool input_is_lost;  /* it has been full for too long: what does not fit is lost */
 static uint64_t stopped_at; /* ticks */
-static bool
-    taken_apart; /* each source has a terminal of its own in the end: `raw` ones need not have the input */
+/* Each source has a terminal of its own in the end: `raw` ones need not have the input. */
+static bool taken_apart;
 static bool escaped;
 static char wanted_name[CONSOLE_NAME_LENGTH + 1];
 static unsigned wanted_length;

@@ -31,13 +31,11 @@
 #define WCV    0x010
 #define W_IIDR 0xFCC
 
-#define WCS_ENABLED 1u
-#define WCS_WS0     2u
-#define WCS_WS1     4u
-#define OFFSET_BITS 48
-#define REVISION_1                                                                                           \
-    (UINT64_C(1) << 16) /* of the architecture: WOR has 48 bits; no implementer, no product                  \
-                         */
+#define WCS_ENABLED    1u
+#define WCS_WS0        2u
+#define WCS_WS1        4u
+#define OFFSET_BITS    48
+#define REVISION_1     (UINT64_C(1) << 16) /* of the architecture, in W_IIDR: WOR has 48 bits */
 #define AGAIN_US       10000
 #define LINES_A_SECOND 10
 
