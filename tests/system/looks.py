@@ -1692,6 +1692,21 @@ def watchdog(run):
         check(hangs.count("WS0") == 3 and "FAIL" not in hangs, "it is to see WS0 each time")
 
 
+def watchdog_linux(run):
+    """Linux's own driver has the watchdog: it lives as long as a program refreshes it, and sees after its reset why it was."""
+    with run.boot() as machine:
+        machine.wait_for("linux: ready")
+        command(machine, "insmod /sbsa_gwdt.ko timeout=2 && ! dmesg | grep 'reset by WDT'")
+        command(machine, "cat /sys/class/watchdog/watchdog0/timeout | grep -x 2 && watchdog -t 1 /dev/watchdog && sleep 5")
+        check("reset" not in machine.text(), "it is reset although it refreshes its watchdog")
+        machine.send("killall -9 watchdog\n")
+        machine.wait_for(r"^\[ontime\] linux: reset by watchdog")
+        machine.wait_for("linux: ready", 2)
+        command(machine, "insmod /sbsa_gwdt.ko && dmesg | grep 'reset by WDT'")
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+
+
 def linux_cores(run):
     """A Linux guest with four vCPUs on four cores, three of which others use as well, or floating over two.
 

@@ -54,7 +54,8 @@ $(TEST_INITRAMFS): tests/system/initramfs.py tests/system/linux/init $(TEST_PROG
 		$(foreach name,$(TEST_PROGRAMS),bin/$(name)=$(TEST_BUILD)/$(name)) bin/ontime=$(BUILD)/guest/ontime images/uart.bin=$(BUILD)/guest/bare/uart.bin \
 		$$(release=$$(cat $(BUILD)/debian/kernel-6.1/release) && cd $(BUILD) && \
 			for module in guest/$$release/ontime.ko guest/$$release/ontime_link.ko \
-				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/uio/uio.ko; do \
+				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/uio/uio.ko \
+				debian/kernel-6.1/lib/modules/$$release/kernel/drivers/watchdog/sbsa_gwdt.ko; do \
 				echo $${module##*/}=$(BUILD)/$$module; done)
 
 # With what a root on a disk takes, in the order in which it is loaded.
