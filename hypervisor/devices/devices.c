@@ -136,6 +136,12 @@ static bool tell_a_peer(struct vm *vm, bool up)
     return dma_step(vm, up) || link_tell_a_peer(vm, up) || virtio_tell_a_service(vm, up);
 }
 
+/* Linux may leave a packet to a thread, which waits for the tick when others compute. */
+static bool defer_timer(struct vcpu *vcpu)
+{
+    return vcpu->vm->virtio == NULL && vgic_defer_timer(vcpu);
+}
+
 static void watch_alarms(struct vm *vm)
 {
     vrtc_watch_alarm(vm);
@@ -150,7 +156,7 @@ static void leave_alarms(struct vm *vm)
 
 const struct guest_hooks devices_hooks = {
     .wakes = vgic_wakes,
-    .defer_timer = vgic_defer_timer,
+    .defer_timer = defer_timer,
     .release_timer = vgic_release_timer,
     .timer_expired = vgic_timer_expired,
     .stolen = stolen_time_publish,

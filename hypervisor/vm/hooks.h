@@ -23,7 +23,7 @@ struct guest_hooks {
 
     /*
      * Keeps the interrupt of the virtual timer from this vCPU until release_timer(). False when it is serving
-     * that.
+     * that, or has devices for which it needs its tick.
      */
     bool (*defer_timer)(struct vcpu *vcpu);
     void (*release_timer)(struct vcpu *vcpu);

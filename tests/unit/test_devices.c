@@ -257,6 +257,20 @@ static void nothing_is_left_to_ask(void **state)
     assert_non_null(devices_hooks.reset_vm);
 }
 
+static void a_guest_with_virtio_devices_keeps_its_tick(void **state)
+{
+    static struct vm with_virtio;
+    static struct vcpu vcpu = {.vm = &with_virtio};
+
+    (void)state;
+    with_virtio.virtio = (struct vm_virtio *)(void *)&vcpu;
+    assert_false(devices_hooks.defer_timer(&vcpu));
+    assert_int_equal(vcpu.vgic.own.deferred, 0);
+    with_virtio.virtio = NULL;
+    assert_true(devices_hooks.defer_timer(&vcpu));
+    assert_int_not_equal(vcpu.vgic.own.deferred, 0);
+}
+
 static void a_guest_has_a_page_of_stolen_time(void **state)
 {
     uint64_t value;
@@ -631,6 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_clock_of_the_machines_a_guest_has_none), /* first */
         cmocka_unit_test_setup(nothing_is_left_to_ask, setup),
+        cmocka_unit_test_setup(a_guest_with_virtio_devices_keeps_its_tick, setup),
         cmocka_unit_test_setup(a_guest_has_a_page_of_stolen_time, setup),
         cmocka_unit_test_setup(a_gicv3_is_made_of_system_registers, setup),
         cmocka_unit_test_setup(a_gicv2_has_a_page_of_the_machines, setup),
