@@ -105,7 +105,6 @@ MODULE_PARM_DESC(all, "watch the sleeps of all tasks but kernel threads");
 
 static DEFINE_PER_CPU(struct watch_counters, watches);
 static DEFINE_PER_CPU(struct hrtimer, vain_timers);
-static DEFINE_PER_CPU(bool, handler_joined); /* the interrupt that is being served has woken a watched task */
 static atomic64_t tasks_refused;
 static u64 late_ticks, give_up_ticks, work_ticks, early_ticks;
 static int hotplug_state;
@@ -303,16 +302,13 @@ static void probe_start(void *data, struct hrtimer *timer, enum hrtimer_mode mod
 }
 
 /*
- * The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. When the handler
- * has woken a watched task, the end of its work is that of the warp.
+ * The interrupts of each CPU's own, timers and other CPUs' calls, are not those that warp. When a watched
+ * task has work, as the interrupt has woken it, say, its end is that of the warp.
  */
 static void probe_irq_exit(void *data, int irq, struct irqaction *action, int handled)
 {
-    bool joined = this_cpu_read(handler_joined);
-
-    if (joined)
-        this_cpu_write(handler_joined, false);
-    if (!joined && !(action->flags & IRQF_PERCPU) && tell_is_warped() && !is_idle_task(current))
+    if (!(action->flags & IRQF_PERCPU) && tell_is_warped() && !is_idle_task(current) &&
+        !work_is_on(this_cpu_ptr(&works)))
         hrtimer_start(this_cpu_ptr(&vain_timers), ns_to_ktime(VAIN_US * NSEC_PER_USEC),
                       HRTIMER_MODE_REL_PINNED_HARD);
 }
@@ -436,8 +432,6 @@ static noinline void join_interrupt(const struct task_struct *task)
         return;
     if (work_of(per_cpu_ptr(&works, task_cpu(task)), task) == ONTIME_NO_DEADLINE)
         hand_on(task, task_cpu(task), now);
-    if (in_hardirq())
-        this_cpu_write(handler_joined, true);
 }
 
 /* The current task wakes another or, by an interrupt, seems to. The other's CPU is still the one it had. */
