@@ -353,6 +353,7 @@ static int read_watchdog(const struct tree_reader *reader, int node, struct vm_c
 {
     char word[TREE_WORD_SIZE];
     const char *action = "restart";
+
     if (tree_read_number(reader, node, "watchdog-ms", (struct tree_range){WATCHDOG_MS_MIN, WATCHDOG_MS_MAX},
                          &vm->watchdog_ms) != 0 ||
         tree_read_string(reader, node, "watchdog-action", &action) != 0)
@@ -366,13 +367,14 @@ static int read_watchdog(const struct tree_reader *reader, int node, struct vm_c
     return 0;
 }
 
-/* Whether, and how often, the VM starts again. */
+/* How often the VM may start again. */
 static int read_restarts(const struct tree_reader *reader, int node, struct vm_config *vm)
 {
     size_t length;
     const uint8_t *data = tree_get(reader, node, "restart-limit", &length);
+
     if (data == NULL)
-        return read_watchdog(reader, node, vm);
+        return 0;
     if (length != 2 * TREE_CELL)
         return tree_fail(reader, node, "restart-limit",
                          "must be a number of restarts and one of seconds, <3 60>, and not %zu bytes",
@@ -385,7 +387,7 @@ static int read_restarts(const struct tree_reader *reader, int node, struct vm_c
     if (vm->restart_seconds == 0 || vm->restart_seconds > RESTART_SECONDS_MAX)
         return tree_fail(reader, node, "restart-limit", "%u seconds are not in 1..%u", vm->restart_seconds,
                          RESTART_SECONDS_MAX);
-    return read_watchdog(reader, node, vm);
+    return 0;
 }
 
 /*
@@ -508,7 +510,7 @@ static int read_vm(const struct tree_reader *reader, int node, const struct syst
     if (read_vm_name(reader, node, vm) != 0 || tree_check_properties(reader, node, vm_properties) != 0 ||
         tree_check_no_subnodes(reader, node) != 0 || tree_check_compatible(reader, node, "ontime,vm") != 0 ||
         read_resources(reader, node, config, vm) != 0 || read_timers(reader, node, config, vm) != 0 ||
-        read_restarts(reader, node, vm) != 0 ||
+        read_restarts(reader, node, vm) != 0 || read_watchdog(reader, node, vm) != 0 ||
         tree_read_flag(reader, node, "ends-system", &vm->ends_system) != 0 ||
         tree_read_flag(reader, node, "observer", &vm->observer) != 0 ||
         tree_read_flag(reader, node, "control", &vm->control) != 0 || read_console(reader, node, vm) != 0)

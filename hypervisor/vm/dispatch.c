@@ -28,13 +28,13 @@
 #include "vm/arch_vm.h"
 #include "vm/idle.h"
 
-#define TURN_US     500 /* of a vCPU while another of its VM waits */
-#define HANDOVER_US 50  /* of one that has the place of another */
-#define LOOK_US     50  /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
-#define SWITCH_US   10  /* what a switch costs, as long as it is not known */
-#define DEFERRAL_US 100 /* of a guest's timer, from an urgent interrupt on */
-#define OLD_US      20000
-#define LOOP_SIZE   64 /* bytes of code */
+#define TURN_US     500   /* of a vCPU while another of its VM waits */
+#define HANDOVER_US 50    /* of one that has the place of another */
+#define LOOK_US     50    /* while a vCPU is warped and another of its VM waits: does it wait for that one? */
+#define SWITCH_US   10    /* what a switch costs, as long as it is not known */
+#define DEFERRAL_US 100   /* of a guest's timer, from an urgent interrupt on */
+#define OLD_US      20000 /* a tick of that age is not deferred */
+#define LOOP_SIZE   64    /* bytes of code */
 
 static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 {
