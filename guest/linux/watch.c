@@ -221,6 +221,18 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
     tell_first(first_of(head, work), next && is_idle_task(next));
 }
 
+/*
+ * A switch to a task while another is preempted, with tasks at work and no other deadline reached: so it
+ * seems to be the task that an interrupt has woken. What is to be looked at else can wait until the next
+ * look.
+ */
+static __always_inline bool is_for_work(const struct sleeps_head *head, const struct work *work,
+                                        const struct task_struct *prev, const struct task_struct *next,
+                                        u64 now)
+{
+    return !prev && next && !is_idle_task(next) && now < head->first && !READ_ONCE(work->handed_on);
+}
+
 /* This CPU switches from prev, which waits, to next; NULL, if it does not switch or prev does not wait. */
 static __always_inline void look(const struct task_struct *prev, const struct task_struct *next)
 {
@@ -229,6 +241,11 @@ static __always_inline void look(const struct task_struct *prev, const struct ta
     u64 now = counter();
 
     if (unlikely(now >= first_of(head, work))) {
+        if (is_for_work(head, work, prev, next, now)) {
+            head->looked = now;
+            tell_first(work->first, false);
+            return;
+        }
         if (next != head->task || now >= head->second || head->seen || work_is_on(work)) {
             look_at_reached(prev, next);
             return;

@@ -17,20 +17,27 @@ bool address_map_add(struct vm *vm, struct device *device)
     return true;
 }
 
+static struct device *device_at(const struct vm *vm, uint64_t address)
+{
+    for (unsigned i = 0; i < vm->device_count; i++)
+        if (address - vm->devices[i]->base < vm->devices[i]->size)
+            return vm->devices[i];
+    return NULL;
+}
+
+/* It is mostly the device of the last access. */
 bool address_map_access(struct vcpu *vcpu, uint64_t address, struct mmio_access *access)
 {
-    const struct vm *vm = vcpu->vm;
+    struct device *device = vcpu->accessed;
 
     if ((address & (access->size - 1)) != 0)
         return false;
-    for (unsigned i = 0; i < vm->device_count; i++) {
-        struct device *device = vm->devices[i];
-
-        if (address - device->base >= device->size)
-            continue;
-        access->device = device;
-        access->offset = address - device->base;
-        return device->access(vcpu, access);
-    }
-    return false;
+    if (device == NULL || address - device->base >= device->size)
+        device = device_at(vcpu->vm, address);
+    if (device == NULL)
+        return false;
+    vcpu->accessed = device;
+    access->device = device;
+    access->offset = address - device->base;
+    return device->access(vcpu, access);
 }

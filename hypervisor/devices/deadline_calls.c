@@ -61,6 +61,7 @@ int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id)
  */
 static bool has_interrupt_to_take(struct vcpu *vcpu)
 {
+    vcpu_expect_work(vcpu);
     if (vcpu->interrupted)
         vcpu->interrupted = vcpu->hooks->wakes(vcpu);
     return vcpu->interrupted;

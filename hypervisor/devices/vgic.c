@@ -827,6 +827,38 @@ static inline bool push_timer_or_nothing(struct vcpu *vcpu)
 }
 
 /*
+ * Push when all that there is to present is one SPI: a device's interrupt in a guest that does something
+ * else. False when it is not so, and nothing was done.
+ */
+static inline bool push_only_spi(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *state = &vcpu->vgic;
+    uint32_t busy = vcpu->vm->vgic.busy;
+    uint32_t own = state->own.latched | state->own.line;
+    struct vgic_spis *spis;
+    uint32_t set;
+
+    if (busy == 0 || ((busy & (busy - 1)) | state->own.active | (own & ~state->own.deferred)) != 0)
+        return false;
+    spis = vgic_spis(vcpu->vm, (unsigned)__builtin_ctz(busy));
+    set = spis->bank.latched;
+    if (set == 0 ||
+        ((set & (set - 1)) | (spis->bank.line & ~spis->bank.edge) | spis->bank.active | spis->bank.in_lr) !=
+            0 ||
+        spis_pending(vcpu, spis) != set)
+        return false;
+    state->stale |= busy;
+    state->pending.banks = state->active.banks = 0;
+    push_one(vcpu, 0, (unsigned)__builtin_ctz(busy) * 32 + (unsigned)__builtin_ctz(set), true);
+    note_bank(&vcpu->vm->vgic, (unsigned)__builtin_ctz(busy));
+    ask(state, false, false);
+    hold_timer(vcpu);
+    vgic_set_dirty(state, false);
+    state->unfinished = false;
+    return true;
+}
+
+/*
  * `more`: another is to be chosen. If not, the next push looks at the bank anyhow, and all that is to be
  * known is whether anything remains in it.
  */
@@ -928,7 +960,7 @@ static bool is_consistent(struct vcpu *vcpu)
 
 static inline void vgic_push(struct vcpu *vcpu)
 {
-    if (!push_timer_or_nothing(vcpu))
+    if (!push_timer_or_nothing(vcpu) && !push_only_spi(vcpu))
         push_by_urgency(vcpu);
     DEBUG_ASSERT(is_consistent(vcpu));
 }

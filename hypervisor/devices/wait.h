@@ -10,6 +10,7 @@
 static inline void wait_for_interrupt(struct vcpu *vcpu)
 {
     vcpu_end_deferral(vcpu);
+    vcpu_expect_work(vcpu);
     if (!vgic_wakes(vcpu))
         vcpu_block(vcpu);
 }

@@ -44,7 +44,7 @@ static struct vcpu *vcpu_of_unit(struct sched_unit *unit)
 /* Another core may hand work on to it again: see vcpu_hand_work_on(). */
 static void may_be_told(struct vcpu *vcpu)
 {
-    atomic_store_explicit(&vcpu->work_told, false, memory_order_relaxed);
+    atomic_store_explicit(&vcpu->work_told, 0, memory_order_relaxed);
 }
 
 /* The vCPU ran on a lent warp, which is over: who lent it pays for that, if it is still on this CPU. */
@@ -731,13 +731,15 @@ static void take_work(struct vcpu *vcpu, struct vcpu *sender, uint64_t interrupt
 
 /*
  * Each message takes time of those who run on the other core. So there is one at most until a warp or a slice
- * of that vCPU has ended, or it has blocked: the vCPU has to have run for that.
+ * of that vCPU has ended, or it has blocked or said DONE: the vCPU has to have run for that.
  */
 static void give_work(struct vcpu *to, struct vcpu *sender, const struct cpu *here, uint64_t interrupted_at)
 {
+    uint8_t told = WORK_TOLD | (interrupted_at != 0 ? WORK_INTERRUPTS : 0);
+
     if (ARCH_READ_RELAXED(to->cpu) == here) {
         take_work(to, sender, interrupted_at);
-    } else if (!atomic_exchange_explicit(&to->work_told, true, memory_order_relaxed)) {
+    } else if ((atomic_fetch_or_explicit(&to->work_told, told, memory_order_acq_rel) & WORK_TOLD) == 0) {
         atomic_store_explicit(&to->interrupted_at, interrupted_at, memory_order_relaxed);
         vcpu_send(to, VCPU_WORK);
     }
@@ -1048,11 +1050,14 @@ void vcpu_arrive(struct vcpu *vcpu)
  */
 static void begin_deferral(struct vcpu *vcpu)
 {
-    uint64_t now = arch_counter();
     uint64_t until = vcpu->defer_from + us_to_ticks(DEFERRAL_US);
-    uint64_t first = precise_first(&vcpu->precise);
+    uint64_t now, first;
 
     vcpu->defer_from = 0;
+    if (!arch_vcpu_timer_before(vcpu, until)) /* the usual case */
+        return;
+    now = arch_counter();
+    first = precise_first(&vcpu->precise);
     if (first < until)
         until = first;
     if (until > now && vcpu->floats_on == 0 && !deadline_is_armed(&vcpu->timer_back) &&

@@ -128,6 +128,18 @@ void vcpu_lend_warp(struct vcpu *lender, struct vcpu *to);
 void vcpu_take_work_by_message(struct vcpu *vcpu);
 
 /*
+ * To be called before it is looked at whether the running vCPU has more to do, as it says that it is done or
+ * waits. From then on other cores send a message for urgent work, warped or not. An urgent interrupt for
+ * which they have sent none, as the vCPU was warped, counts as one that has come.
+ */
+static inline void vcpu_expect_work(struct vcpu *vcpu)
+{
+    if (atomic_load_explicit(&vcpu->work_told, memory_order_relaxed) != 0 &&
+        (atomic_exchange_explicit(&vcpu->work_told, 0, memory_order_acq_rel) & WORK_INTERRUPTS) != 0)
+        vcpu->interrupted = true;
+}
+
+/*
  * The running vCPU waits for an interrupt: it is blocked until vcpu_wake(), or until one of its own timers
  * expires or one of its deadlines comes. It is not blocked when its virtual timer has expired, or is about
  * to.

@@ -18,8 +18,13 @@
 
 struct control;
 struct cpu;
+struct device;
 struct observer;
 struct vm;
+
+/* What `work_told` says. */
+#define WORK_TOLD       1u /* VCPU_WORK has been sent */
+#define WORK_INTERRUPTS 2u /* for an urgent interrupt, or one has come since */
 
 /*
  * What a world switch uses comes first and together, so that it lies in few lines of the cache; what it
@@ -42,10 +47,11 @@ struct vcpu {
     bool held;      /* it is started, but its VM is paused: it is `on` again when that is over */
     bool has_work;  /* it is blocked, and urgent when it wakes: another vCPU has handed work on to it, or its
                      * page says that there is some */
-    _Atomic bool work_told; /* another core has sent VCPU_WORK, and may not again yet: vcpu_hand_work_on() */
+    _Atomic uint8_t work_told; /* WORK_ bits: another core has sent VCPU_WORK, and may not again yet */
     bool interrupted; /* an urgent interrupt has come for it, and no DONE since has found that it was taken */
     bool broke_in;    /* it woke without a deadline while another had the CPU: it pays for the switch back */
     enum timer_mode timers;
+    struct device *accessed; /* that of its last access to a device; NULL: none yet */
 
     /*
      * While not NULL, the dispatcher calls this at the vCPU's turn instead of entering the guest. It does one
@@ -100,7 +106,7 @@ struct vcpu {
     struct cpu *_Atomic mail_to; /* where messages for it go */
     struct vcpu *next_message;   /* the next on that CPU's list */
 
-    _Atomic uint64_t interrupted_at; /* with `work_told`: when the urgent interrupt came; 0: for none */
+    _Atomic uint64_t interrupted_at; /* with VCPU_WORK: when the urgent interrupt came; 0: for none */
     uint64_t lent_at;                /* its CPU time when its warp was lent */
 
     /* What goes along with it to another CPU. */

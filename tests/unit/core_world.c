@@ -36,6 +36,7 @@ static struct ontime_trace_record records[RECORDS];
 static void *allocated[HEAPS];
 static unsigned allocations;
 static void (*touch)(void);
+static void (*at_look)(void);
 const char *world_policy = "bvt";
 static const struct sched_policy *policy;
 static uint64_t awaited; /* the deadline for which the vCPU is about to be entered, or DEADLINE_NONE */
@@ -198,10 +199,19 @@ static void timer_expired(struct vcpu *vcpu)
     world_guest(vcpu)->expired = true;
 }
 
+void world_at_look(void (*what)(void))
+{
+    at_look = what;
+}
+
 static bool wakes(struct vcpu *vcpu)
 {
+    bool is_pending = world_guest(vcpu)->expired && !world_guest(vcpu)->deferred;
+
     assert_ptr_equal(vcpu, world_cpu.loaded);
-    return world_guest(vcpu)->expired && !world_guest(vcpu)->deferred;
+    if (at_look != NULL)
+        at_look();
+    return is_pending;
 }
 
 static bool defer_timer(struct vcpu *vcpu)

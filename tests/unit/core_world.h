@@ -50,6 +50,9 @@ extern const char *world_policy;
 /* Makes an idle CPU without VMs. `touch` (NULL: none) is called before and after each hook of the policy. */
 void world_reset(void (*touch)(void));
 
+/* What another core does at once after it was looked at whether an interrupt is pending; NULL: nothing. */
+void world_at_look(void (*what)(void));
+
 /* Adds a VM of `count` vCPUs, which are on and blocked. Returns its first vCPU. */
 struct vcpu *world_add(enum timer_mode timers, unsigned count);
 

@@ -478,6 +478,69 @@ static void done_before_an_urgent_interrupt_is_taken_goes_on(void **state)
     assert_false(vcpu->unit.warped);
 }
 
+static struct vcpu *rung;
+
+/* Another core has work for `rung`: an urgent interrupt, or some that is handed on. */
+static void tell_from_another_core(bool interrupts)
+{
+    static struct cpu other_core = {.index = 1};
+
+    hog->cpu = rung->cpu = &other_core;
+    if (interrupts)
+        vcpu_give_work(rung);
+    rung->cpu = &world_cpu;
+    if (!interrupts)
+        vcpu_hand_work_on(hog, rung);
+    hog->cpu = &world_cpu;
+}
+
+static void ring_from_another_core(void)
+{
+    tell_from_another_core(true);
+}
+
+static bool takes_a_message(void)
+{
+    if ((atomic_exchange(&rung->requests, VCPU_LOOK) & VCPU_WORK) ==
+        0) /* it stays listed: no core is kicked */
+        return false;
+    vcpu_take_work_by_message(rung);
+    return true;
+}
+
+/*
+ * The same when another core has it: that one sends no message while the vCPU is warped. What comes before
+ * the guest's DONE has looked for interrupts keeps the warp, what comes after it begins another.
+ */
+static void an_urgent_interrupt_of_another_core_is_not_lost_at_done(void **state)
+{
+    (void)state;
+    struct world_guest *guest;
+
+    rung = add_sleeper(20 * MS);
+    guest = world_guest(rung);
+    assert_false(takes_a_message());
+    for (unsigned times = 0; times < 4; times++) {
+        tell_from_another_core(times % 2 == 0);
+        assert_true(takes_a_message());
+        vcpu_wake(rung);
+        world_dispatch();
+        assert_true(running() == rung && rung->unit.warped);
+        ring_from_another_core();
+        assert_false(takes_a_message());
+        guest->expired = true;
+        assert_int_equal(deadline_call_done(rung, page[0]), 0);
+        guest->expired = false;
+        world_at_look(ring_from_another_core);
+        assert_int_equal(deadline_call_done(rung, page[0]), 1);
+        world_at_look(NULL);
+        assert_false(rung->unit.warped);
+        assert_true(takes_a_message());
+        assert_true(running() == rung && rung->unit.warped);
+        assert_int_equal(deadline_call_done(rung, page[0]), 1);
+    }
+}
+
 /* An urgent interrupt comes for the vCPU, which runs for it. */
 static void interrupt_urgently(struct vcpu *vcpu)
 {
@@ -923,6 +986,7 @@ int main(void)
         cmocka_unit_test_setup(done_with_interrupts_masked_before_gives_way_at_once, setup),
         cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
+        cmocka_unit_test_setup(an_urgent_interrupt_of_another_core_is_not_lost_at_done, setup),
         cmocka_unit_test_setup(done_before_an_urgent_interrupt_is_taken_goes_on, setup),
         cmocka_unit_test_setup(an_urgent_interrupt_defers_the_timer, setup),
         cmocka_unit_test_setup(deferral_keeps_no_deadline_waiting, setup),
