@@ -19,13 +19,13 @@
  * The work of a deadline is its task's until that waits again, and that of the tasks which it wakes
  * meanwhile, and which those wake, each until it waits. Only wake-ups by a task count: what an interrupt
  * wakes while a task is at work has nothing to do with it. But Ontime may warp a CPU for an interrupt
- * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes. If there are
- * none, a packet that was sent is acknowledged, say, the warp ends soon. Linux may
- * wake a task on another CPU than the one that its timer or its waker is on, and move it at any time. Its
- * part in the work goes along, and Ontime is told that it goes on there (tell_handed_on). A task that is
- * preempted does not wait, whatever has preempted it. So the guest's other tasks may run in a time that
- * Ontime gives for the deadline. That costs the VM a part of what its share gives, but the work ends as soon
- * after its deadline as it would on bare metal.
+ * (`warp-on-interrupt`): the work is then that of the chosen tasks which the interrupt wakes, and of the
+ * thread that Linux may leave the interrupt's softirqs to. If there are none, a packet that was sent is
+ * acknowledged, say, the warp ends soon. Linux may wake a task on another CPU than the one that its timer or
+ * its waker is on, and move it at any time. Its part in the work goes along, and Ontime is told that it goes
+ * on there (tell_handed_on). A task that is preempted does not wait, whatever has preempted it. So the
+ * guest's other tasks may run in a time that Ontime gives for the deadline. That costs the VM a part of what
+ * its share gives, but the work ends as soon after its deadline as it would on bare metal.
  *
  * Between the guest's timer interrupt and the woken task's return to user space every instruction makes the
  * task later. So the probes do nothing when a timer expires: a reached deadline stays first in its queue. The
@@ -437,15 +437,23 @@ static noinline void join_from_afar(const struct task_struct *task)
         move_work(task, smp_processor_id(), task_cpu(task), now);
 }
 
+/* Linux's thread for softirqs that it leaves for later. No other kernel thread has such a name. */
+static bool is_softirq_thread(const struct task_struct *task)
+{
+    return task->flags & PF_KTHREAD && !strncmp(task->comm, "ksoftirqd/", 10);
+}
+
 /*
  * An interrupt wakes a watched task while this CPU is warped, and no deadline of its own has been reached:
- * the interrupt is what the warp is for, a link's, say. The work is the task's until it waits again.
+ * the interrupt is what the warp is for, a link's, say. The work is the task's until it waits again. Or Linux
+ * leaves to a thread what the interrupt has brought, a packet, say: then that is at work.
  */
 static noinline void join_interrupt(const struct task_struct *task)
 {
     u64 now = counter();
 
-    if (now >= this_cpu_ptr(&sleeps_heads)->first || !is_watched(task, chosen_find(task)))
+    if (now >= this_cpu_ptr(&sleeps_heads)->first ||
+        (!is_watched(task, chosen_find(task)) && !is_softirq_thread(task)))
         return;
     if (work_of(per_cpu_ptr(&works, task_cpu(task)), task) == ONTIME_NO_DEADLINE)
         hand_on(task, task_cpu(task), now);

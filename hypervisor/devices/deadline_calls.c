@@ -3,6 +3,7 @@
 #include "devices/deadline_calls.h"
 #include <stddef.h>
 #include "base/arch.h"
+#include "devices/vgic.h"
 #include "vm/dispatch.h"
 #include "vm/vm.h"
 
@@ -56,14 +57,14 @@ int64_t deadline_call_cancel(struct vcpu *vcpu, uint64_t id)
 }
 
 /*
- * Has an urgent interrupt come that the guest has yet to take? Any other that is pending is taken for that
- * one: the guest says DONE again when it has served it.
+ * Has an urgent interrupt come that the guest has yet to take? Any other SPI that is pending is taken for
+ * that one: the guest says DONE again when it has served it. It does not for its timer's tick.
  */
 static bool has_interrupt_to_take(struct vcpu *vcpu)
 {
     vcpu_expect_work(vcpu);
     if (vcpu->interrupted)
-        vcpu->interrupted = vcpu->hooks->wakes(vcpu);
+        vcpu->interrupted = vgic_has_spi_to_take(vcpu);
     return vcpu->interrupted;
 }
 

@@ -1026,15 +1026,13 @@ static bool found_wakes(struct vcpu *vcpu, unsigned groups, uint8_t mask)
     return spis->bank.priority[first_of(&spis->bank, spis_pending(vcpu, spis))] < mask;
 }
 
-/* The same of all banks. Called after a pull: all state is in the banks. */
-static APART bool any_wakes(struct vcpu *vcpu)
+/* The same of all SPIs. Called after a pull: all state is in the banks. */
+static bool any_spi_wakes(struct vcpu *vcpu, unsigned groups, uint8_t mask)
 {
-    unsigned groups;
-    uint8_t mask = gic->virtual_priority_mask(&groups);
-    bool wakes = bank_wakes(vcpu, 0, &vcpu->vgic.own, groups, mask);
     uint32_t busy = vcpu->vm->vgic.busy;
+    bool wakes = false;
 
-    if (!wakes && are_many(busy))
+    if (are_many(busy))
         return found_wakes(vcpu, groups, mask);
     for (; busy != 0 && !wakes; busy &= busy - 1) {
         unsigned b = (unsigned)__builtin_ctz(busy);
@@ -1042,6 +1040,29 @@ static APART bool any_wakes(struct vcpu *vcpu)
         wakes = bank_wakes(vcpu, b, &vgic_spis(vcpu->vm, b)->bank, groups, mask);
     }
     return wakes;
+}
+
+/* The same of all interrupts. */
+static APART bool any_wakes(struct vcpu *vcpu)
+{
+    unsigned groups;
+    uint8_t mask = gic->virtual_priority_mask(&groups);
+
+    return bank_wakes(vcpu, 0, &vcpu->vgic.own, groups, mask) || any_spi_wakes(vcpu, groups, mask);
+}
+
+bool vgic_has_spi_to_take(struct vcpu *vcpu)
+{
+    unsigned groups;
+    uint8_t mask;
+    bool has;
+
+    spin_lock(&vcpu->vm->vgic.lock);
+    vgic_pull(vcpu);
+    mask = gic->virtual_priority_mask(&groups);
+    has = any_spi_wakes(vcpu, groups, mask);
+    spin_unlock(&vcpu->vm->vgic.lock);
+    return has;
 }
 
 bool vgic_wakes(struct vcpu *vcpu)

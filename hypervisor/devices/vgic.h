@@ -118,6 +118,9 @@ void vgic_refresh(struct vcpu *vcpu);
 /* Would an interrupt that is pending wake this loaded vCPU from WFI? */
 bool vgic_wakes(struct vcpu *vcpu);
 
+/* The same of SPIs only. */
+bool vgic_has_spi_to_take(struct vcpu *vcpu);
+
 /* Is an interrupt pending for this loaded vCPU that the distributor lets through, whatever its interface
  * does? */
 bool vgic_has_deliverable(struct vcpu *vcpu);

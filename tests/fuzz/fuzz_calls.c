@@ -97,6 +97,11 @@ bool vgic_wakes(struct vcpu *vcpu)
     return false;
 }
 
+bool vgic_has_spi_to_take(struct vcpu *vcpu)
+{
+    return vgic_wakes(vcpu);
+}
+
 bool vgic_has_deliverable(struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -15,8 +15,9 @@
  * A write to the file empties the list. The recorder also plays Ontime's part in the pages: a page says that
  * its vCPU is warped from the first expiry after its deadline until DONE, or until the CPU goes idle. Writing
  * "calm" stops that, and "warp" starts it again. "urgent" warps the writer's CPU at once, and "interrupt"
- * does so with an interrupt on CPU 0: the console's, for no reason. With the parameter refuse=1 pages are
- * refused.
+ * does so with an interrupt on CPU 0: the console's, for no reason. "softirqs" does so with an interrupt on
+ * the writer's CPU that has more softirqs than Linux serves at once, so that it leaves the last ones to its
+ * thread. With the parameter refuse=1 pages are refused.
  *
  * For the calls of control it plays a system of two VMs, "alpha", which is this one, and "beta", whose
  * console sends back what it is given. Two CPUs have a trace of 600 records, the latter half of which they
@@ -28,6 +29,7 @@
 #include <linux/atomic.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
+#include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/percpu.h>
@@ -48,7 +50,8 @@
 
 #include "hypercall.h"
 
-#define RECORDS 16384
+#define RECORDS  16384
+#define SOFTIRQS 12 /* Linux serves 10 at once (MAX_SOFTIRQ_RESTART) */
 
 static bool refuse;
 module_param(refuse, bool, 0644);
@@ -161,6 +164,24 @@ static void be_warped(void)
     put_cpu_var(pages);
 }
 
+static unsigned int softirqs_left;
+
+static void serve(struct tasklet_struct *tasklet)
+{
+    if (--softirqs_left)
+        tasklet_schedule(tasklet);
+}
+
+static DECLARE_TASKLET(softirq, serve);
+
+static void begin_softirqs(struct irq_work *work)
+{
+    softirqs_left = SOFTIRQS;
+    tasklet_schedule(&softirq);
+}
+
+static DEFINE_IRQ_WORK(softirqs, begin_softirqs);
+
 static ssize_t empty(struct file *file, const char __user *text, size_t length, loff_t *at)
 {
     char word[8] = "";
@@ -174,6 +195,10 @@ static ssize_t empty(struct file *file, const char __user *text, size_t length, 
     atomic_set(&count, 0);
     if (!strncmp(word, "urgent", 6))
         be_warped();
+    if (!strncmp(word, "softirq", 7)) {
+        be_warped();
+        irq_work_queue(&softirqs);
+    }
     if (!strncmp(word, "interru", 7)) {
         be_warped();
         irq_set_irqchip_state(console_irq, IRQCHIP_STATE_PENDING, true);

@@ -14,6 +14,7 @@
 #include "console/console.h"
 #include "devices/deadline_calls.h"
 #include "devices/stolen_time.h"
+#include "devices/vgic.h"
 #include "vm/arch_vm.h"
 #include "vm/power.h"
 #include "vm/vm.h"
@@ -206,12 +207,18 @@ void world_at_look(void (*what)(void))
 
 static bool wakes(struct vcpu *vcpu)
 {
-    bool is_pending = world_guest(vcpu)->expired && !world_guest(vcpu)->deferred;
+    assert_ptr_equal(vcpu, world_cpu.loaded);
+    return (world_guest(vcpu)->expired && !world_guest(vcpu)->deferred) || world_guest(vcpu)->spi;
+}
+
+bool vgic_has_spi_to_take(struct vcpu *vcpu)
+{
+    bool has = world_guest(vcpu)->spi;
 
     assert_ptr_equal(vcpu, world_cpu.loaded);
     if (at_look != NULL)
         at_look();
-    return is_pending;
+    return has;
 }
 
 static bool defer_timer(struct vcpu *vcpu)

@@ -30,6 +30,7 @@
 struct world_guest {
     uint64_t cval; /* when its virtual timer expires; DEADLINE_NONE: the timer is off */
     bool expired;  /* the interrupt of that timer is pending in the guest */
+    bool spi;      /* an SPI is */
     bool deferred; /* and kept from it */
     bool serves;   /* the test says that the guest is serving that interrupt */
     bool in_user;  /* the test says that this interrupt comes in user mode */

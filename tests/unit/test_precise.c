@@ -468,12 +468,13 @@ static void done_before_an_urgent_interrupt_is_taken_goes_on(void **state)
     world_run_until(page[0] + 10 * US);
     page[0] = now() + 20 * MS;
     vcpu_give_work(vcpu);
-    world_guest(vcpu)->expired = true;
+    world_guest(vcpu)->spi = true;
     assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
     assert_int_equal(page[SAYS], 1);
-    world_guest(vcpu)->expired = false;
+    world_guest(vcpu)->spi = false;
+    world_guest(vcpu)->expired = true; /* its tick, after which it does not say DONE again */
     assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
-    world_guest(vcpu)->expired = true; /* one that does not warp */
+    world_guest(vcpu)->spi = true; /* one that does not warp */
     assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
     assert_false(vcpu->unit.warped);
 }
@@ -528,9 +529,9 @@ static void an_urgent_interrupt_of_another_core_is_not_lost_at_done(void **state
         assert_true(running() == rung && rung->unit.warped);
         ring_from_another_core();
         assert_false(takes_a_message());
-        guest->expired = true;
+        guest->spi = true;
         assert_int_equal(deadline_call_done(rung, page[0]), 0);
-        guest->expired = false;
+        guest->spi = false;
         world_at_look(ring_from_another_core);
         assert_int_equal(deadline_call_done(rung, page[0]), 1);
         world_at_look(NULL);

@@ -695,8 +695,10 @@ BOTH(only_what_can_be_taken_ends_a_wait)
     world_send(0, 1);
     assert_false(vgic_wakes(world_loaded())); /* pending, but active too */
     assert_false(vgic_has_deliverable(world_loaded()));
+    assert_false(vgic_has_spi_to_take(world_loaded()));
     world_line(SPI, true);
     assert_true(vgic_wakes(world_loaded()));
+    assert_true(vgic_has_spi_to_take(world_loaded()));
     assert_true(vgic_has_deliverable(world_loaded()));
     world_route(SPI, 1);
     assert_false(vgic_wakes(world_loaded()));
@@ -704,9 +706,11 @@ BOTH(only_what_can_be_taken_ends_a_wait)
     world_route(SPI, 0);
     world_set(GIC_ICENABLER, SPI);
     assert_false(vgic_wakes(world_loaded()));
+    assert_false(vgic_has_spi_to_take(world_loaded()));
     world_timer(0, true);
     world_enter();
     assert_true(vgic_wakes(world_loaded()));
+    assert_false(vgic_has_spi_to_take(world_loaded()));
 }
 
 /* ---- GICv2 alone */
