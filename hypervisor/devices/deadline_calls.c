@@ -77,9 +77,11 @@ int64_t deadline_call_done(struct vcpu *vcpu, uint64_t next)
     now = arch_counter();
     /*
      * `next` was reached, or the vCPU was brought in for it early, before the guest could say that the
-     * deadline before it is done: its work is still to come. So is that of an interrupt that is pending.
+     * deadline before it is done: its work is still to come. So is that of an interrupt that is pending, and
+     * what another vCPU hands on.
      */
-    if (next <= now || precise_is_taken(&vcpu->precise, next) || has_interrupt_to_take(vcpu))
+    if (next <= now || precise_is_taken(&vcpu->precise, next) || has_interrupt_to_take(vcpu) ||
+        precise_is_handed_on(&vcpu->precise))
         return 0;
     vcpu_end_deferral(vcpu);
     precise_done(&vcpu->precise, now);

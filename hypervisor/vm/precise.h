@@ -159,16 +159,21 @@ static inline bool precise_has_backlog(const struct precise *precise)
     return precise->backlog_until != DEADLINE_NONE;
 }
 
-/*
- * For a vCPU that blocks: does its page say that the work of a deadline is not done, or is handed on to it? A
- * task that does the work may be on its way from another vCPU.
- */
+/* Does the vCPU's page say that work is handed on to it? The task may be on its way from another vCPU. */
+static inline bool precise_is_handed_on(const struct precise *precise)
+{
+    const volatile uint64_t *words = precise->page;
+
+    return words != (void *)0 && words[ONTIME_PAGE_HANDED / sizeof(uint64_t)] != 0;
+}
+
+/* For a vCPU that blocks: does its page say that a deadline's work is not done, or is handed on to it? */
 static inline bool precise_is_unfinished(const struct precise *precise, uint64_t now)
 {
     const volatile uint64_t *words = precise->page;
 
-    return words != (void *)0 && (words[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now ||
-                                  words[ONTIME_PAGE_HANDED / sizeof(uint64_t)] != 0);
+    return words != (void *)0 &&
+           (words[ONTIME_PAGE_DEADLINE / sizeof(uint64_t)] <= now || precise_is_handed_on(precise));
 }
 
 /*

@@ -479,6 +479,21 @@ static void done_before_an_urgent_interrupt_is_taken_goes_on(void **state)
     assert_false(vcpu->unit.warped);
 }
 
+/* So is work that is on its way from another vCPU. */
+static void done_before_handed_work_is_taken_goes_on(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = add_sleeper(20 * MS);
+
+    world_run_until(page[0] + 10 * US);
+    page[0] = now() + 20 * MS;
+    page[ONTIME_PAGE_HANDED / sizeof(uint64_t)] = 1;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 0);
+    assert_int_equal(page[SAYS], 1);
+    page[ONTIME_PAGE_HANDED / sizeof(uint64_t)] = 0;
+    assert_int_equal(deadline_call_done(vcpu, page[0]), 1);
+}
+
 static struct vcpu *rung;
 
 /* Another core has work for `rung`: an urgent interrupt, or some that is handed on. */
@@ -987,6 +1002,7 @@ int main(void)
         cmocka_unit_test_setup(done_with_interrupts_masked_before_gives_way_at_once, setup),
         cmocka_unit_test_setup(done_with_interrupts_masked_gives_way_in_the_end, setup),
         cmocka_unit_test_setup(done_with_a_next_that_is_reached_goes_on, setup),
+        cmocka_unit_test_setup(done_before_handed_work_is_taken_goes_on, setup),
         cmocka_unit_test_setup(an_urgent_interrupt_of_another_core_is_not_lost_at_done, setup),
         cmocka_unit_test_setup(done_before_an_urgent_interrupt_is_taken_goes_on, setup),
         cmocka_unit_test_setup(an_urgent_interrupt_defers_the_timer, setup),
