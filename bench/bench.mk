@@ -3,9 +3,15 @@
 # of the film. SCENARIOS="S2rt" MODES="bare precise-page" BENCH_SEEDS=1 makes fewer and shorter runs.
 
 BENCH := $(BUILD)/bench
+# The names that bench/runs has, as variables. Asking bench/names for them takes a second, too long for each start of make.
+$(BENCH)/names.mk: bench/names bench/facts bench/runs
+	@mkdir -p $(@D)
+	@bench/names makefile >$@
+include $(BENCH)/names.mk
+
 BENCH_KERNEL := $(BUILD)/debian/kernel-6.1
 BENCH_GUESTS := player mixed loads matmul steps cores hogs rings asker transfer io spin
-BENCH_SYSTEMS := $(filter-out %-bare,$(shell bench/names runs demo))
+BENCH_SYSTEMS := $(filter-out %-bare,$(DEMO_RUNS))
 BENCH_PACKAGES := qemu-system-arm ffmpeg gnuplot-nox libjansson-dev device-tree-compiler cpio gcc \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
 
@@ -38,18 +44,18 @@ endif
 
 # What `make bench` runs: scenarios, and ways to run them, of bench/runs.
 # P2 is `make demo CORES=2`'s, and B1 `make demo BOARD=...`'s.
-SCENARIOS ?= $(filter-out P2 B1,$(shell bench/names scenarios bench))
-MODES ?= $(shell bench/names ways bench)
+SCENARIOS ?= $(filter-out P2 B1,$(BENCH_ALL_SCENARIOS))
+MODES ?= $(BENCH_ALL_WAYS)
 # MODEL=a53: with what a Cortex-A53's caches and TLBs add to the time of the instructions (bench/a53), on one core. These
 # runs have a folder of their own, and a table of what was missed.
 ifneq ($(filter-out a53,$(MODEL)),)
 $(error MODEL=$(MODEL): the timing model is a53)
 endif
 BENCH_OUT ?= out/bench$(MODEL:%=-%)
-SCENARIO_RUNS := $(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)")
+# For these two goals only: bench/names takes a second for it.
+SCENARIO_RUNS := $(if $(filter bench bench-systems,$(MAKECMDGOALS)),$(shell bench/names runs bench "$(SCENARIOS)" "$(MODES)"))
 SCENARIO_SYSTEMS := $(filter-out %-bare %-kvm,$(SCENARIO_RUNS))
-SCENARIO_UNKNOWN = $(strip $(filter-out $(shell bench/names scenarios bench),$(SCENARIOS)) \
-	$(filter-out $(shell bench/names ways bench),$(MODES)))
+SCENARIO_UNKNOWN := $(strip $(filter-out $(BENCH_ALL_SCENARIOS),$(SCENARIOS)) $(filter-out $(BENCH_ALL_WAYS),$(MODES)))
 export BENCH_SEEDS BENCH_OTHER_SEEDS BENCH_LENGTH BENCH_PARTS VARIANT ONTIME_BIN MODEL BENCH_BOARD
 
 bench: bench-systems $(BENCH)/analyse
@@ -93,7 +99,6 @@ $(BUILD)/systems/D2%.dtb: $(BENCH)/systems/D2%.dts bench/asker.dtsi $(BENCH)/ask
 $(BUILD)/systems/D3%.dtb: $(BENCH)/systems/D3%.dts bench/transfer.dtsi $(BENCH)/transfer.cpio $(BENCH)/io.cpio $(BENCH)/mixed.cpio \
 	$(BENCH)/matmul.cpio $(HOST_TOOL)
 	$(compile_system)
-LOAD_SCENARIOS := $(shell bench/names scenarios loads)
 $(foreach scenario,$(LOAD_SCENARIOS),$(eval $(call load_systems,$(scenario))))
 $(BUILD)/systems/player-ontime-%.dtb: $(BENCH)/systems/player-ontime-%.dts systems/player.dtsi $(BENCH)/player.cpio \
 	$(BENCH)/matmul.cpio $(HOST_TOOL)

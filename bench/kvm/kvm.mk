@@ -4,8 +4,10 @@
 KVM := $(BUILD)/peers/kvm
 KVM_RUNS := $(foreach run,$(PEERS_RUNS),$(if $(findstring -kvm-,$(run)),$(run)))
 
+ifneq ($(KVM_RUNS),)
 peers-inputs: $(patsubst %,$(KVM)/%.cpio,$(sort $(shell bench/names fact guest $(KVM_RUNS)))) \
 	$(patsubst %,$(BUILD)/debian/kernel-%/release,$(sort $(shell bench/names fact host_kernel $(KVM_RUNS))))
+endif
 
 $(BUILD)/debian/kvm-qemu.versions:
 	@scripts/fetch-debian --deps kvm-qemu qemu-system-arm

@@ -4,12 +4,9 @@
 # the mirrors keep as long as the release.
 
 XEN := $(BUILD)/peers/xen
-XEN_WAYS := $(filter xen-%,$(PEER_NAMES))
-XEN_RUNS := $(shell bench/names runs peers "$(PEER_SCENARIOS)" "$(XEN_WAYS)")
 XEN_TREES := $(XEN_RUNS:%=$(XEN)/%.dtb)
-# Debian's binary has no RTDS, and does not pin vCPUs. `RUN:PERIOD-BUDGET` of each run that needs one.
-XEN_RTDS_RUNS := $(foreach run,$(XEN_RUNS),$(if $(findstring -xen-rtds,$(run))$(filter M%,$(run)),$(run)))
-XEN_RTDS := $(join $(XEN_RTDS_RUNS:%=%:),$(shell bench/names fact rtds_us $(XEN_RTDS_RUNS) | tr ' ' -))
+# Debian's binary has no RTDS, and does not pin vCPUs. XEN_RTDS has `RUN:PERIOD-BUDGET` of each run that needs one.
+XEN_RTDS_RUNS := $(foreach pair,$(XEN_RTDS),$(firstword $(subst :, ,$(pair))))
 
 $(BUILD)/debian/xen.versions:
 	@scripts/fetch-debian xen xen-hypervisor-4.17-arm64:arm64/bookworm
