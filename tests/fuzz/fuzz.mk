@@ -6,7 +6,7 @@
 # tests/fuzz/run, and goes on where the last run ended (build/fuzz/NAME).
 
 FUZZ_SECONDS ?= 60
-FUZZERS ?= system_file board guest_tree console calls vgic virtio
+FUZZERS ?= system_file board guest_tree console calls registers vgic virtio
 FUZZ := $(BUILD)/fuzz
 
 FUZZ_VM_SRCS := $(vm_SRCS) hypervisor/arch/fake/fake.c
@@ -16,6 +16,7 @@ fuzz_guest_tree_SRCS := $(guest_tree_SRCS)
 fuzz_console_SRCS := $(console_SRCS) hypervisor/arch/fake/fake.c
 fuzz_calls_SRCS := hypervisor/devices/hypercall.c hypervisor/devices/psci.c hypervisor/devices/deadline_calls.c \
 	hypervisor/devices/observer.c hypervisor/devices/stolen_time.c $(control_SRCS) hypervisor/arch/fake/fake.c
+fuzz_registers_SRCS := hypervisor/devices/vuart.c $(vwatchdog_SRCS) hypervisor/devices/vrtc.c hypervisor/arch/fake/fake.c
 fuzz_vgic_SRCS := $(vgic_SRCS) hypervisor/arch/fake/fake.c
 fuzz_virtio_SRCS := $(virtio_SRCS) hypervisor/arch/fake/fake.c
 
