@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A terminal for each VM: what a VM prints comes to its own, without its name; what is typed there goes to
- * the UART, behind Ctrl-] and the name of the VM. A shell script stands for QEMU.
+ * the UART, behind Ctrl-] and the name of the VM. A shell script stands for QEMU, and another one for tmux.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,9 +10,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "consoles.h"
@@ -259,12 +261,123 @@ static void test_signal(void **state)
     ends_by(SIGHUP);
 }
 
+/* What it is asked is in `asked`. Its panes are the terminals that a file names, a line each. */
+static const char tmux[] =
+    "#!/bin/sh\n"
+    "cd \"$FOLDER\"\n"
+    "echo \"$*\" >>asked\n"
+    "[ $1 != split-window ] ||\n"
+    "    { count=$(grep -c split-window asked); echo \"$(sed -n ${count}p panes) %$count\"; }\n";
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    assert_non_null(file = fopen(path, "w"));
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+}
+
+static void use_tmux(const char *folder, const char *panes)
+{
+    char path[4096];
+
+    write_file(folder, "tmux", tmux);
+    write_file(folder, "panes", panes);
+    snprintf(path, sizeof(path), "%s:%s", folder, getenv("PATH"));
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_int_equal(setenv("FOLDER", folder, 1), 0);
+    assert_int_equal(setenv("TMUX", "socket", 1), 0);
+    assert_int_equal(setenv("TMUX_PANE", "%0", 1), 0);
+}
+
+static void was_asked(const char *folder)
+{
+    static const char *const expected[] = {
+        "split-window -d -t %0 -P -F #{pane_tty} #{pane_id} exec sleep infinity\n",
+        "select-layout -t %0 tiled\n",
+        "set-option -w -t %0 pane-border-status top\n",
+        "select-pane -t %1 -T left\n",
+        "split-window -d -t %0 -P -F #{pane_tty} #{pane_id} exec sleep infinity\n",
+        "select-layout -t %0 tiled\n",
+        "set-option -w -t %0 pane-border-status top\n",
+        "select-pane -t %2 -T right\n",
+        "kill-pane -t %1\n",
+        "kill-pane -t %2\n",
+    };
+    char path[128], line[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/asked", folder);
+    assert_non_null(file = fopen(path, "r"));
+    for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+        assert_string_equal(fgets(line, sizeof(line), file), expected[i]);
+    assert_null(fgets(line, sizeof(line), file));
+    assert_int_equal(fclose(file), 0);
+}
+
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = {"tmux", "panes", "asked"};
+    char path[128];
+
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* Panes with the VMs' names, which are gone at the end. */
+static void test_panes(void **state)
+{
+    char folder[] = "/tmp/test-consoles-XXXXXX", names[2][64], panes[130];
+    int left, right, ends[2];
+    pid_t child;
+    FILE *from;
+
+    (void)state;
+    assert_int_equal(openpty(&left, &ends[0], names[0], NULL, NULL), 0);
+    assert_int_equal(openpty(&right, &ends[1], names[1], NULL, NULL), 0);
+    assert_non_null(mkdtemp(folder));
+    snprintf(panes, sizeof(panes), "%s\n%s\n", names[0], names[1]);
+    use_tmux(folder, panes);
+    from =
+        start_as("printf '[left] one\r\n[right] two\r\n'; read line; exit 3", CONSOLES_PANES, NULL, &child);
+    reads(left, "one\r\n");
+    reads(right, "two\r\n");
+    assert_int_equal(write(right, "\n", 1), 1);
+    assert_int_equal(status_of(child), 3);
+    was_asked(folder);
+    (void)close(left);
+    (void)close(right);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    assert_int_equal(fclose(from), 0);
+    remove_folder(folder);
+}
+
+static void test_no_tmux(void **state)
+{
+    pid_t child;
+    FILE *from;
+
+    (void)state;
+    assert_int_equal(unsetenv("TMUX"), 0);
+    from = start_as("exit 0", CONSOLES_PANES, NULL, &child);
+    assert_int_equal(status_of(child), 1);
+    assert_int_equal(fclose(from), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output),      cmocka_unit_test(test_broken), cmocka_unit_test(test_shared),
         cmocka_unit_test(test_exit_status), cmocka_unit_test(test_input),  cmocka_unit_test(test_greeting),
-        cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_signal),      cmocka_unit_test(test_panes),  cmocka_unit_test(test_no_tmux),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
