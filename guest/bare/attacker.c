@@ -12,6 +12,9 @@
  * the victim: the same guest with the boot argument `accomplice`, which takes its rings, and waits or
  * computes.
  *
+ * Its VM has a watchdog, which is to report only. With the boot argument `bitten` it is one that restarts the
+ * guest, which makes that happen as soon as it can.
+ *
  * Boot arguments: each-ms=N; from=N; attack=NAME (only the hog, and then this attack); cores: the attacks of
  * the second table, from one core on another, where it has its second CPU.
  */
@@ -22,6 +25,10 @@
 #define FAR_AWAY   (UINT64_C(1) << 50)
 #define ENDLESS    (UINT64_C(1) << 63)
 #define WORK_STEPS 100u /* about 2.5 us at 8 ns an instruction */
+
+#define WCS (GUEST_WATCHDOG_CONTROL + 0x000)
+#define WOR (GUEST_WATCHDOG_CONTROL + 0x008)
+#define WCV (GUEST_WATCHDOG_CONTROL + 0x010)
 
 static bool has_page;
 static uint64_t steps;
@@ -204,6 +211,31 @@ static void interrupt_itself(void)
     irq_disable();
 }
 
+/* It expires with each write, and again as soon as it may. */
+static void expire_watchdog(void)
+{
+    if (steps % 1024 == 0) {
+        mmio_write(WOR, 0);
+        mmio_write(WOR + 4, 0);
+        mmio_write(WCS, 1);
+    }
+    mmio_write(WCV + 4, 0);
+    mmio_write(WCV, (uint32_t)steps);
+}
+
+static void refresh_watchdog(void)
+{
+    if (steps == 0)
+        mmio_write(WCS, 1);
+    mmio_write(WOR, (uint32_t)steps % 2);
+}
+
+static _Noreturn void be_bitten(void)
+{
+    for (;;)
+        expire_watchdog();
+}
+
 static void nothing(void)
 {
     work(WORK_STEPS);
@@ -329,6 +361,8 @@ static const struct attack {
     {"wait", wait_a_microsecond, false, false},
     {"wait-armed", wait_armed, false, false},
     {"sgi", interrupt_itself, false, false},
+    {"expiry", expire_watchdog, false, false},
+    {"refresh", refresh_watchdog, false, false},
     {"page-bad", bad_pages, false, false},
     {"page-rearm", rearm_page, true, false},
     {"page-past", past_page, true, false},
@@ -367,6 +401,7 @@ static void forget_all(void)
     (void)quick_call(ONTIME_CALL_PAGE, ONTIME_NO_PAGE, 0);
     done();
     write_sysreg(CNTV_CTL_EL0, 0);
+    mmio_write(WCS, 0);
 }
 
 static void mark(uint64_t phase, uint64_t second)
@@ -418,6 +453,8 @@ void guest_main(void)
         gic_enable(sgi);
     if (option("accomplice"))
         be_accomplice();
+    if (option("bitten"))
+        be_bitten();
     has_link = link_open(0, &to_victim);
     result(!option("cores") || link_open(1, &to_accomplice), "accomplice", ": there is no link to it\n");
     has_page = page_offer();

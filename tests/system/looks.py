@@ -1692,6 +1692,26 @@ def watchdog(run):
         check(hangs.count("WS0") == 3 and "FAIL" not in hangs, "it is to see WS0 each time")
 
 
+def watchdog_attack(run, limit):
+    """While a guest is restarted by its watchdog, the victim has half of the core, and is no later than its bound and what
+    it takes itself, which is seen when the other is off.
+    """
+    bound = bound_of(run.system(), "victim")
+    with run.boot() as machine:
+        check_guest(machine, "victim")
+        machine.wait_off()
+    check("bitten: reset by watchdog" in machine.text(), "the other is not restarted")
+    check(f"bitten: off: more than {limit} restarts in 60 s" in machine.text(), "the other is not off at last")
+    told = [(float(line[2]) / 1000, float(line[5]) / 1000, int(line[6]), int(line[8]) / (0.5 * TICKS_PER_SECOND))
+            for line in VICTIM.findall(machine.joined("victim"))][1:]  # in the first phase the VMs begin
+    for mean, most, _, share in told:
+        print(f"         share {share:.4f}, mean {mean:.1f} us, max {most:.1f} us")
+    check(told[0][3] < 0.6 and told[-1][3] > 0.9, "the other's restarts are not in these phases")
+    check(min(share for *_, share in told) > 0.48, "the victim does not have its share")
+    check(max(most for _, most, *_ in told) <= bound + told[-1][1], f"it is late, bound {bound} us")
+    check(not any(early for *_, early, _ in told), "sleeps end early")
+
+
 def watchdog_linux(run):
     """Linux's own driver has the watchdog: it lives as long as a program refreshes it, and sees after its reset why it was."""
     with run.boot() as machine:
