@@ -1274,6 +1274,29 @@ def control_linux(run):
           f"marks at {marks} us, the guest's own around it at {before} and {after}")
 
 
+def trace_rate(run, *words):
+    """`least=N [kib=N]`: a Linux guest records a second of its core's trace, of N records at least: all of them, or with rings
+    of so many KiB it counts what it has lost. That and what it has is what the core wrote.
+    """
+    values = {name: int(value) for name, value in (word.split("=") for word in words)}
+    path = os.path.join(run.out, run.name + ".dtb")
+    shutil.copy(run.system(), path)
+    if "kib" in values:
+        subprocess.run(["fdtput", "-t", "i", path, "/", "trace-kib", str(values["kib"])], check=True)
+    with run.boot_file(path) as machine:
+        machine.wait_said("linux", "linux: ready")
+        command(machine, "insmod /ontime.ko && ontime set sleeper weight=20 && ontime trace record -o /trace --seconds 1", 0, "linux")
+        kept, lost = (int(number) for number in machine.wait_for(r"(\d+) records of 1 CPUs, (\d+) lost").groups())
+        command(machine, "echo begins: $(grep -m 1 'trace begin' /trace)", 0, "linux")
+        begin = re.search(r"begins: .* records=(\d+) lost=(\d+)", machine.joined("linux"))
+        machine.send("poweroff -f\n")
+        machine.wait_off()
+    print(f"         {kept} records, {lost} lost")
+    check((str(kept), str(lost)) == begin.groups(), f"the file says {begin.groups()}")
+    check(kept + lost >= values["least"], "there is too little to record")
+    check(lost > 0 if "kib" in values else lost == 0, f"{lost} records are lost")
+
+
 def virtio(run):
     """A bare guest's virtio disk, served by another guest: each restarts a hundred times and goes on.
 
