@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Side by side with other hypervisors, `make peers`: see docs/comparison.md. PEERS="xen-credit2 kvm" chooses one of Xen's
-# peers and all of KVM's, SCENARIOS="S2rt player" two scenarios. What Xen and KVM need is built by bench/xen/xen.mk and
-# bench/kvm/kvm.mk.
+# peers and all of KVM's, SCENARIOS="S2rt player" two scenarios; MODEL=a53 has them with the timing model, in a folder of their
+# own, and writes no document. What Xen and KVM need is built by bench/xen/xen.mk and bench/kvm/kvm.mk.
 
 PEER_NAMES := $(filter-out bare,$(PEERS_ALL_WAYS))
 PEERS ?= xen kvm ontime
-PEERS_OUT ?= out/peers
+PEERS_OUT ?= out/peers$(MODEL:%=-%)
 PEERS_SEEDS ?= 1
 PEERS_SCENARIOS := $(if $(filter file,$(origin SCENARIOS)),$(PEERS_ALL_SCENARIOS),$(SCENARIOS))
 
@@ -32,5 +32,6 @@ peers: peers-inputs
 
 peers-inputs: $(BUILD)/ontime.bin $(BUILD)/host/ontime $(BENCH)/analyse $(BENCH)/player.cpio $(BENCH)/mixed.cpio \
 	$(BENCH)/loads.cpio $(BENCH)/matmul.cpio $(if $(filter M%,$(PEERS_SCENARIOS)),$(BENCH)/cores.cpio $(BENCH)/hogs.cpio $(QUANTUM)) \
+	$(MODEL:%=$(BENCH)/%.so) \
 	$(PEERS_ONTIME:%=$(BUILD)/systems/%.dtb) $(PEERS_XEN:%=xen-%)
 	@[ -z "$(PEERS_UNKNOWN)" ] || { echo "peers: there is no $(PEERS_UNKNOWN); there are: $(PEERS_ALL_SCENARIOS); bare $(PEER_NAMES)" >&2; exit 2; }

@@ -19,6 +19,9 @@
  * Physical addresses of instructions. QEMU tells where an instruction is in its own memory. The first one is
  * executed with the MMU off, and RAM is one piece: that gives the difference.
  *
+ * Whose EL0 it is, a guest's or that of a host with VHE, is asked when a block is translated: QEMU has
+ * different blocks for the two.
+ *
  * For one core only.
  */
 #include <stdio.h>
@@ -33,6 +36,7 @@
 #define BEGINS      "window begins;"
 #define ENDS        "window ends;"
 #define SPSR_EL(x)  ((x) >> 2 & 3)
+#define HCR_TGE     (UINT64_C(1) << 27) /* of HCR_EL2: EL0 is the hypervisor's */
 
 #define MRS_CNTVCT 0xD53BE040u
 #define MSR_VTTBR  0xD51C2100u
@@ -65,7 +69,7 @@ static struct block *blocks; /* all that were translated, until QEMU forgets the
 static const char *report;
 static bool counting;
 static int64_t owed; /* cycles that were added since the core was last told to look at the timers */
-static struct qemu_plugin_register *state, *general[31];
+static struct qemu_plugin_register *state, *hcr, *general[31]; /* hcr: NULL when the core has no EL2 */
 static uint64_t memory; /* what is added to an address of QEMU's for the physical one */
 static bool knows_memory;
 
@@ -209,6 +213,8 @@ static bool begin(struct qemu_plugin_tb *tb)
 
         if (strcmp(found[i].name, "cpsr") == 0)
             state = found[i].handle;
+        else if (strcmp(found[i].name, "HCR_EL2") == 0)
+            hcr = found[i].handle;
         else if (sscanf(found[i].name, "x%u", &number) == 1 && number < 31)
             general[number] = found[i].handle;
     }
@@ -239,6 +245,14 @@ static void watch(struct qemu_plugin_insn *instruction, unsigned level)
     if (before == ISB)
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, reads_counter, QEMU_PLUGIN_CB_NO_REGS,
                                                (void *)(uintptr_t)pc); // NOLINT
+}
+
+/* The processes of a host with KVM and VHE are of what is under the guests, as its kernel is. */
+static unsigned current_level(void)
+{
+    unsigned level = SPSR_EL(read_register(state));
+
+    return level == 0 && hcr != NULL && (read_register(hcr) & HCR_TGE) != 0 ? HYPERVISOR : level;
 }
 
 static struct block *new_block(size_t instructions)
@@ -273,7 +287,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     if (!knows_memory && !begin(tb))
         exit(1);
     struct block *block = new_block(count);
-    block->level = SPSR_EL(read_register(state));
+    block->level = current_level();
     for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(tb, i);
 

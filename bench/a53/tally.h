@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was executed and missed, by exception level: in all, in world switches and in wake-ups of a sleeper.
+ * The processes of a host with VHE, whose EL0 is not a guest's, count as EL2.
  *
  * A *world switch* is a stay at EL2 that another VM leaves than has come. *A wake-up* begins with the last
  * instruction at EL0 before it, and ends where the sleeper reads the counter (bench/guest/sleeplog.c): so it
