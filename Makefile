@@ -50,7 +50,7 @@ help:
 	@echo "make check         formatting, warnings of two compilers, static analysis, includes, EL2's machine code, scripts"
 	@echo "make longest-path  the longest stretches of EL2 without a look at its interrupts, and holds of its locks"
 	@echo "make dist          a release's tarball (build/dist); make deb: its Debian packages (build/deb)"
-	@echo "make test-deb      the packages tried: lintian, built twice, the host's installed in a new Debian root"
+	@echo "make test-deb      the packages tried: lintian, built twice, installed in new Debian roots for the host and for arm64"
 	@echo "make V=1           shows the commands"
 	@echo "make clean         removes what was built; distclean also what was fetched"
 
