@@ -9,7 +9,7 @@
  *
  * TUNING is what is done to the threads that run a vCPU, once the measured guest has printed its first line
  * and all the others' hogs work, or they have printed `ready;`:
- *   default        nothing
+ *   default, hint  nothing; with `hint` the measured guest's QEMU does it (hint.c)
  *   fifo           the measured guest's is SCHED_FIFO
  *   deadline=B/P,B/P
  *                  each is SCHED_DEADLINE, with B microseconds in every P: the measured guest's, the others';

@@ -11,15 +11,21 @@ endif
 
 $(BUILD)/debian/kvm-qemu.versions:
 	@scripts/fetch-debian --deps kvm-qemu qemu-system-arm
-$(BUILD)/debian/kernel-6.12-rt/release: scripts/fetch-kernel
-	@scripts/fetch-kernel 6.12-rt && touch $@
+$(BUILD)/debian/kernel-6.12/release $(BUILD)/debian/kernel-6.12-rt/release: $(BUILD)/debian/kernel-%/release: scripts/fetch-kernel
+	@scripts/fetch-kernel $* && touch $@
 
 $(KVM)/hostlog: bench/kvm/hostlog.c | bench-need
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(BENCH_GUEST_CC) -static $< -o $@
 
-$(KVM)/host.cpio: $(KVM)/hostlog bench/kvm/init bench/kvm/vm bench/facts bench/runs $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
+# The host side of the hint, preloaded into QEMU.
+$(KVM)/hint.so: bench/kvm/hint.c include/ontime/abi.h | bench-need
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(BENCH_GUEST_CC) -Iinclude -shared -fPIC $< -o $@
+
+$(KVM)/host.cpio: $(KVM)/hostlog $(KVM)/hint.so bench/kvm/init bench/kvm/vm bench/facts bench/runs $(BUILD)/debian/kvm-qemu.versions bench/elf-closure \
 	$(BUILD)/debian/busybox.versions bench/kvm/initramfs
 	@echo "  CPIO    $@"
 	$(Q)bench/kvm/initramfs host $@
