@@ -43,7 +43,7 @@ static int setup(void **state)
     (void)state;
     memset(&vm, 0, sizeof(vm));
     memset(&seen, 0, sizeof(seen));
-    vcpu.vm = &vm;
+    vcpu = (struct vcpu){.vm = &vm};
     return 0;
 }
 
