@@ -37,7 +37,7 @@
 #define SLOTS          4
 
 static struct cpu cores[CORES];
-static struct heap_node *slots[CORES][SLOTS];
+static struct heap_node *queue_slots[CORES][SLOTS];
 static struct vm_config config;
 static struct vcpu vcpus[2];
 static struct vm vm;
@@ -70,13 +70,15 @@ void vgic_set_line(struct vcpu *vcpu, unsigned intid, bool level)
 
 void vm_bite(struct vm *bitten)
 {
-    assert_true(bitten == &vm && !seen.paused);
+    assert_ptr_equal(bitten, &vm);
+    assert_false(seen.paused);
     seen.bitten = true;
 }
 
 void vcpu_send(struct vcpu *to, uint32_t request)
 {
-    assert_true(to == &vcpus[0] && request == VCPU_ALARM);
+    assert_ptr_equal(to, &vcpus[0]);
+    assert_int_equal(request, VCPU_ALARM);
     seen.is_told = true;
     seen.messages++;
 }
@@ -138,7 +140,7 @@ static void begin(struct bytes *bytes)
     memset(cores, 0, sizeof(cores));
     for (unsigned i = 0; i < CORES; i++) {
         be_on(i);
-        deadline_queue_init(&cores[i].deadlines, slots[i], 0, SLOTS, slice_ended);
+        deadline_queue_init(&cores[i].deadlines, queue_slots[i], 0, SLOTS, slice_ended);
     }
     be_on(0);
     config = (struct vm_config){.name = "alpha", .watchdog_ms = 10u << take_below(bytes, 8)};
@@ -154,7 +156,7 @@ static void begin(struct bytes *bytes)
     start();
 }
 
-static void end(void)
+static void finish(void)
 {
     free(vm.uart->history);
     free(vm.uart);
@@ -209,12 +211,24 @@ static uint64_t any_value(struct bytes *bytes, unsigned size)
     return how < 128 ? how - 64 : take(bytes, size);
 }
 
+static struct device *device_of(unsigned which)
+{
+    switch (which) {
+    case 0:
+        return &vm.uart->device;
+    case 1:
+        return &vm.rtc->device;
+    case 2:
+        return &vm.watchdog->control;
+    default:
+        return &vm.watchdog->refresh;
+    }
+}
+
 static void access_register(struct bytes *bytes, unsigned operation)
 {
-    struct device *devices[] = {&vm.uart->device, &vm.rtc->device, &vm.watchdog->control,
-                                &vm.watchdog->refresh};
     unsigned vcpu = is_home() ? operation >> 4 & 1 : 1, how = (unsigned)take(bytes, 1);
-    struct mmio_access access = {.device = devices[how & 3], .write = (operation & 32) != 0};
+    struct mmio_access access = {.device = device_of(how & 3), .write = (operation & 32) != 0};
 
     access.size = (how & 4) != 0 ? 4 : 1u << (how >> 3 & 3);
     access.offset = (operation & 64) != 0 ? take(bytes, 2) % GUEST_UART_SIZE : (how >> 5) * 4u;
@@ -328,6 +342,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&bytes);
         check();
     }
-    end();
+    finish();
     return 0;
 }
