@@ -50,7 +50,7 @@ struct kvm_smccc_filter {
 #define LEAD_NS        UINT64_C(200000) /* from the timer's interrupt to the guest, on this machine */
 #define CREDIT_NS      UINT64_C(5000000)
 #define CREDIT_PART    10
-#define LEAST_NS       UINT64_C(100000) /* with less credit a vCPU does not go first; the timer needs time, too */
+#define LEAST_NS       UINT64_C(100000) /* with less credit a vCPU does not go first */
 #define VCPU_PRIORITY  10
 #define TIMER_PRIORITY 50
 #define PAGE           4096

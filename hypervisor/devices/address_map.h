@@ -10,8 +10,8 @@
 #include "vm/vcpu.h"
 
 /*
- * Adds a device to the VM's list, which is searched from its beginning. False when it has a byte in common
- * with one that is there, or the list is full. Boot only.
+ * Adds a device to the VM's list. False when it has a byte in common with one that is there, or the list is
+ * full. Boot only.
  */
 bool address_map_add(struct vm *vm, struct device *device);
 
