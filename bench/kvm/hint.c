@@ -84,6 +84,12 @@ static long raw_ioctl(int fd, unsigned long request, void *argument)
     return syscall(SYS_ioctl, fd, request, argument);
 }
 
+_Noreturn static void fail(const char *what)
+{
+    (void)fprintf(stderr, "hint: %s: %m\n", what);
+    exit(1);
+}
+
 static uint64_t read_clock(clockid_t clock)
 {
     struct timespec time = {0, 0};
@@ -262,8 +268,12 @@ static void begin(int fd)
     pthread_mutexattr_t attributes;
     pthread_t thread;
 
+    if (vcpu == NULL)
+        fail("calloc");
     vcpu->fd = fd;
     vcpu->run = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (vcpu->run == MAP_FAILED)
+        fail("mmap of a vCPU");
     vcpu->thread = (pid_t)syscall(SYS_gettid);
     pthread_getcpuclockid(pthread_self(), &vcpu->clock);
     pthread_mutexattr_init(&attributes);
@@ -272,7 +282,9 @@ static void begin(int fd)
     pthread_cond_init(&vcpu->changed, NULL);
     vcpu->deadline = vcpu->look = NEVER;
     self = vcpu;
-    pthread_create(&thread, NULL, timer, vcpu);
+    errno = pthread_create(&thread, NULL, timer, vcpu);
+    if (errno != 0)
+        fail("pthread_create");
 }
 
 static void forward(int vm, uint32_t base, uint32_t count)
