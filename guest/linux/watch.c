@@ -190,20 +190,15 @@ static bool can_wait(struct sleeps_head *head, const struct work *work, const st
     return true;
 }
 
-/*
- * A task that has been handed on may have yet to arrive here, so the CPU may go idle in between. What is over
- * when the next deadline is told has to be told first.
- */
+/* What is over when the next deadline is told has to be told first. */
 static void look_at_work(const struct sleeps_head *head, struct work *work, const struct task_struct *prev,
-                         bool idles, u64 now)
+                         const struct task_struct *next, bool idles, u64 now)
 {
-    bool handed_on = work_take_handed_on(work);
-
-    if (handed_on) {
+    if (work_take_handed_on(work)) {
         tell_on_its_way(smp_processor_id(), false);
         tell_first(first_of(head, work), false);
     }
-    work_look(work, prev, idles && !handed_on ? now : now - work_ticks);
+    work_look(work, prev, next, idles, now - work_ticks);
 }
 
 static noinline void look_at_reached(const struct task_struct *prev, const struct task_struct *next)
@@ -214,7 +209,7 @@ static noinline void look_at_reached(const struct task_struct *prev, const struc
     u64 now = counter();
 
     if (work_is_on(work))
-        look_at_work(head, work, prev, next && idles, now);
+        look_at_work(head, work, prev, next, next && idles, now);
     if (now >= head->first && !can_wait(head, work, prev, next, now))
         look_at_sleeps(head, prev, next, idles, now);
     head->looked = now;
@@ -392,7 +387,7 @@ static void probe_migrate(void *data, struct task_struct *task, int dest)
     move_work(task, cpu, dest, now);
     if (cpu != smp_processor_id())
         return;
-    work_look(work, NULL, 0);
+    work_look(work, NULL, NULL, false, 0);
     tell_first(first_of(head, work), false);
 }
 
@@ -628,7 +623,7 @@ static int cpu_dead(unsigned int cpu)
 
     local_irq_save(flags);
     counters = this_cpu_ptr(&watches);
-    work_look(per_cpu_ptr(&works, cpu), NULL, counter());
+    work_look(per_cpu_ptr(&works, cpu), NULL, NULL, false, counter());
     while ((count = sleeps_take(cpu, NULL, counter())))
         counters->fired += count;
     counters->overflow += sleeps_leave_cpu(cpu, to);

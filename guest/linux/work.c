@@ -40,7 +40,7 @@ u64 work_of(const struct work *work, const struct task_struct *task)
 }
 
 /* The lock is held. */
-static bool join(struct work *work, const struct task_struct *task, u64 deadline)
+static bool join(struct work *work, const struct task_struct *task, u64 deadline, bool is_coming)
 {
     unsigned int i;
 
@@ -49,6 +49,7 @@ static bool join(struct work *work, const struct task_struct *task, u64 deadline
     if (i == WORK_TASKS)
         return false;
     work->places[i].deadline = deadline;
+    work->places[i].is_coming = is_coming;
     smp_store_release(&work->places[i].task, task);
     WRITE_ONCE(work->end, max(work->end, i + 1));
     WRITE_ONCE(work->first, min(work->first, deadline));
@@ -58,17 +59,18 @@ static bool join(struct work *work, const struct task_struct *task, u64 deadline
 bool work_join(unsigned int cpu, const struct task_struct *task, u64 deadline)
 {
     struct work *work = per_cpu_ptr(&works, cpu);
-    bool joined;
+    bool is_coming = cpu != smp_processor_id(), joined;
 
     raw_spin_lock(&work->lock);
-    joined = join(work, task, deadline);
-    if (joined && cpu != smp_processor_id())
+    joined = join(work, task, deadline, is_coming);
+    if (joined && is_coming)
         WRITE_ONCE(work->handed_on, true);
     raw_spin_unlock(&work->lock);
     return joined;
 }
 
-void work_look(struct work *work, const struct task_struct *task, u64 until)
+void work_look(struct work *work, const struct task_struct *prev, const struct task_struct *next, bool idles,
+               u64 until)
 {
     u64 first = ONTIME_NO_DEADLINE;
     unsigned int i, end = 0;
@@ -79,10 +81,12 @@ void work_look(struct work *work, const struct task_struct *task, u64 until)
 
         if (!here)
             continue;
-        if (here == task || work->places[i].deadline <= until) {
+        if (here == prev || work->places[i].deadline <= until || (idles && !work->places[i].is_coming)) {
             WRITE_ONCE(work->places[i].task, NULL);
             continue;
         }
+        if (here == next)
+            work->places[i].is_coming = false;
         first = min(first, work->places[i].deadline);
         end = i + 1;
     }

@@ -21,6 +21,7 @@ struct work {
     struct {
         const struct task_struct *task; /* NULL: the place is free */
         u64 deadline;
+        bool is_coming; /* it has joined from another CPU, and this one has not switched to it yet */
     } places[WORK_TASKS];
 };
 
@@ -36,8 +37,12 @@ u64 work_of(const struct work *work, const struct task_struct *task);
 /* The task joins, on the CPU of that number. It must not have joined already. False: there is no room. */
 bool work_join(unsigned int cpu, const struct task_struct *task, u64 deadline);
 
-/* Takes out the task, and those with deadlines up to `until`. */
-void work_look(struct work *work, const struct task_struct *task, u64 until);
+/*
+ * The CPU switches from `prev`, which waits, to `next`; NULL: it does not. Takes out `prev`, those with
+ * deadlines up to `until` and, if the CPU goes idle, all but those that are on their way to it.
+ */
+void work_look(struct work *work, const struct task_struct *prev, const struct task_struct *next, bool idles,
+               u64 until);
 
 /*
  * Takes out a task that moves to another CPU, and returns its deadline, or ONTIME_NO_DEADLINE if it had not

@@ -325,19 +325,6 @@ static void try_in_vain(void)
     verdict("an interrupt that wakes nobody", warp_ends("interrupt") ? NULL : "its warp goes on");
 }
 
-/* Linux leaves a packet to a thread, say, as it has taken long with others: what the warp is for is not done.
- */
-static void try_softirqs(void)
-{
-    unsigned long long joined = status_of("joined");
-
-    tell_recorder("softirqs");
-    be_busy_for(WORK_NS);
-    verdict("softirqs that are left to a thread",
-            status_of("joined") == joined + 1 ? NULL : "the thread has not joined the work");
-    rest(TICK_NS);
-}
-
 /* Has the module told of work that goes on on this CPU, since the sleep was over? */
 static bool handed_on_to(unsigned cpu)
 {
@@ -424,10 +411,8 @@ int main(int count, char **words)
     records_begin(count, words);
     pin(0);
     be_real_time(true);
-    if (by_page()) {
+    if (by_page())
         try_in_vain();
-        try_softirqs();
-    }
     stranger = start_stranger();
     be_chosen();
     rest(TICK_NS); /* a task at work would have the hog join */
