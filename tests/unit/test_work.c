@@ -58,13 +58,13 @@ static void work_goes_on(void **state)
     assert_int_equal(work_of(mine(), task(11)), 500);
     assert_int_equal(work_of(mine(), task(14)), ONTIME_NO_DEADLINE);
     assert_false(work_is_on(&works[0]));
-    work_look(mine(), task(12), 0);
+    work_look(mine(), task(12), NULL, false, 0);
     assert_int_equal(mine()->first, 500);
-    work_look(mine(), task(14), 0);
-    work_look(mine(), NULL, 0);
+    work_look(mine(), task(14), NULL, false, 0);
+    work_look(mine(), NULL, NULL, false, 0);
     assert_int_equal(mine()->first, 500);
-    work_look(mine(), task(13), 0);
-    work_look(mine(), task(11), 0);
+    work_look(mine(), task(13), NULL, false, 0);
+    work_look(mine(), task(11), NULL, false, 0);
     assert_false(work_is_on(mine()));
 }
 
@@ -75,11 +75,11 @@ static void so_many_can_join(void **state)
         assert_true(work_join(MINE, task(11 + i), 500));
     assert_false(work_join(MINE, task(10), 400));
     assert_int_equal(mine()->first, 500);
-    work_look(mine(), task(13), 0);
+    work_look(mine(), task(13), NULL, false, 0);
     assert_true(work_join(MINE, task(10), 400));
     assert_false(work_join(MINE, task(9), 400));
     for (uintptr_t i = 0; i < WORK_TASKS; i++)
-        work_look(mine(), task(11 + i), 0);
+        work_look(mine(), task(11 + i), NULL, false, 0);
     assert_int_equal(mine()->first, 400);
 }
 
@@ -88,12 +88,12 @@ static void old_work_is_given_up(void **state)
     (void)state;
     assert_true(work_join(MINE, task(11), 500));
     assert_true(work_join(MINE, task(12), 600));
-    work_look(mine(), NULL, 499);
+    work_look(mine(), NULL, NULL, false, 499);
     assert_int_equal(mine()->first, 500);
-    work_look(mine(), NULL, 500);
+    work_look(mine(), NULL, NULL, false, 500);
     assert_int_equal(work_of(mine(), task(11)), ONTIME_NO_DEADLINE);
     assert_int_equal(mine()->first, 600);
-    work_look(mine(), NULL, 1000);
+    work_look(mine(), NULL, NULL, false, 1000);
     assert_false(work_is_on(mine()));
 }
 
@@ -109,7 +109,7 @@ static void task_moves_away(void **state)
     kernel_cpu = MINE;
     assert_int_equal(work_of(mine(), task(11)), ONTIME_NO_DEADLINE);
     assert_int_equal(work_of(mine(), task(12)), 600);
-    work_look(mine(), NULL, 0);
+    work_look(mine(), NULL, NULL, false, 0);
     assert_int_equal(mine()->first, 600);
 }
 
@@ -133,6 +133,30 @@ static void task_joins_from_another_cpu(void **state)
     assert_false(work_join(MINE, task(10), 300));
     assert_false(work_take_handed_on(mine()));
     assert_int_equal(mine()->first, 400);
+}
+
+/* A CPU that goes idle has no work but what is on its way to it, which it keeps until it has switched to it.
+ */
+static void idle_cpu_keeps_what_is_coming(void **state)
+{
+    (void)state;
+    assert_true(work_join(MINE, task(11), 500));
+    kernel_cpu = 0;
+    assert_true(work_join(MINE, task(12), 400));
+    assert_true(work_join(MINE, task(13), 450));
+    kernel_cpu = MINE;
+    for (unsigned times = 0; times < 3; times++) {
+        work_look(mine(), NULL, task(14), false, 0);
+        work_look(mine(), task(14), NULL, true, 0);
+        assert_int_equal(mine()->first, 400);
+        assert_int_equal(work_of(mine(), task(11)), ONTIME_NO_DEADLINE);
+    }
+    work_look(mine(), NULL, task(12), false, 0);
+    assert_int_equal(mine()->first, 400);
+    work_look(mine(), NULL, NULL, true, 0);
+    assert_int_equal(mine()->first, 450);
+    work_look(mine(), NULL, NULL, true, 450);
+    assert_false(work_is_on(mine()));
 }
 
 static u64 model[TASKS + 1]; /* the deadline of each task; 0: it has not joined */
@@ -172,11 +196,11 @@ static void step(struct random *random)
     case 2:
         assert_int_equal(work_leave(mine(), task(number)),
                          model[number] != 0 ? model[number] : ONTIME_NO_DEADLINE);
-        work_look(mine(), NULL, 0);
+        work_look(mine(), NULL, NULL, false, 0);
         model[number] = 0;
         break;
     default:
-        work_look(mine(), task(number), until);
+        work_look(mine(), task(number), NULL, false, until);
         model[number] = 0;
         for (int i = 1; i <= TASKS; i++)
             model[i] = model[i] <= until ? 0 : model[i];
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup(old_work_is_given_up, setup),
         cmocka_unit_test_setup(task_moves_away, setup),
         cmocka_unit_test_setup(task_joins_from_another_cpu, setup),
+        cmocka_unit_test_setup(idle_cpu_keeps_what_is_coming, setup),
         cmocka_unit_test_setup(as_the_model, setup),
     };
 
