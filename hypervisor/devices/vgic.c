@@ -836,11 +836,13 @@ static inline bool push_only_spi(struct vcpu *vcpu)
     uint32_t busy = vcpu->vm->vgic.busy;
     uint32_t own = state->own.latched | state->own.line;
     struct vgic_spis *spis;
+    unsigned b;
     uint32_t set;
 
     if (busy == 0 || ((busy & (busy - 1)) | state->own.active | (own & ~state->own.deferred)) != 0)
         return false;
-    spis = vgic_spis(vcpu->vm, (unsigned)__builtin_ctz(busy));
+    b = (unsigned)__builtin_ctz(busy);
+    spis = vgic_spis(vcpu->vm, b);
     set = spis->bank.latched;
     if (set == 0 ||
         ((set & (set - 1)) | (spis->bank.line & ~spis->bank.edge) | spis->bank.active | spis->bank.in_lr) !=
@@ -849,8 +851,8 @@ static inline bool push_only_spi(struct vcpu *vcpu)
         return false;
     state->stale |= busy;
     state->pending.banks = state->active.banks = 0;
-    push_one(vcpu, 0, (unsigned)__builtin_ctz(busy) * 32 + (unsigned)__builtin_ctz(set), true);
-    note_bank(&vcpu->vm->vgic, (unsigned)__builtin_ctz(busy));
+    push_one(vcpu, 0, b * 32 + (unsigned)__builtin_ctz(set), true);
+    note_bank(&vcpu->vm->vgic, b);
     ask(state, false, false);
     hold_timer(vcpu);
     vgic_set_dirty(state, false);
